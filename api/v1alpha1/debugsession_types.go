@@ -1,0 +1,510 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// DebugSession is one debugging session: a debugger brought to a running pod, for a limited time, on the record.
+//
+// Apply one, wait until it is Active, run the command in status.attach. At the end of its ttl it ends, and stays as the
+// record of what was done. It never starts again: for another session, apply another object.
+//
+//	apiVersion: debugsession.dev/v1alpha1
+//	kind: DebugSession
+//	metadata: {name: checkout-hang, namespace: shop}
+//	spec:
+//	  reason: "INC-1234: requests hang after the 14:00 deploy"
+//	  target: {podName: checkout-7d9f8-x2k4q}
+//	  debugger: {image: "busybox:1.36", command: [sh], stdin: true, tty: true}
+//	  ttl: 30m
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=dbg,categories=debug
+// +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.status.target.podName`,description="The pod being debugged"
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`,description="How the debugger is brought in"
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`,description="Where the session stands"
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`,description="Why it stands there"
+// +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.status.expiresAt`,description="When it ends by itself"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Outcome",type=string,priority=1,JSONPath=`.status.outcome`,description="How it ended"
+// +kubebuilder:printcolumn:name="Debugger-Pod",type=string,priority=1,JSONPath=`.status.debugger.podName`,description="The pod the debugger runs in"
+// +kubebuilder:printcolumn:name="Debugger-Container",type=string,priority=1,JSONPath=`.status.debugger.containerName`,description="The debugger's container"
+type DebugSession struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// What is asked for. Only ttl and end may be changed once the session exists: everything else was decided upon as it
+	// was written.
+	// +required
+	Spec DebugSessionSpec `json:"spec"`
+
+	// What was done, written by the operator alone.
+	// +optional
+	Status DebugSessionStatus `json:"status,omitzero"`
+}
+
+// DebugSessionList is a list of DebugSessions.
+// +kubebuilder:object:root=true
+type DebugSessionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []DebugSession `json:"items"`
+}
+
+// DebugSessionSpec is what is asked for.
+//
+// +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.podCopy)",message="podCopy is only for mode PodCopy: remove it, or set mode: PodCopy",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.resources)",message="resources is only for mode PodCopy: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are only for mode PodCopy: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
+// +kubebuilder:validation:XValidation:rule="self.?reason == oldSelf.?reason",message="reason cannot be changed: it is part of the record; apply a new session",fieldPath=".reason"
+// +kubebuilder:validation:XValidation:rule="self.target == oldSelf.target",message="target cannot be changed: only ttl and end can; apply a new session",fieldPath=".target"
+// +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode",message="mode cannot be changed: only ttl and end can; apply a new session",fieldPath=".mode"
+// +kubebuilder:validation:XValidation:rule="self.profile == oldSelf.profile",message="profile cannot be changed: only ttl and end can; apply a new session",fieldPath=".profile"
+// +kubebuilder:validation:XValidation:rule="self.debugger == oldSelf.debugger",message="debugger cannot be changed: only ttl and end can; apply a new session",fieldPath=".debugger"
+// +kubebuilder:validation:XValidation:rule="self.?podCopy == oldSelf.?podCopy",message="podCopy cannot be changed: only ttl and end can; apply a new session",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="self.?notAfter == oldSelf.?notAfter",message="notAfter cannot be changed: only ttl and end can; apply a new session",fieldPath=".notAfter"
+type DebugSessionSpec struct {
+	// Why this session is needed, in words for whoever reads the record: an incident's number, what was seen.
+	// At most 1,024 characters.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+
+	// What is debugged. It is looked up once: the pod's UID is recorded, and a later pod of the same name is another pod.
+	// +required
+	Target Target `json:"target"`
+
+	// How the debugger is brought in.
+	//
+	// EphemeralContainer (the default) adds an ephemeral container to the running pod, in the process namespace of
+	// target.container: its processes are seen, its files are under /proc/1/root. The pod keeps serving. Kubernetes can
+	// never remove an ephemeral container from a pod's spec.
+	//
+	// PodCopy makes a copy of the pod with the debugger as one more container, and deletes it at the end. The copy gets
+	// no traffic: it has none of the pod's labels.
+	// +optional
+	// +default="EphemeralContainer"
+	Mode Mode `json:"mode,omitempty"`
+
+	// What the debugger is set up for, with the meaning that kubectl debug gives it.
+	//
+	// general (the default): may trace processes (SYS_PTRACE); a copy shares its process namespace.
+	// baseline: nothing added; fits namespaces that enforce the baseline Pod Security Standard.
+	// restricted: runs as non-root without capabilities; fits the restricted Pod Security Standard.
+	// netadmin: may change the pod's network (NET_ADMIN, NET_RAW).
+	// sysadmin: privileged.
+	// legacy: what kubectl debug did before there were profiles.
+	//
+	// What debugger.securityContext sets wins over the profile.
+	// +optional
+	// +default="general"
+	Profile Profile `json:"profile,omitempty"`
+
+	// The debugger's container. Fields have the names and the meaning of a container in a pod.
+	// +required
+	Debugger Debugger `json:"debugger"`
+
+	// How the copy is made. Only with mode PodCopy.
+	// +optional
+	PodCopy *PodCopy `json:"podCopy,omitempty"`
+
+	// How long the session lasts, from status.startedAt (when it was admitted, before the image is pulled): a duration
+	// such as 90s, 30m or 1h30m, from 10s to 24h; 30m if left out. May be changed while the session is active: the end
+	// then is startedAt plus the new ttl, at once if that has passed.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="ttl must be a duration from 10s to 24h, such as 90s, 30m or 1h30m"
+	TTL *metav1.Duration `json:"ttl,omitempty"`
+
+	// The session never starts after this moment and never runs past it. For manifests that live in Git: applied again
+	// after this moment, also after having been deleted, the session ends at once as Expired, and nothing is started.
+	// +optional
+	NotAfter *metav1.Time `json:"notAfter,omitempty"`
+
+	// Set to true to end the session now. The record stays. An ended session never starts again, so setting it back to
+	// false does nothing.
+	// +optional
+	End bool `json:"end,omitempty"`
+}
+
+// Mode is how a debugger is brought in.
+// +kubebuilder:validation:Enum=EphemeralContainer;PodCopy
+type Mode string
+
+// The modes.
+const (
+	ModeEphemeralContainer Mode = "EphemeralContainer"
+	ModePodCopy            Mode = "PodCopy"
+)
+
+// Profile is what a debugger is set up for: kubectl debug's profiles.
+// +kubebuilder:validation:Enum=general;baseline;restricted;netadmin;sysadmin;legacy
+type Profile string
+
+// The profiles.
+const (
+	ProfileGeneral    Profile = "general"
+	ProfileBaseline   Profile = "baseline"
+	ProfileRestricted Profile = "restricted"
+	ProfileNetadmin   Profile = "netadmin"
+	ProfileSysadmin   Profile = "sysadmin"
+	ProfileLegacy     Profile = "legacy"
+)
+
+// Target says what is debugged.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.podName), has(self.workload), has(self.selector)].filter(x, x).size() == 1",message="name exactly one of podName, workload and selector"
+// +kubebuilder:validation:XValidation:rule="!has(self.pick) || !has(self.podName)",message="pick chooses among the pods of a workload or selector: remove it, or name one of those instead of podName",fieldPath=".pick"
+type Target struct {
+	// The name of a pod in the session's namespace. If there is none yet, the session waits for it for five minutes.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="podName must be the name of a pod: lower case letters, digits, - and ."
+	PodName string `json:"podName,omitempty"`
+
+	// A workload in the session's namespace. One of its running pods is chosen, as pick says.
+	// +optional
+	Workload *Workload `json:"workload,omitempty"`
+
+	// Selects pods in the session's namespace by their labels. One of the running ones is chosen, as pick says.
+	// It must select something by at least one label or expression.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="an empty selector would select every pod: name at least one label"
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// Which pod of a workload or selector is chosen. Left out: one that is not ready before one that is, and among those
+	// the newest. Ready: the newest that is ready. Unhealthy: the newest that is not ready. Newest and Oldest: by age
+	// alone. Pods of one age are taken in the order of their names. The choice is made once.
+	// +optional
+	Pick Pick `json:"pick,omitempty"`
+
+	// The container whose process namespace an ephemeral debugger joins: a container or init container of the pod. Left
+	// out: the one named by the pod's annotation kubectl.kubernetes.io/default-container, else the first.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="container must be the name of a container: lower case letters, digits and -"
+	Container string `json:"container,omitempty"`
+}
+
+// Workload names an object that runs pods.
+type Workload struct {
+	// The API version of the workload, such as apps/v1 (the default) or batch/v1.
+	// +optional
+	// +default="apps/v1"
+	// +kubebuilder:validation:MaxLength=317
+	APIVersion string `json:"apiVersion,omitempty"`
+
+	// The kind: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, or any other with a scale subresource.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind"`
+
+	// The workload's name, in the session's namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// Pick says which of several pods is chosen.
+// +kubebuilder:validation:Enum=Ready;Unhealthy;Newest;Oldest
+type Pick string
+
+// The ways to choose a pod. The zero value is unhealthy before healthy, then newest.
+const (
+	PickReady     Pick = "Ready"
+	PickUnhealthy Pick = "Unhealthy"
+	PickNewest    Pick = "Newest"
+	PickOldest    Pick = "Oldest"
+)
+
+// Debugger is the container that is added. Names and meaning are those of a container in a pod.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.tty) || !self.tty || (has(self.stdin) && self.stdin)",message="tty needs stdin: set stdin: true, or remove tty",fieldPath=".tty"
+// +kubebuilder:validation:XValidation:rule="!has(self.stdinOnce) || !self.stdinOnce || (has(self.stdin) && self.stdin)",message="stdinOnce needs stdin: set stdin: true, or remove stdinOnce",fieldPath=".stdinOnce"
+type Debugger struct {
+	// The image to run. It should have a shell and the tools you want; the target's own image needs neither.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image's name, such as busybox:1.36, without spaces"
+	Image string `json:"image"`
+
+	// The command, not run in a shell. Left out: the image's entrypoint. At most 64 words of 4,096 characters.
+	// $(VAR) is replaced by the variable's value, as in a pod.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=4096
+	Command []string `json:"command,omitempty"`
+
+	// Arguments to the command, or to the image's entrypoint. At most 64 of 4,096 characters.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=4096
+	Args []string `json:"args,omitempty"`
+
+	// The command's working directory. Left out: the image's.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	WorkingDir string `json:"workingDir,omitempty"`
+
+	// Environment variables. At most 64.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Env []corev1.EnvVar `json:"env,omitempty"`
+
+	// ConfigMaps and Secrets of the namespace whose keys become environment variables. At most 16.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
+
+	// Volumes of the target pod to mount. A debugger cannot bring volumes of its own. No subPath in an ephemeral
+	// container: Kubernetes forbids it. At most 32.
+	// +optional
+	// +listType=map
+	// +listMapKey=mountPath
+	// +kubebuilder:validation:MaxItems=32
+	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
+
+	// Privileges and user of the debugger. What is set here wins over the profile. The namespace's Pod Security level
+	// still has the last word.
+	// +optional
+	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
+
+	// When the image is pulled: Always, IfNotPresent or Never. Left out: Always for the tag latest, else IfNotPresent.
+	// +optional
+	// +kubebuilder:validation:Enum=Always;IfNotPresent;Never
+	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
+
+	// Keep standard input open, so that one can type once attached.
+	// +optional
+	Stdin bool `json:"stdin,omitempty"`
+
+	// Close standard input when the first client that attached goes: its shell then ends, and the session with it.
+	// +optional
+	StdinOnce bool `json:"stdinOnce,omitempty"`
+
+	// Give the command a terminal. Everything shown in it is also in the container's log.
+	// +optional
+	TTY bool `json:"tty,omitempty"`
+
+	// File reads the message from /dev/termination-log (the default); FallbackToLogsOnError takes the end of the log when
+	// that file is empty and the command failed.
+	// +optional
+	// +kubebuilder:validation:Enum=File;FallbackToLogsOnError
+	TerminationMessagePolicy corev1.TerminationMessagePolicy `json:"terminationMessagePolicy,omitempty"`
+
+	// CPU, memory and other resources. Only with mode PodCopy: an ephemeral container shares its pod's.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+}
+
+// PodCopy says how a copy is made.
+type PodCopy struct {
+	// The copy's name. If a pod of that name exists the session is Rejected, and that pod is not touched.
+	// Left out: the target's name, -debug- and five characters.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name must be a pod's name: lower case letters, digits, - and ."
+	Name string `json:"name,omitempty"`
+
+	// Whether the copy's containers see one another's processes. The default is true, unlike kubectl debug's.
+	// +optional
+	// +default=true
+	ShareProcesses *bool `json:"shareProcesses,omitempty"`
+
+	// Whether the copy must run on the target's node.
+	// +optional
+	SameNode bool `json:"sameNode,omitempty"`
+
+	// What the copy keeps of the target. Left out: its init containers, and nothing else of this list. Labels are kept at
+	// your own risk: Services may then send traffic to the copy.
+	// +optional
+	// +listType=set
+	// +default=["InitContainers"]
+	// +kubebuilder:validation:MaxItems=6
+	Keep []Keep `json:"keep,omitempty"`
+}
+
+// Keep is something that a copy keeps of its target.
+// +kubebuilder:validation:Enum=Labels;Annotations;LivenessProbe;ReadinessProbe;StartupProbe;InitContainers
+type Keep string
+
+// What a copy may keep.
+const (
+	KeepLabels         Keep = "Labels"
+	KeepAnnotations    Keep = "Annotations"
+	KeepLivenessProbe  Keep = "LivenessProbe"
+	KeepReadinessProbe Keep = "ReadinessProbe"
+	KeepStartupProbe   Keep = "StartupProbe"
+	KeepInitContainers Keep = "InitContainers"
+)
+
+// Phase is where a session stands.
+// +kubebuilder:validation:Enum=Pending;Starting;Active;Ending;Ended
+type Phase string
+
+// The phases, in the order in which a session passes through them. Any may be followed by Ended.
+const (
+	PhasePending  Phase = "Pending"  // nothing was made: something is waited for
+	PhaseStarting Phase = "Starting" // admitted and recorded; the debugger is being made
+	PhaseActive   Phase = "Active"   // the debugger runs
+	PhaseEnding   Phase = "Ending"   // the debugger is being removed
+	PhaseEnded    Phase = "Ended"    // over; it never starts again
+)
+
+// Outcome is how a session ended.
+// +kubebuilder:validation:Enum=Completed;Expired;Terminated;Rejected;TimedOut;TargetGone;Failed
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeCompleted  Outcome = "Completed"  // the debugger's command ended by itself
+	OutcomeExpired    Outcome = "Expired"    // its ttl or notAfter was reached
+	OutcomeTerminated Outcome = "Terminated" // somebody ended it: end: true, or the session or the copy was deleted
+	OutcomeRejected   Outcome = "Rejected"   // it can never run as it is written
+	OutcomeTimedOut   Outcome = "TimedOut"   // what it waited for did not come in time
+	OutcomeTargetGone Outcome = "TargetGone" // the target went away
+	OutcomeFailed     Outcome = "Failed"     // the debugger could not be started
+)
+
+// DebugSessionStatus is what was done. Times are in whole seconds, UTC.
+type DebugSessionStatus struct {
+	// The generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// Where the session stands: Pending, Starting, Active, Ending or Ended.
+	// +optional
+	Phase Phase `json:"phase,omitempty"`
+
+	// Why it stands there, in one word: the reason of the condition that decides.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Reason string `json:"reason,omitempty"`
+
+	// How the session ended. Empty until it has.
+	// +optional
+	Outcome Outcome `json:"outcome,omitempty"`
+
+	// Admissible, DebuggerReady and Ended, and Ready, Reconciling and Stalled for tools that read kstatus.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// What is debugged, as found. Recorded before anything is made.
+	// +optional
+	Target *TargetStatus `json:"target,omitempty"`
+
+	// The debugger. Its name is recorded before it is made.
+	// +optional
+	Debugger *DebuggerStatus `json:"debugger,omitempty"`
+
+	// When the session was admitted. The ttl counts from here.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+
+	// When the session ends by itself: startedAt plus ttl, or notAfter if that is earlier.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+
+	// When the kubelet ends the debugger whatever happens, also with the operator down: as late as ttl could be set to.
+	// +optional
+	HardDeadline *metav1.Time `json:"hardDeadline,omitempty"`
+
+	// When the session had ended.
+	// +optional
+	EndedAt *metav1.Time `json:"endedAt,omitempty"`
+
+	// The command that connects to the debugger, while the session is active.
+	// +optional
+	Attach string `json:"attach,omitempty"`
+}
+
+// TargetStatus is what is debugged, as found.
+type TargetStatus struct {
+	// The pod's name.
+	PodName string `json:"podName"`
+
+	// The pod's UID. Empty until the session is admitted.
+	// +optional
+	PodUID types.UID `json:"podUID,omitempty"`
+
+	// The node the pod was on.
+	// +optional
+	NodeName string `json:"nodeName,omitempty"`
+
+	// The container whose process namespace the debugger joins.
+	// +optional
+	Container string `json:"container,omitempty"`
+
+	// Why this pod was chosen, if it was chosen among several.
+	// +optional
+	Choice string `json:"choice,omitempty"`
+}
+
+// DebuggerStatus is the debugger, as made.
+type DebuggerStatus struct {
+	// The pod the debugger runs in: the target, or the copy.
+	PodName string `json:"podName"`
+
+	// That pod's UID.
+	// +optional
+	PodUID types.UID `json:"podUID,omitempty"`
+
+	// The debugger's container in that pod.
+	ContainerName string `json:"containerName"`
+
+	// The image as the kubelet resolved it.
+	// +optional
+	Image string `json:"image,omitempty"`
+
+	// The image's digest, as the kubelet reports it.
+	// +optional
+	ImageID string `json:"imageID,omitempty"`
+
+	// Where the container stands: Waiting, Running or Terminated, as last seen.
+	// +optional
+	State DebuggerState `json:"state,omitempty"`
+
+	// When the container began to run.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+
+	// When the container ended.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+
+	// The command's exit code.
+	// +optional
+	ExitCode *int32 `json:"exitCode,omitempty"`
+
+	// The container's termination message.
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// DebuggerState is where the debugger's container stands.
+// +kubebuilder:validation:Enum=Waiting;Running;Terminated
+type DebuggerState string
+
+// The states of the debugger's container.
+const (
+	DebuggerWaiting    DebuggerState = "Waiting"
+	DebuggerRunning    DebuggerState = "Running"
+	DebuggerTerminated DebuggerState = "Terminated"
+)

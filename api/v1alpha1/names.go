@@ -1,0 +1,68 @@
+package v1alpha1
+
+// Names on objects. All of them begin with the group's prefix.
+const (
+	// LabelSessionUID is set on every pod that the operator makes, to the UID of the session it was made for. It selects
+	// what the operator caches. It proves nothing: the controller owner reference does.
+	LabelSessionUID = "debugsession.dev/session-uid"
+
+	// AnnotationSession is set on every pod that the operator makes, to the name of its session. It is an annotation
+	// because a session's name may be longer than a label's value.
+	AnnotationSession = "debugsession.dev/session"
+
+	// AnnotationCopyOf is set on a copy, to the name of the pod it was copied from.
+	AnnotationCopyOf = "debugsession.dev/copy-of"
+
+	// Finalizer keeps a session until its debugger is gone. It is added before anything is made, and removed as soon as
+	// the session has ended, so that an ended session can always be deleted, also when the operator is not there.
+	Finalizer = "debugsession.dev/teardown"
+)
+
+// Condition types of a DebugSession. The operator sets all of them, and nothing else does.
+const (
+	// ConditionAdmissible is True when the session may run as it is written: its target exists and can be debugged.
+	// It is False, with the reason, when it may not, or may not yet.
+	ConditionAdmissible = "Admissible"
+
+	// ConditionDebuggerReady is True while the debugger's container runs, so that one can attach to it.
+	ConditionDebuggerReady = "DebuggerReady"
+
+	// ConditionEnded is True when the session is over and will never run again. Its reason is the outcome. While the
+	// session is being ended it is False and its reason is the outcome to come.
+	ConditionEnded = "Ended"
+
+	// ConditionReady, ConditionReconciling and ConditionStalled are what kstatus reads (Flux, Argo CD, kpt, kubectl wait).
+	// Ready is True for an active session, and for one that ran and ended. Reconciling is True while something is
+	// awaited. Stalled is True for a session that ended without having been able to run. A session says at most one.
+	ConditionReady       = "Ready"
+	ConditionReconciling = "Reconciling"
+	ConditionStalled     = "Stalled"
+)
+
+// Reasons of conditions and events. The outcomes (see Outcome) are reasons too.
+const (
+	ReasonAdmitted = "Admitted" // the target was found fit and was recorded
+
+	// Why a session may not run, or not yet: reasons of Admissible=False.
+	ReasonTargetNotFound    = "TargetNotFound"    // no pod of that name; waited for
+	ReasonTargetNotPlaced   = "TargetNotPlaced"   // the pod is on no node yet; waited for
+	ReasonTargetFinished    = "TargetFinished"    // the pod has succeeded or failed
+	ReasonTargetTerminating = "TargetTerminating" // the pod is being deleted
+	ReasonTargetIsMirrorPod = "TargetIsMirrorPod" // a static pod: the kubelet's file is its source
+	ReasonContainerNotFound = "ContainerNotFound" // the pod has no such container
+	ReasonVolumeNotFound    = "VolumeNotFound"    // a volumeMount names a volume that the pod does not have
+	ReasonNameTaken         = "NameTaken"         // the copy's name belongs to another pod
+	ReasonInvalid           = "Invalid"           // the debugger cannot be built as written
+	ReasonRefused           = "Refused"           // the API server refused it: PodSecurity, quota, a webhook, RBAC
+
+	// Where a debugger stands: reasons of DebuggerReady.
+	ReasonStarting         = "Starting"
+	ReasonRunning          = "Running"
+	ReasonUnschedulable    = "Unschedulable"
+	ReasonExited           = "Exited"
+	ReasonGone             = "Gone"
+	ReasonNotStarted       = "NotStarted"
+	ReasonStillRunning     = "StillRunning" // ended, yet the container runs on
+	ReasonRetrying         = "Retrying"     // the API server could not be asked; tried again
+	ReasonTargetUnreadable = "TargetUnreadable"
+)
