@@ -1,0 +1,3 @@
+package main
+
+func nodeCommands() []command { return nil }

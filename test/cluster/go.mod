@@ -1,0 +1,3 @@
+module debugsession.dev/operator/test/cluster
+
+go 1.26.0
