@@ -1,0 +1,132 @@
+package debugpod
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// mirrorAnnotations begin the annotations by which the kubelet knows the pods that it runs from files. A copy that kept
+// them would be taken for one of those.
+const mirrorAnnotations = "kubernetes.io/config."
+
+// Copy builds the copy of an admitted session: the target's spec, changed as spec.podCopy says, with the debugger as its
+// last container. It reads the session's spec, status.debugger and status.hardDeadline.
+//
+// The kubelet ends the copy at the hard deadline by activeDeadlineSeconds: what is left of it at now, in whole seconds,
+// at least 1, or the target's own if that is less.
+//
+// It returns an *InvalidError if the session can never be built for this target.
+func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*corev1.Pod, error) {
+	if session.Status.Debugger == nil || session.Status.Debugger.PodName == "" {
+		return nil, errNotAdmitted
+	}
+	if session.Status.HardDeadline == nil {
+		return nil, errors.New("the session is not admitted: its status has no hard deadline")
+	}
+	debugger, err := debuggerContainer(session, target)
+	if err != nil {
+		return nil, err
+	}
+	keep := kept(session)
+	copied := &corev1.Pod{ObjectMeta: copyMeta(session, target, keep), Spec: *target.Spec.DeepCopy()}
+	spec := &copied.Spec
+	dropUnkept(spec, keep)
+	dropAssigned(spec, session.Spec.PodCopy)
+	if slices.Contains(keep, v1alpha1.KeepLabels) {
+		dropMergedLabelKeys(spec, target.Labels)
+	}
+	setShareProcesses(spec, session.Spec.PodCopy)
+	setDeadline(spec, session.Status.HardDeadline.Sub(now))
+	if hasContainer(spec.Containers, debugger.Name) || hasContainer(spec.InitContainers, debugger.Name) {
+		return nil, fmt.Errorf("pod %s already has a container %q", target.Name, debugger.Name)
+	}
+	spec.Containers = append(spec.Containers, *debugger)
+	return copied, nil
+}
+
+// copyMeta is the copy's metadata: what is kept of the target's, with our own label and annotations over it.
+func copyMeta(session *v1alpha1.DebugSession, target *corev1.Pod, keep []v1alpha1.Keep) metav1.ObjectMeta {
+	meta := metav1.ObjectMeta{
+		Name:            session.Status.Debugger.PodName,
+		Namespace:       target.Namespace,
+		Labels:          map[string]string{},
+		Annotations:     map[string]string{},
+		OwnerReferences: []metav1.OwnerReference{ownerReference(session)},
+	}
+	if slices.Contains(keep, v1alpha1.KeepLabels) {
+		for key, value := range target.Labels {
+			meta.Labels[key] = value
+		}
+	}
+	if slices.Contains(keep, v1alpha1.KeepAnnotations) {
+		for key, value := range target.Annotations {
+			if !strings.HasPrefix(key, mirrorAnnotations) && key != corev1.LastAppliedConfigAnnotation {
+				meta.Annotations[key] = value
+			}
+		}
+	}
+	meta.Labels[v1alpha1.LabelSessionUID] = string(session.UID)
+	meta.Annotations[v1alpha1.AnnotationSession] = session.Name
+	meta.Annotations[v1alpha1.AnnotationCopyOf] = target.Name
+	return meta
+}
+
+// dropAssigned removes what the cluster assigned to the target and must assign to the copy anew, or what belongs to the
+// target alone.
+//
+// The service account's token volume (kube-api-access-…) stays although admission made it: admission recognises it by
+// its name, and mounts it in the debugger too.
+func dropAssigned(spec *corev1.PodSpec, options *v1alpha1.PodCopy) {
+	spec.EphemeralContainers = nil
+
+	// On the target's node without being scheduled, as kubectl does. A gate holds the scheduler back, so that a pod that
+	// has a node must have none.
+	if options != nil && options.SameNode {
+		if spec.NodeName != "" {
+			spec.SchedulingGates = nil
+		}
+	} else {
+		spec.NodeName = ""
+	}
+
+	// Admission works these out from priorityClassName and runtimeClassName, and refuses any other value: the classes may
+	// have changed since the target was made.
+	spec.Priority = nil
+	spec.PreemptionPolicy = nil
+	spec.Overhead = nil
+
+	// A copy that joined the target's group would be counted, scheduled and preempted with it.
+	spec.SchedulingGroup = nil
+}
+
+// setShareProcesses sets whether the copy's containers share a process namespace: they do unless the session says
+// otherwise. Kubernetes refuses that on a pod in the host's process namespace, where everyone sees everyone anyway, and
+// on Windows, where there is no such thing.
+func setShareProcesses(spec *corev1.PodSpec, options *v1alpha1.PodCopy) {
+	share := true
+	if options != nil && options.ShareProcesses != nil {
+		share = *options.ShareProcesses
+	}
+	windows := spec.OS != nil && spec.OS.Name == corev1.Windows
+	if share && (spec.HostPID || windows) {
+		return
+	}
+	spec.ShareProcessNamespace = &share
+}
+
+// setDeadline has the kubelet end the copy when what is left has passed.
+func setDeadline(spec *corev1.PodSpec, left time.Duration) {
+	seconds := max(int64(left/time.Second), 1)
+	if own := spec.ActiveDeadlineSeconds; own != nil && *own < seconds {
+		seconds = *own
+	}
+	spec.ActiveDeadlineSeconds = &seconds
+}

@@ -1,0 +1,64 @@
+package debugpod
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	containerPrefix = "debugger-"
+	copyInfix       = "-debug-"
+
+	// maxCopyName keeps a copy's name within what a label's value and a host name can hold, although a pod's name may
+	// have 253 characters.
+	maxCopyName = 63
+
+	// defaultContainerAnnotation is where kubectl, too, looks for the container that is meant when none is named.
+	defaultContainerAnnotation = "kubectl.kubernetes.io/default-container"
+)
+
+// suffixEncoding has no letter that is easily read as another one, and none that a DNS label may not begin or end with.
+var suffixEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// suffix is n characters (at most 51) that depend on the session's UID alone, so that a retry finds what an earlier try
+// made, and a session that was deleted and created again finds nothing.
+func suffix(session types.UID, n int) string {
+	sum := sha256.Sum256([]byte(session))
+	return suffixEncoding.EncodeToString(sum[:])[:n]
+}
+
+// ContainerName returns the name of the debugger's container: "debugger-" and eight characters that depend on the
+// session's UID alone. It is a valid container name of 17 characters.
+func ContainerName(session types.UID) string {
+	return containerPrefix + suffix(session, 8)
+}
+
+// CopyName returns the name that a copy has when the session gives none: the target's name, "-debug-" and five
+// characters that depend on the session's UID alone. The target's name is shortened so that the whole has at most 63
+// characters and is still a pod's name.
+func CopyName(target string, session types.UID) string {
+	end := copyInfix + suffix(session, 5)
+	if longest := maxCopyName - len(end); len(target) > longest {
+		target = strings.TrimRight(target[:longest], "-.")
+	}
+	return target + end
+}
+
+// DefaultContainer returns the container that is meant when none is named: the one in the pod's annotation
+// kubectl.kubernetes.io/default-container if the pod has it, else the first. It is empty for a pod without containers.
+func DefaultContainer(pod *corev1.Pod) string {
+	named := pod.Annotations[defaultContainerAnnotation]
+	for i := range pod.Spec.Containers {
+		if pod.Spec.Containers[i].Name == named {
+			return named
+		}
+	}
+	if len(pod.Spec.Containers) == 0 {
+		return ""
+	}
+	return pod.Spec.Containers[0].Name
+}

@@ -1,0 +1,134 @@
+package debugpod
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+const securityContextField = "spec.debugger.securityContext"
+
+// securityContext returns what the debugger runs with: all that its author set, and what the profile sets wherever the
+// author set nothing. Each field counts by itself, and so do the lists of capabilities to add and to drop: this is the
+// merge that kubectl debug does with --custom.
+//
+// It fills gaps instead of writing the profile first and the author's fields over it, so that nothing can be added
+// twice, and a field of the profile that Kubernetes forbids beside one of the author's can be left out.
+func securityContext(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev1.SecurityContext, error) {
+	profile := session.Spec.Profile
+	if isWindows(target) {
+		return windowsSecurityContext(profile, session.Spec.Debugger.SecurityContext)
+	}
+	sc := session.Spec.Debugger.SecurityContext.DeepCopy()
+	switch profile {
+	case v1alpha1.ProfileLegacy, v1alpha1.ProfileBaseline:
+		return sc, nil
+	case v1alpha1.ProfileGeneral, "":
+		return addCapabilities(sc, "SYS_PTRACE"), nil
+	case v1alpha1.ProfileNetadmin:
+		return addCapabilities(sc, "NET_ADMIN", "NET_RAW"), nil
+	case v1alpha1.ProfileSysadmin:
+		return setPrivileged(sc)
+	case v1alpha1.ProfileRestricted:
+		return restrict(sc), nil
+	}
+	return nil, unknownProfile(profile)
+}
+
+// windowsSecurityContext is the profile for a pod that says it is for Windows, where Kubernetes refuses capabilities,
+// privileged, seccomp and privilege escalation. What a profile takes away there is nothing to take from; what it
+// would grant does not exist, and saying so beats granting nothing in silence.
+func windowsSecurityContext(profile v1alpha1.Profile, own *corev1.SecurityContext) (*corev1.SecurityContext, error) {
+	sc := own.DeepCopy()
+	switch profile {
+	case v1alpha1.ProfileLegacy, v1alpha1.ProfileBaseline, v1alpha1.ProfileGeneral, "":
+		return sc, nil
+	case v1alpha1.ProfileRestricted:
+		return setRunAsNonRoot(sc), nil
+	case v1alpha1.ProfileNetadmin, v1alpha1.ProfileSysadmin:
+		return nil, &InvalidError{
+			Field:   "spec.profile",
+			Message: fmt.Sprintf("profile %s grants Linux privileges, and the target is a Windows pod: use general, and debugger.securityContext.windowsOptions for what the debugger needs", profile),
+		}
+	}
+	return nil, unknownProfile(profile)
+}
+
+func unknownProfile(profile v1alpha1.Profile) error {
+	return &InvalidError{Field: "spec.profile", Message: fmt.Sprintf("%q is no profile: use general, baseline, restricted, netadmin, sysadmin or legacy", profile)}
+}
+
+func isWindows(pod *corev1.Pod) bool {
+	return pod.Spec.OS != nil && pod.Spec.OS.Name == corev1.Windows
+}
+
+// addCapabilities adds capabilities unless the author chose which to add.
+func addCapabilities(sc *corev1.SecurityContext, capabilities ...corev1.Capability) *corev1.SecurityContext {
+	sc = orEmpty(sc)
+	if sc.Capabilities == nil {
+		sc.Capabilities = &corev1.Capabilities{}
+	}
+	if len(sc.Capabilities.Add) == 0 {
+		sc.Capabilities.Add = capabilities
+	}
+	return sc
+}
+
+// setPrivileged makes the debugger privileged unless the author said whether it is.
+func setPrivileged(sc *corev1.SecurityContext) (*corev1.SecurityContext, error) {
+	sc = orEmpty(sc)
+	if sc.Privileged == nil {
+		if denied := sc.AllowPrivilegeEscalation; denied != nil && !*denied {
+			return nil, &InvalidError{
+				Field:   securityContextField + ".allowPrivilegeEscalation",
+				Message: "profile sysadmin makes the debugger privileged, which Kubernetes refuses beside allowPrivilegeEscalation: false: remove it, set privileged: false, or use another profile",
+			}
+		}
+		privileged := true
+		sc.Privileged = &privileged
+	}
+	return sc, nil
+}
+
+// restrict sets what the restricted Pod Security Standard demands, wherever the author set nothing.
+func restrict(sc *corev1.SecurityContext) *corev1.SecurityContext {
+	sc = setRunAsNonRoot(sc)
+	if sc.Capabilities == nil {
+		sc.Capabilities = &corev1.Capabilities{}
+	}
+	if len(sc.Capabilities.Drop) == 0 {
+		sc.Capabilities.Drop = []corev1.Capability{"ALL"}
+	}
+	if sc.AllowPrivilegeEscalation == nil && !needsPrivilegeEscalation(sc) {
+		allowed := false
+		sc.AllowPrivilegeEscalation = &allowed
+	}
+	if sc.SeccompProfile == nil {
+		sc.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}
+	}
+	return sc
+}
+
+func setRunAsNonRoot(sc *corev1.SecurityContext) *corev1.SecurityContext {
+	sc = orEmpty(sc)
+	if sc.RunAsNonRoot == nil {
+		nonRoot := true
+		sc.RunAsNonRoot = &nonRoot
+	}
+	return sc
+}
+
+// needsPrivilegeEscalation reports whether Kubernetes refuses allowPrivilegeEscalation: false beside what is set.
+func needsPrivilegeEscalation(sc *corev1.SecurityContext) bool {
+	return sc.Privileged != nil && *sc.Privileged || slices.Contains(sc.Capabilities.Add, "CAP_SYS_ADMIN")
+}
+
+func orEmpty(sc *corev1.SecurityContext) *corev1.SecurityContext {
+	if sc == nil {
+		return &corev1.SecurityContext{}
+	}
+	return sc
+}
