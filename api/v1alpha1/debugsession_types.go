@@ -336,7 +336,65 @@ type PodCopy struct {
 	// +listType=set
 	// +default=["InitContainers"]
 	// +kubebuilder:validation:MaxItems=6
-	Keep []Keep `json:"keep,omitempty"`
+	Keep []Keep `json:"keep,omitzero"` // omitzero, since [] is not the default: it keeps nothing
+
+	// Changes to containers of the copy, init containers included, by name. The target is not touched. One that the copy
+	// does not have ends the session as Rejected. At most 32.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Containers []ContainerChange `json:"containers,omitempty"`
+}
+
+// ContainerChange says what is different in a container of the copy. What is left out stays as it is in the target.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.image) || has(self.command) || has(self.args) || has(self.env) || has(self.resources)",message="a change must change something: set image, command, args, env or resources"
+// +kubebuilder:validation:XValidation:rule="self.name != '*' || !(has(self.command) || has(self.args) || has(self.env) || has(self.resources))",message="only image can be changed for all containers at once: name one container to change more"
+type ContainerChange struct {
+	// The container's name, or * for the image of every container that has no change of its image by name. As in
+	// kubectl debug --set-image, * means no init container: name those.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self == '*' || !format.dns1123Label().validate(self).hasValue()",message="name must be the name of a container, or *"
+	Name string `json:"name"`
+
+	// The image to run instead.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image's name, such as busybox:1.36, without spaces"
+	Image string `json:"image,omitempty"`
+
+	// The command to run instead, not in a shell. The container's own args go with its own command: give args too if
+	// there are any. At most 64 words of 4,096 characters.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=4096
+	Command []string `json:"command,omitempty"`
+
+	// The arguments to give instead. At most 64 of 4,096 characters.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=4096
+	Args []string `json:"args,omitempty"`
+
+	// Environment variables to add to the container's own. One of the same name takes that one's place. At most 64.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Env []corev1.EnvVar `json:"env,omitempty"`
+
+	// CPU, memory and other resources. They take the place of all the container's own.
+	// +optional
+	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }
 
 // Keep is something that a copy keeps of its target.

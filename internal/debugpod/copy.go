@@ -43,10 +43,18 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 	if slices.Contains(keep, v1alpha1.KeepLabels) {
 		dropMergedLabelKeys(spec, target.Labels)
 	}
-	setShareProcesses(spec, session.Spec.PodCopy)
+	if options := session.Spec.PodCopy; options != nil {
+		if err := applyChanges(spec, options.Containers, target); err != nil {
+			return nil, err
+		}
+	}
+	setShareProcesses(copied, session.Spec.PodCopy)
 	setDeadline(spec, session.Status.HardDeadline.Sub(now))
 	if hasContainer(spec.Containers, debugger.Name) || hasContainer(spec.InitContainers, debugger.Name) {
-		return nil, fmt.Errorf("pod %s already has a container %q", target.Name, debugger.Name)
+		return nil, &InvalidError{
+			Field:   "spec.target",
+			Message: fmt.Sprintf("pod %s already has a container %q, the name that this session's debugger has: apply a new session", target.Name, debugger.Name),
+		}
 	}
 	spec.Containers = append(spec.Containers, *debugger)
 	return copied, nil
@@ -110,16 +118,15 @@ func dropAssigned(spec *corev1.PodSpec, options *v1alpha1.PodCopy) {
 // setShareProcesses sets whether the copy's containers share a process namespace: they do unless the session says
 // otherwise. Kubernetes refuses that on a pod in the host's process namespace, where everyone sees everyone anyway, and
 // on Windows, where there is no such thing.
-func setShareProcesses(spec *corev1.PodSpec, options *v1alpha1.PodCopy) {
+func setShareProcesses(copied *corev1.Pod, options *v1alpha1.PodCopy) {
 	share := true
 	if options != nil && options.ShareProcesses != nil {
 		share = *options.ShareProcesses
 	}
-	windows := spec.OS != nil && spec.OS.Name == corev1.Windows
-	if share && (spec.HostPID || windows) {
+	if isWindows(copied) || share && copied.Spec.HostPID {
 		return
 	}
-	spec.ShareProcessNamespace = &share
+	copied.Spec.ShareProcessNamespace = &share
 }
 
 // setDeadline has the kubelet end the copy when what is left has passed.

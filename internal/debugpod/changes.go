@@ -1,0 +1,79 @@
+package debugpod
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// allContainers is the name that stands for every container of the copy, init containers excepted.
+const allContainers = "*"
+
+// applyChanges changes the copied containers as spec.podCopy.containers says. It returns an *InvalidError for a change
+// of a container that the copy does not have: kubectl debug passes over that in silence, and debugs what was not meant.
+func applyChanges(spec *corev1.PodSpec, changes []v1alpha1.ContainerChange, target *corev1.Pod) error {
+	for i := range changes {
+		if changes[i].Name == allContainers && changes[i].Image != "" {
+			for j := range spec.Containers {
+				spec.Containers[j].Image = changes[i].Image
+			}
+		}
+	}
+	for i := range changes {
+		if changes[i].Name == allContainers {
+			continue
+		}
+		container := findContainer(spec, changes[i].Name)
+		if container == nil {
+			return noSuchContainer(i, changes[i].Name, target)
+		}
+		applyChange(container, changes[i].DeepCopy())
+	}
+	return nil
+}
+
+func applyChange(container *corev1.Container, change *v1alpha1.ContainerChange) {
+	if change.Image != "" {
+		container.Image = change.Image
+	}
+	if len(change.Command) > 0 {
+		// Arguments meant for another command mean nothing to this one.
+		container.Command, container.Args = change.Command, nil
+	}
+	if len(change.Args) > 0 {
+		container.Args = change.Args
+	}
+	for _, variable := range change.Env {
+		at := slices.IndexFunc(container.Env, func(own corev1.EnvVar) bool { return own.Name == variable.Name })
+		if at < 0 {
+			container.Env = append(container.Env, variable)
+		} else {
+			container.Env[at] = variable
+		}
+	}
+	if change.Resources != nil {
+		container.Resources = *change.Resources
+	}
+}
+
+func findContainer(spec *corev1.PodSpec, name string) *corev1.Container {
+	for _, containers := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
+		for i := range containers {
+			if containers[i].Name == name {
+				return &containers[i]
+			}
+		}
+	}
+	return nil
+}
+
+func noSuchContainer(index int, name string, target *corev1.Pod) error {
+	message := fmt.Sprintf("pod %s has no container or init container %q: name one of its own", target.Name, name)
+	if hasContainer(target.Spec.InitContainers, name) {
+		message = fmt.Sprintf("init container %q is not copied: add InitContainers to spec.podCopy.keep, or remove this change", name)
+	}
+	return &InvalidError{Field: fmt.Sprintf("spec.podCopy.containers[%d].name", index), Message: message}
+}
