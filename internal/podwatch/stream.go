@@ -1,0 +1,175 @@
+package podwatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/utils/ptr"
+)
+
+const (
+	// syncTimeout is how long the API server may take until it has said what there is.
+	syncTimeout = 30 * time.Second
+
+	// minLifetime is how long a stream is asked to last at least. It is asked for a random time of up to twice as long, so
+	// that the streams of a thousand sessions that began together do not end together.
+	minLifetime = 5 * time.Minute
+
+	// lifetimeGrace is how long after its lifetime a stream is taken for dead: its connection is, and nobody said so.
+	lifetimeGrace = 30 * time.Second
+
+	// steadyAfter is how long a stream must have lasted for the next to be begun without waiting.
+	steadyAfter = 10 * time.Second
+
+	// The waits between streams that fail: doubling from about retryFirst, each up to twice as long by chance, the longest
+	// therefore below twice retryLongest.
+	retryFirst   = 500 * time.Millisecond
+	retryLongest = 15 * time.Second
+)
+
+var (
+	errNoAnswer = fmt.Errorf("the API server did not say within %v whether there is such a pod", syncTimeout)
+	errCutShort = errors.New("the watch was closed before the API server had said whether there is such a pod")
+)
+
+// follow keeps a stream of one pod open until ctx is done, and reports what it sees.
+func follow(ctx context.Context, pods corev1client.PodInterface, name string, report func(view)) {
+	retry := newBackoff()
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := stream(ctx, pods, name, report)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			report(view{err: err})
+		} else if time.Since(began) >= steadyAfter {
+			retry = newBackoff()
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(retry.Step()):
+		}
+	}
+}
+
+func newBackoff() wait.Backoff {
+	return wait.Backoff{Duration: retryFirst, Factor: 2, Jitter: 1, Steps: 100, Cap: retryLongest}
+}
+
+// stream reports one pod for as long as one watch lasts. It returns an error if the watch ended before it had told whether
+// there is such a pod. That one ends later is normal, whatever ended it: the next one tells how things are.
+func stream(ctx context.Context, pods corev1client.PodInterface, name string, report func(view)) error {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	overdue := time.AfterFunc(syncTimeout, func() { giveUp(errNoAnswer) })
+	defer overdue.Stop()
+
+	lifetime := minLifetime + rand.N(minLifetime)
+	deadAt := time.Now().Add(lifetime + lifetimeGrace)
+	events, pod, synced, err := open(ctx, pods, name, lifetime)
+	if err != nil {
+		return because(ctx, err)
+	}
+	defer events.Stop()
+
+	for {
+		if synced {
+			overdue.Reset(time.Until(deadAt))
+			report(view{known: true, pod: pod})
+		}
+		event, more := <-events.ResultChan()
+		switch {
+		case !more || event.Type == watch.Error:
+			if synced {
+				return nil
+			}
+			return because(ctx, reasonOf(event))
+		case event.Type == watch.Bookmark:
+			synced = synced || endsInitialEvents(event.Object)
+		case event.Type == watch.Deleted:
+			pod = nil
+		default:
+			changed, ok := event.Object.(*corev1.Pod)
+			if !ok {
+				return fmt.Errorf("the API server sent a %T instead of a pod", event.Object)
+			}
+			pod = trimmed(changed)
+		}
+	}
+}
+
+// open begins a watch. If synced, pod is what there was when it began; if not, the stream will tell and then say that it has.
+func open(ctx context.Context, pods corev1client.PodInterface, name string, lifetime time.Duration) (
+	events watch.Interface, pod *corev1.Pod, synced bool, err error,
+) {
+	seconds := int64(lifetime.Seconds())
+	options := metav1.ListOptions{
+		FieldSelector:        fields.OneTermEqualSelector(metav1.ObjectNameField, name).String(),
+		SendInitialEvents:    ptr.To(true),
+		ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
+		AllowWatchBookmarks:  true,
+		TimeoutSeconds:       &seconds,
+	}
+	events, err = pods.Watch(ctx, options)
+	if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
+		return events, nil, false, err
+	}
+
+	// This API server knows no streaming lists, or has them switched off, as Kubernetes 1.33 has.
+	list, err := pods.List(ctx, metav1.ListOptions{FieldSelector: options.FieldSelector})
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if len(list.Items) > 0 {
+		pod = trimmed(&list.Items[0])
+	}
+	events, err = pods.Watch(ctx, metav1.ListOptions{
+		FieldSelector:   options.FieldSelector,
+		ResourceVersion: list.ResourceVersion,
+		TimeoutSeconds:  &seconds,
+	})
+	return events, pod, true, err
+}
+
+// endsInitialEvents tells whether a bookmark is the one that follows all there was when the stream began.
+func endsInitialEvents(bookmark runtime.Object) bool {
+	pod, ok := bookmark.(*corev1.Pod)
+	return ok && pod.Annotations[metav1.InitialEventsAnnotationKey] == "true"
+}
+
+// because prefers the reason for which the context was given up to the error that this led to.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// reasonOf returns why a stream ended, as its last event has it.
+func reasonOf(last watch.Event) error {
+	if last.Object == nil {
+		return errCutShort
+	}
+	return apierrors.FromObject(last.Object)
+}
+
+// trimmed drops from a pod what nobody reads, and what may be as large as the rest: who manages which field, and kubectl
+// apply's copy of the manifest.
+func trimmed(pod *corev1.Pod) *corev1.Pod {
+	pod.ManagedFields = nil
+	delete(pod.Annotations, corev1.LastAppliedConfigAnnotation)
+	return pod
+}

@@ -1,0 +1,230 @@
+// Package podwatch watches the pods that sessions are debugging, and no others.
+//
+// The law:
+//
+//   - Cost follows the sessions, not the cluster. Each pod that at least one session is interested in has one watch, with a
+//     field selector on its name; sessions that debug the same pod share it; the last one out stops it. Nothing is held of
+//     any other pod, however many there are.
+//   - A watch is one request. The API server streams what there is and then what changes (a streaming list). Where it
+//     refuses to, the pod is listed first and watched from there: two requests, or three with the refused one.
+//   - Absent is not unknown. That there is no such pod is said only when the API server has said so.
+//   - What is unknown is never made up for by what was known. While the API server refuses the watch or does not answer it,
+//     the error is given, and not the pod as it last was.
+//   - No stream is trusted for ever. One that does not begin within [syncTimeout], or does not end when it was to end, is
+//     given up and begun anew, and each begins with the whole truth. So there are no resource versions to keep, to find
+//     expired, or to go back in time with.
+package podwatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+)
+
+var (
+	errStopped      = errors.New("the operator is stopping: its watches have ended")
+	errStartedTwice = errors.New("the pod watcher was started before: one Watcher can be started once")
+)
+
+// Watcher holds one watch for each pod that a session is interested in. Its methods may be called from many goroutines.
+type Watcher struct {
+	pods   corev1client.PodsGetter
+	notify func(session types.NamespacedName)
+
+	mu       sync.Mutex
+	ctx      context.Context // of the watches: nil until Start
+	stopped  bool
+	running  sync.WaitGroup
+	watches  map[types.NamespacedName]*podWatch // by pod
+	sessions map[types.NamespacedName]*podWatch // by session
+}
+
+// podWatch is the watch of one pod. Its fields are guarded by the Watcher's lock.
+type podWatch struct {
+	pod      types.NamespacedName
+	sessions map[types.NamespacedName]struct{}
+	stop     context.CancelFunc // nil until it runs
+	seen     view
+}
+
+// view is what is known of a pod. Its zero value is: nothing yet.
+type view struct {
+	known bool
+	pod   *corev1.Pod // nil although known: there is none
+	err   error       // why nothing is known
+}
+
+// same tells whether a session would see no difference.
+func (v view) same(other view) bool {
+	if v.known != other.known || (v.pod == nil) != (other.pod == nil) || (v.err == nil) != (other.err == nil) {
+		return false
+	}
+	if v.err != nil && v.err.Error() != other.err.Error() {
+		return false
+	}
+	return v.pod == nil || (v.pod.UID == other.pod.UID && v.pod.ResourceVersion == other.pod.ResourceVersion)
+}
+
+// NewClient returns the client that a Watcher should be given: it speaks protobuf, which is cheaper to decode than JSON,
+// and it has no request timeout, which would cut every watch short. client-go does not hold watches back on the client's
+// side, nor does this client what it lists: how fast a thousand watches may begin after a restart is for the API server's
+// priority and fairness to judge.
+func NewClient(config *rest.Config) (corev1client.PodsGetter, error) {
+	config = rest.CopyConfig(config)
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	config.Timeout = 0
+	config.RateLimiter = nil
+	config.QPS = -1
+	return corev1client.NewForConfig(config)
+}
+
+// New returns a Watcher that knows nothing yet. It may be asked at once; it watches once it is started.
+//
+// notify is called for every session that is interested in a pod when the pod is first known, when it changes, comes or
+// goes, and when it becomes unknown or known again. It must not block. It may still be called once for a session that has
+// just been released.
+func New(pods corev1client.PodsGetter, notify func(session types.NamespacedName)) *Watcher {
+	return &Watcher{
+		pods:     pods,
+		notify:   notify,
+		watches:  map[types.NamespacedName]*podWatch{},
+		sessions: map[types.NamespacedName]*podWatch{},
+	}
+}
+
+// Start watches until ctx is done, and returns when every watch has ended. A Watcher can be started once.
+func (w *Watcher) Start(ctx context.Context) error {
+	w.mu.Lock()
+	if w.ctx != nil {
+		w.mu.Unlock()
+		return errStartedTwice
+	}
+	w.ctx = ctx
+	for _, pw := range w.watches {
+		w.run(pw)
+	}
+	w.mu.Unlock()
+
+	<-ctx.Done()
+
+	w.mu.Lock()
+	w.stopped = true
+	clear(w.watches)
+	clear(w.sessions)
+	w.mu.Unlock()
+	w.running.Wait()
+	return nil
+}
+
+// NeedLeaderElection is true: only the operator that acts has sessions to watch pods for.
+func (*Watcher) NeedLeaderElection() bool { return true }
+
+// Get returns a pod as last seen, and has the session told from then on when it changes. A session is interested in one pod
+// at most: asking for another releases the first.
+//
+//   - known, with a pod: it is shared by all who ask and must not be modified. It has neither managedFields nor the
+//     annotation of kubectl apply.
+//   - known, without a pod: there is no such pod.
+//   - neither known nor an error: it was not seen yet; notify will be called.
+//   - an error: the API server refuses the watch or cannot be reached, and nothing is known; it is tried again, and notify
+//     will be called when that changes. An error after the Watcher was stopped is final.
+func (w *Watcher) Get(session, pod types.NamespacedName) (p *corev1.Pod, known bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return nil, false, errStopped
+	}
+	pw := w.sessions[session]
+	if pw == nil || pw.pod != pod {
+		w.release(session)
+		pw = w.subscribe(session, pod)
+	}
+	if pw.seen.err != nil {
+		return nil, false, fmt.Errorf("watching pod %s: %w", pod, pw.seen.err)
+	}
+	return pw.seen.pod, pw.seen.known, nil
+}
+
+// Release ends a session's interest in its pod, if it has any. The last session to be released stops the pod's watch.
+func (w *Watcher) Release(session types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.release(session)
+}
+
+// Len returns how many pods are watched.
+func (w *Watcher) Len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.watches)
+}
+
+// subscribe makes a session interested in a pod. The lock is held.
+func (w *Watcher) subscribe(session, pod types.NamespacedName) *podWatch {
+	pw := w.watches[pod]
+	if pw == nil {
+		pw = &podWatch{pod: pod, sessions: map[types.NamespacedName]struct{}{}}
+		w.watches[pod] = pw
+		if w.ctx != nil {
+			w.run(pw)
+		}
+	}
+	pw.sessions[session] = struct{}{}
+	w.sessions[session] = pw
+	return pw
+}
+
+// release is Release, with the lock held.
+func (w *Watcher) release(session types.NamespacedName) {
+	pw := w.sessions[session]
+	if pw == nil {
+		return
+	}
+	delete(w.sessions, session)
+	delete(pw.sessions, session)
+	if len(pw.sessions) > 0 {
+		return
+	}
+	delete(w.watches, pw.pod)
+	if pw.stop != nil {
+		pw.stop()
+	}
+}
+
+// run starts a pod's watch. The lock is held.
+func (w *Watcher) run(pw *podWatch) {
+	ctx, stop := context.WithCancel(w.ctx)
+	pw.stop = stop
+	w.running.Go(func() {
+		defer stop()
+		follow(ctx, w.pods.Pods(pw.pod.Namespace), pw.pod.Name, func(now view) { w.saw(pw, now) })
+	})
+}
+
+// saw keeps what is now known of a pod and tells its sessions, if it is news. The watch may have been released meanwhile:
+// then it has no sessions, nobody can find it any more, and another may have taken its place.
+func (w *Watcher) saw(pw *podWatch, now view) {
+	w.mu.Lock()
+	var tell []types.NamespacedName
+	if !now.same(pw.seen) {
+		tell = make([]types.NamespacedName, 0, len(pw.sessions))
+		for session := range pw.sessions {
+			tell = append(tell, session)
+		}
+	}
+	pw.seen = now
+	w.mu.Unlock()
+
+	for _, session := range tell {
+		w.notify(session)
+	}
+}
