@@ -23,7 +23,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/scheme"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 )
@@ -80,7 +79,6 @@ func NewClient(config *rest.Config) (corev1client.PodsGetter, error) {
 	config = rest.CopyConfig(config)
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
 	config.Timeout = 0
 	config.RateLimiter = nil
 	config.QPS = -1
