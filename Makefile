@@ -97,13 +97,13 @@ verify-purity: $(BIN)/.lint
 
 .PHONY: build
 build: ## Build the operator, a static binary: bin/manager.
-	@go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/manager ./cmd
+	@go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/manager ./cmd/manager
 
 # All that the image is built from: `docker build bin/image` builds the same.
 .PHONY: $(BIN)/image
 $(BIN)/image:
 	@mkdir -p $@ && cp Dockerfile $@/
-	@GOOS=linux go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@/manager ./cmd
+	@GOOS=linux go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@/manager ./cmd/manager
 
 .PHONY: image
 image: $(BIN)/image $(CLUSTER_TOOL) ## Build the operator's image into the registry of the cluster of cluster-up.
