@@ -59,13 +59,13 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.podCopy)",message="podCopy is only for mode PodCopy: remove it, or set mode: PodCopy",fieldPath=".podCopy"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.resources)",message="resources is only for mode PodCopy: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are only for mode PodCopy: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
-// +kubebuilder:validation:XValidation:rule="self.?reason == oldSelf.?reason",message="reason cannot be changed: it is part of the record; apply a new session",fieldPath=".reason"
+// +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session",fieldPath=".reason"
 // +kubebuilder:validation:XValidation:rule="self.target == oldSelf.target",message="target cannot be changed: only ttl and end can; apply a new session",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode",message="mode cannot be changed: only ttl and end can; apply a new session",fieldPath=".mode"
 // +kubebuilder:validation:XValidation:rule="self.profile == oldSelf.profile",message="profile cannot be changed: only ttl and end can; apply a new session",fieldPath=".profile"
 // +kubebuilder:validation:XValidation:rule="self.debugger == oldSelf.debugger",message="debugger cannot be changed: only ttl and end can; apply a new session",fieldPath=".debugger"
-// +kubebuilder:validation:XValidation:rule="self.?podCopy == oldSelf.?podCopy",message="podCopy cannot be changed: only ttl and end can; apply a new session",fieldPath=".podCopy"
-// +kubebuilder:validation:XValidation:rule="self.?notAfter == oldSelf.?notAfter",message="notAfter cannot be changed: only ttl and end can; apply a new session",fieldPath=".notAfter"
+// +kubebuilder:validation:XValidation:rule="has(self.podCopy) == has(oldSelf.podCopy) && (!has(self.podCopy) || self.podCopy == oldSelf.podCopy)",message="podCopy cannot be changed: only ttl and end can; apply a new session",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="has(self.notAfter) == has(oldSelf.notAfter) && (!has(self.notAfter) || self.notAfter == oldSelf.notAfter)",message="notAfter cannot be changed: only ttl and end can; apply a new session",fieldPath=".notAfter"
 type DebugSessionSpec struct {
 	// Why this session is needed, in words for whoever reads the record: an incident's number, what was seen.
 	// At most 1,024 characters.

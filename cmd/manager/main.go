@@ -1,0 +1,84 @@
+// The manager is the operator: it serves DebugSessions in the cluster it runs in.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	_ "k8s.io/client-go/plugin/pkg/client/auth/exec" // so that the manager can be run from a developer's kubeconfig
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/operator"
+)
+
+// version is set when the binary is built.
+var version = "dev"
+
+func main() {
+	if err := run(flag.CommandLine, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "manager:", err)
+		os.Exit(1)
+	}
+}
+
+type flags struct {
+	leaderElect    bool
+	probeAddress   string
+	metricsAddress string
+	concurrency    int
+	log            zap.Options
+}
+
+func (f *flags) bind(set *flag.FlagSet) {
+	set.BoolVar(&f.leaderElect, "leader-elect", false, "Let only one of several replicas act.")
+	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served.")
+	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8080", "Where /metrics is served; 0 turns it off.")
+	set.IntVar(&f.concurrency, "concurrency", 16, "How many sessions are worked on at once.")
+	f.log.TimeEncoder = zapcore.RFC3339NanoTimeEncoder
+	f.log.BindFlags(set)
+}
+
+func run(set *flag.FlagSet, args []string) error {
+	var f flags
+	f.bind(set)
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&f.log)))
+	log := ctrl.Log.WithName("setup")
+
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w", err)
+	}
+	config.UserAgent = "debugsession-operator/" + version
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+
+	grace := 10 * time.Second
+	mgr, err := operator.New(config, manager.Options{
+		Scheme:                        scheme,
+		Metrics:                       metricsserver.Options{BindAddress: f.metricsAddress},
+		HealthProbeBindAddress:        f.probeAddress,
+		LeaderElection:                f.leaderElect,
+		LeaderElectionID:              "debugsession-operator",
+		LeaderElectionReleaseOnCancel: true, // the process ends right after: another replica need not wait
+		GracefulShutdownTimeout:       &grace,
+	}, operator.Options{Concurrency: f.concurrency})
+	if err != nil {
+		return fmt.Errorf("setting up: %w", err)
+	}
+	log.Info("starting", "version", version)
+	return mgr.Start(ctrl.SetupSignalHandler())
+}

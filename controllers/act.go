@@ -1,0 +1,97 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// act performs the actions in order, and stops at the first that did not work: what follows may rest on it.
+func (r *DebugSessionReconciler) act(ctx context.Context, session *v1alpha1.DebugSession, actions []plan.Action) []plan.Result {
+	var results []plan.Result
+	for _, action := range actions {
+		result := r.perform(ctx, session, action)
+		results = append(results, result)
+		if result.Err != nil || result.Refusal != nil || result.Gone {
+			break
+		}
+	}
+	return results
+}
+
+func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) plan.Result {
+	switch a := action.(type) {
+	case plan.AddFinalizer:
+		return plan.Result{Action: a, Err: r.patchFinalizers(ctx, session, controllerutil.AddFinalizer)}
+	case plan.RemoveFinalizer:
+		return plan.Result{Action: a, Err: client.IgnoreNotFound(r.patchFinalizers(ctx, session, controllerutil.RemoveFinalizer))}
+	case plan.InjectDebugger:
+		return classify(a, r.inject(ctx, a))
+	case plan.CreateCopy:
+		return r.createCopy(ctx, session, a)
+	case plan.StopDebugger:
+		return classify(a, r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
+	case plan.DeleteCopy:
+		return classify(a, r.deleteCopy(ctx, a))
+	default:
+		panic("controllers: an action that is not performed")
+	}
+}
+
+// patchFinalizers changes the session's finalizers, if it still is what this pass has read.
+func (r *DebugSessionReconciler) patchFinalizers(ctx context.Context, session *v1alpha1.DebugSession, change func(client.Object, string) bool) error {
+	before := session.DeepCopy()
+	if !change(session, v1alpha1.Finalizer) {
+		return nil
+	}
+	if err := r.Client.Patch(ctx, session, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	r.written.remember(session)
+	return nil
+}
+
+// inject adds the ephemeral container. The UID in the patch makes the API server refuse it for a pod that has replaced
+// the one that was meant; the same patch a second time changes nothing.
+func (r *DebugSessionReconciler) inject(ctx context.Context, a plan.InjectDebugger) error {
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": a.UID},
+		"spec":     map[string]any{"ephemeralContainers": []corev1.EphemeralContainer{a.Container}},
+	})
+	if err != nil {
+		return err
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: a.Pod.Namespace, Name: a.Pod.Name}}
+	return r.Client.SubResource("ephemeralcontainers").Patch(ctx, pod, client.RawPatch(types.StrategicMergePatchType, patch))
+}
+
+// createCopy creates the copy, or finds the one that an earlier try has made.
+func (r *DebugSessionReconciler) createCopy(ctx context.Context, session *v1alpha1.DebugSession, a plan.CreateCopy) plan.Result {
+	err := r.Client.Create(ctx, a.Pod.DeepCopy())
+	if !apierrors.IsAlreadyExists(err) {
+		return classify(a, err)
+	}
+	there := &corev1.Pod{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(a.Pod), there); err != nil {
+		return plan.Result{Action: a, Err: err}
+	}
+	if !debugpod.OwnedBy(there, session) {
+		return plan.Result{Action: a, Refusal: plan.NameTaken(there.Name)}
+	}
+	return plan.Result{Action: a}
+}
+
+func (r *DebugSessionReconciler) deleteCopy(ctx context.Context, a plan.DeleteCopy) error {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: a.Pod.Namespace, Name: a.Pod.Name}}
+	return r.Client.Delete(ctx, pod, client.Preconditions{UID: &a.UID}, client.GracePeriodSeconds(a.GraceSeconds))
+}

@@ -1,0 +1,127 @@
+// Package controllers joins the pure planner to the cluster: it reads what the plan needs, performs what the plan says,
+// and writes down what came of it. It decides nothing.
+package controllers
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// DebugSessionReconciler carries sessions from their creation to their end.
+type DebugSessionReconciler struct {
+	// Client reads sessions and copies from caches, and writes.
+	Client client.Client
+	// Live reads from the API server itself.
+	Live client.Reader
+	// Pods watches the pods that are being debugged, one watch each.
+	Pods PodWatcher
+	// Waker is told of the sessions whose pod has changed.
+	Waker *Waker
+	// Exec runs a command in a container.
+	Exec Executor
+	// Events tells the user.
+	Events events.EventRecorder
+	// Metrics counts what was persisted.
+	Metrics Metrics
+	// Clock is read once a pass.
+	Clock clock.PassiveClock
+	// Concurrency is how many sessions are worked on at once.
+	Concurrency int
+
+	written writes
+}
+
+// PodWatcher is what the reconciler needs of internal/podwatch.
+type PodWatcher interface {
+	// Get returns the pod, nil if there is none. It is not known until the watch has begun; the session is then woken.
+	Get(session, pod types.NamespacedName) (found *corev1.Pod, known bool, err error)
+	Release(session types.NamespacedName)
+}
+
+// Executor runs a command in a container, and returns when it has ended.
+type Executor interface {
+	Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error
+}
+
+// Metrics is what the reconciler counts.
+type Metrics interface {
+	Ready(mode v1alpha1.Mode, after time.Duration)
+	Ended(outcome v1alpha1.Outcome, mode v1alpha1.Mode)
+}
+
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/status,verbs=patch
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/finalizers,verbs=update
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=pods/ephemeralcontainers,verbs=patch
+// +kubebuilder:rbac:groups="",resources=pods/exec,verbs=create
+// +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets;replicasets,verbs=get
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get
+// +kubebuilder:rbac:groups=*,resources=*/scale,verbs=get
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile takes one look at a session and moves it on by at most one step.
+func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	session, err := r.read(ctx, req.NamespacedName)
+	if session == nil || err != nil {
+		return ctrl.Result{}, err
+	}
+	snapshot := r.observe(ctx, session)
+	decided := plan.Decide(snapshot)
+	results := r.act(ctx, session, decided.Actions)
+	concluded := plan.Conclude(snapshot, decided, results)
+	if err := r.report(ctx, session, concluded); err != nil {
+		return ctrl.Result{}, err
+	}
+	return r.wake(concluded)
+}
+
+// read returns the session, or nil if it is gone: then nothing is held for it any more.
+func (r *DebugSessionReconciler) read(ctx context.Context, key types.NamespacedName) (*v1alpha1.DebugSession, error) {
+	session := &v1alpha1.DebugSession{}
+	if err := r.Client.Get(ctx, key, session); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.Pods.Release(key)
+			r.written.forget(key)
+			err = nil
+		}
+		return nil, err
+	}
+	return r.written.newest(session), nil
+}
+
+// wake turns a plan's wish to be woken into what the work queue understands. What could not be done is tried again with
+// growing pauses; everything else comes by watches and at known times.
+func (r *DebugSessionReconciler) wake(p plan.Plan) (ctrl.Result, error) {
+	if p.Retry != nil {
+		return ctrl.Result{}, p.Retry
+	}
+	if p.WakeAt.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	// At least a millisecond: zero would mean never.
+	return ctrl.Result{RequeueAfter: max(p.WakeAt.Sub(r.Clock.Now()), time.Millisecond)}, nil
+}
+
+// SetupWithManager registers the reconciler, and what wakes it: sessions, the pods it made, and the pods it watches.
+func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("debugsession").
+		For(&v1alpha1.DebugSession{}).
+		Owns(&corev1.Pod{}).
+		WatchesRawSource(r.Waker.source()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: r.Concurrency}).
+		Complete(r)
+}

@@ -1,0 +1,66 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// classify tells apart what the API server's answer to an action means: done, refused for good, gone, or not known.
+func classify(action plan.Action, err error) plan.Result {
+	result := plan.Result{Action: action}
+	_, deleting := action.(plan.DeleteCopy)
+	switch {
+	case err == nil:
+	case apierrors.IsNotFound(err), deleting && apierrors.IsConflict(err), otherPod(err):
+		result.Gone = true
+	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err),
+		apierrors.IsMethodNotSupported(err), apierrors.IsRequestEntityTooLargeError(err):
+		result.Refusal = &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: explain(err)}
+	default:
+		result.Err = err
+	}
+	return result
+}
+
+// otherPod says whether the API server refused because the pod of that name has another UID than the one meant.
+func otherPod(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
+}
+
+// explain keeps the API server's words, and adds what can be done about them.
+func explain(err error) string {
+	words := err.Error()
+	return fmt.Sprintf("the API server refused it: %s; %s", words, remedy(words))
+}
+
+// remedies are found by the words that the refusing plugin uses: the API has no code for them.
+var remedies = []struct{ words, remedy string }{
+	{"violates PodSecurity", "use a profile that the namespace's Pod Security level allows, such as profile: restricted, and no securityContext beyond it"},
+	{"exceeded quota", "free some of the namespace's quota, or ask for less in debugger.resources; then apply a new session"},
+	{"because it is being terminated", "the namespace is being deleted"},
+	{"admission webhook", "that webhook's owner can say why; then apply a new session"},
+	{"ValidatingAdmissionPolicy", "that policy's owner can say why; then apply a new session"},
+	{"cannot patch resource", "the operator lacks a right: whoever installed it has changed its ClusterRole"},
+	{"cannot create resource", "the operator lacks a right: whoever installed it has changed its ClusterRole"},
+}
+
+func remedy(words string) string {
+	for _, r := range remedies {
+		if strings.Contains(words, r.words) {
+			return r.remedy
+		}
+	}
+	return "correct what it names and apply a new session"
+}

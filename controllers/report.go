@@ -1,0 +1,61 @@
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// report writes the status, once and only if it changed, and then tells what has become true by it.
+func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.DebugSession, p plan.Plan) error {
+	before := session.Status
+	if equality.Semantic.DeepEqual(before, p.Status) {
+		return nil
+	}
+	// The lock makes this pass's decision count only for what it was made from.
+	base := session.DeepCopy()
+	session.Status = p.Status
+	err := r.Client.Status().Patch(ctx, session, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		return nil // it has changed since it was read: that change wakes the session
+	case err != nil:
+		return err
+	}
+	r.written.remember(session)
+	for _, e := range p.Events {
+		r.Events.Eventf(session, nil, e.Type, e.Reason, "Debug", "%s", e.Note)
+	}
+	r.count(ctx, session, before.Phase)
+	return nil
+}
+
+// count logs and measures a change of phase that was persisted.
+func (r *DebugSessionReconciler) count(ctx context.Context, session *v1alpha1.DebugSession, before v1alpha1.Phase) {
+	status := &session.Status
+	if status.Phase == before {
+		return
+	}
+	keys := []any{"uid", session.UID, "mode", session.Spec.Mode, "from", before, "to", status.Phase, "reason", status.Reason}
+	if status.Target != nil {
+		keys = append(keys, "targetPod", status.Target.PodName, "targetUID", status.Target.PodUID)
+	}
+	if status.Debugger != nil {
+		keys = append(keys, "debuggerPod", status.Debugger.PodName, "debuggerContainer", status.Debugger.ContainerName,
+			"imageID", status.Debugger.ImageID)
+	}
+	switch status.Phase {
+	case v1alpha1.PhaseActive:
+		r.Metrics.Ready(session.Spec.Mode, r.Clock.Since(session.CreationTimestamp.Time))
+	case v1alpha1.PhaseEnded:
+		keys = append(keys, "outcome", status.Outcome)
+		r.Metrics.Ended(status.Outcome, session.Spec.Mode)
+	}
+	log.FromContext(ctx).Info("session moved", keys...)
+}

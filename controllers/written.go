@@ -1,0 +1,51 @@
+package controllers
+
+import (
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// writes remembers the newest version of each session that this process has written, until the cache has caught up. A pass
+// that a pod's event wakes before then would otherwise decide on what is already history. That would be harmless, as
+// every write is guarded by the version it was made from, but it would cost requests that are bound to fail.
+type writes struct {
+	mu       sync.Mutex
+	sessions map[types.NamespacedName]*v1alpha1.DebugSession
+}
+
+func (w *writes) remember(session *v1alpha1.DebugSession) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sessions == nil {
+		w.sessions = map[types.NamespacedName]*v1alpha1.DebugSession{}
+	}
+	w.sessions[client.ObjectKeyFromObject(session)] = session.DeepCopy()
+}
+
+func (w *writes) forget(key types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.sessions, key)
+}
+
+// newest returns the cached session, or what was written since.
+func (w *writes) newest(cached *v1alpha1.DebugSession) *v1alpha1.DebugSession {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := client.ObjectKeyFromObject(cached)
+	mine, ok := w.sessions[key]
+	if !ok {
+		return cached
+	}
+	order, err := resourceversion.CompareResourceVersion(cached.ResourceVersion, mine.ResourceVersion)
+	if err == nil && order < 0 && mine.UID == cached.UID {
+		return mine.DeepCopy()
+	}
+	delete(w.sessions, key)
+	return cached
+}

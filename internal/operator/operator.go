@@ -1,0 +1,124 @@
+// Package operator puts the parts together into a manager. The binary, the integration tests and the benchmarks all start
+// what New returns, so that what is tested is what runs.
+package operator
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/controllers"
+	opmetrics "debugsession.dev/operator/internal/metrics"
+	"debugsession.dev/operator/internal/podexec"
+	"debugsession.dev/operator/internal/podwatch"
+)
+
+// Options are the operator's own, beside the manager's.
+type Options struct {
+	// Concurrency is how many sessions are worked on at once.
+	Concurrency int
+	// Clock is the operator's; left out, the machine's.
+	Clock clock.PassiveClock
+	// Exec runs commands in containers; left out, the API server's pods/exec does.
+	Exec controllers.Executor
+	// Registry is where the metrics are registered; left out, where the manager serves them from.
+	Registry prometheus.Registerer
+}
+
+// New returns a manager with the operator in it, ready to be started.
+func New(config *rest.Config, managerOptions manager.Options, options Options) (manager.Manager, error) {
+	// How much the operator may ask of the API server is for the API server's priority and fairness to say.
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+
+	managerOptions.Cache = cacheOptions(managerOptions.Cache)
+	mgr, err := ctrl.NewManager(config, managerOptions)
+	if err != nil {
+		return nil, err
+	}
+	if err := options.complete(mgr.GetConfig()); err != nil {
+		return nil, err
+	}
+	if err := addReconciler(mgr, options); err != nil {
+		return nil, err
+	}
+	return mgr, addChecks(mgr)
+}
+
+func (o *Options) complete(config *rest.Config) error {
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if o.Registry == nil {
+		o.Registry = metrics.Registry
+	}
+	if o.Exec == nil {
+		client, err := kubernetes.NewForConfig(config)
+		if err != nil {
+			return err
+		}
+		o.Exec = podexec.New(config, client)
+	}
+	return nil
+}
+
+// cacheOptions has the manager hold the sessions and the pods that the operator made: nothing else in the cluster.
+func cacheOptions(options cache.Options) cache.Options {
+	ours, err := labels.NewRequirement(v1alpha1.LabelSessionUID, selection.Exists, nil)
+	if err != nil {
+		panic(err) // the label is a constant
+	}
+	options.ByObject = map[client.Object]cache.ByObject{
+		&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)},
+	}
+	options.DefaultTransform = cache.TransformStripManagedFields()
+	return options
+}
+
+func addReconciler(mgr manager.Manager, options Options) error {
+	pods, err := podwatch.NewClient(mgr.GetConfig())
+	if err != nil {
+		return err
+	}
+	waker := &controllers.Waker{}
+	watcher := podwatch.New(pods, waker.Wake)
+	if err := mgr.Add(watcher); err != nil {
+		return fmt.Errorf("adding the pod watcher: %w", err)
+	}
+	recorder := opmetrics.New(sessions(mgr), watcher.Len)
+	if err := options.Registry.Register(recorder); err != nil {
+		return fmt.Errorf("registering the metrics: %w", err)
+	}
+	return (&controllers.DebugSessionReconciler{
+		Client:      mgr.GetClient(),
+		Live:        mgr.GetAPIReader(),
+		Pods:        watcher,
+		Waker:       waker,
+		Exec:        options.Exec,
+		Events:      mgr.GetEventRecorder("debugsession-operator"),
+		Metrics:     recorder,
+		Clock:       options.Clock,
+		Concurrency: options.Concurrency,
+	}).SetupWithManager(mgr)
+}
+
+// addChecks makes the operator healthy while it runs, and ready once it has seen every session.
+func addChecks(mgr manager.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	return mgr.AddReadyzCheck("caches", cachesSynced(mgr))
+}

@@ -1,0 +1,195 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+// admit decides whether a session may start. It makes nothing: it records what will be made, and the next pass, which
+// sees that recorded, makes it.
+func (p *pass) admit() {
+	if ask, yes := p.asked(); yes {
+		p.finish(v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated), ask+" before it had started; nothing was made")
+		return
+	}
+	if passed(p.spec().NotAfter, p.Now) {
+		p.finish(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired),
+			fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", clock(p.spec().NotAfter.Time)))
+		return
+	}
+	if !p.hasFinalizer() {
+		p.do(AddFinalizer{})
+	}
+	target := p.target()
+	if target == nil {
+		return
+	}
+	if refusal := checkTarget(p.spec(), target); refusal != nil {
+		p.reject(*refusal)
+		return
+	}
+	if target.Spec.NodeName == "" && p.spec().Mode == v1alpha1.ModeEphemeralContainer {
+		p.await(v1alpha1.ReasonTargetNotPlaced, fmt.Sprintf("pod %q is not on a node yet", target.Name))
+		return
+	}
+	p.pin(target)
+}
+
+// target is the pod to debug, or nil if the session has to wait for it or cannot have it; then that is in the plan.
+func (p *pass) target() *corev1.Pod {
+	if p.Needs().Candidates {
+		p.chooseTarget()
+		return nil
+	}
+	name := p.Needs().Target
+	switch p.Target.state {
+	case found:
+		return p.Target.value
+	case absent:
+		if p.status().Target != nil && p.spec().Target.PodName == "" {
+			p.status().Target = nil // the chosen pod went before it was recorded: choose again
+		}
+		p.await(v1alpha1.ReasonTargetNotFound, fmt.Sprintf("there is no pod %q in namespace %q", name, p.Session.Namespace))
+	case unknown:
+		p.unreadable(fmt.Sprintf("pod %q", name), p.Target.err)
+	case awaited:
+	}
+	return nil
+}
+
+// Needs returns the reads this pass was made from.
+func (p *pass) Needs() Reads { return Needs(p.Session) }
+
+// chooseTarget writes down which of the candidates is to be debugged. The next pass watches it.
+func (p *pass) chooseTarget() {
+	switch p.Candidates.state {
+	case unknown:
+		p.unreadable("the pods of spec.target", p.Candidates.err)
+	case absent:
+		p.await(v1alpha1.ReasonTargetNotFound, fmt.Sprintf("there is no %s %q in namespace %q",
+			p.spec().Target.Workload.Kind, p.spec().Target.Workload.Name, p.Session.Namespace))
+	case found:
+		pod, why := choose(&p.spec().Target, p.spec().Mode, p.Candidates.value)
+		if pod == nil {
+			p.await(v1alpha1.ReasonTargetNotFound,
+				fmt.Sprintf("none of the %d pods that spec.target selects can be debugged now", len(p.Candidates.value)))
+			p.wake(p.Now.Add(recheck)) // no single pod to watch
+			return
+		}
+		p.await(v1alpha1.ReasonTargetNotPlaced, "chosen: "+why)
+		p.status().Target = &v1alpha1.TargetStatus{PodName: pod.Name, Choice: why}
+	case awaited:
+	}
+}
+
+// await records what a session waits for, until it has waited too long.
+func (p *pass) await(reason, message string) {
+	until := p.Session.CreationTimestamp.Add(StartTimeout)
+	if !p.Now.Before(until) {
+		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, reason, message)
+		p.finish(v1alpha1.OutcomeTimedOut, reason, fmt.Sprintf("%s; waited %s for it; apply a new session", message, StartTimeout))
+		return
+	}
+	if name := p.spec().Target.PodName; name != "" {
+		p.status().Target = &v1alpha1.TargetStatus{PodName: name}
+	}
+	waits := fmt.Sprintf("%s; waiting for it until %s", message, clock(until))
+	p.warnOnce(v1alpha1.ConditionAdmissible, reason, waits)
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, reason, waits)
+	p.stand(v1alpha1.PhasePending, reason, waits)
+	p.wake(until)
+	if at := p.spec().NotAfter; at != nil {
+		p.wake(at.Time)
+	}
+}
+
+// unreadable records that something could not be read: the session waits, and nothing is concluded from it.
+func (p *pass) unreadable(what string, err error) {
+	message := fmt.Sprintf("%s cannot be read: %v", what, err)
+	p.warnOnce(v1alpha1.ConditionAdmissible, v1alpha1.ReasonTargetUnreadable, message)
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonTargetUnreadable, message)
+	p.stand(v1alpha1.PhasePending, v1alpha1.ReasonTargetUnreadable, message)
+	p.plan.Retry = fmt.Errorf("reading %s: %w", what, err)
+}
+
+// reject ends a session that can never run as it is written.
+func (p *pass) reject(refusal Refusal) {
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, refusal.Reason, refusal.Message)
+	p.finish(v1alpha1.OutcomeRejected, refusal.Reason, refusal.Message)
+}
+
+// pin records what will be made, and by when it will be over.
+func (p *pass) pin(target *corev1.Pod) {
+	status, life := p.status(), begin(p.spec(), p.Now)
+	choice := ""
+	if status.Target != nil {
+		choice = status.Target.Choice
+	}
+	status.Target = &v1alpha1.TargetStatus{
+		PodName: target.Name, PodUID: target.UID, NodeName: target.Spec.NodeName, Choice: choice,
+	}
+	status.Debugger = &v1alpha1.DebuggerStatus{ContainerName: debugpod.ContainerName(p.Session.UID)}
+	if p.spec().Mode == v1alpha1.ModePodCopy {
+		status.Debugger.PodName = copyName(p.Session, target.Name)
+	} else {
+		status.Target.Container = targetContainer(p.spec(), target)
+		status.Debugger.PodName, status.Debugger.PodUID = target.Name, target.UID
+	}
+	status.StartedAt, status.ExpiresAt, status.HardDeadline = timestamp(life.started), timestamp(life.expires), timestamp(life.hard)
+
+	// Built once here, only to see whether it can be.
+	if _, err := p.build(target, status); err != nil {
+		p.unpin()
+		p.reject(invalid(err))
+		return
+	}
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
+		fmt.Sprintf("pod %q (%s) may be debugged until %s", target.Name, target.UID, clock(life.expires)))
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, "the debugger is being made")
+	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, "the debugger is being made")
+}
+
+func (p *pass) unpin() {
+	status := p.status()
+	status.Debugger, status.StartedAt, status.ExpiresAt, status.HardDeadline = nil, nil, nil, nil
+}
+
+// build makes the action that makes the debugger which the status records.
+func (p *pass) build(target *corev1.Pod, status *v1alpha1.DebugSessionStatus) (Action, error) {
+	session := *p.Session
+	session.Status = *status
+	if p.spec().Mode == v1alpha1.ModePodCopy {
+		pod, err := debugpod.Copy(&session, target, p.Now)
+		if err != nil {
+			return nil, err
+		}
+		return CreateCopy{Pod: pod}, nil
+	}
+	c, err := debugpod.Ephemeral(&session, target)
+	if err != nil {
+		return nil, err
+	}
+	return InjectDebugger{Pod: p.podName(target.Name), UID: target.UID, Container: *c}, nil
+}
+
+func copyName(session *v1alpha1.DebugSession, target string) string {
+	if session.Spec.PodCopy != nil && session.Spec.PodCopy.Name != "" {
+		return session.Spec.PodCopy.Name
+	}
+	return debugpod.CopyName(target, session.UID)
+}
+
+// invalid turns a builder's error into a refusal.
+func invalid(err error) Refusal {
+	var field *debugpod.InvalidError
+	if errors.As(err, &field) {
+		return Refusal{Reason: v1alpha1.ReasonInvalid, Message: field.Error()}
+	}
+	return Refusal{Reason: v1alpha1.ReasonInvalid, Message: err.Error()}
+}

@@ -1,0 +1,78 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// choose picks one of several pods, always the same one for the same pods, and says why. It returns nil if none fits.
+func choose(target *v1alpha1.Target, mode v1alpha1.Mode, pods []corev1.Pod) (*corev1.Pod, string) {
+	var fit []*corev1.Pod
+	for i := range pods {
+		if suits(&pods[i], target.Pick, mode) {
+			fit = append(fit, &pods[i])
+		}
+	}
+	if len(fit) == 0 {
+		return nil, ""
+	}
+	best := slices.MinFunc(fit, func(a, b *corev1.Pod) int { return compare(a, b, target.Pick) })
+	return best, explain(best, target.Pick, len(fit))
+}
+
+// suits says whether a pod may be chosen: an ephemeral debugger needs one that is on a node and lives.
+func suits(pod *corev1.Pod, pick v1alpha1.Pick, mode v1alpha1.Mode) bool {
+	if mode == v1alpha1.ModeEphemeralContainer && (pod.Spec.NodeName == "" || checkAlive(pod) != nil) {
+		return false
+	}
+	switch pick {
+	case v1alpha1.PickReady:
+		return ready(pod)
+	case v1alpha1.PickUnhealthy:
+		return !ready(pod)
+	default:
+		return true
+	}
+}
+
+func compare(a, b *corev1.Pod, pick v1alpha1.Pick) int {
+	byAge := b.CreationTimestamp.Time.Compare(a.CreationTimestamp.Time) // newest first
+	if pick == v1alpha1.PickOldest {
+		byAge = -byAge
+	}
+	byHealth := 0
+	if pick == "" {
+		byHealth = cmp.Compare(rank(a), rank(b))
+	}
+	return cmp.Or(byHealth, byAge, cmp.Compare(a.Name, b.Name))
+}
+
+func rank(pod *corev1.Pod) int {
+	if ready(pod) {
+		return 1
+	}
+	return 0
+}
+
+func ready(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+func explain(pod *corev1.Pod, pick v1alpha1.Pick, of int) string {
+	state := "not ready"
+	if ready(pod) {
+		state = "ready"
+	}
+	rule := string(pick)
+	if rule == "" {
+		rule = "Unhealthy, then Newest"
+	}
+	return fmt.Sprintf("%s of %d pods, by %s; it was %s", pod.Name, of, rule, state)
+}

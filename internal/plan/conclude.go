@@ -1,0 +1,74 @@
+package plan
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Conclude completes a plan with how its actions went: what was refused, what has gone, what has to be tried again. Like
+// Decide it is pure. An action that worked adds nothing: what it did is seen by the next pass.
+func Conclude(s Snapshot, plan Plan, results []Result) Plan {
+	p := &pass{Snapshot: s, plan: plan}
+	p.plan.Events = append([]Event(nil), plan.Events...)
+	plan.Status.DeepCopyInto(&p.plan.Status)
+	for _, result := range results {
+		switch action := result.Action.(type) {
+		case AddFinalizer, RemoveFinalizer:
+			p.retry(result.Err)
+		case InjectDebugger:
+			p.concludeMaking(result, fmt.Sprintf("adding the debugger to pod %q", action.Pod.Name))
+		case CreateCopy:
+			p.concludeMaking(result, fmt.Sprintf("creating copy %q", action.Pod.Name))
+		case StopDebugger:
+			p.concludeTaking(result, fmt.Sprintf("stopping container %q in pod %q", action.Container, action.Pod.Name))
+		case DeleteCopy:
+			p.concludeTaking(result, fmt.Sprintf("deleting copy %q", action.Pod.Name))
+		}
+	}
+	return p.plan
+}
+
+func (p *pass) concludeMaking(result Result, what string) {
+	switch {
+	case result.Refusal != nil:
+		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, result.Refusal.Reason, result.Refusal.Message)
+		p.end(v1alpha1.OutcomeRejected, result.Refusal.Reason, result.Refusal.Message)
+	case result.Gone:
+		p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone),
+			fmt.Sprintf("%s: the pod went away or was replaced before it could be debugged", what))
+	case result.Err != nil:
+		message := fmt.Sprintf("%s failed, and is tried again: %v", what, result.Err)
+		p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonRetrying, message)
+		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonRetrying, message)
+		p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonRetrying, message)
+		p.retry(fmt.Errorf("%s: %w", what, result.Err))
+	}
+}
+
+// concludeTaking keeps a session in Ending, and says why it is still there.
+func (p *pass) concludeTaking(result Result, what string) {
+	switch {
+	case result.Refusal != nil:
+		p.stillThere(fmt.Errorf("%s was refused: %s", what, result.Refusal.Message))
+	case result.Err != nil:
+		p.stillThere(fmt.Errorf("%s: %w", what, result.Err))
+	case result.Gone:
+		p.wake(p.Now) // see that it is gone, and say so
+	}
+}
+
+func (p *pass) stillThere(err error) {
+	message := fmt.Sprintf("%v; tried again", err)
+	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStillRunning, message)
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStillRunning, message)
+	p.retry(err)
+}
+
+func (p *pass) retry(err error) {
+	if err != nil && p.plan.Retry == nil {
+		p.plan.Retry = err
+	}
+}

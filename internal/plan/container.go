@@ -1,0 +1,152 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// container is where the debugger's container stands, as its pod's status tells.
+type container struct {
+	state   v1alpha1.DebuggerState
+	reason  string // the kubelet's, for a container that waits or never ran
+	message string
+	image   string
+	imageID string
+	started metav1.Time
+	ended   *corev1.ContainerStateTerminated
+}
+
+// readEphemeral finds an ephemeral container; ok is false if the pod has none of that name.
+func readEphemeral(pod *corev1.Pod, name string) (c container, ok bool) {
+	if !slices.ContainsFunc(pod.Spec.EphemeralContainers, func(e corev1.EphemeralContainer) bool { return e.Name == name }) {
+		return container{}, false
+	}
+	return readStatus(pod.Status.EphemeralContainerStatuses, name), true
+}
+
+// readCopy finds the debugger in a copy. Until the kubelet speaks of it, the scheduler's word counts.
+func readCopy(pod *corev1.Pod, name string) container {
+	c := readStatus(pod.Status.ContainerStatuses, name)
+	if c.state != v1alpha1.DebuggerWaiting || pod.Spec.NodeName != "" {
+		return blameInit(pod, c)
+	}
+	for i := range pod.Status.Conditions {
+		cond := &pod.Status.Conditions[i]
+		if cond.Type == corev1.PodScheduled && cond.Status == corev1.ConditionFalse {
+			c.reason, c.message = v1alpha1.ReasonUnschedulable, cond.Message
+			if cond.Reason != corev1.PodReasonUnschedulable && cond.Reason != "" {
+				c.reason = cond.Reason
+			}
+		}
+	}
+	return c
+}
+
+// blameInit names the init container that a waiting debugger waits for, if one is in trouble.
+func blameInit(pod *corev1.Pod, c container) container {
+	if c.state != v1alpha1.DebuggerWaiting || c.reason != "PodInitializing" {
+		return c
+	}
+	for i := range pod.Status.InitContainerStatuses {
+		init := &pod.Status.InitContainerStatuses[i]
+		if w := init.State.Waiting; w != nil && w.Reason != "PodInitializing" && w.Reason != "ContainerCreating" {
+			c.reason, c.message = w.Reason, fmt.Sprintf("init container %q: %s", init.Name, w.Message)
+			return c
+		}
+	}
+	return c
+}
+
+func readStatus(statuses []corev1.ContainerStatus, name string) container {
+	i := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == name })
+	if i < 0 {
+		return container{state: v1alpha1.DebuggerWaiting}
+	}
+	status := &statuses[i]
+	c := container{state: v1alpha1.DebuggerWaiting, image: status.Image, imageID: status.ImageID}
+	terminated := status.State.Terminated
+	if terminated == nil {
+		// In a copy of a pod that restarts its containers, the debugger is restarted too. It has ended all the same.
+		terminated = status.LastTerminationState.Terminated
+	}
+	switch {
+	case terminated != nil:
+		c.state, c.ended, c.started = v1alpha1.DebuggerTerminated, terminated, terminated.StartedAt
+	case status.State.Running != nil:
+		c.state, c.started = v1alpha1.DebuggerRunning, status.State.Running.StartedAt
+	case status.State.Waiting != nil:
+		c.reason, c.message = status.State.Waiting.Reason, status.State.Waiting.Message
+	}
+	return c
+}
+
+// neverRan says whether a container that ended did so because the runtime could not start its command.
+func (c container) neverRan() bool {
+	if c.ended == nil {
+		return false
+	}
+	switch c.ended.Reason {
+	case "StartError", "ContainerCannotRun", "ContainerCreateError":
+		return true
+	}
+	return false
+}
+
+// troubled says whether a waiting container has a problem, rather than being on its way.
+func (c container) troubled() bool {
+	switch c.reason {
+	case "", "ContainerCreating", "PodInitializing":
+		return false
+	}
+	return true
+}
+
+// steady gives one name to reasons that the kubelet shows in turn: a status that followed them would be written for ever.
+func (c container) steady() container {
+	if c.reason == "ImagePullBackOff" {
+		c.reason = "ErrImagePull"
+		if _, cause, ok := strings.Cut(c.message, ": ErrImagePull: "); ok {
+			c.message = cause
+		}
+	}
+	return c
+}
+
+// remedy is what a person can do about a container that cannot start.
+func (c container) remedy() string {
+	switch c.reason {
+	case "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ErrImageInspect", "RegistryUnavailable":
+		return "check the image's name and tag, and the pod's imagePullSecrets; then apply a new session"
+	case "CreateContainerConfigError":
+		return "check debugger.env, envFrom and securityContext against what the namespace has"
+	case v1alpha1.ReasonUnschedulable:
+		return "the copy needs room on a node; see the message, or make it smaller by resources"
+	default:
+		return "see the message; then apply a new session"
+	}
+}
+
+// record writes what is known of the container into the session's status.
+func (c container) record(status *v1alpha1.DebuggerStatus) {
+	status.State = c.state
+	if c.image != "" {
+		status.Image = c.image
+	}
+	if c.imageID != "" {
+		status.ImageID = c.imageID
+	}
+	if !c.started.IsZero() {
+		status.StartedAt = timestamp(c.started.Time)
+	}
+	if c.ended != nil {
+		status.FinishedAt = timestamp(c.ended.FinishedAt.Time)
+		status.ExitCode = &c.ended.ExitCode
+		status.Message = c.ended.Message
+	}
+}

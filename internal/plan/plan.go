@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Plan is what one pass is to do, in this order: the actions, one write of the status, the events.
+type Plan struct {
+	Actions []Action
+
+	// Status is what the session's status is to be. If it equals the present one, nothing is written.
+	Status v1alpha1.DebugSessionStatus
+
+	// Events are sent once the status has been written.
+	Events []Event
+
+	// WakeAt is when the session must be looked at again, if nothing wakes it before. Zero: never.
+	WakeAt time.Time
+
+	// Retry is why this pass could not find out or do what it had to. The session is to be looked at again soon, with
+	// growing pauses.
+	Retry error
+}
+
+// Event is something to tell the user, as a Kubernetes Event on the session.
+type Event struct {
+	Type   string // corev1.EventTypeNormal or Warning
+	Reason string
+	Note   string
+}
+
+// Action is one change to the cluster. The set is closed.
+type Action interface{ action() }
+
+type (
+	// AddFinalizer puts the finalizer on the session.
+	AddFinalizer struct{}
+
+	// RemoveFinalizer lets the session go.
+	RemoveFinalizer struct{}
+
+	// InjectDebugger adds an ephemeral container to a pod, if it still is the pod of that UID.
+	InjectDebugger struct {
+		Pod       types.NamespacedName
+		UID       types.UID
+		Container corev1.EphemeralContainer
+	}
+
+	// CreateCopy creates the copy. If a pod of its name exists and belongs to this session, that is the copy.
+	CreateCopy struct{ Pod *corev1.Pod }
+
+	// StopDebugger ends every process of a debugger's container by running Command in it.
+	StopDebugger struct {
+		Pod       types.NamespacedName
+		UID       types.UID
+		Container string
+		Command   []string
+	}
+
+	// DeleteCopy deletes the pod, if it still is the pod of that UID.
+	DeleteCopy struct {
+		Pod          types.NamespacedName
+		UID          types.UID
+		GraceSeconds int64
+	}
+)
+
+func (AddFinalizer) action()    {}
+func (RemoveFinalizer) action() {}
+func (InjectDebugger) action()  {}
+func (CreateCopy) action()      {}
+func (StopDebugger) action()    {}
+func (DeleteCopy) action()      {}
+
+// Result is how an action went.
+type Result struct {
+	Action Action
+
+	// Refusal is set when the API server said no, and would say no again.
+	Refusal *Refusal
+
+	// Gone is true when the action's pod does not exist any more, or is another pod of the same name.
+	Gone bool
+
+	// Err is set when it is not known whether the action took effect, or when it may work later.
+	Err error
+}
+
+// Refusal is a denial: a value, not a failure. Message says what was wrong, where, and what to do about it.
+type Refusal struct {
+	Reason  string
+	Message string
+}

@@ -1,0 +1,100 @@
+package plan
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// pass is one pass in the making: the snapshot, and the plan that grows. Its methods are the only writers of a status.
+type pass struct {
+	Snapshot
+	plan Plan
+}
+
+func newPass(s Snapshot) *pass {
+	p := &pass{Snapshot: s}
+	s.Session.Status.DeepCopyInto(&p.plan.Status)
+	p.plan.Status.ObservedGeneration = s.Session.Generation
+	return p
+}
+
+func (p *pass) spec() *v1alpha1.DebugSessionSpec     { return &p.Session.Spec }
+func (p *pass) status() *v1alpha1.DebugSessionStatus { return &p.plan.Status }
+
+func (p *pass) do(a Action) { p.plan.Actions = append(p.plan.Actions, a) }
+
+func (p *pass) wake(at time.Time) {
+	if p.plan.WakeAt.IsZero() || at.Before(p.plan.WakeAt) {
+		p.plan.WakeAt = at
+	}
+}
+
+// event tells the user something that this pass made true.
+func (p *pass) event(kind, reason, note string) {
+	p.plan.Events = append(p.plan.Events, Event{Type: kind, Reason: reason, Note: note})
+}
+
+func (p *pass) set(conditionType string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&p.status().Conditions, metav1.Condition{
+		Type: conditionType, Status: status, Reason: reason, Message: clip(message),
+		ObservedGeneration: p.Session.Generation,
+		LastTransitionTime: metav1.NewTime(p.Now.UTC().Truncate(time.Second)),
+	})
+}
+
+func (p *pass) clear(conditionType string) {
+	meta.RemoveStatusCondition(&p.status().Conditions, conditionType)
+}
+
+// stand records the phase, the one word for it, and what kstatus reads. Reconciling and Stalled are there only while they
+// are true, as kstatus wants it.
+func (p *pass) stand(phase v1alpha1.Phase, reason, message string) {
+	p.status().Phase, p.status().Reason = phase, reason
+	ready := metav1.ConditionFalse
+	switch {
+	case phase == v1alpha1.PhaseActive, phase == v1alpha1.PhaseEnded && !failed(p.status().Outcome):
+		ready = metav1.ConditionTrue
+		p.clear(v1alpha1.ConditionReconciling)
+	case phase == v1alpha1.PhaseEnded:
+		p.clear(v1alpha1.ConditionReconciling)
+		p.set(v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, message)
+	default:
+		p.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, message)
+	}
+	p.set(v1alpha1.ConditionReady, ready, reason, message)
+}
+
+// failed says whether an outcome means that the session never did what it was for.
+func failed(outcome v1alpha1.Outcome) bool {
+	switch outcome {
+	case v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeFailed:
+		return true
+	}
+	return false
+}
+
+// warnOnce sends a warning if the condition's reason is news.
+func (p *pass) warnOnce(conditionType, reason, note string) {
+	before := meta.FindStatusCondition(p.Session.Status.Conditions, conditionType)
+	if before == nil || before.Reason != reason {
+		p.event(corev1.EventTypeWarning, reason, note)
+	}
+}
+
+// clip keeps a message within what a condition and an event may hold. What came from elsewhere may be of any length.
+func clip(message string) string {
+	const most = 1000
+	if len(message) <= most {
+		return message
+	}
+	runes := []rune(message)
+	if len(runes) > most-1 {
+		runes = runes[:most-1]
+	}
+	return string(runes) + "…"
+}

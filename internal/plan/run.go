@@ -1,0 +1,245 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+// run carries on a session that was admitted: it makes the debugger, follows it, and sees when it is over.
+func (p *pass) run() {
+	status := p.status()
+	p.follow(expiry(p.spec(), status.StartedAt.Time, status.HardDeadline.Time))
+	if outcome, message, over := p.over(); over {
+		p.end(outcome, string(outcome), message)
+		return
+	}
+	if !p.hasFinalizer() {
+		p.do(AddFinalizer{}) // somebody took it away, or adding it failed: nothing is made without it
+		return
+	}
+	p.wake(status.ExpiresAt.Time)
+	if p.spec().Mode == v1alpha1.ModePodCopy {
+		p.runCopy()
+	} else {
+		p.runEphemeral()
+	}
+}
+
+// follow moves the end to where ttl has been set.
+func (p *pass) follow(expires time.Time) {
+	if !p.status().ExpiresAt.Time.Equal(expires) {
+		p.status().ExpiresAt = timestamp(expires)
+	}
+}
+
+// over says whether the session is to end, whatever its debugger does.
+func (p *pass) over() (v1alpha1.Outcome, string, bool) {
+	if ask, yes := p.asked(); yes {
+		return v1alpha1.OutcomeTerminated, ask, true
+	}
+	if passed(p.status().ExpiresAt, p.Now) {
+		return v1alpha1.OutcomeExpired, "its time was up at " + clock(p.status().ExpiresAt.Time), true
+	}
+	return "", "", false
+}
+
+func (p *pass) runEphemeral() {
+	target := p.pinnedTarget()
+	if target == nil {
+		return
+	}
+	c, injected := readEphemeral(target, p.status().Debugger.ContainerName)
+	switch {
+	case injected:
+		p.track(c, target)
+	case target.DeletionTimestamp != nil:
+		p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetTerminating, fmt.Sprintf("pod %q is being deleted", target.Name))
+	case p.tooLate(): // started as late as this, a debugger would end itself
+		p.end(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonNotStarted, "the debugger could not be made in time; apply a new session")
+	default:
+		p.make(target)
+	}
+}
+
+func (p *pass) runCopy() {
+	status := p.status()
+	switch p.Copy.state {
+	case found:
+		if !debugpod.OwnedBy(p.Copy.value, p.Session) {
+			taken := NameTaken(p.Copy.value.Name)
+			p.end(v1alpha1.OutcomeRejected, taken.Reason, taken.Message)
+			return
+		}
+		p.trackCopy(p.Copy.value)
+	case absent:
+		if status.Debugger.PodUID != "" {
+			p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the copy %q", status.Debugger.PodName))
+			return
+		}
+		if p.tooLate() {
+			p.end(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonNotStarted, "the copy could not be made in time; apply a new session")
+			return
+		}
+		if target := p.pinnedTarget(); target != nil {
+			p.make(target)
+		}
+	case unknown:
+		p.plan.Retry = fmt.Errorf("reading copy %q: %w", status.Debugger.PodName, p.Copy.err)
+	case awaited:
+	}
+}
+
+// pinnedTarget is the pod that was recorded, and no other of its name. If it has gone, the plan is to end.
+func (p *pass) pinnedTarget() *corev1.Pod {
+	pinned := p.status().Target
+	switch p.Target.state {
+	case found:
+		pod := p.Target.value
+		if pod.UID != pinned.PodUID {
+			p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf(
+				"pod %q was replaced: the session was for UID %s, and the pod of that name now is %s", pod.Name, pinned.PodUID, pod.UID))
+			return nil
+		}
+		if p.spec().Mode == v1alpha1.ModeEphemeralContainer && (pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed) {
+			p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetFinished, finished(pod))
+			return nil
+		}
+		return pod
+	case absent:
+		p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("pod %q is gone", pinned.PodName))
+	case unknown:
+		p.plan.Retry = fmt.Errorf("reading pod %q: %w", pinned.PodName, p.Target.err)
+	case awaited:
+	}
+	return nil
+}
+
+// make plans the debugger that the status records. Only what an earlier pass persisted is made.
+func (p *pass) make(target *corev1.Pod) {
+	action, err := p.build(target, &p.Session.Status)
+	if err != nil {
+		p.reject(invalid(err))
+		return
+	}
+	p.do(action)
+	p.wake(startBy(p.status()))
+}
+
+func (p *pass) tooLate() bool { return !p.Now.Before(startBy(p.status())) }
+
+// track follows the debugger's container, in whichever pod it is.
+func (p *pass) track(c container, pod *corev1.Pod) {
+	c = c.steady()
+	status := p.status()
+	if c.state == v1alpha1.DebuggerRunning || c.ended != nil || status.Debugger.State == "" {
+		c.record(status.Debugger)
+	}
+	switch {
+	case c.neverRan():
+		p.end(v1alpha1.OutcomeFailed, c.ended.Reason, fmt.Sprintf("container %q could not start: %s; set debugger.command to a program that %s has",
+			status.Debugger.ContainerName, c.ended.Message, p.spec().Debugger.Image))
+	case c.ended != nil:
+		p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode))
+	case c.state == v1alpha1.DebuggerRunning:
+		p.activate()
+	default:
+		p.starting(c, pod)
+	}
+}
+
+func (p *pass) trackCopy(pod *corev1.Pod) {
+	p.status().Debugger.PodUID = pod.UID
+	c := readCopy(pod, p.status().Debugger.ContainerName)
+	switch {
+	case pod.DeletionTimestamp != nil:
+		c.record(p.status().Debugger)
+		p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the copy %q", pod.Name))
+	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason == "DeadlineExceeded":
+		p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the kubelet ended the copy at its hard deadline")
+	case pod.Status.Phase == corev1.PodFailed && c.ended == nil:
+		p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonGone, finished(pod))
+	default:
+		p.track(c, pod)
+	}
+}
+
+// starting waits for the container, and says what it waits for.
+func (p *pass) starting(c container, pod *corev1.Pod) {
+	until := startBy(p.status())
+	if p.tooLate() {
+		why := "it was not running after " + StartTimeout.String()
+		if c.troubled() {
+			why = fmt.Sprintf("%s: %s; %s", c.reason, c.message, c.remedy())
+		}
+		p.end(v1alpha1.OutcomeFailed, reasonOr(c, v1alpha1.ReasonNotStarted), fmt.Sprintf("the debugger did not start in time: %s", why))
+		return
+	}
+	p.wake(until)
+	if !c.troubled() {
+		return // on its way: nothing to write yet
+	}
+	message := fmt.Sprintf("container %q in pod %q: %s; %s; tried until %s",
+		p.status().Debugger.ContainerName, pod.Name, c.message, c.remedy(), clock(until))
+	p.warnOnce(v1alpha1.ConditionDebuggerReady, c.reason, message)
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, message)
+	p.stand(v1alpha1.PhaseStarting, c.reason, message)
+}
+
+// activate records that one can attach.
+func (p *pass) activate() {
+	status := p.status()
+	status.Attach = attach(p.Session.Namespace, status.Debugger, &p.spec().Debugger)
+	message := fmt.Sprintf("container %q runs in pod %q", status.Debugger.ContainerName, status.Debugger.PodName)
+	if p.Session.Status.Phase != v1alpha1.PhaseActive {
+		p.event(corev1.EventTypeNormal, string(v1alpha1.PhaseActive),
+			fmt.Sprintf("%s until %s; %s", message, clock(status.ExpiresAt.Time), status.Attach))
+	}
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, v1alpha1.ReasonRunning, message)
+	p.stand(v1alpha1.PhaseActive, v1alpha1.ReasonRunning, message)
+}
+
+// attach is the command that connects to a debugger: what it shows, if it takes no input.
+func attach(namespace string, at *v1alpha1.DebuggerStatus, debugger *v1alpha1.Debugger) string {
+	verb := "logs -f"
+	if debugger.Stdin {
+		verb = "attach -i"
+		if debugger.TTY {
+			verb = "attach -it"
+		}
+	}
+	return fmt.Sprintf("kubectl %s -n %s %s -c %s", verb, namespace, at.PodName, at.ContainerName)
+}
+
+func (p *pass) podName(name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: p.Session.Namespace, Name: name}
+}
+
+func reasonOr(c container, reason string) string {
+	if c.troubled() {
+		return c.reason
+	}
+	return reason
+}
+
+func finished(pod *corev1.Pod) string {
+	message := fmt.Sprintf("pod %q has finished (%s)", pod.Name, pod.Status.Phase)
+	for _, more := range []string{pod.Status.Reason, pod.Status.Message} {
+		if more != "" {
+			message += ": " + more
+		}
+	}
+	return message
+}
+
+// NameTaken is the refusal of a copy whose name belongs to another pod.
+func NameTaken(name string) *Refusal {
+	return refuse(v1alpha1.ReasonNameTaken,
+		"spec.podCopy.name: a pod %q that is not this session's exists, and was not touched; give the copy another name", name)
+}

@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+// checkTarget says why the pod cannot be debugged as the session asks, or nil. Waiting would not help: nothing here can
+// change during a pod's life.
+func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
+	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && spec.Mode == v1alpha1.ModeEphemeralContainer {
+		return refuse(v1alpha1.ReasonTargetIsMirrorPod,
+			"pod %q is a static pod: the kubelet runs it from a file, and no container can be added to it; use mode: PodCopy", pod.Name)
+	}
+	if spec.Mode == v1alpha1.ModeEphemeralContainer {
+		if refusal := checkAlive(pod); refusal != nil {
+			return refusal
+		}
+	}
+	if refusal := checkContainer(spec.Target.Container, pod); refusal != nil {
+		return refusal
+	}
+	return checkVolumes(spec, pod)
+}
+
+// checkAlive refuses pods in which an ephemeral container would never start, though the API server would take it.
+// A copy needs only the pod's spec, and a pod that has failed is a good reason to make one.
+func checkAlive(pod *corev1.Pod) *Refusal {
+	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		return refuse(v1alpha1.ReasonTargetFinished,
+			"pod %q has finished (%s), and nothing starts in it any more; name a running pod, or use mode: PodCopy", pod.Name, pod.Status.Phase)
+	}
+	if pod.DeletionTimestamp != nil {
+		return refuse(v1alpha1.ReasonTargetTerminating,
+			"pod %q is being deleted; name a pod that stays, or use mode: PodCopy while it is there", pod.Name)
+	}
+	return nil
+}
+
+func checkContainer(name string, pod *corev1.Pod) *Refusal {
+	if name == "" {
+		return nil
+	}
+	var names []string
+	for _, c := range slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers) {
+		if c.Name == name {
+			return nil
+		}
+		names = append(names, c.Name)
+	}
+	for i := range pod.Spec.EphemeralContainers {
+		if pod.Spec.EphemeralContainers[i].Name == name {
+			return refuse(v1alpha1.ReasonContainerNotFound,
+				"spec.target.container: %q is an ephemeral container of pod %q, and cannot itself be a target; its containers are %s",
+				name, pod.Name, strings.Join(names, ", "))
+		}
+	}
+	return refuse(v1alpha1.ReasonContainerNotFound,
+		"spec.target.container: pod %q has no container %q; its containers are %s", pod.Name, name, strings.Join(names, ", "))
+}
+
+func checkVolumes(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
+	for i := range spec.Debugger.VolumeMounts {
+		mount := &spec.Debugger.VolumeMounts[i]
+		if slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name }) {
+			continue
+		}
+		has := "it has none"
+		if len(pod.Spec.Volumes) > 0 {
+			var names []string
+			for j := range pod.Spec.Volumes {
+				names = append(names, pod.Spec.Volumes[j].Name)
+			}
+			has = "its volumes are " + strings.Join(names, ", ")
+		}
+		return refuse(v1alpha1.ReasonVolumeNotFound,
+			"spec.debugger.volumeMounts[%d].name: pod %q has no volume %q, and a debugger can bring none; %s", i, pod.Name, mount.Name, has)
+	}
+	return nil
+}
+
+// targetContainer is the container whose processes the debugger sees.
+func targetContainer(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) string {
+	if spec.Target.Container != "" {
+		return spec.Target.Container
+	}
+	return debugpod.DefaultContainer(pod)
+}
+
+func refuse(reason, format string, args ...any) *Refusal {
+	return &Refusal{Reason: reason, Message: fmt.Sprintf(format, args...)}
+}

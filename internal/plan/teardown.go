@@ -1,0 +1,161 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+// copyGraceSeconds is how long a copy's containers get to stop: a shell ignores TERM, and would take all of the pod's own
+// grace period.
+const copyGraceSeconds = 1
+
+// end writes down that the session is to end and how. The next pass, which sees that persisted, takes things away: should
+// an edit race it, whichever the API server took first has won.
+func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) {
+	status := p.status()
+	status.Attach = ""
+	p.set(v1alpha1.ConditionEnded, metav1.ConditionFalse, string(outcome), message)
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, string(v1alpha1.PhaseEnding), "the session is being ended")
+	p.stand(v1alpha1.PhaseEnding, reason, message)
+}
+
+// teardown takes away what was made, and says Ended once the API server says that nothing is left.
+func (p *pass) teardown() {
+	if p.spec().Mode == v1alpha1.ModePodCopy {
+		p.teardownCopy()
+	} else {
+		p.teardownEphemeral()
+	}
+}
+
+func (p *pass) teardownCopy() {
+	name := p.status().Debugger.PodName
+	switch p.Copy.state {
+	case absent:
+		p.ended("no copy is left")
+	case found:
+		pod := p.Copy.value
+		switch {
+		case !debugpod.OwnedBy(pod, p.Session):
+			p.ended("no copy is left")
+		case pod.DeletionTimestamp == nil:
+			p.do(DeleteCopy{Pod: p.podName(name), UID: pod.UID, GraceSeconds: copyGraceSeconds})
+			p.wake(p.Now.Add(recheck))
+		default:
+			p.resist(deleting(pod))
+		}
+	case unknown:
+		p.blind(fmt.Sprintf("copy %q", name), p.Copy.err)
+	case awaited:
+	}
+}
+
+func (p *pass) teardownEphemeral() {
+	status := p.status()
+	switch p.Target.state {
+	case absent:
+		p.ended("its pod is gone")
+	case found:
+		pod := p.Target.value
+		c, injected := readEphemeral(pod, status.Debugger.ContainerName)
+		switch {
+		case pod.UID != status.Target.PodUID:
+			p.ended("its pod is gone")
+		case !injected:
+			p.ended("nothing was made")
+		case c.ended != nil:
+			c.record(status.Debugger)
+			p.ended("its container has terminated")
+		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+			p.ended("its pod has finished")
+		case c.state == v1alpha1.DebuggerRunning:
+			c.record(status.Debugger)
+			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: []string{"true"}})
+			p.wake(p.Now.Add(recheck))
+		default:
+			p.outwait(c, pod)
+		}
+	case unknown:
+		p.blind(fmt.Sprintf("pod %q", status.Target.PodName), p.Target.err)
+	case awaited:
+	}
+}
+
+// outwait deals with a container that was added but has not started: Kubernetes cannot take it back, and nothing can be
+// run in it. Past its time to start it ends itself should it ever start, and only then the session may say Ended.
+func (p *pass) outwait(c container, pod *corev1.Pod) {
+	never := p.status().StartedAt.Add(StartTimeout)
+	if !p.Now.Before(never) {
+		p.ended("its container never started, and would end itself if it did")
+		return
+	}
+	waits := "is yet to start"
+	if c.troubled() {
+		waits = fmt.Sprintf("is waiting to start (%s)", c.steady().reason)
+	}
+	p.resist(fmt.Sprintf("container %q in pod %q %s, and Kubernetes cannot remove it; it is stopped if it starts, and cannot start after %s",
+		p.status().Debugger.ContainerName, pod.Name, waits, clock(never)))
+	p.wake(never)
+}
+
+// resist says what still stands, and looks again.
+func (p *pass) resist(message string) {
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStillRunning, message)
+	p.wake(p.Now.Add(recheck))
+}
+
+// blind says that it cannot be seen whether anything is left, which is no reason to call it gone.
+func (p *pass) blind(what string, err error) {
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionUnknown, v1alpha1.ReasonTargetUnreadable,
+		fmt.Sprintf("%s cannot be read: %v", what, err))
+	p.plan.Retry = fmt.Errorf("reading %s: %w", what, err)
+}
+
+func deleting(pod *corev1.Pod) string {
+	message := fmt.Sprintf("copy %q is being deleted", pod.Name)
+	if len(pod.Finalizers) > 0 {
+		message += "; it is held by finalizers that others put on it: " + strings.Join(pod.Finalizers, ", ")
+	}
+	return message
+}
+
+// ended concludes a teardown with the outcome that was written down when it began.
+func (p *pass) ended(nothingLeft string) {
+	outcome, message := v1alpha1.OutcomeTerminated, nothingLeft
+	if ending := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionEnded); ending != nil {
+		outcome, message = v1alpha1.Outcome(ending.Reason), ending.Message+"; "+nothingLeft
+	}
+	p.finish(outcome, p.status().Reason, message)
+}
+
+// finish is the end: of every session, and for ever.
+func (p *pass) finish(outcome v1alpha1.Outcome, reason, message string) {
+	status := p.status()
+	status.Outcome, status.EndedAt, status.Attach = outcome, timestamp(p.Now), ""
+	if status.Debugger != nil {
+		gone := v1alpha1.ReasonGone
+		if status.Debugger.State == "" || status.Debugger.State == v1alpha1.DebuggerWaiting {
+			gone = v1alpha1.ReasonNotStarted
+		}
+		if status.Debugger.State == v1alpha1.DebuggerRunning {
+			status.Debugger.State = v1alpha1.DebuggerTerminated
+		}
+		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, gone, "the session has ended")
+	}
+	p.set(v1alpha1.ConditionEnded, metav1.ConditionTrue, string(outcome), message)
+	p.stand(v1alpha1.PhaseEnded, reason, message)
+	kind := corev1.EventTypeNormal
+	if failed(outcome) {
+		kind = corev1.EventTypeWarning
+	}
+	p.event(kind, string(outcome), message)
+	p.plan.WakeAt, p.plan.Retry = time.Time{}, nil
+}

@@ -1,0 +1,75 @@
+// Package podexec runs a command in a container, as kubectl exec does, and returns when the command has ended.
+package podexec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/client-go/util/exec"
+)
+
+// timeout bounds one command. What the operator runs takes well under a second; a node that hangs must not hold a worker.
+const timeout = 15 * time.Second
+
+// Executor runs commands through the API server's pods/exec.
+type Executor struct {
+	config *rest.Config
+	client kubernetes.Interface
+}
+
+// New returns an Executor that acts with the identity of config.
+func New(config *rest.Config, client kubernetes.Interface) *Executor {
+	return &Executor{config: config, client: client}
+}
+
+// Exec runs the command in the container and waits for its end. The error holds what the command wrote to its standard
+// error. A command that was killed is no error: one that ends every process of its container may well end with them.
+func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	executor, err := e.executor(pod, container, command)
+	if err != nil {
+		return err
+	}
+	var stderr bytes.Buffer
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: io.Discard, Stderr: &stderr})
+	var exit exec.CodeExitError
+	if errors.As(err, &exit) && exit.Code == 128+9 {
+		return nil
+	}
+	if err != nil && stderr.Len() > 0 {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
+	}
+	return err
+}
+
+// executor speaks WebSocket, and SPDY to an API server that cannot.
+func (e *Executor) executor(pod types.NamespacedName, container string, command []string) (remotecommand.Executor, error) {
+	url := e.client.CoreV1().RESTClient().Get().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).
+		SubResource("exec").VersionedParams(&corev1.PodExecOptions{
+		Container: container, Command: command, Stdout: true, Stderr: true,
+	}, scheme.ParameterCodec).URL()
+	websocket, err := remotecommand.NewWebSocketExecutor(e.config, "GET", url.String())
+	if err != nil {
+		return nil, err
+	}
+	spdy, err := remotecommand.NewSPDYExecutor(e.config, "POST", url)
+	if err != nil {
+		return nil, err
+	}
+	return remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	})
+}
