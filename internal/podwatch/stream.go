@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/url"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -90,23 +91,22 @@ func stream(ctx context.Context, pods corev1client.PodInterface, name string, re
 			overdue.Reset(time.Until(deadAt))
 			report(view{known: true, pod: pod})
 		}
-		event, more := <-events.ResultChan()
-		switch {
-		case !more || event.Type == watch.Error:
+		event := <-events.ResultChan() // without a type when the stream was closed
+		switch object := event.Object.(type) {
+		case *corev1.Pod:
+			switch event.Type {
+			case watch.Added, watch.Modified:
+				pod = trimmed(object)
+			case watch.Deleted:
+				pod = nil
+			case watch.Bookmark:
+				synced = synced || object.Annotations[metav1.InitialEventsAnnotationKey] == "true"
+			}
+		default:
 			if synced {
 				return nil
 			}
 			return because(ctx, reasonOf(event))
-		case event.Type == watch.Bookmark:
-			synced = synced || endsInitialEvents(event.Object)
-		case event.Type == watch.Deleted:
-			pod = nil
-		default:
-			changed, ok := event.Object.(*corev1.Pod)
-			if !ok {
-				return fmt.Errorf("the API server sent a %T instead of a pod", event.Object)
-			}
-			pod = trimmed(changed)
 		}
 	}
 }
@@ -144,18 +144,25 @@ func open(ctx context.Context, pods corev1client.PodInterface, name string, life
 	return events, pod, true, err
 }
 
-// endsInitialEvents tells whether a bookmark is the one that follows all there was when the stream began.
-func endsInitialEvents(bookmark runtime.Object) bool {
-	pod, ok := bookmark.(*corev1.Pod)
-	return ok && pod.Annotations[metav1.InitialEventsAnnotationKey] == "true"
-}
-
-// because prefers the reason for which the context was given up to the error that this led to.
+// because returns why a watch could not begin, in words that are the same at each try, or else every try would be news: the
+// reason for which it was given up rather than what that led to, and of an error of the network neither the request, in
+// which the time asked for is random, nor the port on this side.
 func because(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	return err
+	var request *url.Error
+	if !errors.As(err, &request) {
+		return err
+	}
+	err = request.Err
+	var network *net.OpError
+	if errors.As(err, &network) {
+		anyPort := *network
+		anyPort.Source = nil
+		err = &anyPort
+	}
+	return fmt.Errorf("cannot reach the API server: %w", err)
 }
 
 // reasonOf returns why a stream ended, as its last event has it.

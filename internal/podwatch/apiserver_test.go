@@ -1,0 +1,305 @@
+package podwatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+)
+
+// fakeAPIServer serves one pod over HTTP, to the real client, and does on demand what a healthy API server does not. Its
+// connections are pipes, so that a test in a synctest bubble has its own clock: half an hour passes at once.
+type fakeAPIServer struct {
+	mu       sync.Mutex
+	pod      *corev1.Pod
+	asked    []url.Values       // the query of each request
+	streams  map[int]chan event // that are open
+	next     int
+	instead  http.HandlerFunc // answers in its place, if set
+	deaf     bool             // ignores a watch's timeoutSeconds, as a dead connection does
+	refusing bool             // no connection can be made
+
+	accepted chan net.Conn
+	closed   chan struct{}
+}
+
+// event is a watch event; one without a type breaks the connection, one of type closeStream ends the stream properly.
+type event struct {
+	Type   watch.EventType `json:"type"`
+	Object runtime.Object  `json:"object"`
+}
+
+const closeStream watch.EventType = "CLOSE"
+
+// inBubble runs a test with a fake API server and a Watcher that is started on it, and fails if a goroutine outlives them.
+func inBubble(t *testing.T, test func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		server := newFakeAPIServer(t)
+		w, told := server.watcher(t)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- w.Start(ctx) }()
+		synctest.Wait()
+		test(t, server, w, told)
+		stop()
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error("Start:", err)
+			}
+		default:
+			t.Error("Start has not returned, although its context has ended")
+		}
+	})
+}
+
+func newFakeAPIServer(t *testing.T) *fakeAPIServer {
+	s := &fakeAPIServer{streams: map[int]chan event{}, accepted: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: s}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(s)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-served
+	})
+	return s
+}
+
+// watcher returns a Watcher that is not started, and what it tells.
+func (s *fakeAPIServer) watcher(t *testing.T) (*Watcher, *notices) {
+	t.Helper()
+	transport := &http.Transport{DialContext: s.dial}
+	t.Cleanup(transport.CloseIdleConnections)
+	pods, err := NewClient(&rest.Config{Host: "http://apiserver.test", Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := &notices{}
+	return New(pods, told.add), told
+}
+
+// dial, Accept, Close and Addr make connections of pipes.
+func (s *fakeAPIServer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	s.mu.Lock()
+	refusing := s.refusing
+	s.mu.Unlock()
+	if refusing {
+		return nil, errors.New("connection refused")
+	}
+	here, there := net.Pipe()
+	select {
+	case s.accepted <- there:
+		return here, nil
+	case <-s.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *fakeAPIServer) Accept() (net.Conn, error) {
+	select {
+	case conn := <-s.accepted:
+		return conn, nil
+	case <-s.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (s *fakeAPIServer) Close() error {
+	close(s.closed)
+	return nil
+}
+
+func (s *fakeAPIServer) Addr() net.Addr { return &net.UnixAddr{Name: "apiserver.test", Net: "pipe"} }
+
+// do changes the server under its lock.
+func (s *fakeAPIServer) do(change func(*fakeAPIServer)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+// set makes a pod, changes it or, with nil, deletes it, and tells the streams.
+func (s *fakeAPIServer) set(pod *corev1.Pod) {
+	s.mu.Lock()
+	before := s.pod
+	s.pod = pod
+	s.mu.Unlock()
+	switch {
+	case pod == nil:
+		s.send(event{watch.Deleted, before})
+	case before == nil:
+		s.send(event{watch.Added, pod})
+	default:
+		s.send(event{watch.Modified, pod})
+	}
+}
+
+// send sends an event to every stream, and waits until it has arrived and been seen.
+func (s *fakeAPIServer) send(e event) {
+	s.mu.Lock()
+	var streams []chan event
+	for _, stream := range s.streams {
+		streams = append(streams, stream)
+	}
+	s.mu.Unlock()
+	for _, stream := range streams {
+		stream <- e
+	}
+	synctest.Wait()
+}
+
+func (s *fakeAPIServer) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.streams)
+}
+
+// requests returns the queries since the last call.
+func (s *fakeAPIServer) requests() []url.Values {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	asked := s.asked
+	s.asked = nil
+	return asked
+}
+
+func (s *fakeAPIServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	s.mu.Lock()
+	s.asked = append(s.asked, query)
+	instead := s.instead
+	s.mu.Unlock()
+	switch {
+	case instead != nil:
+		instead(w, r)
+	case query.Get("watch") == "":
+		s.list(w)
+	default:
+		s.stream(w, r)
+	}
+}
+
+func (s *fakeAPIServer) list(w http.ResponseWriter) {
+	list := &corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}}
+	list.ResourceVersion = "1000"
+	s.mu.Lock()
+	if s.pod != nil {
+		list.Items = append(list.Items, *s.pod)
+	}
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(list)
+}
+
+func (s *fakeAPIServer) stream(w http.ResponseWriter, r *http.Request) {
+	events := make(chan event)
+	s.mu.Lock()
+	id := s.next
+	s.next++
+	s.streams[id] = events
+	pod, deaf := s.pod, s.deaf
+	s.mu.Unlock()
+	defer s.do(func(s *fakeAPIServer) { delete(s.streams, id) })
+
+	w.Header().Set("Content-Type", "application/json")
+	if r.URL.Query().Get("sendInitialEvents") == "true" {
+		if pod != nil {
+			write(w, event{watch.Added, pod})
+		}
+		write(w, endOfInitialEvents())
+	}
+	w.(http.Flusher).Flush()
+
+	ctx := r.Context()
+	if !deaf {
+		seconds := r.URL.Query().Get("timeoutSeconds")
+		var cancel context.CancelFunc
+		ctx, cancel = withTimeout(ctx, seconds)
+		defer cancel()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-events:
+			switch e.Type {
+			case "":
+				panic(http.ErrAbortHandler)
+			case closeStream:
+				return
+			}
+			write(w, e)
+		}
+	}
+}
+
+func write(w http.ResponseWriter, e event) {
+	_ = json.NewEncoder(w).Encode(e)
+	w.(http.Flusher).Flush()
+}
+
+func endOfInitialEvents() event {
+	bookmark := newPod("", "")
+	bookmark.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
+	return event{watch.Bookmark, bookmark}
+}
+
+func newPod(uid types.UID, resourceVersion string) *corev1.Pod {
+	return &corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout", UID: uid, ResourceVersion: resourceVersion},
+	}
+}
+
+// refuse answers with an API server's error.
+func refuse(status metav1.Status) http.HandlerFunc {
+	status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+	status.Status = metav1.StatusFailure
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(int(status.Code))
+		_ = json.NewEncoder(w).Encode(status)
+	}
+}
+
+// notices are the sessions that were told that something changed.
+type notices struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (n *notices) add(session types.NamespacedName) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list = append(n.list, session.Name)
+}
+
+// take returns the names of the sessions told since the last call, in order of name.
+func (n *notices) take() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	list := n.list
+	n.list = nil
+	slices.Sort(list)
+	return list
+}
