@@ -26,6 +26,9 @@ SOURCES := $(filter-out $(PINNING),$(MODULES))
 RACE := $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
 CLUSTER_TOOL := $(BIN)/cluster
 
+# $(call in-each,MODULES,COMMAND) runs a command in each module, and fails at the end if it failed in any.
+in-each = failed=0; for module in $(1); do echo "$(patsubst $(BIN)/%,%,$(2)): $$module"; (cd $$module && $(2)) || failed=1; done; exit $$failed
+
 ##@ Develop
 
 .PHONY: help
@@ -61,15 +64,15 @@ dist/install.yaml: $(BIN)/.tools
 
 .PHONY: fmt
 fmt: $(BIN)/.lint ## Format the code of every module.
-	@for module in $(SOURCES); do (cd $$module && $(BIN)/golangci-lint fmt); done
+	@$(call in-each,$(SOURCES),$(BIN)/golangci-lint fmt)
 
 .PHONY: vet
 vet: ## Run go vet in every module.
-	@for module in $(SOURCES); do echo "vet $$module"; go -C $$module vet ./...; done
+	@$(call in-each,$(SOURCES),go vet ./...)
 
 .PHONY: lint
 lint: $(BIN)/.lint ## Run the linters in every module.
-	@for module in $(SOURCES); do echo "lint $$module"; (cd $$module && $(BIN)/golangci-lint run ./...); done
+	@$(call in-each,$(SOURCES),$(BIN)/golangci-lint run --show-stats=false)
 
 .PHONY: verify
 verify: verify-generated verify-modules vet lint verify-purity ## Fail if anything is stale, untidy, impure or refused by a linter.
@@ -81,7 +84,7 @@ verify-generated: $(BIN)/.tools
 
 .PHONY: verify-modules
 verify-modules:
-	@for module in $(MODULES); do echo "go mod tidy $$module"; go -C $$module mod tidy -diff; done
+	@$(call in-each,$(MODULES),go mod tidy -diff)
 
 # The linter looks at what is imported directly, go list at all that comes with it.
 .PHONY: verify-purity

@@ -44,8 +44,15 @@ own_cluster() {
 
 taken_down() {
 	if [[ ${KEEP:-} == 1 ]]; then
-		printf '\nThe cluster is left up. To use it, and to end it:\n\n  export KUBECONFIG=%s\n  export PATH=%s:$PATH\n  kubectl get pods -A\n  make cluster-down\n' \
-			"$(bin/cluster kubeconfig)" "$(bin/cluster assets)"
+		cat <<-END
+
+			The cluster is left up. To use it, and to end it:
+
+			  export KUBECONFIG=$(bin/cluster kubeconfig)
+			  export PATH=$(bin/cluster assets):\$PATH
+			  kubectl get pods -A
+			  make cluster-down
+		END
 	else
 		bin/cluster down
 	fi
