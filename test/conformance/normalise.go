@@ -1,0 +1,110 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// debuggerName stands for the debugger's container, which each side names in its own way.
+const debuggerName = "DEBUGGER"
+
+// tokenVolume begins the names of the volumes that admission makes for service account tokens; what follows is random.
+const tokenVolume = "kube-api-access-"
+
+// comparable returns the part of a debugged pod that is compared: labels, annotations and spec, without what must
+// differ. before is the pod that was debugged.
+func comparable(pod, before *corev1.Pod) (map[string]any, error) {
+	pod = pod.DeepCopy()
+	nameDebugger(pod, before)
+	nameTokenVolume(pod)
+	if pod.Name != before.Name {
+		dropMarks(pod)
+	}
+	data, err := json.Marshal(map[string]any{"labels": pod.Labels, "annotations": pod.Annotations, "spec": pod.Spec})
+	if err != nil {
+		return nil, err
+	}
+	compared := map[string]any{}
+	return compared, json.Unmarshal(data, &compared)
+}
+
+// nameDebugger renames the one container that the pod did not have before.
+func nameDebugger(pod, before *corev1.Pod) {
+	had := containerNames(before)
+	for i := range pod.Spec.Containers {
+		if c := &pod.Spec.Containers[i]; !slices.Contains(had, c.Name) {
+			c.Name = debuggerName
+		}
+	}
+	for i := range pod.Spec.EphemeralContainers {
+		if c := &pod.Spec.EphemeralContainers[i]; !slices.Contains(had, c.Name) {
+			c.Name = debuggerName
+		}
+	}
+}
+
+func containerNames(pod *corev1.Pod) []string {
+	var names []string
+	for i := range pod.Spec.Containers {
+		names = append(names, pod.Spec.Containers[i].Name)
+	}
+	for i := range pod.Spec.InitContainers {
+		names = append(names, pod.Spec.InitContainers[i].Name)
+	}
+	for i := range pod.Spec.EphemeralContainers {
+		names = append(names, pod.Spec.EphemeralContainers[i].Name)
+	}
+	return names
+}
+
+func nameTokenVolume(pod *corev1.Pod) {
+	for i := range pod.Spec.Volumes {
+		pod.Spec.Volumes[i].Name = withoutRandom(pod.Spec.Volumes[i].Name)
+	}
+	rename := func(mounts []corev1.VolumeMount) {
+		for i := range mounts {
+			mounts[i].Name = withoutRandom(mounts[i].Name)
+		}
+	}
+	for i := range pod.Spec.InitContainers {
+		rename(pod.Spec.InitContainers[i].VolumeMounts)
+	}
+	for i := range pod.Spec.Containers {
+		rename(pod.Spec.Containers[i].VolumeMounts)
+	}
+	for i := range pod.Spec.EphemeralContainers {
+		rename(pod.Spec.EphemeralContainers[i].VolumeMounts)
+	}
+}
+
+func withoutRandom(volume string) string {
+	if strings.HasPrefix(volume, tokenVolume) {
+		return tokenVolume + "RANDOM"
+	}
+	return volume
+}
+
+// dropMarks removes what a copy of a session has and one of kubectl's does not: our label and annotations, and the
+// session's deadline. An earlier one is the target's own, which both keep.
+func dropMarks(pod *corev1.Pod) {
+	if _, ours := pod.Labels[v1alpha1.LabelSessionUID]; !ours {
+		return
+	}
+	delete(pod.Labels, v1alpha1.LabelSessionUID)
+	delete(pod.Annotations, v1alpha1.AnnotationSession)
+	delete(pod.Annotations, v1alpha1.AnnotationCopyOf)
+	if deadline := pod.Spec.ActiveDeadlineSeconds; deadline != nil && *deadline == sessionSeconds {
+		pod.Spec.ActiveDeadlineSeconds = nil
+	}
+	if len(pod.Labels) == 0 {
+		pod.Labels = nil
+	}
+	if len(pod.Annotations) == 0 {
+		pod.Annotations = nil
+	}
+}
