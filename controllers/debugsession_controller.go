@@ -78,8 +78,7 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if session == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	snapshot := r.observe(ctx, session)
-	decided := plan.Decide(snapshot)
+	snapshot, decided := r.observe(ctx, session)
 	results := r.act(ctx, session, decided.Actions)
 	concluded := plan.Conclude(snapshot, decided, results)
 	if err := r.report(ctx, session, concluded); err != nil {

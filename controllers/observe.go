@@ -12,34 +12,39 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// observe reads what the plan needs, and nothing else.
-func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.DebugSession) plan.Snapshot {
+// observe answers what the plan asks, until it has decided. Nothing is read that was not asked for.
+func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.DebugSession) (plan.Snapshot, plan.Plan) {
 	snapshot := plan.Snapshot{Session: session, Now: r.Clock.Now()}
-	needs := plan.Needs(session)
-	key := client.ObjectKeyFromObject(session)
-
-	if needs.Candidates {
-		snapshot.Candidates = r.observeCandidates(ctx, session)
+	watching := false
+	for {
+		decided := plan.Decide(snapshot)
+		switch q := decided.Ask.(type) {
+		case nil:
+			if !watching {
+				r.Pods.Release(client.ObjectKeyFromObject(session))
+			}
+			return snapshot, decided
+		case plan.ListCandidates:
+			snapshot.Candidates = r.observeCandidates(ctx, session)
+		case plan.ReadTarget:
+			watching = true
+			snapshot.Target = r.observeTarget(ctx, session, q)
+		case plan.ReadCopy:
+			snapshot.Copy = r.observeCopy(ctx, session, q)
+		default:
+			panic("controllers: a question that is not answered")
+		}
 	}
-	if needs.Target != "" {
-		snapshot.Target = r.observeTarget(ctx, key, sibling(session, needs.Target), needs.Live)
-	} else {
-		r.Pods.Release(key)
-	}
-	if needs.Copy != "" {
-		// A cache may not have seen yet what was created, so it is not believed when it says that a recorded pod is gone.
-		live := needs.Live || session.Status.Debugger.PodUID != ""
-		snapshot.Copy = r.observeCopy(ctx, sibling(session, needs.Copy), needs.Live, live)
-	}
-	return snapshot
 }
 
-// observeTarget reads the target from its watch. A live read keeps the watch as well: it tells when to look again.
-func (r *DebugSessionReconciler) observeTarget(ctx context.Context, session, name types.NamespacedName, live bool) plan.Observed[*corev1.Pod] {
-	pod, known, err := r.Pods.Get(session, name)
+// observeTarget reads a pod from its watch, which tells when to look again.
+func (r *DebugSessionReconciler) observeTarget(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadTarget) plan.Observed[*corev1.Pod] {
+	name := types.NamespacedName{Namespace: session.Namespace, Name: q.Name}
+	if q.Fresh {
+		return readPod(ctx, r.Live, name).Fresh()
+	}
+	pod, known, err := r.Pods.Get(client.ObjectKeyFromObject(session), name)
 	switch {
-	case live:
-		return r.readPod(ctx, r.Live, name)
 	case err != nil:
 		return plan.Unknown[*corev1.Pod](err)
 	case !known:
@@ -52,24 +57,15 @@ func (r *DebugSessionReconciler) observeTarget(ctx context.Context, session, nam
 }
 
 // observeCopy reads the copy from the cache of pods that the operator made.
-func (r *DebugSessionReconciler) observeCopy(ctx context.Context, name types.NamespacedName, live, confirm bool) plan.Observed[*corev1.Pod] {
-	if !live {
-		cached := &corev1.Pod{}
-		err := r.Client.Get(ctx, name, cached)
-		if err == nil {
-			return plan.Found(cached)
-		}
-		if !apierrors.IsNotFound(err) {
-			return plan.Unknown[*corev1.Pod](err)
-		}
-		if !confirm {
-			return plan.Absent[*corev1.Pod]()
-		}
+func (r *DebugSessionReconciler) observeCopy(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadCopy) plan.Observed[*corev1.Pod] {
+	name := types.NamespacedName{Namespace: session.Namespace, Name: q.Name}
+	if q.Fresh {
+		return readPod(ctx, r.Live, name).Fresh()
 	}
-	return r.readPod(ctx, r.Live, name)
+	return readPod(ctx, r.Client, name)
 }
 
-func (r *DebugSessionReconciler) readPod(ctx context.Context, from client.Reader, name types.NamespacedName) plan.Observed[*corev1.Pod] {
+func readPod(ctx context.Context, from client.Reader, name types.NamespacedName) plan.Observed[*corev1.Pod] {
 	pod := &corev1.Pod{}
 	err := from.Get(ctx, name, pod)
 	switch {
@@ -80,8 +76,4 @@ func (r *DebugSessionReconciler) readPod(ctx context.Context, from client.Reader
 	default:
 		return plan.Found(pod)
 	}
-}
-
-func sibling(session *v1alpha1.DebugSession, name string) types.NamespacedName {
-	return types.NamespacedName{Namespace: session.Namespace, Name: name}
 }

@@ -43,12 +43,17 @@ func (p *pass) admit() {
 
 // target is the pod to debug, or nil if the session has to wait for it or cannot have it; then that is in the plan.
 func (p *pass) target() *corev1.Pod {
-	if p.Needs().Candidates {
+	name := p.spec().Target.PodName
+	if name == "" && p.status().Target != nil {
+		name = p.status().Target.PodName
+	}
+	if name == "" {
 		p.chooseTarget()
 		return nil
 	}
-	name := p.Needs().Target
 	switch p.Target.state {
+	case unasked:
+		p.ask(ReadTarget{Name: name})
 	case found:
 		return p.Target.value
 	case absent:
@@ -63,12 +68,11 @@ func (p *pass) target() *corev1.Pod {
 	return nil
 }
 
-// Needs returns the reads this pass was made from.
-func (p *pass) Needs() Reads { return Needs(p.Session) }
-
 // chooseTarget writes down which of the candidates is to be debugged. The next pass watches it.
 func (p *pass) chooseTarget() {
 	switch p.Candidates.state {
+	case unasked:
+		p.ask(ListCandidates{})
 	case unknown:
 		p.unreadable("the pods of spec.target", p.Candidates.err)
 	case absent:
@@ -173,6 +177,9 @@ func (p *pass) build(target *corev1.Pod, status *v1alpha1.DebugSessionStatus) (A
 	}
 	c, err := debugpod.Ephemeral(&session, target)
 	if err != nil {
+		return nil, err
+	}
+	if err := debugpod.Limit(c, status.HardDeadline.Time); err != nil {
 		return nil, err
 	}
 	return InjectDebugger{Pod: p.podName(target.Name), UID: target.UID, Container: *c}, nil

@@ -19,8 +19,14 @@ func Decide(s Snapshot) Plan {
 	default:
 		p.run()
 	}
+	if p.plan.Ask != nil {
+		return Plan{Ask: p.plan.Ask}
+	}
 	return p.plan
 }
+
+// ask ends the pass: it cannot go on without knowing.
+func (p *pass) ask(q Question) { p.plan.Ask = q }
 
 // settle lets an ended session rest. Its finalizer goes once the end has been written down, so that a record can be
 // deleted at any time, by anyone who may, with or without the operator.

@@ -20,6 +20,7 @@
 //   - Absent is not unknown. Nothing starts and nothing is called gone on a failed read.
 //   - Ended is final. No input makes Decide leave it.
 //
-// The caller's loop is: read what Reads asks for, Decide, perform the actions, Conclude with their results, write the
-// status once, then send the events.
+// The caller's loop is: Decide, and as long as the plan asks a question, answer it in the snapshot and Decide again;
+// then perform the actions, Conclude with their results, write the status once, and send the events. Asking, rather than
+// being told everything, is what makes a settled session cost nothing, and keeps the dear reads for when they matter.
 package plan

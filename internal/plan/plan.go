@@ -11,6 +11,10 @@ import (
 
 // Plan is what one pass is to do, in this order: the actions, one write of the status, the events.
 type Plan struct {
+	// Ask is what must be known before anything can be decided. If it is not nil nothing else in the plan counts: answer
+	// it in the snapshot, and decide again.
+	Ask Question
+
 	Actions []Action
 
 	// Status is what the session's status is to be. If it equals the present one, nothing is written.

@@ -80,6 +80,10 @@ func (p *pass) runCopy() {
 		p.trackCopy(p.Copy.value)
 	case absent:
 		if status.Debugger.PodUID != "" {
+			if !p.Copy.fresh { // a cache may not have seen yet what was created
+				p.ask(ReadCopy{Name: status.Debugger.PodName, Fresh: true})
+				return
+			}
 			p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the copy %q", status.Debugger.PodName))
 			return
 		}
@@ -90,6 +94,8 @@ func (p *pass) runCopy() {
 		if target := p.pinnedTarget(); target != nil {
 			p.make(target)
 		}
+	case unasked:
+		p.ask(ReadCopy{Name: status.Debugger.PodName})
 	case unknown:
 		p.plan.Retry = fmt.Errorf("reading copy %q: %w", status.Debugger.PodName, p.Copy.err)
 	case awaited:
@@ -114,6 +120,8 @@ func (p *pass) pinnedTarget() *corev1.Pod {
 		return pod
 	case absent:
 		p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("pod %q is gone", pinned.PodName))
+	case unasked:
+		p.ask(ReadTarget{Name: pinned.PodName})
 	case unknown:
 		p.plan.Retry = fmt.Errorf("reading pod %q: %w", pinned.PodName, p.Target.err)
 	case awaited:

@@ -8,34 +8,60 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// Snapshot is what was read for one pass.
+// Snapshot is the session, the time, and the answers to the questions that Decide has asked so far.
 type Snapshot struct {
 	Session *v1alpha1.DebugSession
+	Now     time.Time
 
-	// Candidates are the pods of a workload or selector, read until one of them has been chosen.
+	// Candidates are the pods of a workload or selector: the answer to ListCandidates.
 	Candidates Observed[[]corev1.Pod]
 
-	// Target is the pod being debugged, or to be.
+	// Target is the pod being debugged, or to be: the answer to ReadTarget.
 	Target Observed[*corev1.Pod]
 
-	// Copy is the pod of the recorded name, in mode PodCopy.
+	// Copy is the pod of the recorded name, in mode PodCopy: the answer to ReadCopy.
 	Copy Observed[*corev1.Pod]
-
-	Now time.Time
 }
 
-// Observed is the answer to one read: found, absent, awaited or unknown. The zero value is a read that was not made, and
-// counts as awaited.
+// Question is something that Decide must know before it can decide. The set is closed.
+type Question interface{ question() }
+
+type (
+	// ListCandidates asks for the pods of spec.target's workload or selector.
+	ListCandidates struct{}
+
+	// ReadTarget asks for a pod by name. It may be answered from a watch, which then goes on: the session is woken when
+	// the pod changes. If Fresh, the API server itself must be asked.
+	ReadTarget struct {
+		Name  string
+		Fresh bool
+	}
+
+	// ReadCopy asks for the pod of the copy's name. It may be answered from a cache of the pods that the operator made.
+	// If Fresh, the API server itself must be asked.
+	ReadCopy struct {
+		Name  string
+		Fresh bool
+	}
+)
+
+func (ListCandidates) question() {}
+func (ReadTarget) question()     {}
+func (ReadCopy) question()       {}
+
+// Observed is the answer to a question: found, absent, awaited or unknown. The zero value is a question not asked yet.
 type Observed[T any] struct {
 	value T
 	state observation
+	fresh bool
 	err   error
 }
 
 type observation int
 
 const (
-	awaited observation = iota
+	unasked observation = iota
+	awaited
 	found
 	absent
 	unknown
@@ -47,53 +73,14 @@ func Found[T any](value T) Observed[T] { return Observed[T]{value: value, state:
 // Absent is the answer that the thing does not exist.
 func Absent[T any]() Observed[T] { return Observed[T]{state: absent} }
 
-// Awaited means that no answer came yet, and that the caller will be woken when it does.
+// Awaited means that no answer came yet, and that the session will be woken when it does.
 func Awaited[T any]() Observed[T] { return Observed[T]{state: awaited} }
 
 // Unknown means that the thing could not be read, and why.
 func Unknown[T any](err error) Observed[T] { return Observed[T]{state: unknown, err: err} }
 
-// Reads says which reads a session needs in a pass. The zero value means none: a settled session costs nothing.
-type Reads struct {
-	// Candidates: list the pods of spec.target's workload or selector.
-	Candidates bool
-
-	// Target names the pod to watch.
-	Target string
-
-	// Copy names the copy.
-	Copy string
-
-	// Live asks the API server itself rather than a cache: what is being ended is called gone on fresh evidence only.
-	Live bool
-}
-
-// Needs returns the reads that Decide will look at for this session.
-func Needs(session *v1alpha1.DebugSession) Reads {
-	status := &session.Status
-	if status.Phase == v1alpha1.PhaseEnded {
-		return Reads{}
-	}
-	if status.StartedAt == nil {
-		switch {
-		case session.DeletionTimestamp != nil || session.Spec.End:
-			return Reads{} // nothing was made, and nothing will be
-		case session.Spec.Target.PodName != "":
-			return Reads{Target: session.Spec.Target.PodName}
-		case status.Target != nil:
-			return Reads{Target: status.Target.PodName}
-		default:
-			return Reads{Candidates: true}
-		}
-	}
-	reads := Reads{Live: status.Phase == v1alpha1.PhaseEnding}
-	if session.Spec.Mode == v1alpha1.ModePodCopy {
-		reads.Copy = status.Debugger.PodName
-		if status.Debugger.PodUID == "" && !reads.Live {
-			reads.Target = status.Target.PodName // until the copy is made
-		}
-		return reads
-	}
-	reads.Target = status.Target.PodName
-	return reads
+// Fresh marks an answer as the API server's own, rather than a cache's.
+func (o Observed[T]) Fresh() Observed[T] {
+	o.fresh = true
+	return o
 }

@@ -38,6 +38,10 @@ func (p *pass) teardown() {
 
 func (p *pass) teardownCopy() {
 	name := p.status().Debugger.PodName
+	if !p.Copy.fresh {
+		p.ask(ReadCopy{Name: name, Fresh: true})
+		return
+	}
 	switch p.Copy.state {
 	case absent:
 		p.ended("no copy is left")
@@ -54,12 +58,22 @@ func (p *pass) teardownCopy() {
 		}
 	case unknown:
 		p.blind(fmt.Sprintf("copy %q", name), p.Copy.err)
-	case awaited:
+	case unasked, awaited:
 	}
 }
 
+// teardownEphemeral believes its watch when that shows the container running or terminated, but not when it shows nothing:
+// it may not have seen yet what was added.
 func (p *pass) teardownEphemeral() {
 	status := p.status()
+	if p.Target.state == unasked {
+		p.ask(ReadTarget{Name: status.Target.PodName})
+		return
+	}
+	if p.Target.state != awaited && !p.Target.fresh && !p.sees(p.Target.value) {
+		p.ask(ReadTarget{Name: status.Target.PodName, Fresh: true})
+		return
+	}
 	switch p.Target.state {
 	case absent:
 		p.ended("its pod is gone")
@@ -78,15 +92,24 @@ func (p *pass) teardownEphemeral() {
 			p.ended("its pod has finished")
 		case c.state == v1alpha1.DebuggerRunning:
 			c.record(status.Debugger)
-			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: []string{"true"}})
+			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})
 			p.wake(p.Now.Add(recheck))
 		default:
 			p.outwait(c, pod)
 		}
 	case unknown:
 		p.blind(fmt.Sprintf("pod %q", status.Target.PodName), p.Target.err)
-	case awaited:
+	case unasked, awaited:
 	}
+}
+
+// sees says whether the pod is the recorded one, with the debugger in it.
+func (p *pass) sees(pod *corev1.Pod) bool {
+	if pod == nil || pod.UID != p.status().Target.PodUID {
+		return false
+	}
+	_, injected := readEphemeral(pod, p.status().Debugger.ContainerName)
+	return injected
 }
 
 // outwait deals with a container that was added but has not started: Kubernetes cannot take it back, and nothing can be

@@ -67,7 +67,10 @@ var _ = Describe("the main path", func() {
 
 		Eventually(phase(ctx, session)).WithTimeout(15 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
 		Expect(session.Status.Outcome).To(Equal(v1alpha1.OutcomeExpired))
-		Expect(session.Finalizers).To(BeEmpty())
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Finalizers).To(BeEmpty())
+		}).Should(Succeed())
 	})
 
 	It("makes a copy, and deletes it at its time", func(ctx SpecContext) {
