@@ -3,7 +3,6 @@
 package main
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -26,7 +25,7 @@ const certificateLifetime = 30 * 24 * time.Hour
 // say in whose name a proxied request comes.
 type authority struct {
 	certificate *x509.Certificate
-	key         crypto.Signer
+	key         *ecdsa.PrivateKey
 }
 
 // identityCertificate is a component's or a user's: the API server takes the
@@ -42,18 +41,18 @@ type identityCertificate struct {
 // of the API server. Each component has its own identity: what RBAC would deny
 // on another cluster must be denied on this one.
 func writePKI() error {
-	cluster, err := newAuthority("ca", "kubernetes")
-	if err != nil {
-		return err
+	authorities := map[string]*authority{"ca": nil, "etcd-ca": nil, "front-proxy-ca": nil}
+	for file := range authorities {
+		made, err := newAuthority(file)
+		if err != nil {
+			return err
+		}
+		if err := made.write(file); err != nil {
+			return err
+		}
+		authorities[file] = made
 	}
-	etcd, err := newAuthority("etcd-ca", "etcd")
-	if err != nil {
-		return err
-	}
-	frontProxy, err := newAuthority("front-proxy-ca", "front-proxy")
-	if err != nil {
-		return err
-	}
+	cluster, etcd, frontProxy := authorities["ca"], authorities["etcd-ca"], authorities["front-proxy-ca"]
 	for _, issue := range []struct {
 		by   *authority
 		cert identityCertificate
@@ -67,7 +66,7 @@ func writePKI() error {
 			nodeAddress, apiServiceIP, "127.0.0.1", "localhost",
 			"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}}},
 	} {
-		if _, _, err := issue.by.issue(issue.cert); err != nil {
+		if _, _, err := issue.by.issueAndWrite(issue.cert); err != nil {
 			return err
 		}
 	}
@@ -92,7 +91,7 @@ func writeKubeconfigs(ca *authority) error {
 		userPath("bob"):                      {user: "bob"},
 		userPath("carol"):                    {user: "carol", groups: []string{"sre"}},
 	} {
-		certificate, key, err := ca.issue(who)
+		certificate, key, err := ca.issueAndWrite(who)
 		if err != nil {
 			return err
 		}
@@ -103,7 +102,7 @@ func writeKubeconfigs(ca *authority) error {
 	return nil
 }
 
-func newAuthority(file, name string) (*authority, error) {
+func newAuthority(name string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -116,20 +115,28 @@ func newAuthority(file, name string) (*authority, error) {
 		return nil, err
 	}
 	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, err
-	}
-	a := &authority{certificate, key}
-	keyPEM, err := encodeKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return a, writePair(file, a.pem(), keyPEM)
+	return &authority{certificate, key}, err
 }
 
 func (a *authority) pem() []byte { return encodeCertificate(a.certificate.Raw) }
 
-// issue signs a certificate, and writes it when it has a file name.
+func (a *authority) write(file string) error {
+	key, err := encodeKey(a.key)
+	if err != nil {
+		return err
+	}
+	return writePair(file, a.pem(), key)
+}
+
+// issueAndWrite writes the pair when it has a file name, too.
+func (a *authority) issueAndWrite(request identityCertificate) (certificate, key []byte, err error) {
+	certificate, key, err = a.issue(request)
+	if err == nil && request.file != "" {
+		err = writePair(request.file, certificate, key)
+	}
+	return certificate, key, err
+}
+
 func (a *authority) issue(request identityCertificate) (certificate, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -152,14 +159,8 @@ func (a *authority) issue(request identityCertificate) (certificate, key []byte,
 	if err != nil {
 		return nil, nil, fmt.Errorf("certificate of %s: %w", request.user, err)
 	}
-	if key, err = encodeKey(private); err != nil {
-		return nil, nil, err
-	}
-	certificate = encodeCertificate(der)
-	if request.file != "" {
-		err = writePair(request.file, certificate, key)
-	}
-	return certificate, key, err
+	key, err = encodeKey(private)
+	return encodeCertificate(der), key, err
 }
 
 func certificateTemplate(subject pkix.Name) *x509.Certificate {

@@ -33,6 +33,15 @@ func teardown() error {
 	)
 }
 
+// removeCluster keeps the folder when something could not be removed: its
+// records are what the next try needs.
+func removeCluster() error {
+	if err := teardown(); err != nil {
+		return err
+	}
+	return removeFolder()
+}
+
 // removeFolder deletes the cluster's folder, and only when nothing is mounted in
 // it: else the deletion would reach into what is mounted.
 func removeFolder() error {
@@ -74,7 +83,15 @@ func stopComponents() error {
 // removeOutsideFiles removes the few files that components put elsewhere with
 // no setting to change it.
 func removeOutsideFiles() error {
-	return errors.Join(removeLogLinks("/var/log/containers"), removeNetworkResults("/var/lib/cni/results"))
+	return errors.Join(removeLogLinks("/var/log/containers"), removeNetworkResults("/var/lib/cni/results"),
+		removeDevicePluginSocket("/var/lib/kubelet/device-plugins"))
+}
+
+// removeDevicePluginSocket removes the one socket whose place no setting moves.
+func removeDevicePluginSocket(dir string) error {
+	err := removeEntries(dir, func(path string) bool { return filepath.Base(path) == "kubelet.sock" })
+	_ = os.Remove(filepath.Dir(dir)) // /var/lib/kubelet, if empty
+	return err
 }
 
 // removeLogLinks removes the kubelet's links to this cluster's logs.

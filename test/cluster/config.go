@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 )
 
 // writeConfigs writes the components' configuration files. Every path that a
@@ -19,7 +18,7 @@ func writeConfigs(bin string) error {
 		"cni/net.d/10-debugsession.conflist": cniConfig(),
 		"kubelet.yaml":                       kubeletConfig(),
 		"proxy.yaml":                         proxyConfig(),
-		"resolv.conf":                        "nameserver " + dnsAddress + "\n",
+		"resolv.conf":                        "nameserver " + nodeAddress + "\n",
 	}
 	for name, content := range files {
 		if err := os.WriteFile(inCluster(name), []byte(content), 0o644); err != nil {
@@ -27,6 +26,25 @@ func writeConfigs(bin string) error {
 		}
 	}
 	return nil
+}
+
+// fill replaces ${name} in a template, by what is the same for all or by the
+// names and values given.
+func fill(template string, more ...string) string {
+	values := map[string]string{
+		"dir": clusterDir, "socket": containerdSocket(), "pause": pauseImage,
+		"node": nodeAddress, "pods": podCIDR, "cgroup": cgroupName,
+		"bridge": bridgeName, "fence": nftFence,
+	}
+	for i := 0; i < len(more); i += 2 {
+		values[more[i]] = more[i+1]
+	}
+	return os.Expand(template, func(name string) string {
+		if value, known := values[name]; known {
+			return value
+		}
+		return "${" + name + "}" // a mistake in the template; a test looks for it
+	})
 }
 
 // folders are made before any component starts.
@@ -39,44 +57,41 @@ var folders = []string{
 // name, and as `server` it also replaces the upstream that containerd would
 // fall back to. Shim sockets get the shortest path there is.
 func containerdConfig(bin string) string {
-	return strings.NewReplacer(
-		"BIN", bin, "DIR", clusterDir, "SOCKET", containerdSocket(), "PAUSE", pauseImage,
-		"RESTRICT_OOM", fmt.Sprint(!hasCapability(capSysResource)),
-	).Replace(`version = 4
-root = 'DIR/containerd/root'
-state = 'DIR/containerd/state'
+	return fill(`version = 4
+root = '${dir}/containerd/root'
+state = '${dir}/containerd/state'
 imports = []
 
 [plugins.'io.containerd.server.v1.grpc']
-  address = 'SOCKET'
+  address = '${socket}'
 [plugins.'io.containerd.server.v1.ttrpc']
-  address = 'SOCKET.ttrpc'
+  address = '${socket}.ttrpc'
 [plugins.'io.containerd.shim.v1.manager']
-  socket_dir = 'DIR/s'
+  socket_dir = '${dir}/s'
 [plugins.'io.containerd.internal.v1.opt']
-  path = 'DIR/containerd/opt'
+  path = '${dir}/containerd/opt'
 [plugins.'io.containerd.nri.v1.nri']
   disable = true
 
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
-  sandbox = 'PAUSE'
+  sandbox = '${pause}'
 [plugins.'io.containerd.cri.v1.images'.registry]
-  config_path = 'DIR/certs.d'
+  config_path = '${dir}/certs.d'
 
 [plugins.'io.containerd.cri.v1.runtime']
   # Without CAP_SYS_RESOURCE no process may lower its OOM score.
-  restrict_oom_score_adj = RESTRICT_OOM
+  restrict_oom_score_adj = ${restrictOOM}
   netns_mounts_under_state_dir = true
   cdi_spec_dirs = []
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
   runtime_type = 'io.containerd.runc.v2'
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
-  Root = 'DIR/containerd/runc'
+  Root = '${dir}/containerd/runc'
   SystemdCgroup = false
 [plugins.'io.containerd.cri.v1.runtime'.cni]
-  bin_dirs = ['BIN']
-  conf_dir = 'DIR/cni/net.d'
-`)
+  bin_dirs = ['${bin}']
+  conf_dir = '${dir}/cni/net.d'
+`, "bin", bin, "restrictOOM", fmt.Sprint(!hasCapability(capSysResource)))
 }
 
 // cniConfig: hairpin mode lets a pod reach itself through a Service. No
@@ -102,34 +117,35 @@ func cniConfig() string {
 
 // kubeletConfig: no eviction and no image garbage collection, because the disk
 // is the machine's and its fullness is not the tests' concern. Cgroup v1 hosts
-// are accepted: machines that run CI still have them.
+// are accepted: machines that run CI still have them. Nothing answers at the DNS
+// address, and it says so at once: a lookup fails instead of hanging or leaving
+// the machine.
 func kubeletConfig() string {
-	return strings.NewReplacer("DIR", clusterDir, "SOCKET", containerdSocket(), "NODE", nodeAddress,
-		"DNS", dnsAddress, "CGROUP", cgroupName).Replace(`apiVersion: kubelet.config.k8s.io/v1beta1
+	return fill(`apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
-address: NODE
+address: ${node}
 healthzBindAddress: 127.0.0.1
 authentication:
   anonymous: {enabled: false}
   webhook: {enabled: true}
-  x509: {clientCAFile: DIR/pki/ca.crt}
+  x509: {clientCAFile: ${dir}/pki/ca.crt}
 authorization: {mode: Webhook}
-tlsCertFile: DIR/pki/kubelet.crt
-tlsPrivateKeyFile: DIR/pki/kubelet.key
-containerRuntimeEndpoint: unix://SOCKET
+tlsCertFile: ${dir}/pki/kubelet.crt
+tlsPrivateKeyFile: ${dir}/pki/kubelet.key
+containerRuntimeEndpoint: unix://${socket}
 cgroupDriver: cgroupfs
-cgroupRoot: /CGROUP
+cgroupRoot: /${cgroup}
 failCgroupV1: false
 enforceNodeAllocatable: []
 failSwapOn: false
 oomScoreAdj: 0
 makeIPTablesUtilChains: false
-clusterDNS: [DNS]
+clusterDNS: [${node}]
 clusterDomain: cluster.local
-resolvConf: DIR/resolv.conf
-podLogsDir: DIR/pod-logs
-volumePluginDir: DIR/kubelet/volume-plugins
-staticPodPath: DIR/manifests
+resolvConf: ${dir}/resolv.conf
+podLogsDir: ${dir}/pod-logs
+volumePluginDir: ${dir}/kubelet/volume-plugins
+staticPodPath: ${dir}/manifests
 maxPods: 500
 serializeImagePulls: false
 imageGCHighThresholdPercent: 100
@@ -139,11 +155,11 @@ evictionHard: {memory.available: 50Mi, nodefs.available: 0%, imagefs.available: 
 
 // proxyConfig: zero means that the machine's connection tracking limits stay.
 func proxyConfig() string {
-	return strings.NewReplacer("DIR", clusterDir, "PODS", podCIDR).Replace(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
+	return fill(`apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: nftables
-clientConnection: {kubeconfig: DIR/kubeconfigs/proxy.kubeconfig}
-clusterCIDR: PODS
+clientConnection: {kubeconfig: ${dir}/kubeconfigs/proxy.kubeconfig}
+clusterCIDR: ${pods}
 healthzBindAddress: 127.0.0.1:10256
 metricsBindAddress: 127.0.0.1:10249
 oomScoreAdj: 0

@@ -70,6 +70,7 @@ func (b buildah) run(ctx context.Context, args ...string) error {
 	global := []string{
 		"--storage-driver", "vfs",
 		"--root", filepath.Join(b.work, "root"), "--runroot", filepath.Join(b.work, "run"),
+		"--cni-config-dir", filepath.Join(b.work, "cni"),
 	}
 	own := []string{args[0], "--signature-policy", filepath.Join(b.work, "policy.json")}
 	cmd := exec.CommandContext(ctx, "buildah", append(append(global, own...), args[1:]...)...)

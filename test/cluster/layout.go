@@ -26,9 +26,6 @@ const (
 	bridgeCIDR   = nodeAddress + "/22"
 	serviceCIDR  = "10.96.0.0/16"
 	apiServiceIP = "10.96.0.1"
-	// dnsAddress has no server: lookups are refused at once instead of leaving
-	// the machine or hanging.
-	dnsAddress = "10.96.0.10"
 
 	apiServerURL    = "https://" + nodeAddress + ":6443"
 	registryAddress = "127.0.0.1:5010"

@@ -32,24 +32,17 @@ func createNetwork(ctx context.Context) error {
 
 // fenceRules keep pods in and others out, whatever else the machine forwards.
 // Rejected rather than dropped, so that a test sees an error and not a timeout.
-// What is still addressed to the Service range after kube-proxy's rules has no
-// Service.
 func fenceRules() string {
-	return strings.NewReplacer("FENCE", nftFence, "BRIDGE", bridgeName, "SERVICES", serviceCIDR, "NODE", nodeAddress).Replace(`
-table inet FENCE {
+	return fill(`
+table inet ${fence} {
   chain forward {
     type filter hook forward priority 10;
-    ip daddr SERVICES reject
-    iifname "BRIDGE" oifname != "BRIDGE" reject
-    iifname != "BRIDGE" oifname "BRIDGE" drop
-  }
-  chain output {
-    type filter hook output priority 10;
-    ip daddr SERVICES reject
+    iifname "${bridge}" oifname != "${bridge}" reject
+    iifname != "${bridge}" oifname "${bridge}" drop
   }
   chain input {
     type filter hook input priority 10;
-    iifname != { "lo", "BRIDGE" } ip daddr NODE drop
+    iifname != { "lo", "${bridge}" } ip daddr ${node} drop
   }
 }
 `)

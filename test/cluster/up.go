@@ -35,12 +35,15 @@ func up(ctx context.Context) error {
 	}
 	if _, err := os.Stat(clusterDir); err == nil {
 		step := newStep("remains of an earlier cluster removed")
-		if err := errors.Join(teardown(), removeFolder()); err != nil {
+		if err := removeCluster(); err != nil {
 			return fmt.Errorf("the remains of an earlier cluster: %w", err)
 		}
 		step.done()
 	}
 	if err := start(ctx); err != nil {
+		if ctx.Err() != nil { // what was under way then is not to blame
+			err = errors.New("interrupted; what had started is stopped")
+		}
 		// The folder stays, for its logs; the next up or down removes it.
 		return errors.Join(err, teardown())
 	}
@@ -80,8 +83,12 @@ func start(ctx context.Context) error {
 		}
 		step.done()
 	}
-	return nil
+	return os.WriteFile(completeMark(), nil, 0o644)
 }
+
+// completeMark is the file that says up got to its end. All components may run
+// before that, in a cluster that still lacks something.
+func completeMark() string { return inCluster("complete") }
 
 func prepare(ctx context.Context, bin string) error {
 	for _, folder := range folders {
@@ -146,9 +153,12 @@ func startGroup(ctx context.Context, group []component) error {
 	return nil
 }
 
-// healthy: every component runs and the API server says it is ready. Anything
-// less is remains, for up to remove.
+// healthy: up got to its end, every component runs and the API server says it is
+// ready. Anything less is remains, for up to remove.
 func healthy(ctx context.Context) bool {
+	if _, err := os.Stat(completeMark()); err != nil {
+		return false
+	}
 	for _, c := range slices.Concat(startOrder("")...) {
 		p, err := recorded(c.name)
 		if err != nil || !p.alive() {
@@ -169,7 +179,7 @@ func down(context.Context) error {
 	}
 	defer unlock()
 	step := newStep("cluster down")
-	if err := errors.Join(teardown(), removeFolder()); err != nil {
+	if err := removeCluster(); err != nil {
 		return err
 	}
 	step.done()
