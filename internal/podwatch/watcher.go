@@ -68,7 +68,7 @@ func (v view) same(other view) bool {
 	if v.err != nil && v.err.Error() != other.err.Error() {
 		return false
 	}
-	return v.pod == nil || (v.pod.UID == other.pod.UID && v.pod.ResourceVersion == other.pod.ResourceVersion)
+	return v.pod == nil || v.pod.ResourceVersion == other.pod.ResourceVersion
 }
 
 // NewClient returns the client that a Watcher should be given: it speaks protobuf, which is cheaper to decode than JSON,
@@ -116,8 +116,6 @@ func (w *Watcher) Start(ctx context.Context) error {
 
 	w.mu.Lock()
 	w.stopped = true
-	clear(w.watches)
-	clear(w.sessions)
 	w.mu.Unlock()
 	w.running.Wait()
 	return nil

@@ -223,6 +223,32 @@ func TestAWatcherMayBeAskedBeforeItIsStarted(t *testing.T) {
 	})
 }
 
+func TestStartReturnsOnlyWhenEveryWatchHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newFakeAPIServer(t)
+		w, _ := server.watcher(t)
+		busy := make(chan struct{})
+		w.notify = func(types.NamespacedName) { <-busy }
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- w.Start(ctx) }()
+		expectUnknown(t, w, alice, checkout)
+		synctest.Wait()
+
+		stop()
+		synctest.Wait()
+		select {
+		case <-ended:
+			t.Error("Start returned while a watch was still telling its session")
+		default:
+		}
+		close(busy)
+		if err := <-ended; err != nil {
+			t.Error("Start:", err)
+		}
+	})
+}
+
 // Many sessions come and go at once while their pods change, and while the Watcher ends under them. The race detector and
 // the bubble, which no goroutine may outlive, are the judges.
 func TestSessionsComeAndGoAtOnce(t *testing.T) {
