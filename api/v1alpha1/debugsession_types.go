@@ -3,6 +3,7 @@ package v1alpha1
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -29,6 +30,9 @@ import (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`,description="Why it stands there"
 // +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.status.expiresAt`,description="When it ends by itself"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Requester",type=string,priority=1,JSONPath=`.spec.requester.username`,description="Who asked for it"
+// +kubebuilder:printcolumn:name="Approved-By",type=string,priority=1,JSONPath=`.status.approvals[*].by`,description="Who approved it"
+// +kubebuilder:printcolumn:name="Class",type=string,priority=1,JSONPath=`.spec.className`
 // +kubebuilder:printcolumn:name="Outcome",type=string,priority=1,JSONPath=`.status.outcome`,description="How it ended"
 // +kubebuilder:printcolumn:name="Debugger-Pod",type=string,priority=1,JSONPath=`.status.debugger.podName`,description="The pod the debugger runs in"
 // +kubebuilder:printcolumn:name="Debugger-Container",type=string,priority=1,JSONPath=`.status.debugger.containerName`,description="The debugger's container"
@@ -62,11 +66,21 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session",fieldPath=".reason"
 // +kubebuilder:validation:XValidation:rule="self.target == oldSelf.target",message="target cannot be changed: only ttl and end can; apply a new session",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode",message="mode cannot be changed: only ttl and end can; apply a new session",fieldPath=".mode"
-// +kubebuilder:validation:XValidation:rule="self.profile == oldSelf.profile",message="profile cannot be changed: only ttl and end can; apply a new session",fieldPath=".profile"
+// +kubebuilder:validation:XValidation:rule="has(self.profile) == has(oldSelf.profile) && (!has(self.profile) || self.profile == oldSelf.profile)",message="profile cannot be changed: only ttl and end can; apply a new session",fieldPath=".profile"
 // +kubebuilder:validation:XValidation:rule="self.debugger == oldSelf.debugger",message="debugger cannot be changed: only ttl and end can; apply a new session",fieldPath=".debugger"
 // +kubebuilder:validation:XValidation:rule="has(self.podCopy) == has(oldSelf.podCopy) && (!has(self.podCopy) || self.podCopy == oldSelf.podCopy)",message="podCopy cannot be changed: only ttl and end can; apply a new session",fieldPath=".podCopy"
 // +kubebuilder:validation:XValidation:rule="has(self.notAfter) == has(oldSelf.notAfter) && (!has(self.notAfter) || self.notAfter == oldSelf.notAfter)",message="notAfter cannot be changed: only ttl and end can; apply a new session",fieldPath=".notAfter"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed: only ttl and end can; apply a new session",fieldPath=".className"
+// +kubebuilder:validation:XValidation:rule="has(self.access) == has(oldSelf.access) && (!has(self.access) || self.access == oldSelf.access)",message="access cannot be changed: only ttl and end can; apply a new session",fieldPath=".access"
+// +kubebuilder:validation:XValidation:rule="has(self.requester) == has(oldSelf.requester) && (!has(self.requester) || self.requester == oldSelf.requester)",message="requester is stamped at creation and cannot be changed",fieldPath=".requester"
 type DebugSessionSpec struct {
+	// The DebugClass, which says what the session may do. Left out: the class that is marked as the default, which is
+	// then written here.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ClassName string `json:"className,omitempty"`
+
 	// Why this session is needed, in words for whoever reads the record: an incident's number, what was seen.
 	// At most 1,024 characters.
 	// +optional
@@ -91,7 +105,7 @@ type DebugSessionSpec struct {
 
 	// What the debugger is set up for, with the meaning that kubectl debug gives it.
 	//
-	// general (the default): may trace processes (SYS_PTRACE); a copy shares its process namespace.
+	// general: may trace processes (SYS_PTRACE); a copy shares its process namespace.
 	// baseline: nothing added; fits namespaces that enforce the baseline Pod Security Standard.
 	// restricted: runs as non-root without capabilities; fits the restricted Pod Security Standard.
 	// netadmin: may change the pod's network (NET_ADMIN, NET_RAW).
@@ -99,20 +113,21 @@ type DebugSessionSpec struct {
 	// legacy: what kubectl debug did before there were profiles.
 	//
 	// What debugger.securityContext sets wins over the profile.
+	// Left out: the class's default.
 	// +optional
-	// +default="general"
 	Profile Profile `json:"profile,omitempty"`
 
 	// The debugger's container. Fields have the names and the meaning of a container in a pod.
-	// +required
-	Debugger Debugger `json:"debugger"`
+	// +optional
+	// +default={}
+	Debugger Debugger `json:"debugger,omitzero"`
 
 	// How the copy is made. Only with mode PodCopy.
 	// +optional
 	PodCopy *PodCopy `json:"podCopy,omitempty"`
 
-	// How long the session lasts, from status.startedAt (when it was admitted, before the image is pulled): a duration
-	// such as 90s, 30m or 1h30m, from 10s to 24h; 30m if left out. May be changed while the session is active: the end
+	// How long the session lasts, from status.startedAt (before the image is pulled): a duration
+	// such as 90s, 30m or 1h30m, from 10s to the class's maxTTL; the class's default if left out. May be changed while the session is active: the end
 	// then is startedAt plus the new ttl, at once if that has passed.
 	// +optional
 	// +kubebuilder:validation:Type=string
@@ -129,6 +144,25 @@ type DebugSessionSpec struct {
 	// false does nothing.
 	// +optional
 	End bool `json:"end,omitempty"`
+
+	// Who gets access to the debugger. Left out: the requester alone.
+	// +optional
+	Access *Access `json:"access,omitempty"`
+
+	// Who asked for the session: stamped at creation from the identity that the API server saw, as in a
+	// CertificateSigningRequest. A manifest that names somebody else is refused.
+	// +optional
+	Requester *Identity `json:"requester,omitempty"`
+}
+
+// Access says who gets access to the debugger.
+type Access struct {
+	// Users, groups and service accounts, as the class allows. At most 32.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Subjects []Subject `json:"subjects"`
 }
 
 // Mode is how a debugger is brought in.
@@ -230,14 +264,15 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.tty) || !self.tty || (has(self.stdin) && self.stdin)",message="tty needs stdin: set stdin: true, or remove tty",fieldPath=".tty"
 // +kubebuilder:validation:XValidation:rule="!has(self.stdinOnce) || !self.stdinOnce || (has(self.stdin) && self.stdin)",message="stdinOnce needs stdin: set stdin: true, or remove stdinOnce",fieldPath=".stdinOnce"
 type Debugger struct {
-	// The image to run. It should have a shell and the tools you want; the target's own image needs neither.
-	// +required
+	// The image to run. It should have a shell and the tools you want; the target's own image needs neither. Left out:
+	// the class's default.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image's name, such as busybox:1.36, without spaces"
-	Image string `json:"image"`
+	Image string `json:"image,omitempty"`
 
-	// The command, not run in a shell. Left out: the image's entrypoint. At most 64 words of 4,096 characters.
+	// The command, not run in a shell. Left out: sh in an ephemeral container, the image's entrypoint in a copy. At most 64 words of 4,096 characters.
 	// $(VAR) is replaced by the variable's value, as in a pod.
 	// +optional
 	// +listType=atomic
@@ -412,20 +447,21 @@ const (
 )
 
 // Phase is where a session stands.
-// +kubebuilder:validation:Enum=Pending;Starting;Active;Ending;Ended
+// +kubebuilder:validation:Enum=Pending;AwaitingApproval;Starting;Active;Ending;Ended
 type Phase string
 
 // The phases, in the order in which a session passes through them. Any may be followed by Ended.
 const (
-	PhasePending  Phase = "Pending"  // nothing was made: something is waited for
-	PhaseStarting Phase = "Starting" // admitted and recorded; the debugger is being made
-	PhaseActive   Phase = "Active"   // the debugger runs
-	PhaseEnding   Phase = "Ending"   // the debugger is being removed
-	PhaseEnded    Phase = "Ended"    // over; it never starts again
+	PhasePending          Phase = "Pending"          // nothing was made: something is waited for
+	PhaseAwaitingApproval Phase = "AwaitingApproval" // fit to start, once it has been approved
+	PhaseStarting         Phase = "Starting"         // admitted and recorded; the debugger is being made
+	PhaseActive           Phase = "Active"           // the debugger runs
+	PhaseEnding           Phase = "Ending"           // the debugger is being removed
+	PhaseEnded            Phase = "Ended"            // over; it never starts again
 )
 
 // Outcome is how a session ended.
-// +kubebuilder:validation:Enum=Completed;Expired;Terminated;Rejected;TimedOut;TargetGone;Failed
+// +kubebuilder:validation:Enum=Completed;Expired;Terminated;Revoked;Denied;Rejected;TimedOut;TargetGone;Failed
 type Outcome string
 
 // The outcomes.
@@ -433,11 +469,107 @@ const (
 	OutcomeCompleted  Outcome = "Completed"  // the debugger's command ended by itself
 	OutcomeExpired    Outcome = "Expired"    // its ttl or notAfter was reached
 	OutcomeTerminated Outcome = "Terminated" // somebody ended it: end: true, or the session or the copy was deleted
+	OutcomeRevoked    Outcome = "Revoked"    // an approval that it ran on was taken back
+	OutcomeDenied     Outcome = "Denied"     // somebody who may approve it said no
 	OutcomeRejected   Outcome = "Rejected"   // it can never run as it is written
 	OutcomeTimedOut   Outcome = "TimedOut"   // what it waited for did not come in time
 	OutcomeTargetGone Outcome = "TargetGone" // the target went away
 	OutcomeFailed     Outcome = "Failed"     // the debugger could not be started
 )
+
+// ClassStatus is what the class granted the session when it was found fit. It is not read again: a class that is edited
+// or replaced later does not widen it.
+type ClassStatus struct {
+	// The class's name.
+	Name string `json:"name"`
+
+	// Its UID.
+	UID types.UID `json:"uid"`
+
+	// Its generation.
+	Generation int64 `json:"generation"`
+
+	// The debugger's image: the session's, or the class's default.
+	// +optional
+	Image string `json:"image,omitempty"`
+
+	// The profile: the session's, or the class's default.
+	// +optional
+	Profile Profile `json:"profile,omitempty"`
+
+	// The ttl of a session that sets none.
+	TTL metav1.Duration `json:"ttl"`
+
+	// The longest that the session may last, also by extension.
+	MaxTTL metav1.Duration `json:"maxTTL"`
+
+	// How many people must approve; 0 for an exempt requester.
+	// +optional
+	ApprovalsRequired int32 `json:"approvalsRequired"`
+
+	// How long the session waits for them.
+	// +optional
+	ApprovalTimeout *metav1.Duration `json:"approvalTimeout,omitempty"`
+
+	// Whether the requester's own approval counts.
+	// +optional
+	SelfApproval bool `json:"selfApproval,omitempty"`
+
+	// What may be done with the debugger's pod.
+	// +optional
+	// +listType=set
+	AccessVerbs []AccessVerb `json:"accessVerbs,omitempty"`
+
+	// How long the record is kept.
+	// +optional
+	Retention *metav1.Duration `json:"retention,omitempty"`
+}
+
+// RequestStatus is what an approver is asked to approve.
+type RequestStatus struct {
+	// Stands for all of it: the session's spec but for ttl and end, what its class granted, and the target's UID.
+	Hash string `json:"hash"`
+
+	// Since when approval is awaited.
+	Since metav1.Time `json:"since"`
+
+	// What would be added to the cluster, as the API server answered when asked to do it as a dry run: the ephemeral
+	// container, or the copy. Only the deadline in it will be another.
+	// +optional
+	// +kubebuilder:pruning:PreserveUnknownFields
+	// +kubebuilder:validation:Schemaless
+	// +kubebuilder:validation:Type=object
+	Preview *runtime.RawExtension `json:"preview,omitempty"`
+}
+
+// ApprovalStatus is one approval that counts, or a denial.
+type ApprovalStatus struct {
+	// The DebugApproval's name.
+	Name string `json:"name"`
+
+	// Who decided.
+	By string `json:"by"`
+
+	// When.
+	At metav1.Time `json:"at"`
+
+	// Approve or Deny.
+	Decision Decision `json:"decision"`
+
+	// Up to which ttl.
+	// +optional
+	TTL *metav1.Duration `json:"ttl,omitempty"`
+}
+
+// AccessStatus is the access that the session gives while it lasts.
+type AccessStatus struct {
+	// The name of the Role and of the RoleBinding, in the session's namespace.
+	Name string `json:"name"`
+
+	// Who has access.
+	// +listType=atomic
+	Subjects []Subject `json:"subjects"`
+}
 
 // DebugSessionStatus is what was done. Times are in whole seconds, UTC.
 type DebugSessionStatus struct {
@@ -445,7 +577,7 @@ type DebugSessionStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Where the session stands: Pending, Starting, Active, Ending or Ended.
+	// Where the session stands: Pending, AwaitingApproval, Starting, Active, Ending or Ended.
 	// +optional
 	Phase Phase `json:"phase,omitempty"`
 
@@ -458,11 +590,29 @@ type DebugSessionStatus struct {
 	// +optional
 	Outcome Outcome `json:"outcome,omitempty"`
 
-	// Admissible, DebuggerReady and Ended, and Ready, Reconciling and Stalled for tools that read kstatus.
+	// Admissible, Approved, DebuggerReady and Ended, and Ready, Reconciling and Stalled for tools that read kstatus.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// What the class granted, recorded when the session was found fit.
+	// +optional
+	Class *ClassStatus `json:"class,omitempty"`
+
+	// What approvers are asked to approve, if approval is needed.
+	// +optional
+	Request *RequestStatus `json:"request,omitempty"`
+
+	// The approvals that count, and denials.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Approvals []ApprovalStatus `json:"approvals,omitempty"`
+
+	// The access that the session gives while it lasts. Recorded before it is given.
+	// +optional
+	Access *AccessStatus `json:"access,omitempty"`
 
 	// What is debugged, as found. Recorded before anything is made.
 	// +optional
@@ -472,7 +622,7 @@ type DebugSessionStatus struct {
 	// +optional
 	Debugger *DebuggerStatus `json:"debugger,omitempty"`
 
-	// When the session was admitted. The ttl counts from here.
+	// When the session started. The ttl counts from here.
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
 

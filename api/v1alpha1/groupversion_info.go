@@ -23,7 +23,10 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &DebugSession{}, &DebugSessionList{})
+	scheme.AddKnownTypes(GroupVersion, &DebugSession{}, &DebugSessionList{},
+		&DebugClass{}, &DebugClassList{},
+		&DebugApproval{}, &DebugApprovalList{},
+	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -13,16 +13,26 @@ const (
 	// AnnotationCopyOf is set on a copy, to the name of the pod it was copied from.
 	AnnotationCopyOf = "debugsession.dev/copy-of"
 
+	// AnnotationDefaultClass, set to "true" on a DebugClass, makes it the one that sessions get which name none.
+	AnnotationDefaultClass = "debugsession.dev/is-default-class"
+
 	// Finalizer keeps a session until its debugger is gone. It is added before anything is made, and removed as soon as
 	// the session has ended, so that an ended session can always be deleted, also when the operator is not there.
 	Finalizer = "debugsession.dev/teardown"
 )
+
+// ConditionCounted is a DebugApproval's condition: whether it counts.
+const ConditionCounted = "Counted"
 
 // Condition types of a DebugSession. The operator sets all of them, and nothing else does.
 const (
 	// ConditionAdmissible is True when the session may run as it is written: its target exists and can be debugged.
 	// It is False, with the reason, when it may not, or may not yet.
 	ConditionAdmissible = "Admissible"
+
+	// ConditionApproved is True when as many people as its class asks for have approved the session as it is. It is
+	// absent if none are asked for.
+	ConditionApproved = "Approved"
 
 	// ConditionDebuggerReady is True while the debugger's container runs, so that one can attach to it.
 	ConditionDebuggerReady = "DebuggerReady"
@@ -54,6 +64,23 @@ const (
 	ReasonNameTaken         = "NameTaken"         // the copy's name belongs to another pod
 	ReasonInvalid           = "Invalid"           // the debugger cannot be built as written
 	ReasonRefused           = "Refused"           // the API server refused it: PodSecurity, quota, a webhook, RBAC
+
+	ReasonNotTrusted       = "NotTrusted"    // it was not admitted by the operator's webhook
+	ReasonClassNotFound    = "ClassNotFound" // no class of that name; waited for
+	ReasonClassForbids     = "ClassForbids"  // the class does not allow it
+	ReasonUseForbidden     = "UseForbidden"  // the requester may not use the class
+	ReasonLimitReached     = "LimitReached"  // as many sessions run as the class allows; waited for
+	ReasonAwaitingApproval = "AwaitingApproval"
+	ReasonUnreadable       = "Unreadable" // something that decides could not be read; tried again
+
+	// Whether an approval counts: reasons of a DebugApproval's condition Counted.
+	ReasonCounted      = "Counted"      // it counts
+	ReasonUnbound      = "Unbound"      // it arrived when there was no such session asking for approval
+	ReasonOtherSession = "OtherSession" // it was for a session of that name that is gone
+	ReasonOtherRequest = "OtherRequest" // the session asks for something else
+	ReasonSelfApproval = "SelfApproval" // the class does not let a requester approve
+	ReasonSessionEnded = "SessionEnded" // it came too late
+	ReasonShorterTTL   = "ShorterTTL"   // it approved a shorter ttl than the session asks for now
 
 	// Where a debugger stands: reasons of DebuggerReady.
 	ReasonStarting         = "Starting"

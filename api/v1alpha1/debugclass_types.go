@@ -1,0 +1,287 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// DebugClass says what its sessions may do, as a StorageClass says what its volumes are like. Administrators write
+// classes; sessions name one.
+//
+// Who may use a class, and who may approve its sessions, is plain RBAC: the verbs use and approve on debugclasses of the
+// group debugsession.dev, granted for the cluster by a ClusterRoleBinding or for one namespace by a RoleBinding.
+//
+// A session keeps what its class granted it when it was admitted. Editing or deleting a class never widens that, and
+// never keeps a session from ending.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=dbgclass,categories=debug
+// +kubebuilder:printcolumn:name="Modes",type=string,JSONPath=`.spec.modes`
+// +kubebuilder:printcolumn:name="Approvals",type=integer,JSONPath=`.spec.approval.required`,description="How many people must approve"
+// +kubebuilder:printcolumn:name="Max-TTL",type=string,JSONPath=`.spec.maxTTL`
+// +kubebuilder:printcolumn:name="Sessions",type=integer,JSONPath=`.status.sessions`,description="Sessions that have not ended"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Profiles",type=string,priority=1,JSONPath=`.spec.profiles`
+// +kubebuilder:printcolumn:name="Images",type=string,priority=1,JSONPath=`.spec.images`
+type DebugClass struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// What sessions of this class may do.
+	// +required
+	Spec DebugClassSpec `json:"spec"`
+
+	// What the operator found.
+	// +optional
+	Status DebugClassStatus `json:"status,omitzero"`
+}
+
+// DebugClassList is a list of DebugClasses.
+// +kubebuilder:object:root=true
+type DebugClassList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []DebugClass `json:"items"`
+}
+
+// DebugClassSpec is what sessions of a class may do. What it does not allow is refused.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.ttl) || duration(self.defaults.ttl) <= duration(self.maxTTL)",message="defaults.ttl must not be longer than maxTTL",fieldPath=".defaults.ttl"
+// +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.profile) || self.defaults.profile in self.profiles",message="defaults.profile must be one of profiles",fieldPath=".defaults.profile"
+type DebugClassSpec struct {
+	// The namespaces the class may be used in, by their labels. Left out: all.
+	// +optional
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+
+	// The pods that may be debugged, by their labels. Left out: all.
+	// +optional
+	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
+
+	// The modes that may be used.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Modes []Mode `json:"modes"`
+
+	// The profiles that may be used.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Profiles []Profile `json:"profiles"`
+
+	// The images that may be run, the debugger's and those that podCopy.containers changes to: patterns such as busybox,
+	// busybox:1.*, registry.example/debug/*, registry.example/** or registry.example/tools@sha256:*. An image is compared
+	// by its full name, as a container runtime completes it: busybox is docker.io/library/busybox:latest. * matches
+	// within one part between slashes, ** matches any number of parts. A pattern without tag and digest allows every tag
+	// and digest. Left out: every image. At most 64.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	Images []string `json:"images,omitempty"`
+
+	// Whether a session's own securityContext may go beyond its profile. Left out: it may not; what it sets must then only
+	// take privileges away.
+	// +optional
+	AllowSecurityContext bool `json:"allowSecurityContext,omitempty"`
+
+	// Whether the debugger may mount the target's volumes, and read ConfigMaps and Secrets of the namespace by env and
+	// envFrom.
+	// +optional
+	AllowVolumes bool `json:"allowVolumes,omitempty"`
+
+	// What is taken for a session that does not say.
+	// +optional
+	Defaults *ClassDefaults `json:"defaults,omitempty"`
+
+	// The longest that a session may last, also by extension, from 10s to 24h. The kubelet enforces it, also with the
+	// operator down.
+	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="maxTTL must be a duration from 10s to 24h, such as 30m or 1h"
+	MaxTTL metav1.Duration `json:"maxTTL"`
+
+	// Who must agree before a session starts. Left out: nobody.
+	// +optional
+	Approval *ApprovalPolicy `json:"approval,omitempty"`
+
+	// What access a session gives, and to whom.
+	// +optional
+	Access *AccessPolicy `json:"access,omitempty"`
+
+	// What is asked of spec.reason.
+	// +optional
+	Reason *ReasonPolicy `json:"reason,omitempty"`
+
+	// How many sessions of this class may run at once. One more waits.
+	// +optional
+	Limits *ClassLimits `json:"limits,omitempty"`
+
+	// How long the record of an ended session is kept before the operator deletes it, at least 1h. Left out: for ever.
+	// Records that Argo CD, Flux or Helm own are never deleted: they would be created again.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('1h')",message="retention must be a duration of at least 1h, such as 168h"
+	Retention *metav1.Duration `json:"retention,omitempty"`
+}
+
+// ClassDefaults is what is taken for a session that does not say.
+type ClassDefaults struct {
+	// The debugger's image.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Image string `json:"image,omitempty"`
+
+	// The profile. Left out: general if the class allows it, else the first that it allows.
+	// +optional
+	Profile Profile `json:"profile,omitempty"`
+
+	// The ttl. Left out: 30m, or maxTTL if that is shorter.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s')",message="ttl must be a duration of at least 10s, such as 30m or 1h"
+	TTL *metav1.Duration `json:"ttl,omitempty"`
+}
+
+// ApprovalPolicy says who must agree before a session starts.
+type ApprovalPolicy struct {
+	// How many different people must approve. 0: nobody.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10
+	Required int32 `json:"required,omitempty"`
+
+	// How long a session waits for its approvals, from 1m to 168h, before it ends as TimedOut; 1h if left out.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('1m') && duration(self) <= duration('168h')",message="timeout must be a duration from 1m to 168h, such as 1h"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// Whether the requester's own approval counts.
+	// +optional
+	SelfApproval bool `json:"selfApproval,omitempty"`
+
+	// Requesters whose sessions need no approval, such as the service account of a GitOps controller: there the merge was
+	// the approval. At most 32.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Exempt []Subject `json:"exempt,omitempty"`
+}
+
+// AccessPolicy says what access a session gives, and to whom.
+type AccessPolicy struct {
+	// What may be done with the debugger's pod: Attach, Exec, Logs, PortForward. Left out: Attach and Logs. Kubernetes
+	// grants these for a pod, not for one of its containers.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=4
+	Verbs []AccessVerb `json:"verbs,omitempty"`
+
+	// Whom a session may name in spec.access.subjects beside its requester. Left out: nobody. At most 32.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Subjects []Subject `json:"subjects,omitempty"`
+}
+
+// AccessVerb is something that may be done with the debugger's pod.
+// +kubebuilder:validation:Enum=Attach;Exec;Logs;PortForward
+type AccessVerb string
+
+// The access verbs.
+const (
+	AccessAttach      AccessVerb = "Attach"
+	AccessExec        AccessVerb = "Exec"
+	AccessLogs        AccessVerb = "Logs"
+	AccessPortForward AccessVerb = "PortForward"
+)
+
+// Subject is a user, a group or a service account.
+//
+// +kubebuilder:validation:XValidation:rule="(self.kind == 'ServiceAccount') == has(self.namespace)",message="namespace goes with kind ServiceAccount, and with no other",fieldPath=".namespace"
+type Subject struct {
+	// User, Group or ServiceAccount.
+	// +required
+	// +kubebuilder:validation:Enum=User;Group;ServiceAccount
+	Kind string `json:"kind"`
+
+	// The name, as the API server knows it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Name string `json:"name"`
+
+	// The namespace of a ServiceAccount.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// The kinds of subjects.
+const (
+	SubjectUser           = "User"
+	SubjectGroup          = "Group"
+	SubjectServiceAccount = "ServiceAccount"
+)
+
+// ReasonPolicy is what is asked of spec.reason.
+type ReasonPolicy struct {
+	// Whether there must be one.
+	// +optional
+	Required bool `json:"required,omitempty"`
+
+	// A regular expression (RE2) that it must match somewhere, such as ^INC-[0-9]+.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Pattern string `json:"pattern,omitempty"`
+}
+
+// ClassLimits is how many sessions of a class may run at once.
+type ClassLimits struct {
+	// In one namespace. 0 or left out: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	PerNamespace int32 `json:"perNamespace,omitempty"`
+
+	// Of one requester, in the whole cluster. 0 or left out: no limit.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	PerRequester int32 `json:"perRequester,omitempty"`
+}
+
+// DebugClassStatus is what the operator found.
+type DebugClassStatus struct {
+	// The generation of the spec that this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// How many sessions of this class have not ended.
+	// +optional
+	Sessions int32 `json:"sessions"`
+
+	// The namespaces they are in, at most 100 of them.
+	// +optional
+	// +listType=set
+	Namespaces []string `json:"namespaces,omitempty"`
+
+	// Ready: sessions of this class can be admitted.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// Verbs of RBAC on debugclasses, beside the usual ones.
+const (
+	VerbUse     = "use"     // may have sessions of the class
+	VerbApprove = "approve" // may approve sessions of the class
+)
