@@ -1,0 +1,210 @@
+package plan_test
+
+import (
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// tester is what a table's and a property's t have in common.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// pass runs one pass, with what came of its actions, and holds it to what must be true of every pass there is.
+func pass(t tester, v view, results ...plan.Result) plan.Plan {
+	t.Helper()
+	s, decided := v.decide(t)
+	before := s.Session.DeepCopy()
+	if again := plan.Decide(s); !reflect.DeepEqual(decided, again) {
+		t.Errorf("Decide twice gives different plans: %s and %s\n%s", does(decided), does(again), cmp.Diff(decided.Status, again.Status))
+	}
+	kept := decided
+	decided.Status.DeepCopyInto(&kept.Status)
+	kept.Events = slices.Clone(decided.Events)
+	concluded := plan.Conclude(s, decided, results)
+	if !reflect.DeepEqual(decided, kept) {
+		t.Errorf("Conclude changed the plan it was given:\n%s", cmp.Diff(kept.Status, decided.Status))
+	}
+	if !equality.Semantic.DeepEqual(before, s.Session) {
+		t.Errorf("the session was changed:\n%s", cmp.Diff(before, s.Session))
+	}
+	for _, p := range []plan.Plan{decided, concluded} {
+		holdsWriteAhead(t, s, p)
+		holdsEnd(t, s, p)
+		holdsStatus(t, s, p)
+		holdsEvents(t, p)
+		if !p.WakeAt.IsZero() && p.WakeAt.Before(s.Now) {
+			t.Errorf("wakes at %s, which is before now, %s", p.WakeAt, s.Now)
+		}
+	}
+	return concluded
+}
+
+func mapped[T, R any](from []T, by func(T) R) []R {
+	var to []R
+	for _, v := range from {
+		to = append(to, by(v))
+	}
+	return to
+}
+
+// holdsWriteAhead: what permits a thing was persisted before the thing is made, and what is made is what was permitted.
+func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
+	t.Helper()
+	status := &s.Session.Status
+	for _, action := range p.Actions {
+		switch action.(type) {
+		case plan.InjectDebugger, plan.CreateCopy:
+		default:
+			continue
+		}
+		if status.Phase != v1alpha1.PhaseStarting && status.Phase != v1alpha1.PhaseActive {
+			t.Fatalf("%T in phase %q", action, status.Phase)
+		}
+		if status.Target == nil || status.Target.PodUID == "" || status.Debugger == nil || status.Debugger.ContainerName == "" ||
+			status.StartedAt == nil || status.ExpiresAt == nil || status.HardDeadline == nil {
+			t.Fatalf("%T, and the persisted status does not permit it: %+v", action, status)
+		}
+		if !slices.Contains(s.Session.Finalizers, v1alpha1.Finalizer) {
+			t.Errorf("%T, and the session has no finalizer", action)
+		}
+		if !s.Now.Before(p.Status.ExpiresAt.Time) {
+			t.Errorf("%T at %s, after the session's time, %s", action, s.Now, p.Status.ExpiresAt)
+		}
+		if a, ok := action.(plan.InjectDebugger); ok && (a.UID != status.Target.PodUID || a.Pod.Name != status.Target.PodName || a.Container.Name != status.Debugger.ContainerName) {
+			t.Errorf("injects %q into pod %s (%s), and recorded was %+v, %+v", a.Container.Name, a.Pod, a.UID, status.Target, status.Debugger)
+		}
+		if a, ok := action.(plan.CreateCopy); ok && a.Pod.Name != status.Debugger.PodName {
+			t.Errorf("creates copy %q, and recorded was %+v", a.Pod.Name, status.Debugger)
+		}
+	}
+}
+
+// holdsEnd: Ended is final, and wants nothing but to let the session go.
+func holdsEnd(t tester, s plan.Snapshot, p plan.Plan) {
+	t.Helper()
+	before, after := s.Session.Status.DeepCopy(), p.Status.DeepCopy()
+	if after.Phase == v1alpha1.PhaseEnded {
+		if after.Outcome == "" || after.EndedAt == nil || after.Attach != "" || !meta.IsStatusConditionTrue(after.Conditions, v1alpha1.ConditionEnded) {
+			t.Errorf("Ended, but: outcome %q, endedAt %s, attach %q, conditions %v", after.Outcome, after.EndedAt, after.Attach, after.Conditions)
+		}
+		if !p.WakeAt.IsZero() {
+			t.Errorf("an ended session wants to be woken at %s", p.WakeAt)
+		}
+	} else if after.Outcome != "" || after.EndedAt != nil {
+		t.Errorf("phase %s, and yet outcome %q at %s", after.Phase, after.Outcome, after.EndedAt)
+	}
+	if before.Phase != v1alpha1.PhaseEnded {
+		return
+	}
+	before.ObservedGeneration, after.ObservedGeneration = 0, 0
+	if !equality.Semantic.DeepEqual(before, after) {
+		t.Errorf("the status of an ended session changes:\n%s", cmp.Diff(before, after))
+	}
+	for _, action := range p.Actions {
+		if _, ok := action.(plan.RemoveFinalizer); !ok {
+			t.Errorf("an ended session does %T", action)
+		}
+	}
+	if len(p.Events) > 0 {
+		t.Errorf("an ended session tells %v", p.Events)
+	}
+}
+
+// conditionReason is what the API server accepts as a condition's reason.
+var conditionReason = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`)
+
+// holdsStatus: what is reported is what the API server takes, and what kstatus understands.
+func holdsStatus(t tester, s plan.Snapshot, p plan.Plan) {
+	t.Helper()
+	status := &p.Status
+	if status.ObservedGeneration != s.Session.Generation {
+		t.Errorf("observedGeneration is %d, and the generation %d", status.ObservedGeneration, s.Session.Generation)
+	}
+	if len(status.Reason) > 256 {
+		t.Errorf("status.reason has %d characters", len(status.Reason))
+	}
+	for _, c := range status.Conditions {
+		if !conditionReason.MatchString(c.Reason) || len(c.Reason) > 1024 || len(c.Message) > 32768 || !utf8.ValidString(c.Message) {
+			t.Errorf("condition %s would be refused: reason %q, message %q", c.Type, c.Reason, c.Message)
+		}
+		if c.LastTransitionTime.IsZero() || c.LastTransitionTime.Nanosecond() != 0 {
+			t.Errorf("condition %s changed at %s", c.Type, c.LastTransitionTime)
+		}
+	}
+	for _, at := range []*metav1.Time{status.StartedAt, status.ExpiresAt, status.HardDeadline, status.EndedAt} {
+		if at != nil && at.Nanosecond() != 0 {
+			t.Errorf("%s is not in whole seconds, and will not be read back as it was written", at)
+		}
+	}
+	if status.Phase != "" {
+		if want, got := kstatusOf(status.Phase, status.Outcome), kstatus(s.Session, status); got != want {
+			t.Errorf("kstatus says %s of phase %s, outcome %q; want %s", got, status.Phase, status.Outcome, want)
+		}
+	}
+}
+
+// holdsEvents: the API server takes them, and they say something.
+func holdsEvents(t tester, p plan.Plan) {
+	t.Helper()
+	for _, e := range p.Events {
+		if e.Type != corev1.EventTypeNormal && e.Type != corev1.EventTypeWarning {
+			t.Errorf("event of type %q", e.Type)
+		}
+		if e.Reason == "" || len(e.Reason) > 128 || strings.TrimSpace(e.Note) == "" || len(e.Note) > 1024 || !utf8.ValidString(e.Note) {
+			t.Errorf("event would be refused: reason %q, note of %d bytes: %q", e.Reason, len(e.Note), e.Note)
+		}
+	}
+}
+
+// kstatus is the rule of kstatus for objects it does not know, in the order in which it looks: the words of
+// sigs.k8s.io/cli-utils, status.Compute.
+func kstatus(session *v1alpha1.DebugSession, status *v1alpha1.DebugSessionStatus) string {
+	is := func(condition string, want metav1.ConditionStatus) bool {
+		return meta.IsStatusConditionPresentAndEqual(status.Conditions, condition, want)
+	}
+	switch {
+	case status.ObservedGeneration != session.Generation:
+		return "InProgress"
+	case is("Reconciling", metav1.ConditionTrue):
+		return "InProgress"
+	case is("Stalled", metav1.ConditionTrue):
+		return "Failed"
+	case is("Ready", metav1.ConditionTrue):
+		return "Current"
+	case is("Ready", metav1.ConditionFalse), is("Ready", metav1.ConditionUnknown):
+		return "InProgress"
+	default:
+		return "Current" // kstatus takes an object without conditions for done: a phase must never be without
+	}
+}
+
+// kstatusOf is what a tool that applies a session should take it for.
+func kstatusOf(phase v1alpha1.Phase, outcome v1alpha1.Outcome) string {
+	switch phase {
+	case v1alpha1.PhaseActive:
+		return "Current"
+	case v1alpha1.PhaseEnded:
+		switch outcome {
+		case v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeFailed:
+			return "Failed"
+		}
+		return "Current"
+	default:
+		return "InProgress"
+	}
+}
