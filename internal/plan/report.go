@@ -36,12 +36,12 @@ func (p *pass) wake(at time.Time) {
 
 // event tells the user something that this pass made true.
 func (p *pass) event(kind, reason, note string) {
-	p.plan.Events = append(p.plan.Events, Event{Type: kind, Reason: reason, Note: note})
+	p.plan.Events = append(p.plan.Events, Event{Type: kind, Reason: word(reason), Note: clip(note)})
 }
 
 func (p *pass) set(conditionType string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(&p.status().Conditions, metav1.Condition{
-		Type: conditionType, Status: status, Reason: reason, Message: clip(message),
+		Type: conditionType, Status: status, Reason: word(reason), Message: clip(message),
 		ObservedGeneration: p.Session.Generation,
 		LastTransitionTime: metav1.NewTime(p.Now.UTC().Truncate(time.Second)),
 	})
@@ -54,7 +54,7 @@ func (p *pass) clear(conditionType string) {
 // stand records the phase, the one word for it, and what kstatus reads. Reconciling and Stalled are there only while they
 // are true, as kstatus wants it.
 func (p *pass) stand(phase v1alpha1.Phase, reason, message string) {
-	p.status().Phase, p.status().Reason = phase, reason
+	p.status().Phase, p.status().Reason = phase, word(reason)
 	ready := metav1.ConditionFalse
 	switch {
 	case phase == v1alpha1.PhaseActive, phase == v1alpha1.PhaseEnded && !failed(p.status().Outcome):
@@ -81,20 +81,7 @@ func failed(outcome v1alpha1.Outcome) bool {
 // warnOnce sends a warning if the condition's reason is news.
 func (p *pass) warnOnce(conditionType, reason, note string) {
 	before := meta.FindStatusCondition(p.Session.Status.Conditions, conditionType)
-	if before == nil || before.Reason != reason {
+	if before == nil || before.Reason != word(reason) {
 		p.event(corev1.EventTypeWarning, reason, note)
 	}
-}
-
-// clip keeps a message within what a condition and an event may hold. What came from elsewhere may be of any length.
-func clip(message string) string {
-	const most = 1000
-	if len(message) <= most {
-		return message
-	}
-	runes := []rune(message)
-	if len(runes) > most-1 {
-		runes = runes[:most-1]
-	}
-	return string(runes) + "…"
 }
