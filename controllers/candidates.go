@@ -59,7 +59,7 @@ func (r *DebugSessionReconciler) specSelector(ctx context.Context, workload *uns
 	}
 	raw, ok, err := unstructured.NestedMap(workload.Object, "spec", "selector")
 	if err != nil || !ok {
-		return nil, fmt.Errorf("%s %q has no spec.selector", workload.GetKind(), workload.GetName())
+		return nil, unselective("%s %q has no spec.selector: name a workload that runs pods", workload.GetKind(), workload.GetName())
 	}
 	selector := &metav1.LabelSelector{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, selector); err != nil {
@@ -79,7 +79,12 @@ func (r *DebugSessionReconciler) scaleSelector(ctx context.Context, workload *un
 // nonEmpty keeps a workload without a selector from selecting every pod of the namespace.
 func nonEmpty(selector labels.Selector, err error) (labels.Selector, error) {
 	if err == nil && selector.Empty() {
-		return nil, fmt.Errorf("the workload selects no pods: its selector is empty")
+		return nil, unselective("the selector is empty, and would select every pod")
 	}
 	return selector, err
+}
+
+// unselective is the error of a workload that will select no pods however often it is read.
+func unselective(format string, args ...any) error {
+	return &plan.Refusal{Reason: v1alpha1.ReasonInvalid, Message: "spec.target.workload: " + fmt.Sprintf(format, args...)}
 }

@@ -55,6 +55,7 @@ const (
 
 	// Why a session may not run, or not yet: reasons of Admissible=False.
 	ReasonTargetNotFound    = "TargetNotFound"    // no pod of that name; waited for
+	ReasonTargetChosen      = "TargetChosen"      // one of several pods was chosen, and is looked at next
 	ReasonTargetNotPlaced   = "TargetNotPlaced"   // the pod is on no node yet; waited for
 	ReasonTargetFinished    = "TargetFinished"    // the pod has succeeded or failed
 	ReasonTargetTerminating = "TargetTerminating" // the pod is being deleted

@@ -26,6 +26,10 @@ func (p *pass) admit() {
 	if !p.hasFinalizer() {
 		p.do(AddFinalizer{})
 	}
+	if refusal := checkSelector(&p.spec().Target); refusal != nil {
+		p.reject(*refusal)
+		return
+	}
 	target := p.target()
 	if target == nil {
 		return
@@ -76,20 +80,34 @@ func (p *pass) chooseTarget() {
 	case unknown:
 		p.unreadable("the pods of spec.target", p.Candidates.err)
 	case absent:
-		p.await(v1alpha1.ReasonTargetNotFound, fmt.Sprintf("there is no %s %q in namespace %q",
-			p.spec().Target.Workload.Kind, p.spec().Target.Workload.Name, p.Session.Namespace))
+		p.awaitCandidates(fmt.Sprintf("there is no %s in namespace %q", selected(&p.spec().Target), p.Session.Namespace))
 	case found:
 		pod, why := choose(&p.spec().Target, p.spec().Mode, p.Candidates.value)
 		if pod == nil {
-			p.await(v1alpha1.ReasonTargetNotFound,
-				fmt.Sprintf("none of the %d pods that spec.target selects can be debugged now", len(p.Candidates.value)))
-			p.wake(p.Now.Add(recheck)) // no single pod to watch
+			p.awaitCandidates(fmt.Sprintf("none of the %d pods that spec.target selects can be debugged now", len(p.Candidates.value)))
 			return
 		}
-		p.await(v1alpha1.ReasonTargetNotPlaced, "chosen: "+why)
 		p.status().Target = &v1alpha1.TargetStatus{PodName: pod.Name, Choice: why}
+		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonTargetChosen, "chosen: "+why)
+		p.stand(v1alpha1.PhasePending, v1alpha1.ReasonTargetChosen, "chosen: "+why)
 	case awaited:
 	}
+}
+
+// awaitCandidates looks again from time to time: there is no single pod to watch.
+func (p *pass) awaitCandidates(message string) {
+	p.await(v1alpha1.ReasonTargetNotFound, message)
+	if p.status().Phase != v1alpha1.PhaseEnded {
+		p.wake(p.Now.Add(recheck))
+	}
+}
+
+// selected is what is missing when there are no candidates at all.
+func selected(target *v1alpha1.Target) string {
+	if target.Workload == nil {
+		return "pod that spec.target.selector selects"
+	}
+	return fmt.Sprintf("%s %q", target.Workload.Kind, target.Workload.Name)
 }
 
 // await records what a session waits for, until it has waited too long.
@@ -113,8 +131,14 @@ func (p *pass) await(reason, message string) {
 	}
 }
 
-// unreadable records that something could not be read: the session waits, and nothing is concluded from it.
+// unreadable records that something could not be read: the session waits, and nothing is concluded from it. Only an error
+// that is a Refusal will be the same however often one reads.
 func (p *pass) unreadable(what string, err error) {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		p.reject(*refusal)
+		return
+	}
 	message := fmt.Sprintf("%s cannot be read: %v", what, err)
 	p.warnOnce(v1alpha1.ConditionAdmissible, v1alpha1.ReasonTargetUnreadable, message)
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonTargetUnreadable, message)

@@ -100,3 +100,6 @@ type Refusal struct {
 	Reason  string
 	Message string
 }
+
+// Error makes a refusal the error of an Unknown answer: one that reading again would not change.
+func (r *Refusal) Error() string { return r.Message }

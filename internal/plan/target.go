@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -27,6 +28,14 @@ func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 		return refusal
 	}
 	return checkVolumes(spec, pod)
+}
+
+// checkSelector refuses a selector that selects nothing because it is none: the API server does not look into it.
+func checkSelector(target *v1alpha1.Target) *Refusal {
+	if _, err := metav1.LabelSelectorAsSelector(target.Selector); err != nil {
+		return refuse(v1alpha1.ReasonInvalid, "spec.target.selector: %v; apply a new session", err)
+	}
+	return nil
 }
 
 // checkAlive refuses pods in which an ephemeral container would never start, though the API server would take it.
