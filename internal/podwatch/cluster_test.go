@@ -49,23 +49,30 @@ func startAPIServer(t testing.TB, args ...string) *rest.Config {
 	return config
 }
 
-// counting counts the requests that a client makes.
-type counting struct {
+// traffic counts the requests that a client makes, and the answers to them that came compressed.
+type traffic struct {
 	http.RoundTripper
-	n *atomic.Int64
+	requests, compressed atomic.Int64
 }
 
-func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.n.Add(1)
-	return c.RoundTripper.RoundTrip(r)
+func (c *traffic) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.requests.Add(1)
+	response, err := c.RoundTripper.RoundTrip(r)
+	if err == nil && response.Uncompressed {
+		c.compressed.Add(1)
+	}
+	return response, err
 }
 
-// start starts a Watcher, and returns it with the sessions it tells and the number of requests it has made.
-func start(t testing.TB, config *rest.Config) (*podwatch.Watcher, chan string, *atomic.Int64) {
+// start starts a Watcher, and returns it with the sessions it tells and the traffic it makes.
+func start(t testing.TB, config *rest.Config) (*podwatch.Watcher, chan string, *traffic) {
 	t.Helper()
-	var requests atomic.Int64
+	made := &traffic{}
 	config = rest.CopyConfig(config)
-	config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return counting{rt, &requests} })
+	config.Wrap(func(rt http.RoundTripper) http.RoundTripper {
+		made.RoundTripper = rt
+		return made
+	})
 	pods, err := podwatch.NewClient(config)
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +88,7 @@ func start(t testing.TB, config *rest.Config) (*podwatch.Watcher, chan string, *
 			t.Error("Start:", err)
 		}
 	})
-	return w, told, &requests
+	return w, told, made
 }
 
 // awaitTold waits for a session to be told of a change.
@@ -150,7 +157,7 @@ func TestOnARealAPIServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			config := startAPIServer(t, test.args...)
 			pods := pods(t, config)
-			w, told, requests := start(t, config)
+			w, told, traffic := start(t, config)
 			name := types.NamespacedName{Namespace: namespace, Name: "checkout"}
 			for _, other := range []string{"checkout-2", "cart"} {
 				if _, err := pods.Create(t.Context(), examplePod(other), metav1.CreateOptions{}); err != nil {
@@ -186,8 +193,11 @@ func TestOnARealAPIServer(t *testing.T) {
 				t.Errorf("saw the pod with UID %s, want %s, the new one's", seen.UID, again.UID)
 			}
 
-			if n := requests.Load(); n != test.requests {
+			if n := traffic.requests.Load(); n != test.requests {
 				t.Errorf("%d requests, want %d", n, test.requests)
+			}
+			if n := traffic.compressed.Load(); n != 0 {
+				t.Errorf("%d streams are compressed, which costs more memory than all the rest of a watch", n)
 			}
 		})
 	}
@@ -202,7 +212,7 @@ func BenchmarkIdleWatches(b *testing.B) {
 	config := startAPIServer(b)
 	createPods(b, pods(b, config), watches)
 	for b.Loop() {
-		w, told, requests := start(b, config)
+		w, told, traffic := start(b, config)
 		before, goroutines := memory(), runtime.NumGoroutine()
 		began := time.Now()
 		for i := range watches {
@@ -217,7 +227,7 @@ func BenchmarkIdleWatches(b *testing.B) {
 		b.ReportMetric(time.Since(began).Seconds(), "s/all-known")
 		b.ReportMetric(float64(memory()-before)/watches, "B/watch")
 		b.ReportMetric(float64(runtime.NumGoroutine()-goroutines)/watches, "goroutines/watch")
-		b.ReportMetric(float64(requests.Load())/watches, "requests/watch")
+		b.ReportMetric(float64(traffic.requests.Load())/watches, "requests/watch")
 		if n := w.Len(); n != watches {
 			b.Fatalf("%d watches, want %d", n, watches)
 		}
@@ -251,10 +261,12 @@ func createPods(b *testing.B, pods corev1client.PodInterface, n int) {
 	workers.Wait()
 }
 
-// memory is what heap and stacks take once the garbage is collected.
+// memory is what heap and stacks take once the garbage is collected, and stacks that had grown have shrunk again: by half
+// at each collection.
 func memory() uint64 {
-	runtime.GC()
-	runtime.GC()
+	for range 5 {
+		runtime.GC()
+	}
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return stats.HeapInuse + stats.StackInuse
