@@ -55,7 +55,9 @@ func startCluster(ctx context.Context) (*cluster, error) {
 		BinaryAssetsDirectory: assets,
 	}
 	// Unlike envtest's default, service accounts are admitted as in a real cluster: that mounts a token into each pod.
-	environment.ControlPlane.GetAPIServer().Configure().Disable("disable-admission-plugins")
+	arguments := environment.ControlPlane.GetAPIServer().Configure().Disable("disable-admission-plugins")
+	// Off by default, and the reason for a divergence: without it no pod keeps its scheduling group.
+	arguments.Set("feature-gates", "GenericWorkload=true")
 	config, err := environment.Start()
 	if err != nil {
 		return nil, fmt.Errorf("starting the API server: %w", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 )
@@ -31,8 +32,9 @@ type divergence struct {
 	Kubectl string `json:"kubectl,omitempty"`
 	Ours    string `json:"ours,omitempty"`
 
-	// Refused is "kubectl" or "ours": the side whose result was refused while the other's was not. Message is a regular
-	// expression that must match somewhere in the refusal.
+	// Refused is "kubectl" or "ours": the side whose result was refused while the other's was not; or "both", if both
+	// were, each in its own words. Message is a regular expression that must match somewhere in the refusal; in both's,
+	// kubectl's comes first.
 	Refused string `json:"refused,omitempty"`
 	Message string `json:"message,omitempty"`
 
@@ -64,8 +66,8 @@ func (d *divergence) complete() error {
 	if (d.Field != "") == (d.Refused != "") {
 		return errors.New("exactly one of field and refused is needed")
 	}
-	if d.Refused != "" && d.Refused != "kubectl" && d.Refused != "ours" {
-		return errors.New("refused must be kubectl or ours")
+	if !slices.Contains([]string{"", "kubectl", "ours", "both"}, d.Refused) {
+		return errors.New("refused must be kubectl, ours or both")
 	}
 	for _, pattern := range []struct {
 		text     string
@@ -106,7 +108,7 @@ func listing(list []divergence, found difference) string {
 	return ""
 }
 
-// listingOfRefusal returns the name of the divergence that one side's refusal is, or "" if it is on no list.
+// listingOfRefusal returns the name of the divergence that a refusal is, or "" if it is on no list.
 func listingOfRefusal(list []divergence, by, message string) string {
 	for i := range list {
 		if list[i].matchesRefusal(by, message) {

@@ -1,5 +1,200 @@
 package main
 
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// madeUpName is the shape's name of all made-up cases.
 const madeUpName = "random"
 
-func madeUp(seed uint64, n int) []shape { return nil }
+// madeUp returns n made-up cases, each with a pod of its own. The same seed makes the same ones.
+func madeUp(seed uint64, n int) []shape {
+	var shapes []shape
+	for i := range n {
+		d := dice{rand.New(rand.NewPCG(seed, uint64(i)))}
+		pod := d.pod()
+		c := d.debugging(&pod)
+		c.Name = fmt.Sprint("case-", i)
+		shapes = append(shapes, shape{Name: madeUpName, Objects: classes(), Pod: pod, Cases: []testCase{c}})
+	}
+	return shapes
+}
+
+// dice makes choices.
+type dice struct{ *rand.Rand }
+
+// chance is true once in n times.
+func (d dice) chance(n int) bool { return d.IntN(n) == 0 }
+
+func one[T any](d dice, from ...T) T { return from[d.IntN(len(from))] }
+
+// some returns between none and all of the given, in their order.
+func some[T any](d dice, from ...T) []T {
+	return slices.DeleteFunc(slices.Clone(from), func(T) bool { return d.chance(2) })
+}
+
+// invocation is one way to debug, said twice: to kubectl, and in a session.
+type invocation struct {
+	kubectl  []string
+	custom   map[string]any
+	session  map[string]any
+	debugger map[string]any
+	podCopy  map[string]any
+}
+
+// both says something of the debugger's container that kubectl has no flag for.
+func (v *invocation) both(field string, value any) {
+	v.custom[field] = value
+	v.debugger[field] = value
+}
+
+func (d dice) debugging(pod *podShape) testCase {
+	v := &invocation{
+		kubectl:  []string{"--image=busybox"},
+		custom:   map[string]any{},
+		session:  map[string]any{},
+		debugger: map[string]any{"image": "busybox"},
+		podCopy:  map[string]any{},
+	}
+	isCopy := d.chance(2)
+	if isCopy {
+		v.session["mode"] = "PodCopy"
+		v.kubectl = append(v.kubectl, "--copy-to=copy")
+		d.copyOptions(v, pod)
+	} else if joinable := containerNames(pod)[:len(pod.Spec.Containers)+len(pod.Spec.InitContainers)]; !d.chance(6) {
+		container := one(d, joinable...)
+		v.session["target"] = map[string]any{"container": container}
+		v.kubectl = append(v.kubectl, "--target="+container)
+	}
+	if profile := one(d, "", "general", "baseline", "restricted", "netadmin", "sysadmin", "legacy"); profile != "" {
+		v.session["profile"] = profile
+		v.kubectl = append(v.kubectl, "--profile="+profile)
+	}
+	d.debuggerOptions(v, pod, isCopy)
+	d.command(v) // last, since nothing may follow it
+	return v.testCase()
+}
+
+// testCase is the invocation as a file would have it, having been written and read.
+func (v *invocation) testCase() testCase {
+	v.session["debugger"] = v.debugger
+	if len(v.podCopy) > 0 {
+		v.session["podCopy"] = v.podCopy
+	}
+	said := map[string]any{"kubectl": v.kubectl, "session": v.session}
+	if len(v.custom) > 0 {
+		said["custom"] = v.custom
+	}
+	c := testCase{}
+	data, err := json.Marshal(said)
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		panic(err) // cannot be: these are maps and lists of strings, numbers and booleans
+	}
+	return c
+}
+
+// copyOptions chooses how the copy is made.
+func (d dice) copyOptions(v *invocation, pod *podShape) {
+	if d.chance(2) {
+		keep := []any{}
+		for _, option := range [][2]string{{"Labels", "labels"}, {"Annotations", "annotations"}, {"LivenessProbe", "liveness"},
+			{"ReadinessProbe", "readiness"}, {"StartupProbe", "startup"}, {"InitContainers", "init-containers"}} {
+			kept := d.chance(2)
+			if kept {
+				keep = append(keep, option[0])
+			}
+			v.kubectl = append(v.kubectl, fmt.Sprintf("--keep-%s=%v", option[1], kept))
+		}
+		v.podCopy["keep"] = keep
+	}
+	if d.chance(2) {
+		share := d.chance(2)
+		v.podCopy["shareProcesses"] = share
+		v.kubectl = append(v.kubectl, fmt.Sprintf("--share-processes=%v", share))
+	}
+	if d.chance(3) {
+		v.podCopy["sameNode"] = true
+		v.kubectl = append(v.kubectl, "--same-node")
+	}
+	if d.chance(3) {
+		var changes []any
+		var images []string
+		names := []string{"*"}
+		for i := range pod.Spec.Containers {
+			names = append(names, pod.Spec.Containers[i].Name)
+		}
+		for _, name := range some(d, names...) {
+			image := "debug:" + strings.Trim(name, "*")
+			if name == "*" {
+				image = "all:latest"
+			}
+			changes = append(changes, map[string]any{"name": name, "image": image})
+			images = append(images, name+"="+image)
+		}
+		if len(changes) > 0 {
+			v.podCopy["containers"] = changes
+			v.kubectl = append(v.kubectl, "--set-image="+strings.Join(images, ","))
+		}
+	}
+}
+
+// debuggerOptions chooses the fields of the debugger's container.
+func (d dice) debuggerOptions(v *invocation, pod *podShape, isCopy bool) {
+	if d.chance(3) {
+		v.debugger["env"] = []any{map[string]any{"name": "LEVEL", "value": "debug"}}
+		v.kubectl = append(v.kubectl, "--env=LEVEL=debug")
+	}
+	if d.chance(3) {
+		policy := one(d, "Always", "IfNotPresent", "Never")
+		v.debugger["imagePullPolicy"] = policy
+		v.kubectl = append(v.kubectl, "--image-pull-policy="+policy)
+	}
+	if d.chance(2) {
+		if context := d.linuxContext(); len(context) > 0 && pod.Spec.OS == nil {
+			v.both("securityContext", context)
+		}
+	}
+	if d.chance(4) && len(pod.Spec.Volumes) > 0 {
+		v.both("volumeMounts", []any{map[string]any{"name": one(d, pod.Spec.Volumes...).Name, "mountPath": "/mnt", "readOnly": true}})
+	}
+	if d.chance(5) {
+		v.both("workingDir", "/tmp")
+	}
+	if d.chance(5) {
+		v.both("terminationMessagePolicy", "FallbackToLogsOnError")
+	}
+	if d.chance(5) {
+		v.both("envFrom", []any{map[string]any{"configMapRef": map[string]any{"name": "settings"}}})
+	}
+	if isCopy && d.chance(4) {
+		v.both("resources", map[string]any{"requests": map[string]any{"cpu": "100m"}, "limits": map[string]any{"cpu": "200m"}})
+	}
+	if d.chance(2) {
+		v.debugger["stdin"] = true
+		v.kubectl = append(v.kubectl, "--stdin")
+		if d.chance(2) {
+			v.debugger["tty"] = true
+			v.kubectl = append(v.kubectl, "--tty")
+		}
+	}
+}
+
+// command chooses what the debugger runs.
+func (d dice) command(v *invocation) {
+	words := []string{"sh", "-c", "echo $HOME"}
+	switch d.IntN(3) {
+	case 0:
+		v.debugger["command"] = words
+		v.kubectl = append(append(v.kubectl, "--"), words...)
+	case 1:
+		v.debugger["args"] = words
+		v.kubectl = append(append(v.kubectl, "--arguments-only", "--"), words...)
+	}
+}

@@ -157,7 +157,7 @@ func (r *result) judgeRefusals(kubectl, ours string, list []divergence) {
 	switch {
 	case kubectl != "" && ours != "":
 		if !r.Case.BothRefuse && essence(kubectl) != essence(ours) {
-			r.fail("kubectl was refused: %s; we were refused: %s; set bothRefuse: true if the two mean the same", kubectl, ours)
+			r.judgeRefusal("both", "kubectl: "+kubectl+"; ours: "+ours, list)
 		}
 	case r.Case.BothRefuse:
 		r.fail("only one side refused it, and bothRefuse says that both do: kubectl %q, ours %q", kubectl, ours)
@@ -170,9 +170,9 @@ func (r *result) judgeRefusals(kubectl, ours string, list []divergence) {
 
 func (r *result) judgeRefusal(by, message string, list []divergence) {
 	if name := listingOfRefusal(list, by, message); name != "" {
-		r.addListed(name, by+" refused: "+message)
+		r.addListed(name, "refused "+by+": "+message)
 	} else {
-		r.fail("only %s was refused: %s", by, message)
+		r.fail("refused %s: %s", by, message)
 	}
 }
 
@@ -202,11 +202,15 @@ var (
 	quotedNames  = regexp.MustCompile(`"[^"]*(debug|copy)[^"]*"`)
 )
 
-// essence is a refusal without what differs between the two sides: what precedes the reason, and the names of pods and
-// debuggers.
+// essence is a refusal without what differs between the two sides: what precedes the reasons, the names of pods and
+// debuggers, and how several reasons are set apart, which kubectl does by lines and the API server by commas.
 func essence(refusal string) string {
 	refusal = beforeReason.ReplaceAllString(strings.TrimSpace(refusal), "")
-	return quotedNames.ReplaceAllString(strings.ReplaceAll(refusal, "\n", " "), `"NAME"`)
+	if reasons, several := strings.CutPrefix(refusal, "["); several {
+		refusal = strings.TrimSuffix(reasons, "]")
+	}
+	refusal = strings.TrimPrefix(strings.ReplaceAll(strings.TrimSpace(refusal), "\n* ", ", "), "* ")
+	return quotedNames.ReplaceAllString(refusal, `"NAME"`)
 }
 
 // verdicts counts the results by verdict.
