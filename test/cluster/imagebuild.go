@@ -39,7 +39,7 @@ func buildImage(ctx context.Context, args []string) error {
 	if err := builder.prepare(); err != nil {
 		return err
 	}
-	build := []string{"build", "--isolation", "chroot", "--tag", *tag}
+	build := []string{"build", "--isolation", "chroot", "--cni-config-dir", filepath.Join(work, "cni"), "--tag", *tag}
 	if *dockerfile != "" {
 		build = append(build, "--file", *dockerfile)
 	}
@@ -70,7 +70,6 @@ func (b buildah) run(ctx context.Context, args ...string) error {
 	global := []string{
 		"--storage-driver", "vfs",
 		"--root", filepath.Join(b.work, "root"), "--runroot", filepath.Join(b.work, "run"),
-		"--cni-config-dir", filepath.Join(b.work, "cni"),
 	}
 	own := []string{args[0], "--signature-policy", filepath.Join(b.work, "policy.json")}
 	cmd := exec.CommandContext(ctx, "buildah", append(append(global, own...), args[1:]...)...)
