@@ -133,7 +133,7 @@ demo: $(CLUSTER_TOOL) $(BIN)/image ## Show debugging sessions from start to end,
 ##@ Test
 
 .PHONY: test
-test: test-unit test-integration $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e is skipped where no node can run.
+test: test-unit test-integration conformance $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e is skipped where no node can run.
 	@code=0; reason=$$($(CLUSTER_TOOL) check 2>&1) || code=$$?; \
 	if [[ $$code == 3 && -z "$${CI:-}" && "$(CLUSTER)" != existing ]]; then \
 		echo "SKIPPED test-e2e: $$reason"; \
@@ -142,14 +142,19 @@ test: test-unit test-integration $(CLUSTER_TOOL) ## Run all tests. Without CI se
 	fi
 
 .PHONY: test-unit
-test-unit: ## Run the tests that need nothing.
+test-unit: ## Run the tests that need nothing, in every module.
 	@$(RACE) $$(go list ./... | grep -v /operator/test/)
-	@go -C test/cluster test ./...
+	@$(call in-each,$(filter-out .,$(SOURCES)),go test ./...)
 
+# Ginkgo's own summary is shown only with -v.
 .PHONY: test-integration
-test-integration: $(CLUSTER_TOOL) ## Run the tests against a real API server and etcd.
-	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && cd test/integration && \
-		$(RACE) -v -count=1 -timeout 20m ./...
+test-integration: $(CLUSTER_TOOL) ## Run the tests that need a real API server and etcd, or a real kernel.
+	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
+		$(RACE) -v -count=1 -timeout 20m ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench)(/|$$)')
+
+.PHONY: conformance
+conformance: $(CLUSTER_TOOL) ## Compare the debuggers that the operator builds with those of kubectl debug.
+	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && go -C test/conformance run .
 
 .PHONY: test-e2e
 test-e2e: $(CLUSTER_TOOL) $(BIN)/image ## Run the tests against the installed operator in a real cluster.
