@@ -56,7 +56,8 @@ func blameInit(pod *corev1.Pod, c container) container {
 	for i := range pod.Status.InitContainerStatuses {
 		init := &pod.Status.InitContainerStatuses[i]
 		if w := init.State.Waiting; w != nil && w.Reason != "PodInitializing" && w.Reason != "ContainerCreating" {
-			c.reason, c.message = w.Reason, fmt.Sprintf("init container %q: %s", init.Name, w.Message)
+			blamed := container{reason: w.Reason, message: w.Message}.steady()
+			c.reason, c.message = blamed.reason, fmt.Sprintf("init container %q: %s", init.Name, blamed.message)
 			return c
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -62,7 +63,7 @@ func (p *pass) runEphemeral() {
 	case target.DeletionTimestamp != nil:
 		p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetTerminating, fmt.Sprintf("pod %q is being deleted", target.Name))
 	case p.tooLate(): // started as late as this, a debugger would end itself
-		p.end(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonNotStarted, "the debugger could not be made in time; apply a new session")
+		p.notMade("the debugger")
 	default:
 		p.make(target)
 	}
@@ -72,12 +73,16 @@ func (p *pass) runCopy() {
 	status := p.status()
 	switch p.Copy.state {
 	case found:
-		if !debugpod.OwnedBy(p.Copy.value, p.Session) {
+		switch {
+		case p.isCopy(p.Copy.value):
+			p.trackCopy(p.Copy.value)
+		case status.Debugger.PodUID != "":
+			p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone,
+				fmt.Sprintf("somebody deleted the copy %q, and another pod has its name", status.Debugger.PodName))
+		default:
 			taken := NameTaken(p.Copy.value.Name)
 			p.end(v1alpha1.OutcomeRejected, taken.Reason, taken.Message)
-			return
 		}
-		p.trackCopy(p.Copy.value)
 	case absent:
 		if status.Debugger.PodUID != "" {
 			if !p.Copy.fresh { // a cache may not have seen yet what was created
@@ -88,7 +93,7 @@ func (p *pass) runCopy() {
 			return
 		}
 		if p.tooLate() {
-			p.end(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonNotStarted, "the copy could not be made in time; apply a new session")
+			p.notMade("the copy")
 			return
 		}
 		if target := p.pinnedTarget(); target != nil {
@@ -140,6 +145,15 @@ func (p *pass) make(target *corev1.Pod) {
 	p.wake(startBy(p.status()))
 }
 
+// notMade ends a session whose debugger could not be made in time, with what kept it from being made if that was told.
+func (p *pass) notMade(what string) {
+	message := what + " could not be made in time"
+	if ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady); ready != nil && ready.Reason == v1alpha1.ReasonRetrying {
+		message += ": " + ready.Message
+	}
+	p.end(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonNotStarted, message+"; apply a new session")
+}
+
 func (p *pass) tooLate() bool { return !p.Now.Before(startBy(p.status())) }
 
 // track follows the debugger's container, in whichever pod it is.
@@ -162,6 +176,15 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	}
 }
 
+// isCopy says whether the pod is this session's copy. Once its UID was recorded that alone decides: deleting a session with
+// --cascade=orphan takes the owner reference away.
+func (p *pass) isCopy(pod *corev1.Pod) bool {
+	if uid := p.status().Debugger.PodUID; uid != "" {
+		return pod.UID == uid
+	}
+	return debugpod.OwnedBy(pod, p.Session)
+}
+
 func (p *pass) trackCopy(pod *corev1.Pod) {
 	p.status().Debugger.PodUID = pod.UID
 	c := readCopy(pod, p.status().Debugger.ContainerName)
@@ -171,7 +194,7 @@ func (p *pass) trackCopy(pod *corev1.Pod) {
 		p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the copy %q", pod.Name))
 	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason == "DeadlineExceeded":
 		p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the kubelet ended the copy at its hard deadline")
-	case pod.Status.Phase == corev1.PodFailed && c.ended == nil:
+	case pod.Status.Phase == corev1.PodFailed && (c.ended == nil || pod.Status.Reason != ""): // evicted, refused by its node
 		p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonGone, finished(pod))
 	default:
 		p.track(c, pod)

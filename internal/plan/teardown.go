@@ -48,7 +48,7 @@ func (p *pass) teardownCopy() {
 	case found:
 		pod := p.Copy.value
 		switch {
-		case !debugpod.OwnedBy(pod, p.Session):
+		case !p.isCopy(pod):
 			p.ended("no copy is left")
 		case pod.DeletionTimestamp == nil:
 			p.do(DeleteCopy{Pod: p.podName(name), UID: pod.UID, GraceSeconds: copyGraceSeconds})

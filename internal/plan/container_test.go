@@ -1,0 +1,148 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+const (
+	pullError = `failed to pull and unpack image "registry.example/busybox:1.36": not found`
+	pullPause = `Back-off pulling image "registry.example/busybox:1.36": ErrImagePull: ` + pullError
+)
+
+// What a debugger's container waits for is told, if it is in trouble.
+func TestWaitingContainers(t *testing.T) {
+	startBy := after(plan.StartTimeout)
+	onItsWay := want{phase: v1alpha1.PhaseStarting, reason: "Starting", wakes: startBy}
+	troubled := func(reason, says string) want {
+		return want{phase: v1alpha1.PhaseStarting, reason: reason, says: says, wakes: startBy, warns: reason}
+	}
+	for name, tc := range map[string]struct {
+		state corev1.ContainerState
+		want  want
+	}{
+		"no word yet":          {corev1.ContainerState{}, onItsWay},
+		"being created":        {fixture.Waiting("ContainerCreating", ""), onItsWay},
+		"initialising":         {fixture.Waiting("PodInitializing", ""), onItsWay},
+		"no such image":        {fixture.Waiting("ErrImagePull", pullError), troubled("ErrImagePull", "check the image's name and tag")},
+		"no such image, later": {fixture.Waiting("ImagePullBackOff", pullPause), troubled("ErrImagePull", ": "+pullError)},
+		"no image's name":      {fixture.Waiting("InvalidImageName", "couldn't parse image name"), troubled("InvalidImageName", "couldn't parse image name")},
+		"image may not be pulled": {fixture.Waiting("ErrImageNeverPull", "Container image is not present with pull policy of Never"),
+			troubled("ErrImageNeverPull", "pull policy of Never")},
+		"no such secret": {fixture.Waiting("CreateContainerConfigError", `secret "nope" not found`), troubled("CreateContainerConfigError", `secret "nope" not found`)},
+		"anything else":  {fixture.Waiting("CreateContainerError", "context deadline exceeded"), troubled("CreateContainerError", "context deadline exceeded")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := admitted(t, fixture.Session(), fixture.Pod())
+			tc.want.check(t, pass(t, about(session, target(debugged(session, tc.state)))))
+		})
+		t.Run("copy: "+name, func(t *testing.T) {
+			session := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
+			made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, tc.state))
+			tc.want.check(t, pass(t, about(session, copied(made))))
+		})
+	}
+}
+
+// The kubelet shows ErrImagePull and ImagePullBackOff in turn. Nothing is written for that.
+func TestPullErrorsDoNotFlap(t *testing.T) {
+	for name, waits := range map[string]func(reason, message string) (*v1alpha1.DebugSession, look){
+		"ephemeral": func(reason, message string) (*v1alpha1.DebugSession, look) {
+			session := admitted(t, fixture.Session(), fixture.Pod())
+			return session, target(debugged(session, fixture.Waiting(reason, message)))
+		},
+		"copy": func(reason, message string) (*v1alpha1.DebugSession, look) {
+			session := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
+			return session, copied(copyOf(t, session, fixture.Pod(),
+				fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Waiting(reason, message))))
+		},
+		"init container of a copy": func(reason, message string) (*v1alpha1.DebugSession, look) {
+			session := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
+			return session, copied(copyOf(t, session, fixture.Pod(),
+				fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Waiting("PodInitializing", "")),
+				fixture.InitContainerState("setup", fixture.Waiting(reason, message))))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, failing := waits("ErrImagePull", pullError)
+			p := pass(t, about(session, failing))
+			if got := p.Status.Reason; got != "ErrImagePull" {
+				t.Fatalf("reason is %q: %s", got, said(p))
+			}
+			if name == "init container of a copy" && !strings.Contains(said(p), `init container "setup"`) {
+				t.Errorf("does not say which container: %s", said(p))
+			}
+			session = written(session, p)
+			_, pausing := waits("ImagePullBackOff", pullPause)
+			for _, seen := range []look{pausing, failing, pausing} {
+				p := pass(t, about(session, seen, at(after(time.Minute))))
+				quiet(t, session, p)
+			}
+		})
+	}
+}
+
+func TestUnschedulableCopy(t *testing.T) {
+	session := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
+	made := copyOf(t, session, fixture.Pod(), func(p *corev1.Pod) {
+		p.Spec.NodeName, p.Status.Phase = "", corev1.PodPending
+		p.Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available: 1 Insufficient cpu.",
+		}}
+	})
+	p := pass(t, about(session, copied(made)))
+	want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", says: "1 Insufficient cpu", warns: "Unschedulable"}.check(t, p)
+
+	p = pass(t, about(written(session, p), copied(made), at(after(plan.StartTimeout))))
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Unschedulable", says: "1 Insufficient cpu"}.check(t, p)
+}
+
+func TestEndedContainers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		state   corev1.ContainerState
+		outcome v1alpha1.Outcome
+		reason  string
+		says    string
+	}{
+		"exited":        {fixture.Exited(now, 0, "Completed", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 0"},
+		"exited with 3": {fixture.Exited(now, 3, "Error", "no such host"), v1alpha1.OutcomeCompleted, "Exited", "exit code 3"},
+		"killed":        {fixture.Exited(now, 137, "OOMKilled", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 137"},
+		"no such command": {fixture.Exited(now, 128, "StartError", `exec: "bash": executable file not found in $PATH`), v1alpha1.OutcomeFailed, "StartError",
+			"executable file not found"},
+		"not to be run": {fixture.Exited(now, 127, "ContainerCannotRun", "no"), v1alpha1.OutcomeFailed, "ContainerCannotRun", "set debugger.command"},
+	} {
+		check := func(t *testing.T, p plan.Plan) {
+			t.Helper()
+			want{phase: v1alpha1.PhaseEnding, outcome: tc.outcome, reason: tc.reason, says: tc.says}.check(t, p)
+			d, ended := p.Status.Debugger, tc.state.Terminated
+			if d.ExitCode == nil || *d.ExitCode != ended.ExitCode || !d.FinishedAt.Time.Equal(now) || d.Message != ended.Message || d.State != v1alpha1.DebuggerTerminated {
+				t.Errorf("recorded %+v", d)
+			}
+		}
+		t.Run(name, func(t *testing.T) {
+			session := admitted(t, fixture.Session(), fixture.Pod())
+			check(t, pass(t, about(session, target(debugged(session, tc.state)))))
+		})
+		t.Run("copy: "+name, func(t *testing.T) {
+			session := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
+			made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, tc.state))
+			check(t, pass(t, about(session, copied(made))))
+		})
+	}
+}
+
+// A copy restarts its containers as its target does. The debugger that was left is not the one that runs now.
+func TestARestartedDebuggerHasEnded(t *testing.T) {
+	session, made := activeCopy(t)
+	made.Status.ContainerStatuses[0].LastTerminationState = fixture.Exited(now, 1, "Error", "")
+	made.Status.ContainerStatuses[0].State = fixture.Running(now)
+	p := pass(t, about(session, copied(made)))
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, says: "exit code 1"}.check(t, p)
+}
