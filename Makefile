@@ -47,9 +47,11 @@ generate: $(BIN)/.tools ## Generate the deep copies of the API types.
 
 .PHONY: manifests
 manifests: $(BIN)/.tools ## Generate CRDs, the operator's role, dist/install.yaml and docs/reference.md.
-	@rm -rf config/crd/bases && mkdir -p config/crd/bases dist docs
-	@$(BIN)/controller-gen crd rbac:roleName=debugsession-operator paths=./api/... paths=./controllers/... \
-		output:crd:dir=config/crd/bases output:rbac:dir=config/rbac
+	@rm -rf $(BIN)/generated && $(BIN)/controller-gen crd rbac:roleName=debugsession-operator \
+		paths=./api/... paths=./controllers/... \
+		output:crd:dir=$(BIN)/generated/crd output:rbac:dir=$(BIN)/generated/rbac
+	@rm -rf config/crd/bases && cp -r $(BIN)/generated/crd config/crd/bases
+	@cp $(BIN)/generated/rbac/role.yaml config/rbac/ && mkdir -p dist docs
 	@$(MAKE) dist/install.yaml
 	@cd config/samples && rm -f kustomization.yaml && $(BIN)/kustomize create --autodetect
 	@$(BIN)/crd-ref-docs --log-level ERROR --source-path api --config tools/reference/config.yaml \
