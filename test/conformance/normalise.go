@@ -16,21 +16,30 @@ const debuggerName = "DEBUGGER"
 // tokenVolume begins the names of the volumes that admission makes for service account tokens; what follows is random.
 const tokenVolume = "kube-api-access-"
 
-// comparable returns the part of a debugged pod that is compared: labels, annotations and spec, without what must
+// essentials returns the part of a debugged pod that is compared: labels, annotations and spec, without what must
 // differ. before is the pod that was debugged.
-func comparable(pod, before *corev1.Pod) (map[string]any, error) {
+func essentials(pod, before *corev1.Pod) (map[string]any, error) {
 	pod = pod.DeepCopy()
 	nameDebugger(pod, before)
 	nameTokenVolume(pod)
 	if pod.Name != before.Name {
 		dropMarks(pod)
 	}
-	data, err := json.Marshal(map[string]any{"labels": pod.Labels, "annotations": pod.Annotations, "spec": pod.Spec})
+	return decoded(pod)
+}
+
+// decoded returns a pod's labels, annotations and spec as JSON has them.
+func decoded(pod *corev1.Pod) (map[string]any, error) {
+	data, err := json.Marshal(struct {
+		Labels      map[string]string `json:"labels,omitempty"`
+		Annotations map[string]string `json:"annotations,omitempty"`
+		Spec        corev1.PodSpec    `json:"spec"`
+	}{pod.Labels, pod.Annotations, pod.Spec})
 	if err != nil {
 		return nil, err
 	}
-	compared := map[string]any{}
-	return compared, json.Unmarshal(data, &compared)
+	object := map[string]any{}
+	return object, json.Unmarshal(data, &object)
 }
 
 // nameDebugger renames the one container that the pod did not have before.
@@ -100,11 +109,5 @@ func dropMarks(pod *corev1.Pod) {
 	delete(pod.Annotations, v1alpha1.AnnotationCopyOf)
 	if deadline := pod.Spec.ActiveDeadlineSeconds; deadline != nil && *deadline == sessionSeconds {
 		pod.Spec.ActiveDeadlineSeconds = nil
-	}
-	if len(pod.Labels) == 0 {
-		pod.Labels = nil
-	}
-	if len(pod.Annotations) == 0 {
-		pod.Annotations = nil
 	}
 }

@@ -127,11 +127,11 @@ func (r *result) judgePods(theirs, ours side, list []divergence) error {
 		r.fail("neither side refused it, and bothRefuse says that both do")
 		return nil
 	}
-	kubectl, err := comparable(theirs.pod, theirs.before)
+	kubectl, err := essentials(theirs.pod, theirs.before)
 	if err != nil {
 		return err
 	}
-	mine, err := comparable(ours.pod, ours.before)
+	mine, err := essentials(ours.pod, ours.before)
 	if err != nil {
 		return err
 	}
