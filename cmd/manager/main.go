@@ -45,6 +45,7 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8080", "Where /metrics is served; 0 turns it off.")
 	set.IntVar(&f.concurrency, "concurrency", 16, "How many sessions are worked on at once.")
 	f.log.TimeEncoder = zapcore.RFC3339NanoTimeEncoder
+	f.log.StacktraceLevel = zapcore.DPanicLevel // an error says what went wrong; the stack would be the work queue's
 	f.log.BindFlags(set)
 }
 
