@@ -61,12 +61,14 @@ type Metrics interface {
 	Ended(outcome v1alpha1.Outcome, mode v1alpha1.Mode)
 }
 
+// pods/exec needs get beside create: over WebSocket an exec is a GET, and the API server asks for both.
+//
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/status,verbs=patch
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=pods/ephemeralcontainers,verbs=patch
-// +kubebuilder:rbac:groups="",resources=pods/exec,verbs=create
+// +kubebuilder:rbac:groups="",resources=pods/exec,verbs=get;create
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets;replicasets,verbs=get
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get
 // +kubebuilder:rbac:groups=*,resources=*/scale,verbs=get
