@@ -36,11 +36,11 @@ Name, namespace, labels and annotations, as of every object.
 {{- else if eq $name "Pattern:" }}, matching {{ $value }}
 {{- else if eq $name "items:MaxLength:" }} of at most {{ $value }} characters
 {{- else if eq $name "Enum:" }}, one of `{{ trimAll "[]" $value | replace " " "`, `" }}`
-{{- else if not (has $name (list "Required:" "Optional:" "Type:")) }}, {{ . }}
+{{- else if not (has $name (list "Required:" "Optional:" "Schemaless:" "Type:")) }}, {{ . }}
 {{- end }}
 {{- end -}}
 
-{{- /* Kubernetes' reference has no section for its types that are a plain string or number. */ -}}
+{{- /* Kubernetes' reference has no section for its types that are one value. */ -}}
 {{- define "type_link" -}}
-{{- regexReplaceAll "\\[(Duration|PullPolicy|TerminationMessagePolicy|Time|UID)\\]\\([^)]*\\)" (markdownRenderType .) "${1}" -}}
+{{- regexReplaceAll "\\[(Duration|PullPolicy|RawExtension|TerminationMessagePolicy|Time|UID)\\]\\([^)]*\\)" (markdownRenderType .) "${1}" -}}
 {{- end -}}
