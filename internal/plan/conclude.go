@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -56,7 +57,7 @@ func (p *pass) concludeTaking(result Result, what string) {
 	case result.Err != nil:
 		p.stillThere(fmt.Errorf("%s: %w", what, result.Err))
 	case result.Gone:
-		p.wake(p.Now) // see that it is gone, and say so
+		p.wake(p.Now.Add(time.Second)) // see that it is gone, and say so; a node that is starting says so of what is there
 	}
 }
 

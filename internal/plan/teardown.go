@@ -117,6 +117,10 @@ func (p *pass) sees(pod *corev1.Pod) bool {
 func (p *pass) outwait(c container, pod *corev1.Pod) {
 	never := p.status().StartedAt.Add(StartTimeout)
 	if !p.Now.Before(never) {
+		if !p.Target.fresh { // it may have started, and the watch not have seen that
+			p.ask(ReadTarget{Name: pod.Name, Fresh: true})
+			return
+		}
 		p.ended("its container never started, and would end itself if it did")
 		return
 	}

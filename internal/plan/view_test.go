@@ -24,6 +24,9 @@ type view struct {
 	// What the API server says. Left out: the same.
 	freshTarget *plan.Observed[*corev1.Pod]
 	freshCopy   *plan.Observed[*corev1.Pod]
+
+	// staleOnly: what the watch says must do.
+	staleOnly bool
 }
 
 // decide answers questions until there is a plan, as the controller does.
@@ -52,6 +55,9 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 	case plan.ReadTarget:
 		s.Target = known(t, q, v.target)
 		if q.Fresh {
+			if v.staleOnly {
+				t.Fatalf("asks %T%+v, and the watch should be believed", q, q)
+			}
 			if v.freshTarget != nil {
 				s.Target = *v.freshTarget
 			}

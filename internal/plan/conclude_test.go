@@ -1,0 +1,122 @@
+package plan_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+var errBusy = errors.New("the server is currently unable to handle the request")
+
+// withResult is the pass in which the plan's last action came to this.
+func withResult(t *testing.T, v view, result plan.Result) plan.Plan {
+	t.Helper()
+	actions := pass(t, v).Actions
+	if len(actions) == 0 {
+		t.Fatal("does nothing")
+	}
+	result.Action = actions[len(actions)-1]
+	return pass(t, v, result)
+}
+
+func TestMakingTheDebugger(t *testing.T) {
+	refusal := &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: `pods "web" is forbidden: violates PodSecurity "restricted:latest"; use a profile that it allows`}
+	for mode, options := range map[string][]fixture.SessionOption{"InjectDebugger": nil, "CreateCopy": {fixture.AsCopy()}} {
+		session := admitted(t, fixture.Session(options...), fixture.Pod())
+		v := about(session, target(fixture.Pod()), copyIs(absent()))
+		for name, tc := range map[string]struct {
+			result plan.Result
+			want   want
+		}{
+			"worked": {plan.Result{}, want{phase: v1alpha1.PhaseStarting, reason: "Starting", does: mode, wakes: after(plan.StartTimeout)}},
+			"refused": {plan.Result{Refusal: refusal}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "Refused",
+				says: refusal.Message, does: mode}},
+			"gone": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, does: mode}},
+			"failed": {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: errBusy.Error(), does: mode,
+				retries: true, warns: "Retrying", wakes: after(plan.StartTimeout)}},
+		} {
+			t.Run(mode+" "+name, func(t *testing.T) {
+				p := withResult(t, v, tc.result)
+				tc.want.check(t, p)
+				if tc.result.Refusal != nil {
+					if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAdmissible); c.Status != "False" || c.Reason != "Refused" || c.Message != refusal.Message {
+						t.Errorf("Admissible is %+v", c)
+					}
+				}
+			})
+		}
+		t.Run(mode+" failed again", func(t *testing.T) {
+			session := written(session, withResult(t, v, plan.Result{Err: errBusy}))
+			p := withResult(t, about(session, target(fixture.Pod()), copyIs(absent()), at(after(time.Second))), plan.Result{Err: errBusy})
+			quiet(t, session, p)
+			if p.Retry == nil {
+				t.Error("does not try again")
+			}
+		})
+	}
+}
+
+// What was made before a refusal, or of which that is not known, is looked for before the session says Ended.
+func TestARefusalIsNotYetTheEnd(t *testing.T) {
+	session := admitted(t, fixture.Session(), fixture.Pod())
+	p := withResult(t, about(session, target(fixture.Pod())), plan.Result{Refusal: &plan.Refusal{Reason: "Refused", Message: "no"}})
+	session = written(session, p)
+	p = pass(t, about(session, target(fixture.Pod()), freshTarget(debugged(session, fixture.Running(now)))))
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, does: "StopDebugger"}.check(t, p)
+}
+
+func TestTakingTheDebuggerAway(t *testing.T) {
+	session, pod := active(t)
+	copySession, made := activeCopy(t)
+	for action, v := range map[string]view{
+		"StopDebugger": about(ending(t, session), target(pod)),
+		"DeleteCopy":   about(ending(t, copySession), copied(made)),
+	} {
+		for name, tc := range map[string]struct {
+			result plan.Result
+			want   want
+		}{
+			"worked":  {plan.Result{}, want{phase: v1alpha1.PhaseEnding, does: action, wakes: soon}},
+			"refused": {plan.Result{Refusal: &plan.Refusal{Message: "pods/exec is forbidden"}}, want{phase: v1alpha1.PhaseEnding, does: action, retries: true, warns: "StillRunning"}},
+			"failed":  {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseEnding, does: action, retries: true, warns: "StillRunning"}},
+			"gone":    {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseEnding, does: action, wakes: after(time.Second)}}, // not at once: a node may say so for long
+		} {
+			t.Run(action+" "+name, func(t *testing.T) {
+				p := withResult(t, v, tc.result)
+				tc.want.check(t, p)
+				if tc.result.Err == nil && tc.result.Refusal == nil {
+					return
+				}
+				if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady); c.Reason != "StillRunning" {
+					t.Errorf("says %s: %s", c.Reason, c.Message)
+				}
+				again := v
+				again.session = written(v.session, p)
+				quiet(t, again.session, withResult(t, again, tc.result))
+			})
+		}
+	}
+}
+
+func TestFinalizers(t *testing.T) {
+	adding := about(fixture.Session(), targetIs(absent()))
+	session, _ := active(t)
+	session = ending(t, session)
+	removing := about(written(session, pass(t, about(session, targetIs(absent())))))
+	for name, v := range map[string]view{"AddFinalizer": adding, "RemoveFinalizer": removing} {
+		t.Run(name, func(t *testing.T) {
+			if p := withResult(t, v, plan.Result{Err: errBusy}); !errors.Is(p.Retry, errBusy) {
+				t.Errorf("retries %v", p.Retry)
+			}
+			if p := withResult(t, v, plan.Result{}); p.Retry != nil {
+				t.Errorf("retries %v", p.Retry)
+			}
+		})
+	}
+}

@@ -1,0 +1,178 @@
+package plan_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// soon is when a debugger that resists its end is looked at again.
+var soon = after(15 * time.Second)
+
+func isOver(says string) want {
+	return want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated, says: says}
+}
+
+func TestTeardownEphemeral(t *testing.T) {
+	session, pod := active(t)
+	session = ending(t, session)
+	started := admitted(t, fixture.Session(), fixture.Pod())
+	started = ending(t, started)
+
+	running := plan.Found(pod)
+	exited := plan.Found(debugged(session, fixture.Exited(now, 143, "Error", "")))
+	bare := plan.Found(fixture.Pod())
+	waiting := plan.Found(debugged(session, corev1.ContainerState{}))
+	another := plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID)))
+	stops := want{phase: v1alpha1.PhaseEnding, does: "StopDebugger", wakes: soon}
+	waits := want{phase: v1alpha1.PhaseEnding, wakes: soon}
+	blind := want{phase: v1alpha1.PhaseEnding, retries: true}
+	never := after(plan.StartTimeout)
+
+	for name, tc := range map[string]struct {
+		session *v1alpha1.DebugSession
+		target  plan.Observed[*corev1.Pod]
+		fresh   *plan.Observed[*corev1.Pod] // nil: must not be asked for
+		at      time.Time
+		want    want
+	}{
+		"running":                             {session, running, nil, now, stops},
+		"running, in a pod that goes":         {session, plan.Found(debugged(session, fixture.Running(now), fixture.Terminating)), nil, now, stops},
+		"terminated":                          {session, exited, nil, now, isOver("its container has terminated")},
+		"finished, with its pod":              {session, plan.Found(debugged(session, fixture.Running(now), fixture.Finished(corev1.PodFailed, "", ""))), nil, now, isOver("its pod has finished")},
+		"gone":                                {session, absent(), new(absent()), now, isOver("its pod is gone")},
+		"gone, only for the watch":            {session, absent(), &running, now, stops},
+		"gone, nobody knows":                  {session, absent(), new(unknown()), now, blind},
+		"replaced":                            {session, another, &another, now, isOver("its pod is gone")},
+		"replaced, only for the watch":        {session, another, &running, now, stops},
+		"never made":                          {started, bare, &bare, now, isOver("nothing was made")},
+		"made after all":                      {started, bare, &waiting, now, waits},
+		"unknown":                             {session, unknown(), new(unknown()), now, blind},
+		"unknown to the watch":                {session, unknown(), &exited, now, isOver("its container has terminated")},
+		"not seen yet":                        {session, awaited(), nil, now, want{phase: v1alpha1.PhaseEnding}},
+		"yet to start":                        {started, waiting, nil, now, waits},
+		"yet to start, just before it cannot": {started, waiting, nil, never.Add(-time.Second), want{phase: v1alpha1.PhaseEnding, wakes: never}},
+		"cannot start any more":               {started, waiting, &waiting, never, isOver("never started")},
+		"started, as the watch has not seen":  {started, waiting, &running, never, want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}},
+		"cannot be seen when it cannot start": {started, waiting, new(unknown()), never, blind},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := about(tc.session, targetIs(tc.target), at(tc.at))
+			if tc.fresh != nil {
+				v.freshTarget = tc.fresh
+			} else {
+				v.staleOnly = true
+			}
+			tc.want.check(t, pass(t, v))
+		})
+	}
+}
+
+func TestStopSweepsTheRecordedContainer(t *testing.T) {
+	session, pod := active(t)
+	session = ending(t, session)
+	stop := pass(t, about(session, target(pod))).Actions[0].(plan.StopDebugger)
+	if stop.Pod.String() != "shop/web" || stop.UID != fixture.PodUID || stop.Container != session.Status.Debugger.ContainerName || !slices.Equal(stop.Command, debugpod.Sweep()) {
+		t.Errorf("stops %+v", stop)
+	}
+}
+
+func TestTeardownCopy(t *testing.T) {
+	session, made := activeCopy(t)
+	session = ending(t, session)
+	started := ending(t, admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod()))
+	with := func(changes ...fixture.PodOption) plan.Observed[*corev1.Pod] {
+		pod := made.DeepCopy()
+		for _, change := range changes {
+			change(pod)
+		}
+		return plan.Found(pod)
+	}
+	disowned := func(p *corev1.Pod) { p.OwnerReferences = nil }
+	finished := fixture.Finished(corev1.PodSucceeded, "", "")
+	deletes := want{phase: v1alpha1.PhaseEnding, does: "DeleteCopy", wakes: soon}
+	for name, tc := range map[string]struct {
+		session *v1alpha1.DebugSession
+		fresh   plan.Observed[*corev1.Pod]
+		want    want
+	}{
+		"there":                       {session, with(), deletes},
+		"there, and finished":         {session, with(finished), deletes},
+		"there, and orphaned":         {session, with(disowned), deletes},
+		"there, and not recorded yet": {started, with(), deletes},
+		"being deleted":               {session, with(fixture.Terminating), want{phase: v1alpha1.PhaseEnding, wakes: soon}},
+		"held by others":              {session, with(fixture.Terminating, fixture.HeldBy("example.com/hold")), want{phase: v1alpha1.PhaseEnding, wakes: soon}},
+		"gone":                        {session, absent(), isOver("no copy is left")},
+		"never made":                  {started, absent(), isOver("no copy is left")},
+		"a foreign pod":               {started, with(disowned), isOver("no copy is left")},
+		"replaced":                    {session, with(disowned, fixture.UID(fixture.OtherUID)), isOver("no copy is left")},
+		"replaced, and claimed ours":  {session, with(fixture.UID(fixture.OtherUID)), isOver("no copy is left")},
+		"unknown":                     {session, unknown(), want{phase: v1alpha1.PhaseEnding, retries: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// The cache is not asked: it may not have seen yet what was made, or that it has gone.
+			p := pass(t, about(tc.session, copyIs(tc.fresh)))
+			tc.want.check(t, p)
+			if len(p.Actions) == 1 {
+				if d := p.Actions[0].(plan.DeleteCopy); d.UID != made.UID || d.Pod.Name != made.Name || d.GraceSeconds != 1 {
+					t.Errorf("deletes %+v", d)
+				}
+			}
+			if name == "held by others" {
+				ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady)
+				if ready.Reason != "StillRunning" || ready.Message != `copy "web-debug-k0y0y" is being deleted; it is held by finalizers that others put on it: example.com/hold` {
+					t.Errorf("says %s: %s", ready.Reason, ready.Message)
+				}
+			}
+		})
+	}
+}
+
+// How a session ends was written when its end began, and is what the record says.
+func TestTheOutcomeIsTheOneThatWasWritten(t *testing.T) {
+	session, _ := active(t, fixture.TTL(time.Minute))
+	session = written(session, pass(t, about(session, at(after(time.Minute)))), fixture.Deleted, fixture.End)
+	p := pass(t, about(session, targetIs(absent()), at(after(time.Hour))))
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeExpired, reason: "Expired"}.check(t, p)
+	if !p.Status.EndedAt.Time.Equal(after(time.Hour)) {
+		t.Errorf("endedAt is %s", p.Status.EndedAt)
+	}
+	if p.Status.Debugger.State != v1alpha1.DebuggerTerminated {
+		t.Errorf("the debugger is recorded as %s", p.Status.Debugger.State)
+	}
+}
+
+// The finalizer goes in the pass after the end was written down. Nothing is asked and nothing comes after.
+func TestAnEndedSessionRests(t *testing.T) {
+	session, _ := active(t)
+	session = ending(t, session)
+	p := pass(t, about(session, targetIs(absent())))
+	want{phase: v1alpha1.PhaseEnded}.check(t, p) // and the finalizer stays
+	session = written(session, p)
+
+	p = pass(t, about(session))
+	want{phase: v1alpha1.PhaseEnded, does: "RemoveFinalizer"}.check(t, p)
+	quiet(t, session, p)
+	session.Finalizers = []string{"example.com/theirs"}
+	for name, change := range map[string]fixture.SessionOption{
+		"": func(*v1alpha1.DebugSession) {}, "end": fixture.End, "deleted": fixture.Deleted, "longer": fixture.TTL(24 * time.Hour),
+		"end set back": func(s *v1alpha1.DebugSession) { s.Spec.End = false }, "finalizer": func(s *v1alpha1.DebugSession) { s.Finalizers = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := written(session, plan.Plan{Status: session.Status}, change)
+			for _, when := range []time.Time{now.Add(-time.Hour), now, after(1000 * time.Hour)} { // whatever the clock says
+				p := pass(t, about(session, at(when)))
+				want{phase: v1alpha1.PhaseEnded}.check(t, p)
+				quiet(t, session, p)
+			}
+		})
+	}
+}
