@@ -24,12 +24,14 @@ import (
 
 var (
 	phases = []v1alpha1.Phase{
-		v1alpha1.PhasePending, v1alpha1.PhaseStarting, v1alpha1.PhaseActive, v1alpha1.PhaseEnding, v1alpha1.PhaseEnded,
+		v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseStarting, v1alpha1.PhaseActive,
+		v1alpha1.PhaseEnding, v1alpha1.PhaseEnded,
 	}
 	modes    = []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy}
 	outcomes = []v1alpha1.Outcome{
-		v1alpha1.OutcomeCompleted, v1alpha1.OutcomeExpired, v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRejected,
-		v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeTargetGone, v1alpha1.OutcomeFailed,
+		v1alpha1.OutcomeCompleted, v1alpha1.OutcomeExpired, v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked,
+		v1alpha1.OutcomeDenied, v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeTargetGone,
+		v1alpha1.OutcomeFailed,
 	}
 
 	// From a debugger whose image is there to one whose image takes two minutes to pull.
