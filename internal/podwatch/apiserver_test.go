@@ -242,10 +242,10 @@ func (s *fakeAPIServer) stream(w http.ResponseWriter, r *http.Request) {
 		case <-ctx.Done():
 			return
 		case e := <-events:
-			switch e.Type {
-			case "":
+			if e.Type == "" {
 				panic(http.ErrAbortHandler)
-			case closeStream:
+			}
+			if e.Type == closeStream {
 				return
 			}
 			write(w, e)

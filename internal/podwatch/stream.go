@@ -91,22 +91,19 @@ func stream(ctx context.Context, pods corev1client.PodInterface, name string, re
 			overdue.Reset(time.Until(deadAt))
 			report(view{known: true, pod: pod})
 		}
-		event := <-events.ResultChan() // without a type when the stream was closed
-		switch object := event.Object.(type) {
-		case *corev1.Pod:
-			switch event.Type {
-			case watch.Added, watch.Modified:
-				pod = trimmed(object)
-			case watch.Deleted:
-				pod = nil
-			case watch.Bookmark:
-				synced = synced || object.Annotations[metav1.InitialEventsAnnotationKey] == "true"
-			}
-		default:
-			if synced {
-				return nil
-			}
+		event := <-events.ResultChan() // an empty one when the stream was closed
+		object, isPod := event.Object.(*corev1.Pod)
+		switch {
+		case !isPod && synced:
+			return nil
+		case !isPod:
 			return because(ctx, reasonOf(event))
+		case event.Type == watch.Bookmark:
+			synced = synced || object.Annotations[metav1.InitialEventsAnnotationKey] == "true"
+		case event.Type == watch.Deleted:
+			pod = nil
+		default:
+			pod = trimmed(object)
 		}
 	}
 }

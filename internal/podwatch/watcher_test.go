@@ -2,6 +2,7 @@ package podwatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -214,8 +215,11 @@ func TestAWatcherMayBeAskedBeforeItIsStarted(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error("Start:", err)
 		}
-		expectError(t, w, alice, checkout)
-		expectError(t, w, bob, cart)
+		for session, pod := range map[types.NamespacedName]types.NamespacedName{alice: checkout, bob: cart} {
+			if err := expectError(t, w, session, pod); !errors.Is(err, errStopped) {
+				t.Errorf("got the error %v", err)
+			}
+		}
 		w.Release(alice)
 		if n := w.Len(); n != 0 {
 			t.Errorf("%d watches after the end", n)
@@ -238,8 +242,8 @@ func TestStartReturnsOnlyWhenEveryWatchHasEnded(t *testing.T) {
 		stop()
 		synctest.Wait()
 		select {
-		case <-ended:
-			t.Error("Start returned while a watch was still telling its session")
+		case err := <-ended:
+			t.Error("Start returned while a watch was still telling its session:", err)
 		default:
 		}
 		close(busy)
