@@ -16,13 +16,15 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// act performs the actions in order, and stops at the first that did not work: what follows may rest on it.
+// act performs the actions in order, and stops at the first that did not work: what follows may rest on it. Only taking
+// away goes on: that access could not be removed is no reason to let the debugger live.
 func (r *DebugSessionReconciler) act(ctx context.Context, session *v1alpha1.DebugSession, actions []plan.Action) []plan.Result {
 	var results []plan.Result
 	for _, action := range actions {
 		result := r.perform(ctx, session, action)
 		results = append(results, result)
-		if result.Err != nil || result.Refusal != nil || result.Gone {
+		_, taking := action.(plan.TakeAccess)
+		if !taking && (result.Err != nil || result.Refusal != nil || result.Gone) {
 			break
 		}
 	}
@@ -43,6 +45,12 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 		return classify(a, r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
 	case plan.DeleteCopy:
 		return classify(a, r.deleteCopy(ctx, a))
+	case plan.GiveAccess:
+		return classify(a, r.giveAccess(ctx, session, a))
+	case plan.TakeAccess:
+		return classify(a, r.takeAccess(ctx, session, a))
+	case plan.DeleteRecord:
+		return plan.Result{Action: a, Err: r.deleteRecord(ctx, session, a)}
 	default:
 		panic("controllers: an action that is not performed")
 	}
@@ -64,15 +72,21 @@ func (r *DebugSessionReconciler) patchFinalizers(ctx context.Context, session *v
 // inject adds the ephemeral container. The UID in the patch makes the API server refuse it for a pod that has replaced
 // the one that was meant; the same patch a second time changes nothing.
 func (r *DebugSessionReconciler) inject(ctx context.Context, a plan.InjectDebugger) error {
+	_, err := r.patchEphemeral(ctx, a)
+	return err
+}
+
+func (r *DebugSessionReconciler) patchEphemeral(ctx context.Context, a plan.InjectDebugger, options ...client.SubResourcePatchOption) (*corev1.Pod, error) {
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"uid": a.UID},
 		"spec":     map[string]any{"ephemeralContainers": []corev1.EphemeralContainer{a.Container}},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: a.Pod.Namespace, Name: a.Pod.Name}}
-	return r.Client.SubResource("ephemeralcontainers").Patch(ctx, pod, client.RawPatch(types.StrategicMergePatchType, patch))
+	err = r.Client.SubResource("ephemeralcontainers").Patch(ctx, pod, client.RawPatch(types.StrategicMergePatchType, patch), options...)
+	return pod, err
 }
 
 // createCopy creates the copy, or finds the one that an earlier try has made.
@@ -94,4 +108,8 @@ func (r *DebugSessionReconciler) createCopy(ctx context.Context, session *v1alph
 func (r *DebugSessionReconciler) deleteCopy(ctx context.Context, a plan.DeleteCopy) error {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: a.Pod.Namespace, Name: a.Pod.Name}}
 	return r.Client.Delete(ctx, pod, client.Preconditions{UID: &a.UID}, client.GracePeriodSeconds(a.GraceSeconds))
+}
+
+func (r *DebugSessionReconciler) deleteRecord(ctx context.Context, session *v1alpha1.DebugSession, a plan.DeleteRecord) error {
+	return client.IgnoreNotFound(r.Client.Delete(ctx, session, client.Preconditions{UID: &a.UID}))
 }

@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/plan"
@@ -40,7 +42,18 @@ type DebugSessionReconciler struct {
 	// Concurrency is how many sessions are worked on at once.
 	Concurrency int
 
-	written writes
+	// Seal tells what the operator's own admission has stamped.
+	Seal Seal
+
+	written  writes
+	access   accessMemory
+	starting sync.Mutex // held from counting the sessions that run to writing down one more
+}
+
+// Seal is what the reconciler needs of internal/seal.
+type Seal interface {
+	VerifySession(session *v1alpha1.DebugSession) bool
+	VerifyApproval(approval *v1alpha1.DebugApproval) bool
 }
 
 // PodWatcher is what the reconciler needs of internal/podwatch.
@@ -61,14 +74,19 @@ type Metrics interface {
 	Ended(outcome v1alpha1.Outcome, mode v1alpha1.Mode)
 }
 
-// pods/exec needs get beside create: over WebSocket an exec is a GET, and the API server asks for both.
-//
-// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch;patch;delete
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/status,verbs=patch
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=pods/ephemeralcontainers,verbs=patch
-// +kubebuilder:rbac:groups="",resources=pods/exec,verbs=get;create
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugclasses;debugapprovals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=create;patch;delete
+// The next are held to be given on, for one pod at a time: RBAC lets nobody give what they do not hold. pods/exec is
+// also how a debugger is ended early.
+// +kubebuilder:rbac:groups="",resources=pods/attach;pods/exec;pods/portforward,verbs=create;get
+// +kubebuilder:rbac:groups="",resources=pods/log,verbs=get
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets;replicasets,verbs=get
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get
 // +kubebuilder:rbac:groups=*,resources=*/scale,verbs=get
@@ -80,7 +98,8 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if session == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	snapshot, decided := r.observe(ctx, session)
+	snapshot, decided, done := r.observe(ctx, session)
+	defer done()
 	results := r.act(ctx, session, decided.Actions)
 	concluded := plan.Conclude(snapshot, decided, results)
 	if err := r.report(ctx, session, concluded); err != nil {
@@ -96,6 +115,7 @@ func (r *DebugSessionReconciler) read(ctx context.Context, key types.NamespacedN
 		if apierrors.IsNotFound(err) {
 			r.Pods.Release(key)
 			r.written.forget(key)
+			r.access.forget(key)
 			err = nil
 		}
 		return nil, err
@@ -118,10 +138,16 @@ func (r *DebugSessionReconciler) wake(p plan.Plan) (ctrl.Result, error) {
 
 // SetupWithManager registers the reconciler, and what wakes it: sessions, the pods it made, and the pods it watches.
 func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.DebugApproval{}, sessionNameField, indexSessionName)
+	if err != nil {
+		return err
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("debugsession").
 		For(&v1alpha1.DebugSession{}).
 		Owns(&corev1.Pod{}).
+		Watches(&v1alpha1.DebugApproval{}, handler.EnqueueRequestsFromMapFunc(sessionOfApproval)).
+		Watches(&v1alpha1.DebugClass{}, handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted)).
 		WatchesRawSource(r.Waker.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: r.Concurrency}).
 		Complete(r)

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -13,27 +12,56 @@ import (
 )
 
 // observe answers what the plan asks, until it has decided. Nothing is read that was not asked for.
-func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.DebugSession) (plan.Snapshot, plan.Plan) {
-	snapshot := plan.Snapshot{Session: session, Now: r.Clock.Now()}
+//
+// If the plan has counted what else runs, done must be called when it has been persisted: until then no other session is
+// counted in.
+func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.DebugSession) (snapshot plan.Snapshot, decided plan.Plan, done func()) {
+	snapshot, done = plan.Snapshot{Session: session, Now: r.Clock.Now()}, func() {}
 	watching := false
 	for {
-		decided := plan.Decide(snapshot)
+		decided = plan.Decide(snapshot)
 		switch q := decided.Ask.(type) {
 		case nil:
 			if !watching {
 				r.Pods.Release(client.ObjectKeyFromObject(session))
 			}
-			return snapshot, decided
-		case plan.ListCandidates:
-			snapshot.Candidates = r.observeCandidates(ctx, session)
+			return snapshot, decided, done
 		case plan.ReadTarget:
 			watching = true
 			snapshot.Target = r.observeTarget(ctx, session, q)
-		case plan.ReadCopy:
-			snapshot.Copy = r.observeCopy(ctx, session, q)
+		case plan.CountRunning:
+			r.starting.Lock()
+			done = r.starting.Unlock
+			snapshot.Running = r.observeRunning(ctx, session)
 		default:
-			panic("controllers: a question that is not answered")
+			r.answer(ctx, session, q, &snapshot)
 		}
+	}
+}
+
+// answer answers a question that needs nothing but an answer.
+func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.DebugSession, question plan.Question, snapshot *plan.Snapshot) {
+	switch q := question.(type) {
+	case plan.CheckSeal:
+		snapshot.Trusted = r.observeTrust(session)
+	case plan.ReadClass:
+		snapshot.Class = r.observeClass(ctx, q.Name)
+	case plan.ReadNamespace:
+		snapshot.Namespace = r.observeNamespace(ctx, session.Namespace)
+	case plan.CheckUse:
+		snapshot.MayUse = r.observeUse(ctx, session)
+	case plan.TryOut:
+		snapshot.Preview = r.observePreview(ctx, q.Action)
+	case plan.ReadApprovals:
+		snapshot.Approvals = r.observeApprovals(ctx, session)
+	case plan.RecallAccess:
+		snapshot.Access = plan.Found(r.access.recall(session))
+	case plan.ListCandidates:
+		snapshot.Candidates = r.observeCandidates(ctx, session)
+	case plan.ReadCopy:
+		snapshot.Copy = r.observeCopy(ctx, session, q)
+	default:
+		panic("controllers: a question that is not answered")
 	}
 }
 
@@ -67,13 +95,5 @@ func (r *DebugSessionReconciler) observeCopy(ctx context.Context, session *v1alp
 
 func readPod(ctx context.Context, from client.Reader, name types.NamespacedName) plan.Observed[*corev1.Pod] {
 	pod := &corev1.Pod{}
-	err := from.Get(ctx, name, pod)
-	switch {
-	case apierrors.IsNotFound(err):
-		return plan.Absent[*corev1.Pod]()
-	case err != nil:
-		return plan.Unknown[*corev1.Pod](err)
-	default:
-		return plan.Found(pod)
-	}
+	return observed(pod, from.Get(ctx, name, pod))
 }

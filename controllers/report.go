@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -22,11 +21,8 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 	base := session.DeepCopy()
 	session.Status = p.Status
 	err := r.Client.Status().Patch(ctx, session, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
-	switch {
-	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
-		return nil // it has changed since it was read: that change wakes the session
-	case err != nil:
-		return err
+	if err != nil {
+		return ignoreOutdated(err)
 	}
 	r.written.remember(session)
 	for _, e := range p.Events {

@@ -33,6 +33,22 @@ func (w *writes) forget(key types.NamespacedName) {
 	delete(w.sessions, key)
 }
 
+// peek is newest for an object that is only looked at.
+func (w *writes) peek(cached *v1alpha1.DebugSession) *v1alpha1.DebugSession {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if mine, ok := w.sessions[client.ObjectKeyFromObject(cached)]; ok && newer(mine, cached) {
+		return mine
+	}
+	return cached
+}
+
+// newer says whether a was written after b.
+func newer(a, b *v1alpha1.DebugSession) bool {
+	order, err := resourceversion.CompareResourceVersion(a.ResourceVersion, b.ResourceVersion)
+	return err == nil && order > 0 && a.UID == b.UID
+}
+
 // newest returns the cached session, or what was written since.
 func (w *writes) newest(cached *v1alpha1.DebugSession) *v1alpha1.DebugSession {
 	w.mu.Lock()
@@ -42,8 +58,7 @@ func (w *writes) newest(cached *v1alpha1.DebugSession) *v1alpha1.DebugSession {
 	if !ok {
 		return cached
 	}
-	order, err := resourceversion.CompareResourceVersion(cached.ResourceVersion, mine.ResourceVersion)
-	if err == nil && order < 0 && mine.UID == cached.UID {
+	if newer(mine, cached) {
 		return mine.DeepCopy()
 	}
 	delete(w.sessions, key)

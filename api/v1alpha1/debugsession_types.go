@@ -28,6 +28,7 @@ import (
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`,description="How the debugger is brought in"
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`,description="Where the session stands"
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`,description="Why it stands there"
+// +kubebuilder:printcolumn:name="Waiting-For",type=string,JSONPath=`.status.waitingFor`,description="Whom it waits for"
 // +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.status.expiresAt`,description="When it ends by itself"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Requester",type=string,priority=1,JSONPath=`.spec.requester.username`,description="Who asked for it"
@@ -356,7 +357,8 @@ type PodCopy struct {
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name must be a pod's name: lower case letters, digits, - and ."
 	Name string `json:"name,omitempty"`
 
-	// Whether the copy's containers see one another's processes. The default is true, unlike kubectl debug's.
+	// Whether the copy's containers see one another's processes. The default is true, also if the target says false. It
+	// means nothing for a target in the host's process namespace, or on Windows.
 	// +optional
 	// +default=true
 	ShareProcesses *bool `json:"shareProcesses,omitempty"`
@@ -366,7 +368,8 @@ type PodCopy struct {
 	SameNode bool `json:"sameNode,omitempty"`
 
 	// What the copy keeps of the target. Left out: its init containers, and nothing else of this list. Labels are kept at
-	// your own risk: Services may then send traffic to the copy.
+	// your own risk: Services may then send traffic to the copy. With the profile legacy this is not looked at: all is
+	// kept but the labels, as kubectl debug does.
 	// +optional
 	// +listType=set
 	// +default=["InitContainers"]
@@ -585,6 +588,11 @@ type DebugSessionStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Reason string `json:"reason,omitempty"`
+
+	// Whom the session waits for, while it waits for approval.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	WaitingFor string `json:"waitingFor,omitempty"`
 
 	// How the session ended. Empty until it has.
 	// +optional

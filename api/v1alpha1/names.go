@@ -84,13 +84,12 @@ const (
 	ReasonShorterTTL   = "ShorterTTL"   // it approved a shorter ttl than the session asks for now
 
 	// Where a debugger stands: reasons of DebuggerReady.
-	ReasonStarting         = "Starting"
-	ReasonRunning          = "Running"
-	ReasonUnschedulable    = "Unschedulable"
-	ReasonExited           = "Exited"
-	ReasonGone             = "Gone"
-	ReasonNotStarted       = "NotStarted"
-	ReasonStillRunning     = "StillRunning" // ended, yet the container runs on
-	ReasonRetrying         = "Retrying"     // the API server could not be asked; tried again
-	ReasonTargetUnreadable = "TargetUnreadable"
+	ReasonStarting      = "Starting"
+	ReasonRunning       = "Running"
+	ReasonUnschedulable = "Unschedulable"
+	ReasonExited        = "Exited"
+	ReasonGone          = "Gone"
+	ReasonNotStarted    = "NotStarted"
+	ReasonStillRunning  = "StillRunning" // ended, yet the container runs on
+	ReasonRetrying      = "Retrying"     // the API server could not be asked; tried again
 )

@@ -12,6 +12,7 @@ import (
 const (
 	containerPrefix = "debugger-"
 	copyInfix       = "-debug-"
+	accessPrefix    = "debugsession-"
 
 	// maxCopyName keeps a copy's name within what a label's value and a host name can hold, although a pod's name may
 	// have 253 characters.
@@ -46,6 +47,12 @@ func CopyName(target string, session types.UID) string {
 		target = strings.TrimRight(target[:longest], "-.")
 	}
 	return target + end
+}
+
+// AccessName returns the name of the Role and the RoleBinding by which a session gives access: "debugsession-" and ten
+// characters that depend on the session's UID alone.
+func AccessName(session types.UID) string {
+	return accessPrefix + suffix(session, 10)
 }
 
 // DefaultContainer returns the container that is meant when none is named: the one in the pod's annotation

@@ -34,6 +34,8 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Exec runs commands in containers; left out, the API server's pods/exec does.
 	Exec controllers.Executor
+	// Seal tells what the operator's own admission has stamped.
+	Seal controllers.Seal
 	// Registry is where the metrics are registered; left out, where the manager serves them from.
 	Registry prometheus.Registerer
 }
@@ -102,7 +104,7 @@ func addReconciler(mgr manager.Manager, options Options) error {
 	if err := options.Registry.Register(recorder); err != nil {
 		return fmt.Errorf("registering the metrics: %w", err)
 	}
-	return (&controllers.DebugSessionReconciler{
+	if err := (&controllers.DebugSessionReconciler{
 		Client:      mgr.GetClient(),
 		Live:        mgr.GetAPIReader(),
 		Pods:        watcher,
@@ -112,7 +114,14 @@ func addReconciler(mgr manager.Manager, options Options) error {
 		Metrics:     recorder,
 		Clock:       options.Clock,
 		Concurrency: options.Concurrency,
-	}).SetupWithManager(mgr)
+		Seal:        options.Seal,
+	}).SetupWithManager(mgr); err != nil {
+		return err
+	}
+	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: options.Seal}).SetupWithManager(mgr); err != nil {
+		return err
+	}
+	return (&controllers.DebugClassReconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)
 }
 
 // addChecks makes the operator healthy while it runs, and ready once it has seen every session.

@@ -3,8 +3,10 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -23,26 +25,58 @@ func (p *pass) admit() {
 			fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", clock(p.spec().NotAfter.Time)))
 		return
 	}
+	if !p.trusted() {
+		return
+	}
 	if !p.hasFinalizer() {
 		p.do(AddFinalizer{})
 	}
-	if refusal := checkSelector(&p.spec().Target); refusal != nil {
-		p.reject(*refusal)
+	class := p.class()
+	if class == nil {
 		return
 	}
-	target := p.target()
+	target := p.fitTarget(class)
 	if target == nil {
 		return
 	}
-	if refusal := checkTarget(p.spec(), target); refusal != nil {
-		p.reject(*refusal)
+	if p.status().Class == nil {
+		p.status().Class = grant(class, p.spec())
+	}
+	if p.status().Class.ApprovalsRequired > 0 && !p.permitted(target) {
 		return
+	}
+	if p.mayUse() && p.hasRoom(class) {
+		p.pin(target)
+	}
+}
+
+// fitTarget is the pod to debug if it can be debugged, or nil; then what is awaited, or the end, is in the plan.
+func (p *pass) fitTarget(class *v1alpha1.DebugClass) *corev1.Pod {
+	if refusal := checkSelector(&p.spec().Target); refusal != nil {
+		p.reject(*refusal)
+		return nil
+	}
+	target := p.target()
+	if target == nil {
+		return nil
+	}
+	if recorded := p.status().Target; recorded != nil && recorded.PodUID != "" && recorded.PodUID != target.UID {
+		p.finish(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), replaced(recorded, target))
+		return nil
+	}
+	refusal := checkPodLabels(class, target)
+	if refusal == nil {
+		refusal = checkTarget(p.spec(), target)
+	}
+	if refusal != nil {
+		p.reject(*refusal)
+		return nil
 	}
 	if target.Spec.NodeName == "" && p.spec().Mode == v1alpha1.ModeEphemeralContainer {
 		p.await(v1alpha1.ReasonTargetNotPlaced, fmt.Sprintf("pod %q is not on a node yet", target.Name))
-		return
+		return nil
 	}
-	p.pin(target)
+	return target
 }
 
 // target is the pod to debug, or nil if the session has to wait for it or cannot have it; then that is in the plan.
@@ -61,6 +95,10 @@ func (p *pass) target() *corev1.Pod {
 	case found:
 		return p.Target.value
 	case absent:
+		if recorded := p.status().Target; recorded != nil && recorded.PodUID != "" {
+			p.finish(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("pod %q is gone; nothing was made", name))
+			return nil
+		}
 		if p.status().Target != nil && p.spec().Target.PodName == "" {
 			p.status().Target = nil // the chosen pod went before it was recorded: choose again
 		}
@@ -112,13 +150,13 @@ func selected(target *v1alpha1.Target) string {
 
 // await records what a session waits for, until it has waited too long.
 func (p *pass) await(reason, message string) {
-	until := p.Session.CreationTimestamp.Add(StartTimeout)
+	until := p.waiting().Add(StartTimeout)
 	if !p.Now.Before(until) {
 		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, reason, message)
 		p.finish(v1alpha1.OutcomeTimedOut, reason, fmt.Sprintf("%s; waited %s for it; apply a new session", message, StartTimeout))
 		return
 	}
-	if name := p.spec().Target.PodName; name != "" {
+	if name := p.spec().Target.PodName; name != "" && p.status().Target == nil {
 		p.status().Target = &v1alpha1.TargetStatus{PodName: name}
 	}
 	waits := fmt.Sprintf("%s; waiting for it until %s", message, clock(until))
@@ -131,6 +169,15 @@ func (p *pass) await(reason, message string) {
 	}
 }
 
+// waiting is since when the session has waited without a break.
+func (p *pass) waiting() time.Time {
+	since := meta.FindStatusCondition(p.Session.Status.Conditions, v1alpha1.ConditionAdmissible)
+	if since == nil || since.Status != metav1.ConditionFalse {
+		return p.Now
+	}
+	return since.LastTransitionTime.Time
+}
+
 // unreadable records that something could not be read: the session waits, and nothing is concluded from it. Only an error
 // that is a Refusal will be the same however often one reads.
 func (p *pass) unreadable(what string, err error) {
@@ -140,9 +187,9 @@ func (p *pass) unreadable(what string, err error) {
 		return
 	}
 	message := fmt.Sprintf("%s cannot be read: %v", what, err)
-	p.warnOnce(v1alpha1.ConditionAdmissible, v1alpha1.ReasonTargetUnreadable, message)
-	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonTargetUnreadable, message)
-	p.stand(v1alpha1.PhasePending, v1alpha1.ReasonTargetUnreadable, message)
+	p.warnOnce(v1alpha1.ConditionAdmissible, v1alpha1.ReasonUnreadable, message)
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable, message)
+	p.stand(v1alpha1.PhasePending, v1alpha1.ReasonUnreadable, message)
 	p.plan.Retry = fmt.Errorf("reading %s: %w", what, err)
 }
 
@@ -152,9 +199,30 @@ func (p *pass) reject(refusal Refusal) {
 	p.finish(v1alpha1.OutcomeRejected, refusal.Reason, refusal.Message)
 }
 
-// pin records what will be made, and by when it will be over.
+// pin records what will be made, for whom, and by when it will be over.
 func (p *pass) pin(target *corev1.Pod) {
-	status, life := p.status(), begin(p.spec(), p.Now)
+	status, life := p.status(), begin(p.spec(), p.status().Class, p.Now)
+	if lasts, ok := p.stillApproved(); ok {
+		life.expires = expiry(p.spec(), life.started, min(lasts, p.ttl()))
+	}
+	p.record(target, life)
+
+	// Built once here, only to see whether it can be.
+	if _, err := p.build(target, status); err != nil {
+		p.unpin()
+		p.reject(invalid(err))
+		return
+	}
+	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
+		fmt.Sprintf("pod %q (%s) may be debugged until %s", target.Name, target.UID, clock(life.expires)))
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, "the debugger is being made")
+	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, "the debugger is being made")
+}
+
+// record writes down the pod, the debugger's names and the times.
+func (p *pass) record(target *corev1.Pod, life lifetime) {
+	status := p.status()
 	choice := ""
 	if status.Target != nil {
 		choice = status.Target.Choice
@@ -170,17 +238,6 @@ func (p *pass) pin(target *corev1.Pod) {
 		status.Debugger.PodName, status.Debugger.PodUID = target.Name, target.UID
 	}
 	status.StartedAt, status.ExpiresAt, status.HardDeadline = timestamp(life.started), timestamp(life.expires), timestamp(life.hard)
-
-	// Built once here, only to see whether it can be.
-	if _, err := p.build(target, status); err != nil {
-		p.unpin()
-		p.reject(invalid(err))
-		return
-	}
-	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
-		fmt.Sprintf("pod %q (%s) may be debugged until %s", target.Name, target.UID, clock(life.expires)))
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, "the debugger is being made")
-	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, "the debugger is being made")
 }
 
 func (p *pass) unpin() {
@@ -188,10 +245,19 @@ func (p *pass) unpin() {
 	status.Debugger, status.StartedAt, status.ExpiresAt, status.HardDeadline = nil, nil, nil, nil
 }
 
+// subjects is who gets access: the requester, unless the session names others.
+func subjects(spec *v1alpha1.DebugSessionSpec) []v1alpha1.Subject {
+	if spec.Access != nil {
+		return spec.Access.Subjects
+	}
+	return []v1alpha1.Subject{user(spec.Requester)}
+}
+
 // build makes the action that makes the debugger which the status records.
 func (p *pass) build(target *corev1.Pod, status *v1alpha1.DebugSessionStatus) (Action, error) {
 	session := *p.Session
 	session.Status = *status
+	session.Spec.Profile, session.Spec.Debugger.Image = status.Class.Profile, status.Class.Image
 	if p.spec().Mode == v1alpha1.ModePodCopy {
 		pod, err := debugpod.Copy(&session, target, p.Now)
 		if err != nil {

@@ -17,8 +17,12 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 	plan.Status.DeepCopyInto(&p.plan.Status)
 	for _, result := range results {
 		switch action := result.Action.(type) {
-		case AddFinalizer, RemoveFinalizer:
+		case AddFinalizer, RemoveFinalizer, DeleteRecord:
 			p.retry(result.Err)
+		case GiveAccess:
+			p.concludeGiving(result)
+		case TakeAccess:
+			p.concludeTaking(result, "removing the access")
 		case InjectDebugger:
 			p.concludeMaking(result, fmt.Sprintf("adding the debugger to pod %q", action.Pod.Name))
 		case CreateCopy:
@@ -47,6 +51,20 @@ func (p *pass) concludeMaking(result Result, what string) {
 		p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonRetrying, message)
 		p.retry(fmt.Errorf("%s: %w", what, result.Err))
 	}
+}
+
+// concludeGiving keeps a session from being called active while nobody can reach its debugger.
+func (p *pass) concludeGiving(result Result) {
+	if result.Refusal == nil && result.Err == nil {
+		return
+	}
+	p.plan.Events = nil
+	p.status().Attach = ""
+	if result.Refusal != nil {
+		p.end(v1alpha1.OutcomeFailed, result.Refusal.Reason, "giving access: "+result.Refusal.Message)
+		return
+	}
+	p.concludeMaking(result, "giving access")
 }
 
 // concludeTaking keeps a session in Ending, and says why it is still there.

@@ -34,6 +34,7 @@ func (p *pass) settle() {
 	if p.hasFinalizer() {
 		p.do(RemoveFinalizer{})
 	}
+	p.retain()
 }
 
 func (p *pass) hasFinalizer() bool {

@@ -9,11 +9,8 @@ import (
 )
 
 const (
-	// DefaultTTL is how long a session lasts that does not say.
+	// DefaultTTL is how long a session lasts if neither it nor its class says.
 	DefaultTTL = 30 * time.Minute
-
-	// MaxTTL is the longest a session may last, and so the furthest its end can be moved.
-	MaxTTL = 24 * time.Hour
 
 	// StartTimeout is how long a session waits for its target, and then again for its debugger to run.
 	StartTimeout = 5 * time.Minute
@@ -27,27 +24,30 @@ type lifetime struct {
 	started, expires, hard time.Time
 }
 
-// begin computes the lifetime of a session admitted now.
-func begin(spec *v1alpha1.DebugSessionSpec, now time.Time) lifetime {
+// ttl is how long a session is to last: what it says, else what its class says, and never longer than the class allows.
+func ttl(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus) time.Duration {
+	wanted := class.TTL.Duration
+	if spec.TTL != nil {
+		wanted = spec.TTL.Duration
+	}
+	return min(wanted, class.MaxTTL.Duration)
+}
+
+func (p *pass) ttl() time.Duration { return ttl(p.spec(), p.status().Class) }
+
+// begin computes the lifetime of a session that starts now. The hard deadline is as late as an extension could reach.
+func begin(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, now time.Time) lifetime {
 	started := now.UTC().Truncate(time.Second)
 	return lifetime{
 		started: started,
-		expires: expiry(spec, started, time.Time{}),
-		hard:    notAfter(spec, started.Add(MaxTTL)),
+		expires: expiry(spec, started, ttl(spec, class)),
+		hard:    notAfter(spec, started.Add(class.MaxTTL.Duration).Truncate(time.Second)),
 	}
 }
 
-// expiry is when a session ends by itself: never past notAfter, and never past the hard deadline once there is one.
-func expiry(spec *v1alpha1.DebugSessionSpec, started, hard time.Time) time.Time {
-	ttl := DefaultTTL
-	if spec.TTL != nil {
-		ttl = spec.TTL.Duration
-	}
-	end := notAfter(spec, started.Add(ttl).Truncate(time.Second))
-	if !hard.IsZero() && end.After(hard) {
-		return hard
-	}
-	return end
+// expiry is when a session that lasts this long ends by itself: never past notAfter.
+func expiry(spec *v1alpha1.DebugSessionSpec, started time.Time, lasts time.Duration) time.Time {
+	return notAfter(spec, started.Add(lasts).Truncate(time.Second))
 }
 
 func notAfter(spec *v1alpha1.DebugSessionSpec, end time.Time) time.Time {

@@ -58,6 +58,20 @@ type (
 	// CreateCopy creates the copy. If a pod of its name exists and belongs to this session, that is the copy.
 	CreateCopy struct{ Pod *corev1.Pod }
 
+	// GiveAccess lets the subjects reach a pod: a Role and a RoleBinding of this name, owned by the session.
+	GiveAccess struct {
+		Name     string
+		Pod      string
+		Verbs    []v1alpha1.AccessVerb
+		Subjects []v1alpha1.Subject
+	}
+
+	// TakeAccess removes them.
+	TakeAccess struct{ Name string }
+
+	// DeleteRecord deletes the session itself, if it still is the session of that UID.
+	DeleteRecord struct{ UID types.UID }
+
 	// StopDebugger ends every process of a debugger's container by running Command in it.
 	StopDebugger struct {
 		Pod       types.NamespacedName
@@ -78,6 +92,9 @@ func (AddFinalizer) action()    {}
 func (RemoveFinalizer) action() {}
 func (InjectDebugger) action()  {}
 func (CreateCopy) action()      {}
+func (GiveAccess) action()      {}
+func (TakeAccess) action()      {}
+func (DeleteRecord) action()    {}
 func (StopDebugger) action()    {}
 func (DeleteCopy) action()      {}
 

@@ -16,9 +16,20 @@ import (
 // run carries on a session that was admitted: it makes the debugger, follows it, and sees when it is over.
 func (p *pass) run() {
 	status := p.status()
-	p.follow(expiry(p.spec(), status.StartedAt.Time, status.HardDeadline.Time))
-	if outcome, message, over := p.over(); over {
-		p.end(outcome, string(outcome), message)
+	if ask, yes := p.asked(); yes {
+		p.end(v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated), ask)
+		return
+	}
+	lasts, known := p.stillApproved()
+	if known {
+		p.follow(expiry(p.spec(), status.StartedAt.Time, min(lasts, p.ttl())))
+	}
+	if passed(status.ExpiresAt, p.Now) {
+		p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(status.ExpiresAt.Time))
+		return
+	}
+	if !known {
+		p.wake(status.ExpiresAt.Time) // nothing more is given on approvals that cannot be read
 		return
 	}
 	if !p.hasFinalizer() {
@@ -38,17 +49,6 @@ func (p *pass) follow(expires time.Time) {
 	if !p.status().ExpiresAt.Time.Equal(expires) {
 		p.status().ExpiresAt = timestamp(expires)
 	}
-}
-
-// over says whether the session is to end, whatever its debugger does.
-func (p *pass) over() (v1alpha1.Outcome, string, bool) {
-	if ask, yes := p.asked(); yes {
-		return v1alpha1.OutcomeTerminated, ask, true
-	}
-	if passed(p.status().ExpiresAt, p.Now) {
-		return v1alpha1.OutcomeExpired, "its time was up at " + clock(p.status().ExpiresAt.Time), true
-	}
-	return "", "", false
 }
 
 func (p *pass) runEphemeral() {
@@ -114,8 +114,7 @@ func (p *pass) pinnedTarget() *corev1.Pod {
 	case found:
 		pod := p.Target.value
 		if pod.UID != pinned.PodUID {
-			p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf(
-				"pod %q was replaced: the session was for UID %s, and the pod of that name now is %s", pod.Name, pinned.PodUID, pod.UID))
+			p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), replaced(pinned, pod))
 			return nil
 		}
 		if p.spec().Mode == v1alpha1.ModeEphemeralContainer && (pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed) {
@@ -138,7 +137,8 @@ func (p *pass) pinnedTarget() *corev1.Pod {
 func (p *pass) make(target *corev1.Pod) {
 	action, err := p.build(target, &p.Session.Status)
 	if err != nil {
-		p.reject(invalid(err))
+		refusal := invalid(err)
+		p.end(v1alpha1.OutcomeRejected, refusal.Reason, refusal.Message)
 		return
 	}
 	p.do(action)
@@ -166,7 +166,7 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	switch {
 	case c.neverRan():
 		p.end(v1alpha1.OutcomeFailed, c.ended.Reason, fmt.Sprintf("container %q could not start: %s; set debugger.command to a program that %s has",
-			status.Debugger.ContainerName, c.ended.Message, p.spec().Debugger.Image))
+			status.Debugger.ContainerName, c.ended.Message, status.Class.Image))
 	case c.ended != nil:
 		p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode))
 	case c.state == v1alpha1.DebuggerRunning:
@@ -223,9 +223,19 @@ func (p *pass) starting(c container, pod *corev1.Pod) {
 	p.stand(v1alpha1.PhaseStarting, c.reason, message)
 }
 
-// activate records that one can attach.
+// activate records that one can attach, and lets those who may.
 func (p *pass) activate() {
 	status := p.status()
+	if p.Access.state == unasked {
+		p.ask(RecallAccess{})
+		return
+	}
+	if p.Access.value != AccessGiven {
+		p.do(GiveAccess{
+			Name: status.Access.Name, Pod: status.Debugger.PodName,
+			Verbs: status.Class.AccessVerbs, Subjects: status.Access.Subjects,
+		})
+	}
 	status.Attach = attach(p.Session.Namespace, status.Debugger, &p.spec().Debugger)
 	message := fmt.Sprintf("container %q runs in pod %q", status.Debugger.ContainerName, status.Debugger.PodName)
 	if p.Session.Status.Phase != v1alpha1.PhaseActive {
@@ -250,6 +260,10 @@ func attach(namespace string, at *v1alpha1.DebuggerStatus, debugger *v1alpha1.De
 
 func (p *pass) podName(name string) types.NamespacedName {
 	return types.NamespacedName{Namespace: p.Session.Namespace, Name: name}
+}
+
+func replaced(recorded *v1alpha1.TargetStatus, now *corev1.Pod) string {
+	return fmt.Sprintf("pod %q was replaced: the session was for UID %s, and the pod of that name now is %s", now.Name, recorded.PodUID, now.UID)
 }
 
 func reasonOr(c container, reason string) string {

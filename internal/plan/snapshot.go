@@ -4,6 +4,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -12,6 +13,29 @@ import (
 type Snapshot struct {
 	Session *v1alpha1.DebugSession
 	Now     time.Time
+
+	// Trusted is whether the operator's admission stamped the session's requester: the answer to CheckSeal. The value says
+	// why not, if it is not.
+	Trusted Observed[*Refusal]
+
+	// Class is the session's class, and the labels of its namespace: the answers to ReadClass and ReadNamespace.
+	Class     Observed[*v1alpha1.DebugClass]
+	Namespace Observed[labels.Set]
+
+	// MayUse is whether the requester may use the class now: the answer to CheckUse.
+	MayUse Observed[bool]
+
+	// Running is how many other sessions of the class run: the answer to CountRunning.
+	Running Observed[Running]
+
+	// Preview is what the API server would do if asked to make the debugger: the answer to TryOut.
+	Preview Observed[Preview]
+
+	// Approvals are those that name the session: the answer to ReadApprovals.
+	Approvals Observed[[]Approval]
+
+	// Access is what this process knows of the access that it gave or took: the answer to RecallAccess.
+	Access Observed[AccessState]
 
 	// Candidates are the pods of a workload or selector: the answer to ListCandidates.
 	Candidates Observed[[]corev1.Pod]
@@ -23,10 +47,55 @@ type Snapshot struct {
 	Copy Observed[*corev1.Pod]
 }
 
+// Running is how many sessions of one class run, the one in question not counted.
+type Running struct{ InNamespace, OfRequester int32 }
+
+// Preview is the API server's answer to a dry run: what it would keep, as JSON, or why it refuses.
+type Preview struct {
+	Object  []byte
+	Refusal *Refusal
+}
+
+// AccessState is what a process knows of the access that it gave or took. After a restart it knows nothing, and does
+// again what is harmless to do twice.
+type AccessState int
+
+// What is known of a session's access.
+const (
+	AccessUnsure AccessState = iota
+	AccessGiven
+	AccessTaken
+)
+
 // Question is something that Decide must know before it can decide. The set is closed.
 type Question interface{ question() }
 
 type (
+	// CheckSeal asks whether the requester was stamped by the operator's own admission.
+	CheckSeal struct{}
+
+	// ReadClass asks for a class by name.
+	ReadClass struct{ Name string }
+
+	// ReadNamespace asks for the labels of the session's namespace.
+	ReadNamespace struct{}
+
+	// CheckUse asks whether the requester may use the class in the session's namespace.
+	CheckUse struct{}
+
+	// CountRunning asks how many sessions of the class run. Until the pass has been persisted no other session of the
+	// class may be counted.
+	CountRunning struct{}
+
+	// TryOut asks the API server what it would make of an action that makes a debugger, without doing it.
+	TryOut struct{ Action Action }
+
+	// ReadApprovals asks for the approvals that name the session.
+	ReadApprovals struct{}
+
+	// RecallAccess asks what this process has done about the session's access.
+	RecallAccess struct{}
+
 	// ListCandidates asks for the pods of spec.target's workload or selector.
 	ListCandidates struct{}
 
@@ -45,6 +114,14 @@ type (
 	}
 )
 
+func (CheckSeal) question()      {}
+func (ReadClass) question()      {}
+func (ReadNamespace) question()  {}
+func (CheckUse) question()       {}
+func (CountRunning) question()   {}
+func (TryOut) question()         {}
+func (ReadApprovals) question()  {}
+func (RecallAccess) question()   {}
 func (ListCandidates) question() {}
 func (ReadTarget) question()     {}
 func (ReadCopy) question()       {}

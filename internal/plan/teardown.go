@@ -21,14 +21,21 @@ const copyGraceSeconds = 1
 // an edit race it, whichever the API server took first has won.
 func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) {
 	status := p.status()
-	status.Attach = ""
+	status.Attach, status.WaitingFor = "", ""
 	p.set(v1alpha1.ConditionEnded, metav1.ConditionFalse, string(outcome), message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, string(v1alpha1.PhaseEnding), "the session is being ended")
 	p.stand(v1alpha1.PhaseEnding, reason, message)
 }
 
-// teardown takes away what was made, and says Ended once the API server says that nothing is left.
+// teardown takes away what was made, the access first of all, and says Ended once the API server says that nothing is left.
 func (p *pass) teardown() {
+	if p.Access.state == unasked {
+		p.ask(RecallAccess{})
+		return
+	}
+	if p.Access.value != AccessTaken && p.status().Access != nil {
+		p.do(TakeAccess{Name: p.status().Access.Name})
+	}
 	if p.spec().Mode == v1alpha1.ModePodCopy {
 		p.teardownCopy()
 	} else {
@@ -141,7 +148,7 @@ func (p *pass) resist(message string) {
 
 // blind says that it cannot be seen whether anything is left, which is no reason to call it gone.
 func (p *pass) blind(what string, err error) {
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionUnknown, v1alpha1.ReasonTargetUnreadable,
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable,
 		fmt.Sprintf("%s cannot be read: %v", what, err))
 	p.plan.Retry = fmt.Errorf("reading %s: %w", what, err)
 }
@@ -156,6 +163,10 @@ func deleting(pod *corev1.Pod) string {
 
 // ended concludes a teardown with the outcome that was written down when it began.
 func (p *pass) ended(nothingLeft string) {
+	if len(p.plan.Actions) > 0 { // access is only now being taken
+		p.wake(p.Now)
+		return
+	}
 	outcome, message := v1alpha1.OutcomeTerminated, nothingLeft
 	if ending := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionEnded); ending != nil {
 		outcome, message = v1alpha1.Outcome(ending.Reason), ending.Message+"; "+nothingLeft
@@ -166,7 +177,7 @@ func (p *pass) ended(nothingLeft string) {
 // finish is the end: of every session, and for ever.
 func (p *pass) finish(outcome v1alpha1.Outcome, reason, message string) {
 	status := p.status()
-	status.Outcome, status.EndedAt, status.Attach = outcome, timestamp(p.Now), ""
+	status.Outcome, status.EndedAt, status.Attach, status.WaitingFor = outcome, timestamp(p.Now), "", ""
 	if status.Debugger != nil {
 		gone := v1alpha1.ReasonGone
 		if status.Debugger.State == "" || status.Debugger.State == v1alpha1.DebuggerWaiting {

@@ -1,0 +1,126 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// fieldOwner is who the API server is told that the operator is, for what it applies.
+const fieldOwner = client.FieldOwner("debugsession-operator")
+
+// rights is what each access verb takes. kubectl reads a pod before it attaches to it, so that right comes with all.
+var rights = map[v1alpha1.AccessVerb]struct {
+	resource string
+	verbs    []string
+}{
+	v1alpha1.AccessAttach:      {"pods/attach", []string{"create", "get"}},
+	v1alpha1.AccessExec:        {"pods/exec", []string{"create", "get"}},
+	v1alpha1.AccessLogs:        {"pods/log", []string{"get"}},
+	v1alpha1.AccessPortForward: {"pods/portforward", []string{"create", "get"}},
+}
+
+// giveAccess makes the Role and the RoleBinding, or puts them right: they are applied, so that a second time is harmless.
+func (r *DebugSessionReconciler) giveAccess(ctx context.Context, session *v1alpha1.DebugSession, a plan.GiveAccess) error {
+	r.access.set(session, plan.AccessUnsure)
+	rules := []*rbacv1ac.PolicyRuleApplyConfiguration{onPod(a.Pod, "pods", "get")}
+	for _, verb := range a.Verbs {
+		rules = append(rules, onPod(a.Pod, rights[verb].resource, rights[verb].verbs...))
+	}
+	role := rbacv1ac.Role(a.Name, session.Namespace).
+		WithLabels(ours(session)).WithOwnerReferences(ownedBy(session)).WithRules(rules...)
+	if err := r.Client.Apply(ctx, role, fieldOwner, client.ForceOwnership); err != nil {
+		return err
+	}
+	binding := rbacv1ac.RoleBinding(a.Name, session.Namespace).
+		WithLabels(ours(session)).WithOwnerReferences(ownedBy(session)).
+		WithRoleRef(rbacv1ac.RoleRef().WithAPIGroup(rbacv1.GroupName).WithKind("Role").WithName(a.Name))
+	for _, subject := range a.Subjects {
+		binding.WithSubjects(bound(subject))
+	}
+	if err := r.Client.Apply(ctx, binding, fieldOwner, client.ForceOwnership); err != nil {
+		return err
+	}
+	r.access.set(session, plan.AccessGiven)
+	return nil
+}
+
+// takeAccess removes the binding, with which the access ends, and then the role. Both have a name that no other session
+// can have.
+func (r *DebugSessionReconciler) takeAccess(ctx context.Context, session *v1alpha1.DebugSession, a plan.TakeAccess) error {
+	meta := metav1.ObjectMeta{Namespace: session.Namespace, Name: a.Name}
+	err := errors.Join(
+		client.IgnoreNotFound(r.Client.Delete(ctx, &rbacv1.RoleBinding{ObjectMeta: meta})),
+		client.IgnoreNotFound(r.Client.Delete(ctx, &rbacv1.Role{ObjectMeta: meta})),
+	)
+	if err == nil {
+		r.access.set(session, plan.AccessTaken)
+	}
+	return err
+}
+
+func onPod(pod, resource string, verbs ...string) *rbacv1ac.PolicyRuleApplyConfiguration {
+	return rbacv1ac.PolicyRule().WithAPIGroups("").WithResources(resource).WithResourceNames(pod).WithVerbs(verbs...)
+}
+
+func bound(subject v1alpha1.Subject) *rbacv1ac.SubjectApplyConfiguration {
+	ac := rbacv1ac.Subject().WithKind(subject.Kind).WithName(subject.Name)
+	if subject.Kind == v1alpha1.SubjectServiceAccount {
+		return ac.WithNamespace(subject.Namespace)
+	}
+	return ac.WithAPIGroup(rbacv1.GroupName)
+}
+
+func ours(session *v1alpha1.DebugSession) map[string]string {
+	return map[string]string{v1alpha1.LabelSessionUID: string(session.UID)}
+}
+
+func ownedBy(session *v1alpha1.DebugSession) *metav1ac.OwnerReferenceApplyConfiguration {
+	return metav1ac.OwnerReference().WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("DebugSession").
+		WithName(session.Name).WithUID(session.UID).WithController(true)
+}
+
+// accessMemory is what this process has done about each session's access, so that it need not ask.
+type accessMemory struct {
+	mu     sync.Mutex
+	states map[types.NamespacedName]remembered
+}
+
+type remembered struct {
+	uid   types.UID
+	state plan.AccessState
+}
+
+func (m *accessMemory) recall(session *v1alpha1.DebugSession) plan.AccessState {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known, ok := m.states[client.ObjectKeyFromObject(session)]; ok && known.uid == session.UID {
+		return known.state
+	}
+	return plan.AccessUnsure
+}
+
+func (m *accessMemory) set(session *v1alpha1.DebugSession, state plan.AccessState) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.states == nil {
+		m.states = map[types.NamespacedName]remembered{}
+	}
+	m.states[client.ObjectKeyFromObject(session)] = remembered{session.UID, state}
+}
+
+func (m *accessMemory) forget(key types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.states, key)
+}

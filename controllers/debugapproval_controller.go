@@ -1,0 +1,77 @@
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// DebugApprovalReconciler tells each approval whether it counts, and why. The count itself is the session's: nothing
+// depends on what is written here.
+type DebugApprovalReconciler struct {
+	Client client.Client
+	Seal   Seal
+}
+
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugapprovals/status,verbs=patch
+
+// Reconcile judges one approval.
+func (r *DebugApprovalReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	approval := &v1alpha1.DebugApproval{}
+	if err := r.Client.Get(ctx, req.NamespacedName, approval); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	session := &v1alpha1.DebugSession{}
+	key := types.NamespacedName{Namespace: approval.Namespace, Name: approval.Spec.SessionName}
+	if err := r.Client.Get(ctx, key, session); client.IgnoreNotFound(err) != nil {
+		return ctrl.Result{}, err
+	} else if err != nil {
+		session = nil
+	}
+	base := approval.DeepCopy()
+	verdict := plan.Judge(plan.Approval{DebugApproval: approval, Sealed: r.Seal.VerifyApproval(approval)}, session)
+	condition := metav1.Condition{
+		Type: v1alpha1.ConditionCounted, Status: metav1.ConditionFalse, ObservedGeneration: approval.Generation,
+		Reason: verdict.Reason, Message: verdict.Message,
+	}
+	if verdict.Counts {
+		condition.Status = metav1.ConditionTrue
+	}
+	if !meta.SetStatusCondition(&approval.Status.Conditions, condition) {
+		return ctrl.Result{}, nil
+	}
+	err := r.Client.Status().Patch(ctx, approval, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
+	return ctrl.Result{}, ignoreOutdated(err)
+}
+
+// SetupWithManager registers the reconciler. An approval is judged again when its session changes.
+func (r *DebugApprovalReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("debugapproval").
+		For(&v1alpha1.DebugApproval{}).
+		Watches(&v1alpha1.DebugSession{}, handler.EnqueueRequestsFromMapFunc(r.approvalsOf)).
+		Complete(r)
+}
+
+func (r *DebugApprovalReconciler) approvalsOf(ctx context.Context, session client.Object) []ctrl.Request {
+	list := &v1alpha1.DebugApprovalList{}
+	err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy,
+		client.InNamespace(session.GetNamespace()), client.MatchingFields{sessionNameField: session.GetName()})
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "listing the approvals of a session", "session", client.ObjectKeyFromObject(session))
+		return nil
+	}
+	requests := make([]ctrl.Request, len(list.Items))
+	for i := range list.Items {
+		requests[i].NamespacedName = client.ObjectKeyFromObject(&list.Items[i])
+	}
+	return requests
+}

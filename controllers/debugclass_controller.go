@@ -1,0 +1,141 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/imagepattern"
+)
+
+// countDelay gathers the changes of many sessions into one count of a class.
+const countDelay = 2 * time.Second
+
+// mostNamespaces is how many namespaces a class's status lists.
+const mostNamespaces = 100
+
+// DebugClassReconciler says in a class's status who uses it, and whether it can be used.
+type DebugClassReconciler struct {
+	Client client.Client
+}
+
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugclasses/status,verbs=patch
+
+// Reconcile counts the sessions of one class.
+func (r *DebugClassReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	class := &v1alpha1.DebugClass{}
+	if err := r.Client.Get(ctx, req.NamespacedName, class); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	sessions := &v1alpha1.DebugSessionList{}
+	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
+		return ctrl.Result{}, err
+	}
+	base := class.DeepCopy()
+	describe(class, sessions.Items)
+	if equality.Semantic.DeepEqual(base.Status, class.Status) {
+		return ctrl.Result{}, nil
+	}
+	err := r.Client.Status().Patch(ctx, class, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
+	return ctrl.Result{}, ignoreOutdated(err)
+}
+
+func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
+	status := &class.Status
+	status.ObservedGeneration, status.Sessions, status.Namespaces = class.Generation, 0, nil
+	for i := range sessions {
+		session := &sessions[i]
+		if session.Spec.ClassName != class.Name || session.Status.Phase == v1alpha1.PhaseEnded {
+			continue
+		}
+		status.Sessions++
+		if !slices.Contains(status.Namespaces, session.Namespace) {
+			status.Namespaces = append(status.Namespaces, session.Namespace)
+		}
+	}
+	slices.Sort(status.Namespaces)
+	status.Namespaces = status.Namespaces[:min(len(status.Namespaces), mostNamespaces)]
+
+	ready := metav1.Condition{
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: class.Generation,
+		Reason: "Valid", Message: "sessions of this class can be admitted",
+	}
+	if fault := fault(class); fault != "" {
+		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalid, fault
+	}
+	meta.SetStatusCondition(&status.Conditions, ready)
+}
+
+// fault is what keeps a class from being used as it is meant, for one that was written when admission did not look.
+func fault(class *v1alpha1.DebugClass) string {
+	for i, image := range class.Spec.Images {
+		if _, err := imagepattern.Parse(image); err != nil {
+			return fmt.Sprintf("spec.images[%d]: %v", i, err)
+		}
+	}
+	if reason := class.Spec.Reason; reason != nil {
+		if _, err := regexp.Compile(reason.Pattern); err != nil {
+			return fmt.Sprintf("spec.reason.pattern: %v", err)
+		}
+	}
+	for field, selector := range map[string]*metav1.LabelSelector{
+		"namespaceSelector": class.Spec.NamespaceSelector, "podSelector": class.Spec.PodSelector,
+	} {
+		if _, err := metav1.LabelSelectorAsSelector(selector); err != nil {
+			return fmt.Sprintf("spec.%s: %v", field, err)
+		}
+	}
+	return ""
+}
+
+// SetupWithManager registers the reconciler. A class is counted again when one of its sessions begins or ends.
+func (r *DebugClassReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("debugclass").
+		For(&v1alpha1.DebugClass{}).
+		Watches(&v1alpha1.DebugSession{}, handler.Funcs{
+			CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+				recount(queue, e.Object)
+			},
+			UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+				if ended(e.ObjectOld) != ended(e.ObjectNew) {
+					recount(queue, e.ObjectNew)
+				}
+			},
+			DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+				recount(queue, e.Object)
+			},
+		}).
+		Complete(r)
+}
+
+func recount(queue workqueue.TypedRateLimitingInterface[ctrl.Request], session client.Object) {
+	name := session.(*v1alpha1.DebugSession).Spec.ClassName
+	queue.AddAfter(ctrl.Request{NamespacedName: types.NamespacedName{Name: name}}, countDelay)
+}
+
+func ended(session client.Object) bool {
+	return session.(*v1alpha1.DebugSession).Status.Phase == v1alpha1.PhaseEnded
+}
+
+// ignoreOutdated drops what a write says that was made from an old version: the newer one is looked at anyway.
+func ignoreOutdated(err error) error {
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return client.IgnoreNotFound(err)
+}

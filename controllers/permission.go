@@ -1,0 +1,161 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// observeTrust says whether the operator's admission stamped the session's requester.
+func (r *DebugSessionReconciler) observeTrust(session *v1alpha1.DebugSession) plan.Observed[*plan.Refusal] {
+	if session.Spec.Requester != nil && r.Seal.VerifySession(session) {
+		return plan.Found[*plan.Refusal](nil)
+	}
+	return plan.Found(&plan.Refusal{
+		Reason: v1alpha1.ReasonNotTrusted,
+		Message: "spec.requester was not stamped by the operator's admission webhook, so nobody knows who asked; " +
+			"see that the webhook is installed (the operator's readiness says), then apply a new session",
+	})
+}
+
+func (r *DebugSessionReconciler) observeClass(ctx context.Context, name string) plan.Observed[*v1alpha1.DebugClass] {
+	class := &v1alpha1.DebugClass{}
+	return observed(class, r.Client.Get(ctx, types.NamespacedName{Name: name}, class))
+}
+
+func (r *DebugSessionReconciler) observeNamespace(ctx context.Context, name string) plan.Observed[labels.Set] {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.Client.Get(ctx, types.NamespacedName{Name: name}, namespace)
+	return observed(labels.Set(namespace.Labels), err)
+}
+
+// observed turns the answer to a read into an observation.
+func observed[T any](value T, err error) plan.Observed[T] {
+	switch {
+	case apierrors.IsNotFound(err):
+		return plan.Absent[T]()
+	case err != nil:
+		return plan.Unknown[T](err)
+	default:
+		return plan.Found(value)
+	}
+}
+
+// observeUse asks whether the requester may use the class in the session's namespace: a RoleBinding there is enough.
+func (r *DebugSessionReconciler) observeUse(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[bool] {
+	who := session.Spec.Requester
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: who.Username, UID: who.UID, Groups: who.Groups,
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Group: v1alpha1.GroupVersion.Group, Resource: "debugclasses", Verb: v1alpha1.VerbUse,
+			Name: session.Spec.ClassName, Namespace: session.Namespace,
+		},
+	}}
+	if err := r.Client.Create(ctx, review); err != nil {
+		return plan.Unknown[bool](err)
+	}
+	return plan.Found(review.Status.Allowed)
+}
+
+// observeRunning counts the other sessions of the class that run. The caller holds the lock.
+func (r *DebugSessionReconciler) observeRunning(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[plan.Running] {
+	sessions := &v1alpha1.DebugSessionList{}
+	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
+		return plan.Unknown[plan.Running](err)
+	}
+	var running plan.Running
+	for i := range sessions.Items {
+		other := r.written.peek(&sessions.Items[i])
+		if other.UID == session.UID || other.Spec.ClassName != session.Spec.ClassName || !runs(other) {
+			continue
+		}
+		if other.Namespace == session.Namespace {
+			running.InNamespace++
+		}
+		if other.Spec.Requester != nil && other.Spec.Requester.Username == session.Spec.Requester.Username {
+			running.OfRequester++
+		}
+	}
+	return plan.Found(running)
+}
+
+func runs(session *v1alpha1.DebugSession) bool {
+	return session.Status.StartedAt != nil && session.Status.Phase != v1alpha1.PhaseEnded
+}
+
+// observePreview has the API server do everything but keep it: admission, quota and validation see the real thing.
+func (r *DebugSessionReconciler) observePreview(ctx context.Context, action plan.Action) plan.Observed[plan.Preview] {
+	kept, err := r.dryRun(ctx, action)
+	if create, copies := action.(plan.CreateCopy); copies && apierrors.IsAlreadyExists(err) {
+		return plan.Found(plan.Preview{Refusal: plan.NameTaken(create.Pod.Name)})
+	}
+	result := classify(action, err)
+	switch {
+	case result.Gone:
+		return plan.Absent[plan.Preview]()
+	case result.Refusal != nil:
+		return plan.Found(plan.Preview{Refusal: result.Refusal})
+	case result.Err != nil:
+		return plan.Unknown[plan.Preview](result.Err)
+	}
+	object, err := json.Marshal(kept)
+	if err != nil {
+		return plan.Unknown[plan.Preview](err)
+	}
+	return plan.Found(plan.Preview{Object: object})
+}
+
+func (r *DebugSessionReconciler) dryRun(ctx context.Context, action plan.Action) (any, error) {
+	switch a := action.(type) {
+	case plan.InjectDebugger:
+		pod, err := r.patchEphemeral(ctx, a, client.DryRunAll)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(pod.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return c.Name == a.Container.Name })
+		if i < 0 {
+			return nil, fmt.Errorf("the API server's answer has no container %q", a.Container.Name)
+		}
+		return pod.Spec.EphemeralContainers[i], nil
+	case plan.CreateCopy:
+		pod := a.Pod.DeepCopy()
+		err := r.Client.Create(ctx, pod, client.DryRunAll)
+		pod.ManagedFields, pod.UID, pod.CreationTimestamp = nil, "", metav1.Time{}
+		return pod, err
+	default:
+		return nil, fmt.Errorf("a %T makes no debugger", action)
+	}
+}
+
+// sessionNameField indexes approvals by the session they name.
+const sessionNameField = "spec.sessionName"
+
+func indexSessionName(object client.Object) []string {
+	return []string{object.(*v1alpha1.DebugApproval).Spec.SessionName}
+}
+
+func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[[]plan.Approval] {
+	list := &v1alpha1.DebugApprovalList{}
+	err := r.Client.List(ctx, list, client.InNamespace(session.Namespace), client.MatchingFields{sessionNameField: session.Name})
+	if err != nil {
+		return plan.Unknown[[]plan.Approval](err)
+	}
+	approvals := make([]plan.Approval, len(list.Items))
+	for i := range list.Items {
+		approvals[i] = plan.Approval{DebugApproval: &list.Items[i], Sealed: r.Seal.VerifyApproval(&list.Items[i])}
+	}
+	return plan.Found(approvals)
+}

@@ -1,0 +1,35 @@
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// sessionOfApproval is the session that an approval names.
+func sessionOfApproval(_ context.Context, object client.Object) []ctrl.Request {
+	name := object.(*v1alpha1.DebugApproval).Spec.SessionName
+	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: name}}}
+}
+
+// sessionsNotStarted are the sessions of a class that it still matters to. The others carry what it granted them.
+func (r *DebugSessionReconciler) sessionsNotStarted(ctx context.Context, class client.Object) []ctrl.Request {
+	sessions := &v1alpha1.DebugSessionList{}
+	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "listing the sessions of a class", "class", class.GetName())
+		return nil
+	}
+	var requests []ctrl.Request
+	for i := range sessions.Items {
+		session := &sessions.Items[i]
+		if session.Spec.ClassName == class.GetName() && session.Status.StartedAt == nil && session.Status.Phase != v1alpha1.PhaseEnded {
+			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(session)})
+		}
+	}
+	return requests
+}

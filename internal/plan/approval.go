@@ -1,0 +1,221 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Approval is a DebugApproval as it was read, and whether the operator's admission vouches for it.
+type Approval struct {
+	*v1alpha1.DebugApproval
+	Sealed bool
+}
+
+// RequestHash stands for what an approver approves: the session's spec but for ttl and end, what the class granted, and
+// the very pod. A ttl is approved beside it, so that a shorter one needs no new approval.
+func RequestHash(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID) string {
+	fixed := *spec
+	fixed.TTL, fixed.End = nil, false
+	text, err := json.Marshal(struct {
+		Spec   *v1alpha1.DebugSessionSpec
+		Class  *v1alpha1.ClassStatus
+		Target types.UID
+	}{&fixed, class, target})
+	if err != nil {
+		panic(err) // plain data: it has been JSON before
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Verdict is whether an approval counts, and why.
+type Verdict struct {
+	Counts  bool
+	Reason  string
+	Message string
+}
+
+// Judge says whether an approval counts for the session of the name it gives; nil means that there is none.
+func Judge(approval Approval, session *v1alpha1.DebugSession) Verdict {
+	spec := &approval.Spec
+	switch {
+	case spec.SessionUID == "" || spec.Approver == nil:
+		return Verdict{Reason: v1alpha1.ReasonUnbound, Message: fmt.Sprintf(
+			"no session %q was asking for approval when this was created, so it approves nothing; delete it, and create it again while the session is AwaitingApproval", spec.SessionName)}
+	case !approval.Sealed:
+		return Verdict{Reason: v1alpha1.ReasonNotTrusted, Message: "the operator's admission did not stamp this; delete it, and create it again"}
+	case session == nil || session.UID != spec.SessionUID:
+		return Verdict{Reason: v1alpha1.ReasonOtherSession, Message: fmt.Sprintf(
+			"it was for a session %q with UID %s, which is gone; a new session needs a new approval", spec.SessionName, spec.SessionUID)}
+	case session.Status.Request == nil || session.Status.Request.Hash != spec.RequestHash:
+		return Verdict{Reason: v1alpha1.ReasonOtherRequest, Message: "the session asks for something else than this approved; delete it, and create it again"}
+	case spec.Decision == v1alpha1.DecisionApprove && selfApproved(approval, session):
+		return Verdict{Reason: v1alpha1.ReasonSelfApproval, Message: fmt.Sprintf(
+			"%s asked for the session, and class %q wants somebody else to approve it", spec.Approver.Username, session.Spec.ClassName)}
+	default:
+		return Verdict{Counts: true, Reason: v1alpha1.ReasonCounted, Message: fmt.Sprintf("%s by %s", spec.Decision, spec.Approver.Username)}
+	}
+}
+
+func selfApproved(approval Approval, session *v1alpha1.DebugSession) bool {
+	return !session.Status.Class.SelfApproval && session.Spec.Requester != nil &&
+		approval.Spec.Approver.Username == session.Spec.Requester.Username
+}
+
+// tally is what the approvals that count come to.
+type tally struct {
+	approvals []v1alpha1.ApprovalStatus
+	denied    *v1alpha1.ApprovalStatus
+	people    int           // who approved at all
+	ttl       time.Duration // the longest that enough people approved; 0: not approved
+}
+
+// count adds up the approvals that count, each person's once and at the longest ttl that they approved.
+func count(approvals []Approval, session *v1alpha1.DebugSession, required int) tally {
+	var t tally
+	longest := map[string]time.Duration{}
+	for _, approval := range approvals {
+		if approval.DeletionTimestamp != nil || !Judge(approval, session).Counts {
+			continue
+		}
+		entry := v1alpha1.ApprovalStatus{
+			Name: approval.Name, By: approval.Spec.Approver.Username, At: approval.CreationTimestamp,
+			Decision: approval.Spec.Decision, TTL: approval.Spec.TTL,
+		}
+		t.approvals = append(t.approvals, entry)
+		if entry.Decision == v1alpha1.DecisionDeny {
+			t.denied = &entry
+			continue
+		}
+		if entry.TTL != nil {
+			longest[entry.By] = max(longest[entry.By], entry.TTL.Duration)
+		}
+	}
+	slices.SortFunc(t.approvals, func(a, b v1alpha1.ApprovalStatus) int {
+		if order := a.At.Time.Compare(b.At.Time); order != 0 {
+			return order
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	t.people = len(longest)
+	if required > 0 && len(longest) >= required {
+		ttls := make([]time.Duration, 0, len(longest))
+		for _, ttl := range longest {
+			ttls = append(ttls, ttl)
+		}
+		slices.Sort(ttls)
+		t.ttl = ttls[len(ttls)-required]
+	}
+	return t
+}
+
+// tally counts the session's approvals and writes them down. It returns false if they are not known yet, or cannot be.
+func (p *pass) tally() (tally, bool) {
+	switch p.Approvals.state {
+	case unasked:
+		p.ask(ReadApprovals{})
+	case unknown:
+		p.plan.Retry = fmt.Errorf("reading approvals: %w", p.Approvals.err)
+	case found, absent:
+		t := count(p.Approvals.value, p.Session, int(p.status().Class.ApprovalsRequired))
+		p.status().Approvals = t.approvals
+		return t, true
+	case awaited:
+	}
+	return tally{}, false
+}
+
+// approved says whether a session that waits for approval may go on. If not, what it waits for is in the plan, or its end.
+func (p *pass) approved() bool {
+	t, known := p.tally()
+	if !known {
+		return false
+	}
+	status, wanted := p.status(), p.ttl()
+	deadline := status.Request.Since.Add(status.Class.ApprovalTimeout.Duration)
+	switch {
+	case t.denied != nil:
+		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeDenied), "denied by "+t.denied.By)
+		p.finish(v1alpha1.OutcomeDenied, string(v1alpha1.OutcomeDenied), "it was denied by "+t.denied.By)
+		return false
+	case t.ttl >= wanted:
+		p.status().WaitingFor = ""
+		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", approvers(t))
+		return true
+	case !p.Now.Before(deadline):
+		p.finish(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonAwaitingApproval,
+			fmt.Sprintf("it was not approved within %s; apply a new session", status.Class.ApprovalTimeout.Duration))
+		return false
+	default:
+		p.awaitApproval(t, deadline)
+		return false
+	}
+}
+
+// awaitApproval says whom the session waits for, and until when.
+func (p *pass) awaitApproval(t tally, deadline time.Time) {
+	status := p.status()
+	missing := max(int(status.Class.ApprovalsRequired)-t.people, 1)
+	status.WaitingFor = fmt.Sprintf("%d approval(s) by who may approve class %s", missing, p.spec().ClassName)
+	message := fmt.Sprintf("%d of %d approvals; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses/%s -n %s)",
+		t.people, status.Class.ApprovalsRequired, clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
+	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
+	p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, message)
+	p.wake(deadline)
+	if at := p.spec().NotAfter; at != nil {
+		p.wake(at.Time)
+	}
+}
+
+// stillApproved looks after the approvals of a session that runs. It returns the longest that it may last by them, and
+// false if it is not known, or if the session is to end for want of them.
+func (p *pass) stillApproved() (time.Duration, bool) {
+	if p.status().Class.ApprovalsRequired == 0 {
+		return p.status().Class.MaxTTL.Duration, true
+	}
+	t, known := p.tally()
+	if !known {
+		return 0, false
+	}
+	switch {
+	case t.denied != nil:
+		p.revoked("denied by " + t.denied.By)
+		return 0, false
+	case t.ttl == 0:
+		p.revoked("an approval that it ran on was removed")
+		return 0, false
+	case t.ttl < p.ttl():
+		p.status().WaitingFor = fmt.Sprintf("approval of the longer ttl by who may approve class %s", p.spec().ClassName)
+		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonShorterTTL,
+			fmt.Sprintf("a ttl of %s is approved, and %s asked for; until that is approved it ends at the shorter", t.ttl, p.ttl()))
+	default:
+		p.status().WaitingFor = ""
+		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", approvers(t))
+	}
+	return t.ttl, true
+}
+
+func (p *pass) revoked(why string) {
+	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeRevoked), why)
+	p.end(v1alpha1.OutcomeRevoked, string(v1alpha1.OutcomeRevoked), why)
+}
+
+func approvers(t tally) string {
+	var names []string
+	for _, a := range t.approvals {
+		if a.Decision == v1alpha1.DecisionApprove && !slices.Contains(names, a.By) {
+			names = append(names, a.By)
+		}
+	}
+	return "approved by " + list(names)
+}

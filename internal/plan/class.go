@@ -1,0 +1,298 @@
+package plan
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/imagepattern"
+)
+
+// defaultApprovalTimeout is how long a session waits for its approvals if its class does not say.
+const defaultApprovalTimeout = time.Hour
+
+// ForbiddenBy says why the class does not allow the session, or nil. Admission asks it first, to tell whoever applies the
+// session, and the planner asks it again before the session starts.
+func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set) *Refusal {
+	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
+		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkTTL, checkReason, checkSubjects,
+	} {
+		if why := check(class, spec); why != "" {
+			return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
+		}
+	}
+	if !selects(class.Spec.NamespaceSelector, namespace) {
+		return refuse(v1alpha1.ReasonClassForbids,
+			"class %q is not for this namespace: its namespaceSelector is %s", class.Name, metav1.FormatLabelSelector(class.Spec.NamespaceSelector))
+	}
+	return nil
+}
+
+// checkPodLabels says why the class does not allow the pod as a target, or nil.
+func checkPodLabels(class *v1alpha1.DebugClass, pod *corev1.Pod) *Refusal {
+	if selects(class.Spec.PodSelector, labels.Set(pod.Labels)) {
+		return nil
+	}
+	return refuse(v1alpha1.ReasonClassForbids, "class %q is not for pod %q: its podSelector is %s",
+		class.Name, pod.Name, metav1.FormatLabelSelector(class.Spec.PodSelector))
+}
+
+// selects says whether an optional selector takes these labels. One that cannot be read takes nothing.
+func selects(selector *metav1.LabelSelector, set labels.Set) bool {
+	if selector == nil {
+		return true
+	}
+	parsed, err := metav1.LabelSelectorAsSelector(selector)
+	return err == nil && parsed.Matches(set)
+}
+
+func checkMode(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if slices.Contains(class.Spec.Modes, spec.Mode) {
+		return ""
+	}
+	return fmt.Sprintf("spec.mode: %s is not allowed; it allows %s", spec.Mode, list(class.Spec.Modes))
+}
+
+func checkProfile(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if spec.Profile == "" || slices.Contains(class.Spec.Profiles, spec.Profile) {
+		return ""
+	}
+	return fmt.Sprintf("spec.profile: %s is not allowed; it allows %s", spec.Profile, list(class.Spec.Profiles))
+}
+
+// checkImages holds every image that a session brings against the class: the debugger's, and those of a copy's containers.
+func checkImages(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	debugger := effectiveImage(class, spec)
+	if debugger == "" {
+		return "spec.debugger.image: name an image; the class has no default"
+	}
+	if why := checkImage(class, "spec.debugger.image", debugger); why != "" {
+		return why
+	}
+	if spec.PodCopy == nil {
+		return ""
+	}
+	for i := range spec.PodCopy.Containers {
+		image := spec.PodCopy.Containers[i].Image
+		if image == "" {
+			continue
+		}
+		if why := checkImage(class, fmt.Sprintf("spec.podCopy.containers[%d].image", i), image); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func checkImage(class *v1alpha1.DebugClass, field, image string) string {
+	if len(class.Spec.Images) == 0 {
+		return ""
+	}
+	allowed, err := imagepattern.MatchAny(class.Spec.Images, image)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("%s: %q is not an image's name: %v", field, image, err)
+	case !allowed:
+		return fmt.Sprintf("%s: %q is not allowed; it allows %s", field, image, strings.Join(class.Spec.Images, ", "))
+	}
+	return ""
+}
+
+func checkPrivileges(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if class.Spec.AllowSecurityContext {
+		return ""
+	}
+	if field := raises(spec.Debugger.SecurityContext); field != "" {
+		return fmt.Sprintf("spec.debugger.securityContext.%s goes beyond the profile, which is not allowed; choose another profile or class", field)
+	}
+	return ""
+}
+
+// raises names the first field by which a security context may do more than take privileges away.
+func raises(sc *corev1.SecurityContext) string {
+	if sc == nil {
+		return ""
+	}
+	isTrue := func(b *bool) bool { return b != nil && *b }
+	isFalse := func(b *bool) bool { return b != nil && !*b }
+	for _, f := range []struct {
+		name   string
+		raises bool
+	}{
+		{"privileged", isTrue(sc.Privileged)},
+		{"capabilities.add", sc.Capabilities != nil && len(sc.Capabilities.Add) > 0},
+		{"allowPrivilegeEscalation", isTrue(sc.AllowPrivilegeEscalation)},
+		{"runAsNonRoot", isFalse(sc.RunAsNonRoot)},
+		{"runAsUser", sc.RunAsUser != nil && *sc.RunAsUser == 0},
+		{"runAsGroup", sc.RunAsGroup != nil && *sc.RunAsGroup == 0},
+		{"readOnlyRootFilesystem", isFalse(sc.ReadOnlyRootFilesystem)},
+		{"procMount", sc.ProcMount != nil && *sc.ProcMount != corev1.DefaultProcMount},
+		{"seccompProfile", sc.SeccompProfile != nil && sc.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault},
+		{"appArmorProfile", sc.AppArmorProfile != nil && sc.AppArmorProfile.Type != corev1.AppArmorProfileTypeRuntimeDefault},
+		{"seLinuxOptions", sc.SELinuxOptions != nil},
+		{"windowsOptions", sc.WindowsOptions != nil},
+	} {
+		if f.raises {
+			return f.name
+		}
+	}
+	return ""
+}
+
+// checkReads holds back what would let a requester read what they perhaps may not: volumes, ConfigMaps and Secrets.
+func checkReads(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if class.Spec.AllowVolumes {
+		return ""
+	}
+	debugger := &spec.Debugger
+	switch {
+	case len(debugger.VolumeMounts) > 0:
+		return "spec.debugger.volumeMounts: mounting the target's volumes is not allowed"
+	case len(debugger.EnvFrom) > 0:
+		return "spec.debugger.envFrom: reading ConfigMaps and Secrets is not allowed"
+	}
+	envs := [][]corev1.EnvVar{debugger.Env}
+	if spec.PodCopy != nil {
+		for i := range spec.PodCopy.Containers {
+			envs = append(envs, spec.PodCopy.Containers[i].Env)
+		}
+	}
+	for _, env := range envs {
+		for i := range env {
+			if from := env[i].ValueFrom; from != nil && (from.SecretKeyRef != nil || from.ConfigMapKeyRef != nil || from.FileKeyRef != nil) {
+				return fmt.Sprintf("env %s: reading ConfigMaps, Secrets and files is not allowed", env[i].Name)
+			}
+		}
+	}
+	return ""
+}
+
+func checkTTL(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if spec.TTL == nil || spec.TTL.Duration <= class.Spec.MaxTTL.Duration {
+		return ""
+	}
+	return fmt.Sprintf("spec.ttl: %s is longer than the maxTTL, %s", spec.TTL.Duration, class.Spec.MaxTTL.Duration)
+}
+
+func checkReason(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	policy := class.Spec.Reason
+	switch {
+	case policy == nil:
+		return ""
+	case spec.Reason == "" && policy.Required:
+		return "spec.reason: say why the session is needed" + wanted(policy.Pattern)
+	case spec.Reason == "" || policy.Pattern == "":
+		return ""
+	}
+	pattern, err := regexp.Compile(policy.Pattern)
+	if err != nil {
+		return fmt.Sprintf("its reason.pattern is not a regular expression: %v; its administrator has to correct it", err)
+	}
+	if !pattern.MatchString(spec.Reason) {
+		return fmt.Sprintf("spec.reason: %q does not do%s", spec.Reason, wanted(policy.Pattern))
+	}
+	return ""
+}
+
+func wanted(pattern string) string {
+	if pattern == "" {
+		return ""
+	}
+	return fmt.Sprintf("; it must match %q", pattern)
+}
+
+func checkSubjects(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if spec.Access == nil {
+		return ""
+	}
+	for i, subject := range spec.Access.Subjects {
+		if spec.Requester != nil && subject == user(spec.Requester) {
+			continue
+		}
+		if class.Spec.Access == nil || !slices.Contains(class.Spec.Access.Subjects, subject) {
+			return fmt.Sprintf("spec.access.subjects[%d]: %s %q may not be given access; leave access out, or ask for the class to name it", i, subject.Kind, subject.Name)
+		}
+	}
+	return ""
+}
+
+func user(identity *v1alpha1.Identity) v1alpha1.Subject {
+	return v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: identity.Username}
+}
+
+// grant is what the class gives this session: written down when it is found fit, and not read again.
+func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha1.ClassStatus {
+	granted := &v1alpha1.ClassStatus{
+		Name: class.Name, UID: class.UID, Generation: class.Generation,
+		Image:       effectiveImage(class, spec),
+		Profile:     effectiveProfile(class, spec),
+		TTL:         metav1.Duration{Duration: min(DefaultTTL, class.Spec.MaxTTL.Duration)},
+		MaxTTL:      class.Spec.MaxTTL,
+		AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs},
+		Retention:   class.Spec.Retention.DeepCopy(),
+	}
+	if d := class.Spec.Defaults; d != nil && d.TTL != nil {
+		granted.TTL = *d.TTL
+	}
+	if access := class.Spec.Access; access != nil && len(access.Verbs) > 0 {
+		granted.AccessVerbs = slices.Clone(access.Verbs)
+	}
+	if approval := class.Spec.Approval; approval != nil && approval.Required > 0 && !exempt(approval.Exempt, spec.Requester) {
+		granted.ApprovalsRequired, granted.SelfApproval = approval.Required, approval.SelfApproval
+		granted.ApprovalTimeout = &metav1.Duration{Duration: defaultApprovalTimeout}
+		if approval.Timeout != nil {
+			granted.ApprovalTimeout = approval.Timeout.DeepCopy()
+		}
+	}
+	return granted
+}
+
+func effectiveImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if spec.Debugger.Image == "" && class.Spec.Defaults != nil {
+		return class.Spec.Defaults.Image
+	}
+	return spec.Debugger.Image
+}
+
+func effectiveProfile(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) v1alpha1.Profile {
+	switch {
+	case spec.Profile != "":
+		return spec.Profile
+	case class.Spec.Defaults != nil && class.Spec.Defaults.Profile != "":
+		return class.Spec.Defaults.Profile
+	case slices.Contains(class.Spec.Profiles, v1alpha1.ProfileGeneral) || len(class.Spec.Profiles) == 0:
+		return v1alpha1.ProfileGeneral
+	default:
+		return class.Spec.Profiles[0]
+	}
+}
+
+// exempt says whether somebody is one of the subjects.
+func exempt(subjects []v1alpha1.Subject, who *v1alpha1.Identity) bool {
+	return who != nil && slices.ContainsFunc(subjects, func(s v1alpha1.Subject) bool {
+		switch s.Kind {
+		case v1alpha1.SubjectUser:
+			return s.Name == who.Username
+		case v1alpha1.SubjectGroup:
+			return slices.Contains(who.Groups, s.Name)
+		case v1alpha1.SubjectServiceAccount:
+			return who.Username == "system:serviceaccount:"+s.Namespace+":"+s.Name
+		}
+		return false
+	})
+}
+
+func list[T ~string](items []T) string {
+	words := make([]string, len(items))
+	for i, item := range items {
+		words[i] = string(item)
+	}
+	return strings.Join(words, ", ")
+}
