@@ -9,9 +9,9 @@
 // Labels have the values of the API: status.phase, spec.mode and status.outcome. Every combination is there from the start,
 // at zero, so that a rate or an alert works before the first session.
 //
-// debugsession_sessions is counted at each scrape from the sessions themselves, so that it cannot drift; every replica of
-// the operator sees the same sessions, so take the max over replicas and not the sum. The others come from the replica that
-// acts, since it started. A creation time has whole seconds, so debugsession_ready_seconds may be up to a second too long.
+// debugsession_sessions is counted at each scrape from the sessions themselves, so that it cannot drift. Only the replica that
+// acts has it, so that a sum over replicas is right. The histogram and the counters start anew with the operator. A creation
+// time has whole seconds, so debugsession_ready_seconds may be up to a second too long.
 package metrics
 
 import (
@@ -57,8 +57,8 @@ var _ prometheus.Collector = &Recorder{}
 // New returns a Recorder that has measured nothing.
 //
 // Both functions are called at each scrape, by several goroutines at once if there are several scrapes, and should answer
-// from memory. sessions returns all sessions, which are only read; if it fails, this scrape has no debugsession_sessions,
-// rather than a wrong one. podWatches returns how many pods are watched.
+// from memory. sessions returns all sessions, which are only read; if it fails, as on a replica that does not act, this
+// scrape has no debugsession_sessions, rather than a wrong one. podWatches returns how many pods are watched.
 func New(sessions func() ([]v1alpha1.DebugSession, error), podWatches func() int) *Recorder {
 	r := &Recorder{
 		sessions:   sessions,
