@@ -1,0 +1,74 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/yaml"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/config/classes"
+)
+
+// annotationFirstRun on the Secret with the seal says that the installation has been given its first class.
+const annotationFirstRun = "debugsession.dev/standard-class-created"
+
+// firstRun creates the class standard, once in the life of an installation: a manifest that is applied in one go cannot
+// hold both a kind and an object of it that the operator's own admission has to see. An administrator who deletes the
+// class does not get it back.
+type firstRun struct {
+	client client.Client
+	live   client.Reader
+	secret types.NamespacedName
+}
+
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugclasses,verbs=create
+
+// NeedLeaderElection keeps the other replicas out.
+func (f *firstRun) NeedLeaderElection() bool { return true }
+
+// Start tries until it is done: the webhook that the class has to pass may still be on its way.
+func (f *firstRun) Start(ctx context.Context) error {
+	backoff := wait.Backoff{Duration: 200 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 1000, Cap: 15 * time.Second}
+	err := wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) {
+		if err := f.try(ctx); err != nil {
+			log.FromContext(ctx).V(1).Info("class standard not created yet", "reason", err.Error())
+			return false, nil
+		}
+		return true, nil
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (f *firstRun) try(ctx context.Context) error {
+	secret := &corev1.Secret{}
+	if err := f.live.Get(ctx, f.secret, secret); err != nil {
+		return fmt.Errorf("reading the secret %s: %w", f.secret, err)
+	}
+	if _, done := secret.Annotations[annotationFirstRun]; done {
+		return nil
+	}
+	class := &v1alpha1.DebugClass{}
+	if err := yaml.UnmarshalStrict(classes.Standard, class); err != nil {
+		return fmt.Errorf("the class standard: %w", err)
+	}
+	if err := f.client.Create(ctx, class); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("creating the class standard: %w", err)
+	}
+	base := secret.DeepCopy()
+	if secret.Annotations == nil {
+		secret.Annotations = map[string]string{}
+	}
+	secret.Annotations[annotationFirstRun] = "true"
+	return f.client.Patch(ctx, secret, client.MergeFrom(base))
+}
