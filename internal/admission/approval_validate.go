@@ -1,0 +1,57 @@
+package admission
+
+import (
+	"context"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// validateApproval sees the approval as it will be stored.
+func (s *Server) validateApproval(ctx context.Context, req admission.Request) admission.Response {
+	approval, old, err := decode[v1alpha1.DebugApproval](&req)
+	if err != nil {
+		return invalid("the approval cannot be read: %v", err)
+	}
+	approval.Namespace = req.Namespace
+	if req.Operation == admissionv1.Update {
+		return s.validateApprovalUpdate(&req, &approval, &old)
+	}
+	if approval.Spec.Approver == nil || approval.Spec.Approver.Username != req.UserInfo.Username || !s.Sealer.VerifyApproval(&approval) {
+		return forbidden("another admission webhook or policy of this cluster changed the approval after it was stamped with its approver; " +
+			"an administrator has to exempt debugapprovals.debugsession.dev from it")
+	}
+	if approval.Spec.SessionUID == "" {
+		return admission.Allowed("").WithWarnings("session " + approval.Spec.SessionName +
+			" does not ask for approval now: this approval counts for nothing; delete it, and create it again when the session is AwaitingApproval")
+	}
+	session, refusal := s.asking(ctx, req.Namespace, approval.Spec.SessionName)
+	if refusal != nil {
+		return *refusal
+	}
+	if session == nil || session.UID != approval.Spec.SessionUID {
+		return invalid("spec.sessionName: session %q has just ended, or was replaced by another of its name; nothing was approved", approval.Spec.SessionName)
+	}
+	if refusal := s.permit(ctx, &req.UserInfo, v1alpha1.VerbApprove, session.Spec.ClassName, req.Namespace); refusal != nil {
+		return *refusal
+	}
+	return admission.Allowed("")
+}
+
+// validateApprovalUpdate lets the metadata be edited freely but for one thing: an owner added to an approval would have the
+// garbage collector delete it, and so revoke the session, for someone who may not delete it. Owners may be taken away, as
+// the garbage collector itself does: what an approval is for is in its spec.
+func (s *Server) validateApprovalUpdate(req *admission.Request, approval, old *v1alpha1.DebugApproval) admission.Response {
+	if req.UserInfo.Username == s.Operator {
+		return admission.Allowed("")
+	}
+	for _, owner := range approval.OwnerReferences {
+		if !ownedBy(old, owner.UID) {
+			return forbidden("metadata.ownerReferences: an approval belongs to its session alone; remove %s %q, or delete the approval to take it back",
+				owner.Kind, owner.Name)
+		}
+	}
+	return admission.Allowed("")
+}

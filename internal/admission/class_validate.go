@@ -1,0 +1,84 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/imagepattern"
+)
+
+// validateClass refuses what would make a class useless, or mean something else than it seems to. Everything that is wrong
+// is said at once.
+func (s *Server) validateClass(ctx context.Context, req admission.Request) admission.Response {
+	class, _, err := decode[v1alpha1.DebugClass](&req)
+	if err != nil {
+		return invalid("the class cannot be read: %v", err)
+	}
+	if wrong := checkClassSpec(&class.Spec); len(wrong) > 0 {
+		return invalid("%s", strings.Join(wrong, "; "))
+	}
+	return admission.Allowed("").WithWarnings(s.classWarnings(ctx, &class)...)
+}
+
+func checkClassSpec(spec *v1alpha1.DebugClassSpec) []string {
+	var wrong []string
+	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	patterns := 0
+	for i, pattern := range spec.Images {
+		if _, err := imagepattern.Parse(pattern); err != nil {
+			complain("spec.images[%d]: %v", i, err)
+			continue
+		}
+		patterns++
+	}
+	if image := defaultImage(spec); image != "" && patterns == len(spec.Images) {
+		if _, err := imagepattern.Normalize(image); err != nil {
+			complain("spec.defaults.image: %v", err)
+		} else if allowed, err := imagepattern.MatchAny(spec.Images, image); patterns > 0 && (err != nil || !allowed) {
+			complain("spec.defaults.image: %q is not allowed by spec.images; add it there, or choose another", image)
+		}
+	}
+	if spec.Reason != nil {
+		if _, err := regexp.Compile(spec.Reason.Pattern); err != nil {
+			complain("spec.reason.pattern: %v; the syntax is RE2's", err)
+		}
+	}
+	if _, err := metav1.LabelSelectorAsSelector(spec.NamespaceSelector); err != nil {
+		complain("spec.namespaceSelector: %v", err)
+	}
+	if _, err := metav1.LabelSelectorAsSelector(spec.PodSelector); err != nil {
+		complain("spec.podSelector: %v", err)
+	}
+	return wrong
+}
+
+func defaultImage(spec *v1alpha1.DebugClassSpec) string {
+	if spec.Defaults == nil {
+		return ""
+	}
+	return spec.Defaults.Image
+}
+
+// classWarnings tells of a second default class: a way to move from one to the other, and perhaps a mistake.
+func (s *Server) classWarnings(ctx context.Context, class *v1alpha1.DebugClass) []string {
+	if !isDefault(class) {
+		return nil
+	}
+	classes := &v1alpha1.DebugClassList{}
+	if err := s.Cached.List(ctx, classes); err != nil {
+		return nil // it is only a warning
+	}
+	var warnings []string
+	for i := range classes.Items {
+		if other := &classes.Items[i]; other.Name != class.Name && isDefault(other) {
+			warnings = append(warnings, fmt.Sprintf("DebugClass %q is marked as the default too: sessions that name none get the newest of them", other.Name))
+		}
+	}
+	return warnings
+}

@@ -1,0 +1,32 @@
+// Package admission is what the API server asks before it stores one of our objects. It answers for our kinds alone.
+//
+// A session is stamped with who created it, an approval with who gave it and what exactly it is for; both are sealed (see
+// package seal), so that what is stamped cannot be had otherwise. A manifest that claims something else is refused, never
+// silently corrected. Whoever creates a session must hold the verb use on its class, whoever approves the verb approve, in
+// that namespace: both are asked of the API server, and an answer that cannot be had is a refusal.
+//
+// It changes nothing but the object it is asked about, so a dry run is answered like everything else. Rules that need
+// nothing but the object itself are not here: they are CEL in the CRDs.
+//
+// Messages are for a person in a hurry: what is refused, why, and who can help.
+package admission
+
+// What the API server is asked to send us. The names are what a refused user sees.
+//
+// A stamp covers the whole spec, so ours are called again if another webhook changed the object after them. Updates only
+// come by to have back what a manifest without the stamps would take away.
+//
+// +kubebuilder:webhookconfiguration:mutating=true,name=debugsession
+// +kubebuilder:webhookconfiguration:mutating=false,name=debugsession
+// +kubebuilder:webhook:mutating=true,name=sessions.debugsession.dev,path=/stamp/debugsessions,groups=debugsession.dev,versions=v1alpha1,resources=debugsessions,verbs=create;update,failurePolicy=Fail,matchPolicy=Equivalent,sideEffects=None,reinvocationPolicy=IfNeeded,timeoutSeconds=5,admissionReviewVersions=v1,serviceName=debugsession-webhook,serviceNamespace=debugsession-system
+// +kubebuilder:webhook:mutating=true,name=approvals.debugsession.dev,path=/stamp/debugapprovals,groups=debugsession.dev,versions=v1alpha1,resources=debugapprovals,verbs=create;update,failurePolicy=Fail,matchPolicy=Equivalent,sideEffects=None,reinvocationPolicy=IfNeeded,timeoutSeconds=5,admissionReviewVersions=v1,serviceName=debugsession-webhook,serviceNamespace=debugsession-system
+// +kubebuilder:webhook:mutating=false,name=sessions.debugsession.dev,path=/validate/debugsessions,groups=debugsession.dev,versions=v1alpha1,resources=debugsessions,verbs=create;update,failurePolicy=Fail,matchPolicy=Equivalent,sideEffects=None,timeoutSeconds=5,admissionReviewVersions=v1,serviceName=debugsession-webhook,serviceNamespace=debugsession-system
+// +kubebuilder:webhook:mutating=false,name=approvals.debugsession.dev,path=/validate/debugapprovals,groups=debugsession.dev,versions=v1alpha1,resources=debugapprovals,verbs=create;update,failurePolicy=Fail,matchPolicy=Equivalent,sideEffects=None,timeoutSeconds=5,admissionReviewVersions=v1,serviceName=debugsession-webhook,serviceNamespace=debugsession-system
+// +kubebuilder:webhook:mutating=false,name=classes.debugsession.dev,path=/validate/debugclasses,groups=debugsession.dev,versions=v1alpha1,resources=debugclasses,verbs=create;update,failurePolicy=Fail,matchPolicy=Equivalent,sideEffects=None,timeoutSeconds=5,admissionReviewVersions=v1,serviceName=debugsession-webhook,serviceNamespace=debugsession-system
+//
+// Reviews are how use and approve are asked. Classes, and the labels of namespaces, come from a cache: one request to the
+// API server is made for a session, and three for an approval.
+//
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugclasses,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch

@@ -1,0 +1,42 @@
+package admission
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// identify returns who the API server saw, unless the manifest says it is somebody else. Then it returns how they differ.
+// What a manifest says of the seal does not matter: it is made anew.
+func identify(given *v1alpha1.Identity, user *authenticationv1.UserInfo) (identity *v1alpha1.Identity, differs string) {
+	identity = &v1alpha1.Identity{Username: user.Username, UID: user.UID, Groups: user.Groups}
+	return identity, contradicts(given, identity)
+}
+
+// contradicts says how what a manifest claims differs from what is so. What it leaves out contradicts nothing.
+func contradicts(given, actual *v1alpha1.Identity) string {
+	switch {
+	case given == nil:
+		return ""
+	case given.Username != actual.Username:
+		return fmt.Sprintf("username is %q, and you are %q", given.Username, actual.Username)
+	case given.UID != "" && given.UID != actual.UID:
+		return fmt.Sprintf("uid is %q, and yours is %q", given.UID, actual.UID)
+	case len(given.Groups) > 0 && !maps.Equal(set(given.Groups), set(actual.Groups)):
+		return fmt.Sprintf("groups are %q, and yours are %q", given.Groups, actual.Groups)
+	}
+	return ""
+}
+
+func set(words []string) map[string]struct{} {
+	words = slices.Clone(words)
+	result := make(map[string]struct{}, len(words))
+	for _, word := range words {
+		result[word] = struct{}{}
+	}
+	return result
+}

@@ -1,0 +1,64 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// permit asks whether the user holds the verb on the class in the namespace, so that a RoleBinding can give it for one
+// namespace alone. It returns nil if so, else the refusal. An answer that cannot be had is none.
+func (s *Server) permit(ctx context.Context, user *authenticationv1.UserInfo, verb, class, namespace string) *admission.Response {
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra(user.Extra),
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
+			Resource: "debugclasses", Name: class, Namespace: namespace, Verb: verb,
+		},
+	}}
+	err := s.Reviews.Create(ctx, review)
+	var response admission.Response
+	switch {
+	case err != nil:
+		response = undecided("%q may perhaps %s class %q in namespace %q: the cluster could not be asked (%v)",
+			user.Username, verb, class, namespace, err)
+	case review.Status.Allowed:
+		return nil
+	case review.Status.EvaluationError != "":
+		response = undecided("%q may perhaps %s class %q in namespace %q: the cluster could not say (%s)",
+			user.Username, verb, class, namespace, review.Status.EvaluationError)
+	default:
+		response = forbidden("%q may not %s class %q in namespace %q%s; check with: %s; "+
+			"whoever administers the namespace or the cluster can bind a role with the verb %q on debugclasses.%s to you",
+			user.Username, verb, class, namespace, because(review.Status.Reason), canI(verb, class, namespace), verb, v1alpha1.GroupVersion.Group)
+	}
+	return &response
+}
+
+// canI is the command by which users can ask for themselves.
+func canI(verb, class, namespace string) string {
+	return fmt.Sprintf("kubectl auth can-i %s debugclasses.%s/%s -n %s", verb, v1alpha1.GroupVersion.Group, class, namespace)
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + reason + ")"
+}
+
+func extra(of map[string]authenticationv1.ExtraValue) map[string]authorizationv1.ExtraValue {
+	if len(of) == 0 {
+		return nil
+	}
+	result := make(map[string]authorizationv1.ExtraValue, len(of))
+	for key, values := range of {
+		result[key] = authorizationv1.ExtraValue(values)
+	}
+	return result
+}

@@ -1,0 +1,108 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/seal"
+)
+
+// Server answers the API server.
+type Server struct {
+	// Cached reads DebugClasses and the metadata of namespaces. See Watch.
+	Cached client.Reader
+	// Live reads from the API server: what must not be late.
+	Live client.Reader
+	// Reviews creates SubjectAccessReviews.
+	Reviews client.Writer
+	// Sealer seals what was stamped.
+	Sealer *seal.Sealer
+	// Operator is the operator's own user name, which alone may remove the finalizer of a session that has not ended.
+	// See OwnName.
+	Operator string
+}
+
+// Register has the webhook server serve the paths that config/webhook names.
+func (s *Server) Register(server webhook.Server) {
+	for path, handle := range map[string]admission.HandlerFunc{
+		"/stamp/debugsessions":     s.stampSession,
+		"/stamp/debugapprovals":    s.stampApproval,
+		"/validate/debugsessions":  s.validateSession,
+		"/validate/debugapprovals": s.validateApproval,
+		"/validate/debugclasses":   s.validateClass,
+	} {
+		server.Register(path, &admission.Webhook{Handler: handle})
+	}
+}
+
+// Watch has the cache hold what admission reads from it, before the first request is answered.
+func Watch(ctx context.Context, c cache.Cache) error {
+	for _, object := range []client.Object{&v1alpha1.DebugClass{}, namespaceMetadata()} {
+		if _, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("watching %T: %w", object, err)
+		}
+	}
+	return nil
+}
+
+// OwnName asks the API server who it takes the client's user for.
+func OwnName(ctx context.Context, c client.Writer) (string, error) {
+	review := &authenticationv1.SelfSubjectReview{}
+	if err := c.Create(ctx, review); err != nil {
+		return "", fmt.Errorf("asking the API server for the operator's own user name: %w", err)
+	}
+	return review.Status.UserInfo.Username, nil
+}
+
+func namespaceMetadata() *metav1.PartialObjectMetadata {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return object
+}
+
+// decode reads the object of a request, and on an update the one it takes the place of: else old is zero.
+func decode[T any](req *admission.Request) (object, old T, err error) {
+	if err = json.Unmarshal(req.Object.Raw, &object); err == nil && len(req.OldObject.Raw) > 0 {
+		err = json.Unmarshal(req.OldObject.Raw, &old)
+	}
+	return object, old, err
+}
+
+// unreadable answers for an object that is not what its kind's schema says. The schema is checked after the stamping: it
+// tells the user more than a Go decoder does, so what fails here is let through to it.
+func unreadable() admission.Response {
+	return admission.Allowed("")
+}
+
+// forbidden refuses what the user may not do.
+func forbidden(format string, args ...any) admission.Response {
+	return refuse(http.StatusForbidden, metav1.StatusReasonForbidden, fmt.Sprintf(format, args...))
+}
+
+// invalid refuses what is wrong in the object.
+func invalid(format string, args ...any) admission.Response {
+	return refuse(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, fmt.Sprintf(format, args...))
+}
+
+// undecided refuses because the cluster did not say what decides.
+func undecided(format string, args ...any) admission.Response {
+	return refuse(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable,
+		fmt.Sprintf(format, args...)+"; this is the cluster's fault, not yours: try again, and tell its administrators if it stays so")
+}
+
+func refuse(code int32, reason metav1.StatusReason, message string) admission.Response {
+	response := admission.Denied(message)
+	response.Result.Code, response.Result.Reason = code, reason
+	return response
+}

@@ -1,0 +1,127 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// stampSession writes into a new session who created it, its class and the seal.
+func (s *Server) stampSession(ctx context.Context, req admission.Request) admission.Response {
+	session, old, err := decode[v1alpha1.DebugSession](&req)
+	if err != nil {
+		return unreadable()
+	}
+	if req.Operation == admissionv1.Update {
+		return restampSession(&session, &old)
+	}
+	requester, differs := identify(session.Spec.Requester, &req.UserInfo)
+	if differs != "" {
+		return forbidden("spec.requester is who creates the session, and nobody else: its %s; "+
+			"remove spec.requester, and it is filled in, or have the other create the session", differs)
+	}
+	var p patch
+	if session.Spec.ClassName == "" {
+		name, refusal := s.defaultClass(ctx)
+		if refusal != nil {
+			return *refusal
+		}
+		session.Spec.ClassName = name
+		p.set("/spec/className", name)
+	}
+	session.Spec.Requester = requester
+	requester.Seal = s.Sealer.Session(req.Namespace, &session.Spec)
+	p.set("/spec/requester", requester)
+	// The operator would add it before it makes anything; here it costs no request.
+	if !slices.Contains(session.Finalizers, v1alpha1.Finalizer) {
+		p.addFinalizer(&session.ObjectMeta, v1alpha1.Finalizer)
+	}
+	return p.response()
+}
+
+// restampSession has a manifest without the stamps, or with as much of them as its author wrote, replace the session that
+// was made from it. Anything else the CRD refuses: both fields are immutable.
+func restampSession(session, old *v1alpha1.DebugSession) admission.Response {
+	var p patch
+	if session.Spec.ClassName == "" && old.Spec.ClassName != "" {
+		p.set("/spec/className", old.Spec.ClassName)
+	}
+	restampIdentity(&p, "/spec/requester", session.Spec.Requester, old.Spec.Requester)
+	return p.response()
+}
+
+func restampIdentity(p *patch, path string, identity, old *v1alpha1.Identity) {
+	if old == nil || contradicts(identity, old) != "" {
+		return
+	}
+	if identity == nil || identity.Seal == "" {
+		p.set(path, old)
+	}
+}
+
+// defaultClass is the name of the class that sessions get which name none: of several, the newest, as of StorageClasses.
+func (s *Server) defaultClass(ctx context.Context) (name string, refusal *admission.Response) {
+	classes := &v1alpha1.DebugClassList{}
+	for _, reader := range []client.Reader{s.Cached, s.Live} { // the class may have been applied just before the session
+		if err := reader.List(ctx, classes); err != nil {
+			response := undecided("spec.className is empty, and the classes cannot be listed to see which is the default (%v)", err)
+			return "", &response
+		}
+		if class := newestDefault(classes.Items); class != nil {
+			return class.Name, nil
+		}
+	}
+	response := invalid("spec.className is empty, and no DebugClass is marked as the default: %s; "+
+		"an administrator can mark one: kubectl annotate debugclass NAME %s=true", offer(classes.Items), v1alpha1.AnnotationDefaultClass)
+	return "", &response
+}
+
+func newestDefault(classes []v1alpha1.DebugClass) *v1alpha1.DebugClass {
+	var newest *v1alpha1.DebugClass
+	for i := range classes {
+		class := &classes[i]
+		if isDefault(class) && (newest == nil || younger(class, newest)) {
+			newest = class
+		}
+	}
+	return newest
+}
+
+func isDefault(class *v1alpha1.DebugClass) bool {
+	return class.DeletionTimestamp == nil && metav1.HasAnnotation(class.ObjectMeta, v1alpha1.AnnotationDefaultClass) &&
+		class.Annotations[v1alpha1.AnnotationDefaultClass] == "true"
+}
+
+// younger goes by the name among classes of the same second.
+func younger(a, b *v1alpha1.DebugClass) bool {
+	if a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.Name < b.Name
+	}
+	return b.CreationTimestamp.Before(&a.CreationTimestamp)
+}
+
+// offer says which classes there are.
+func offer(classes []v1alpha1.DebugClass) string {
+	const most = 10
+	if len(classes) == 0 {
+		return "there is no class at all"
+	}
+	names := make([]string, 0, len(classes))
+	for i := range classes {
+		names = append(names, classes[i].Name)
+	}
+	slices.Sort(names)
+	more := ""
+	if len(names) > most {
+		names, more = names[:most], fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return "name one of " + strings.Join(names, ", ") + more
+}

@@ -1,0 +1,83 @@
+package admission
+
+import (
+	"context"
+	"slices"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// validateSession sees the session as it will be stored.
+func (s *Server) validateSession(ctx context.Context, req admission.Request) admission.Response {
+	session, old, err := decode[v1alpha1.DebugSession](&req)
+	if err != nil {
+		return invalid("the session cannot be read: %v", err)
+	}
+	session.Namespace = req.Namespace
+	if req.Operation == admissionv1.Update {
+		return s.validateSessionUpdate(&req, &session, &old)
+	}
+	if session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(&session) {
+		return forbidden("another admission webhook or policy of this cluster changed the session after it was stamped with its requester; " +
+			"an administrator has to exempt debugsessions.debugsession.dev from it")
+	}
+	if refusal := s.permit(ctx, &req.UserInfo, v1alpha1.VerbUse, session.Spec.ClassName, req.Namespace); refusal != nil {
+		return *refusal
+	}
+	return s.checkClass(ctx, &session)
+}
+
+// checkClass says early what the operator would say later. A session whose class does not exist is let in: it waits, and
+// says so, or else a class and a session could not be applied together.
+func (s *Server) checkClass(ctx context.Context, session *v1alpha1.DebugSession) admission.Response {
+	class := &v1alpha1.DebugClass{}
+	err := s.Cached.Get(ctx, client.ObjectKey{Name: session.Spec.ClassName}, class)
+	if apierrors.IsNotFound(err) {
+		return admission.Allowed("").WithWarnings(
+			"there is no DebugClass " + session.Spec.ClassName + " yet: the session waits for it")
+	}
+	if err != nil {
+		return undecided("DebugClass %q cannot be read (%v)", session.Spec.ClassName, err)
+	}
+	namespace, err := s.namespaceLabels(ctx, session.Namespace)
+	if err != nil {
+		return undecided("the labels of namespace %q cannot be read (%v)", session.Namespace, err)
+	}
+	if refusal := plan.ForbiddenBy(class, &session.Spec, namespace); refusal != nil {
+		return forbidden("%s; kubectl get debugclasses shows the others, and the cluster's administrators decide what each allows", refusal.Message)
+	}
+	return admission.Allowed("")
+}
+
+// namespaceLabels looks again where it cannot be late: a namespace and a session may be applied together.
+func (s *Server) namespaceLabels(ctx context.Context, name string) (labels.Set, error) {
+	namespace := namespaceMetadata()
+	err := s.Cached.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	if apierrors.IsNotFound(err) {
+		err = s.Live.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	}
+	return namespace.Labels, err
+}
+
+// validateSessionUpdate guards what the CRD's own rules cannot: they see neither the status nor the metadata.
+func (s *Server) validateSessionUpdate(req *admission.Request, session, old *v1alpha1.DebugSession) admission.Response {
+	if class, ttl := old.Status.Class, session.Spec.TTL; class != nil && ttl != nil && ttl.Duration > class.MaxTTL.Duration &&
+		(old.Spec.TTL == nil || ttl.Duration > old.Spec.TTL.Duration) {
+		return forbidden("spec.ttl: %s is longer than the %s that class %q grants at most; set it to no more, or apply a new session when this one has ended",
+			ttl.Duration, class.MaxTTL.Duration, class.Name)
+	}
+	removed := slices.Contains(old.Finalizers, v1alpha1.Finalizer) && !slices.Contains(session.Finalizers, v1alpha1.Finalizer)
+	if removed && old.Status.Phase != v1alpha1.PhaseEnded && req.UserInfo.Username != s.Operator {
+		return forbidden("metadata.finalizers: %s may not be removed before the session has ended: a debugger might be left running that nobody ends; "+
+			"the operator removes it then. To end the session now, set spec.end: true or delete it. "+
+			"If the operator is gone for good, a cluster administrator can delete its webhook configurations (named debugsession) first", v1alpha1.Finalizer)
+	}
+	return admission.Allowed("")
+}
