@@ -16,7 +16,6 @@ cd "$(dirname "$0")/.."
 
 : "${IMG:=debugsession/operator:dev}"
 export INSTALL=$PWD/bin/install.yaml
-sed "s|image: debugsession/operator:dev\$|image: $IMG|" dist/install.yaml >"$INSTALL"
 
 existing_cluster() {
 	local context answer=
@@ -39,6 +38,8 @@ own_cluster() {
 	KUBECONFIG=$(bin/cluster kubeconfig)
 	PATH=$(bin/cluster assets):$PATH
 	export KUBECONFIG PATH
+	# A node does not pull again what it has: the tag tells which build this is, so that it is this one that runs.
+	IMG=${IMG%:*}:$(sha256sum bin/image/manager | cut -c 1-12)
 	bin/cluster image-build --tag "$IMG" bin/image
 }
 
@@ -63,4 +64,5 @@ if [[ ${CLUSTER:-} == existing ]]; then
 else
 	own_cluster
 fi
+sed "s|image: debugsession/operator:dev\$|image: $IMG|" dist/install.yaml >"$INSTALL"
 "$@"

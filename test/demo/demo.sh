@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# Shows two debugging sessions from start to end, as a transcript, and fails at the first thing that is not as it should
+# be. Run it by `make demo`, which brings a cluster up and sets these:
+#
+#   KUBECONFIG, INSTALL  the cluster, and the file that installs the operator in it
+#   CLUSTER=existing     it is the user's own cluster: what is there already is left alone, and nothing is left behind
+#   KEEP=1               leave the workload and the sessions, to look at
+#   APP_IMG              the workload's image: an HTTP server that listens on $PORT (server:v1, which test/cluster makes;
+#                        another cluster has no such image, so name one)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source test/demo/transcript.sh
+
+samples=config/samples
+: "${APP_IMG:=server:v1}"
+if [[ ${CLUSTER:-} == existing && $APP_IMG == server:v1 ]]; then
+	echo "Only the cluster of test/cluster has the image server:v1: set APP_IMG to an HTTP server that listens on \$PORT." >&2
+	exit 1
+fi
+
+clean_up() {
+	local code=$?
+	detach
+	if ((code)); then
+		diagnose
+	elif [[ ${KEEP:-} != 1 ]]; then
+		echo
+		[[ ${CLUSTER:-} != existing ]] || echo "Removing what the demo made."
+	fi
+	if [[ ${KEEP:-} != 1 && -n ${made_namespace:-} ]]; then
+		kubectl delete namespace shop --wait="$([[ ${CLUSTER:-} == existing ]] && echo true || echo false)" >/dev/null
+	fi
+	if [[ ${KEEP:-} != 1 && ${CLUSTER:-} == existing && -n ${installed:-} ]]; then
+		kubectl delete -f "$INSTALL" >/dev/null
+	fi
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+prepare() {
+	if kubectl get namespace shop >/dev/null 2>&1; then
+		[[ ${CLUSTER:-} != existing ]] || fail "the cluster has a namespace shop; the demo would use it, so it stops here"
+		kubectl delete namespace shop >/dev/null # of an earlier demo
+	fi
+}
+
+install_operator() {
+	step "Install the operator"
+	if [[ ${CLUSTER:-} == existing ]] && kubectl get namespace debugsession-system >/dev/null 2>&1; then
+		say "It is installed already, and used as it is."
+	else
+		installed=1
+		run "kubectl apply -f ${INSTALL#"$PWD"/}"
+	fi
+	run "kubectl -n debugsession-system rollout status deployment/debugsession-operator --timeout=90s"
+	expect "successfully rolled out" "it runs, in a namespace that enforces Pod Security level restricted"
+}
+
+deploy_workload() {
+	step "A workload without a shell"
+	made_namespace=1
+	say "The shop's checkout: two containers a pod, a static binary in each, and nothing else."
+	run "sed 's|server:v1|$APP_IMG|' $samples/checkout.yaml | kubectl apply -f -"
+	run "kubectl -n shop rollout status deployment/checkout --timeout=90s"
+	expect "successfully rolled out" "it serves"
+	run "kubectl -n shop exec deployment/checkout -c app -- sh -c ps" may_fail
+	expect "no such file or directory|not found" "there is nothing in it to look around with"
+}
+
+inject_debugger() {
+	step "A debugger in a running pod"
+	run "kubectl apply -f $samples/ephemeralcontainer.yaml"
+	run "kubectl -n shop wait dbg/checkout-hang --for=jsonpath='{.status.phase}'=Active --timeout=60s"
+	run "kubectl -n shop get dbg"
+	expect "checkout-hang +checkout-.* EphemeralContainer +Active" "the session is Active"
+	pod=$(field checkout-hang .status.target.podName)
+	debugger=$(field checkout-hang .status.debugger.containerName)
+
+	say "status.attach says how to get in:"
+	attach "$(field checkout-hang .status.attach)"
+	type_in "ps"
+	expect "^ +1 [^ ]+ +[^ ]*/" "the target's process is there, as PID 1"
+	type_in "cat /proc/1/root/etc/checkout/checkout.properties"
+	expect "payment.timeout = 0s" "the target's files are under /proc/1/root: this is what the application really reads"
+}
+
+copy_pod() {
+	step "A copy of the pod, to take apart"
+	run "kubectl apply -f $samples/podcopy.yaml"
+	run "kubectl -n shop wait dbg/checkout-copy --for=jsonpath='{.status.phase}'=Active --timeout=60s"
+	run "kubectl -n shop get pods"
+	expect "checkout-copy +3/3 +Running" "the copy has the pod's two containers and the debugger"
+	run "kubectl -n shop exec checkout-copy -c $(field checkout-copy .status.debugger.containerName) -- ps"
+	(($(grep -cE '^ *[0-9]+ +[0-9]+ +/' <<<"$out") >= 3)) || fail "the copy's ps does not list all containers' processes"
+	passed "the processes of all containers are there: the pod's own pause, and both servers"
+
+	local ip
+	ip=$(kubectl -n shop get pod checkout-copy -o jsonpath='{.status.podIP}')
+	run "kubectl -n shop get endpointslices -l kubernetes.io/service-name=checkout"
+	refuse "(^|[ ,])${ip//./\\.}(,|$| )" "the Service does not send it traffic: the copy's address is $ip"
+	run "kubectl -n shop get pods -l app=checkout -o name"
+	refuse "checkout-copy" "no label of the workload is on it"
+	run "kubectl -n shop get pod checkout-copy -o jsonpath='{.metadata.ownerReferences[*].kind}'"
+	expect "^DebugSession$" "no ReplicaSet took it: it is the session's"
+}
+
+time_runs_out() {
+	step "Time runs out"
+	say "The samples last 30 minutes. A ttl may be changed while a session is active; it counts from the start."
+	local session
+	for session in checkout-hang checkout-copy; do
+		run "kubectl -n shop patch dbg/$session --type=merge -p '{\"spec\":{\"ttl\":\"$(seconds_since_start "$session" 8)s\"}}'"
+	done
+	run "kubectl -n shop get dbg"
+	run "kubectl -n shop wait dbg --all --for=jsonpath='{.status.phase}'=Ended --timeout=60s"
+	run "kubectl -n shop get dbg -o custom-columns=NAME:.metadata.name,OUTCOME:.status.outcome,EXPIRES:.status.expiresAt,ENDED:.status.endedAt"
+	expect "checkout-copy +Expired" "the copy's session has expired"
+	expect "checkout-hang +Expired" "the debugger's session has expired"
+}
+
+nothing_is_left() {
+	step "Nothing is left but the record"
+	run "kubectl -n shop get pod checkout-copy" may_fail
+	expect "NotFound" "the copy is gone"
+	attach_ended || fail "the attach that was open has not ended"
+	passed "the attach that was open has ended"
+	run "kubectl -n shop get pod $pod -o jsonpath='{.status.ephemeralContainerStatuses[?(@.name==\"$debugger\")].state}'"
+	expect '^\{"terminated":' "the debugger's container has terminated"
+	run "kubectl -n shop get pods"
+	expect "$pod +2/2 +Running +0 " "the pod that was debugged runs on, with no restart"
+	run "kubectl get --raw /api/v1/namespaces/shop/services/checkout:http/proxy/cart"
+	[[ -n $out ]] || fail "the Service did not answer"
+	passed "and its Service serves"
+}
+
+record_stays() {
+	step "The record"
+	run "kubectl -n shop get dbg/checkout-hang -o jsonpath='{.spec.reason}{\"\\n\"}{.status}' | sed 's/,\"\\(target\\|debugger\\|startedAt\\|outcome\\)/\\n\"\\1/g; s/\"conditions.*\\]//'"
+	expect "INC-1234" "it says why"
+	expect "sha256:" "with what"
+	expect '"endedAt"' "and from when to when"
+	run "kubectl -n shop events --for debugsession/checkout-hang"
+	expect "Expired" "so do its events"
+	say "Applied again, as a GitOps tool would:"
+	run "kubectl apply -f $samples/ephemeralcontainer.yaml"
+	run "kubectl -n shop wait dbg/checkout-hang --for=jsonpath='{.status.observedGeneration}'=$(field checkout-hang .metadata.generation) --timeout=5s" may_fail
+	run "kubectl -n shop get dbg/checkout-hang -o wide"
+	expect "Ended .* Expired " "an ended session stays ended"
+}
+
+prepare
+install_operator
+deploy_workload
+inject_debugger
+copy_pod
+time_runs_out
+nothing_is_left
+record_stays
+printf '\n%s steps, %s checks, all as they should be, in %s s.\n' "$steps" "$checks" "$SECONDS"
