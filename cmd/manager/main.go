@@ -35,6 +35,8 @@ type flags struct {
 	leaderElect    bool
 	probeAddress   string
 	metricsAddress string
+	webhookPort    int
+	namespace      string
 	concurrency    int
 	log            zap.Options
 }
@@ -43,6 +45,8 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.BoolVar(&f.leaderElect, "leader-elect", false, "Let only one of several replicas act.")
 	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served.")
 	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8080", "Where /metrics is served; 0 turns it off.")
+	set.IntVar(&f.webhookPort, "webhook-port", 9443, "Where the API server's admission requests are served.")
+	set.StringVar(&f.namespace, "namespace", operator.DefaultNamespace, "The namespace the operator runs in.")
 	set.IntVar(&f.concurrency, "concurrency", 16, "How many sessions are worked on at once.")
 	f.log.TimeEncoder = zapcore.RFC3339NanoTimeEncoder
 	f.log.StacktraceLevel = zapcore.DPanicLevel // an error says what went wrong; the stack would be the work queue's
@@ -76,7 +80,11 @@ func run(set *flag.FlagSet, args []string) error {
 		LeaderElectionID:              "debugsession-operator",
 		LeaderElectionReleaseOnCancel: true, // the process ends right after: another replica need not wait
 		GracefulShutdownTimeout:       &grace,
-	}, operator.Options{Concurrency: f.concurrency})
+	}, operator.Options{
+		Concurrency: f.concurrency,
+		Namespace:   f.namespace,
+		Webhook:     operator.WebhookOptions{Port: f.webhookPort},
+	})
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/certs"
 	"debugsession.dev/operator/internal/seal"
 )
 
@@ -43,6 +45,18 @@ func (s *Server) Register(server webhook.Server) {
 		"/validate/debugclasses":   s.validateClass,
 	} {
 		server.Register(path, &admission.Webhook{Handler: handle})
+	}
+}
+
+// Hooks are the webhooks that have to be in place, as config/webhook has them.
+func Hooks() []certs.Hook {
+	both := []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update}
+	return []certs.Hook{
+		{Mutating: true, Name: "sessions.debugsession.dev", Resource: "debugsessions", Operations: both},
+		{Mutating: true, Name: "approvals.debugsession.dev", Resource: "debugapprovals", Operations: both},
+		{Name: "sessions.debugsession.dev", Resource: "debugsessions", Operations: both},
+		{Name: "approvals.debugsession.dev", Resource: "debugapprovals", Operations: both},
+		{Name: "classes.debugsession.dev", Resource: "debugclasses", Operations: both},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -21,9 +22,11 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/controllers"
+	"debugsession.dev/operator/internal/certs"
 	opmetrics "debugsession.dev/operator/internal/metrics"
 	"debugsession.dev/operator/internal/podexec"
 	"debugsession.dev/operator/internal/podwatch"
+	"debugsession.dev/operator/internal/seal"
 )
 
 // Options are the operator's own, beside the manager's.
@@ -34,8 +37,10 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Exec runs commands in containers; left out, the API server's pods/exec does.
 	Exec controllers.Executor
-	// Seal tells what the operator's own admission has stamped.
-	Seal controllers.Seal
+	// Namespace is the operator's own; left out, DefaultNamespace.
+	Namespace string
+	// Webhook says where the API server reaches the operator.
+	Webhook WebhookOptions
 	// Registry is where the metrics are registered; left out, where the manager serves them from.
 	Registry prometheus.Registerer
 }
@@ -46,15 +51,30 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 
-	managerOptions.Cache = cacheOptions(managerOptions.Cache)
+	if err := options.complete(config); err != nil {
+		return nil, err
+	}
+	var keeper *certs.Keeper
+	keeper, managerOptions.WebhookServer = newKeeper(&options)
+	managerOptions.Cache = cacheOptions(managerOptions.Cache, options.Namespace)
 	mgr, err := ctrl.NewManager(config, managerOptions)
 	if err != nil {
 		return nil, err
 	}
-	if err := options.complete(mgr.GetConfig()); err != nil {
+	sealer, err := newSealer(mgr, options.Namespace)
+	if err != nil {
 		return nil, err
 	}
-	if err := addReconciler(mgr, options); err != nil {
+	if err := addReconciler(mgr, options, sealer); err != nil {
+		return nil, err
+	}
+	if err := addWebhooks(mgr, keeper, sealer); err != nil {
+		return nil, err
+	}
+	if err := mgr.Add(&firstRun{
+		client: mgr.GetClient(), live: mgr.GetAPIReader(),
+		secret: types.NamespacedName{Namespace: options.Namespace, Name: seal.SecretName},
+	}); err != nil {
 		return nil, err
 	}
 	return mgr, addChecks(mgr)
@@ -63,6 +83,9 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 func (o *Options) complete(config *rest.Config) error {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
+	}
+	if o.Namespace == "" {
+		o.Namespace = DefaultNamespace
 	}
 	if o.Registry == nil {
 		o.Registry = metrics.Registry
@@ -77,8 +100,9 @@ func (o *Options) complete(config *rest.Config) error {
 	return nil
 }
 
-// cacheOptions has the manager hold the sessions and the pods that the operator made: nothing else in the cluster.
-func cacheOptions(options cache.Options) cache.Options {
+// cacheOptions has the manager hold our own kinds, the pods that the operator made, the names and labels of the namespaces,
+// and what makes the webhooks trusted: nothing else in the cluster.
+func cacheOptions(options cache.Options, namespace string) cache.Options {
 	ours, err := labels.NewRequirement(v1alpha1.LabelSessionUID, selection.Exists, nil)
 	if err != nil {
 		panic(err) // the label is a constant
@@ -86,11 +110,12 @@ func cacheOptions(options cache.Options) cache.Options {
 	options.ByObject = map[client.Object]cache.ByObject{
 		&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)},
 	}
+	certs.Cache(&options, namespace)
 	options.DefaultTransform = cache.TransformStripManagedFields()
 	return options
 }
 
-func addReconciler(mgr manager.Manager, options Options) error {
+func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer) error {
 	pods, err := podwatch.NewClient(mgr.GetConfig())
 	if err != nil {
 		return err
@@ -114,11 +139,11 @@ func addReconciler(mgr manager.Manager, options Options) error {
 		Metrics:     recorder,
 		Clock:       options.Clock,
 		Concurrency: options.Concurrency,
-		Seal:        options.Seal,
+		Seal:        sealer,
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
-	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: options.Seal}).SetupWithManager(mgr); err != nil {
+	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: sealer}).SetupWithManager(mgr); err != nil {
 		return err
 	}
 	return (&controllers.DebugClassReconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)

@@ -1,0 +1,209 @@
+package certs
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+)
+
+const (
+	// SecretName is the Secret, in the operator's namespace, that holds the CA and the serving certificate. Deleting it has
+	// both made anew; for a moment, creations are then refused.
+	SecretName = "debugsession-webhook-cert"
+
+	// ConfigurationName is the name of both webhook configurations.
+	ConfigurationName = "debugsession"
+
+	// ServiceName is the Service, in the operator's namespace, at which the API server calls the webhooks.
+	ServiceName = "debugsession-webhook"
+)
+
+// recheck is how often the end of the certificates is looked at.
+const recheck = 12 * time.Hour
+
+// errNone is why a TLS handshake fails in the first moments.
+var errNone = errors.New("the webhooks have no certificate yet")
+
+// Keeper keeps the certificates. Every replica runs one.
+type Keeper struct {
+	// Client reads from the cache that Cache describes, and writes.
+	Client client.Client
+	// Namespace is the operator's.
+	Namespace string
+	// ExtraNames are DNS names to serve beside the Service's.
+	ExtraNames []string
+	// Hooks are the webhooks that have to be in place: see Trusted.
+	Hooks []Hook
+	// Clock is read to see whether a certificate is about to end.
+	Clock clock.PassiveClock
+
+	serving atomic.Pointer[served]
+}
+
+type served struct {
+	certificate *tls.Certificate
+	ca          []byte // PEM
+}
+
+// Cache has the manager's cache hold the one Secret and the two configurations: nothing else of their kinds may be read.
+func Cache(options *cache.Options, namespace string) {
+	if options.ByObject == nil {
+		options.ByObject = map[client.Object]cache.ByObject{}
+	}
+	configuration := cache.ByObject{Field: fields.OneTermEqualSelector(metav1.ObjectNameField, ConfigurationName)}
+	options.ByObject[&admissionregistrationv1.MutatingWebhookConfiguration{}] = configuration
+	options.ByObject[&admissionregistrationv1.ValidatingWebhookConfiguration{}] = configuration
+	options.ByObject[&corev1.Secret{}] = cache.ByObject{
+		Namespaces: map[string]cache.Config{namespace: {}},
+		Field:      fields.OneTermEqualSelector(metav1.ObjectNameField, SecretName),
+	}
+}
+
+// GetCertificate is for a tls.Config: each handshake gets the newest certificate.
+func (k *Keeper) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if now := k.serving.Load(); now != nil {
+		return now.certificate, nil
+	}
+	return nil, errNone
+}
+
+// Reconcile makes, serves and announces the certificates. There is but one thing to reconcile: the request is not looked at.
+func (k *Keeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	secret, err := k.secret(ctx)
+	if outrun(err) {
+		return ctrl.Result{}, nil // another replica was first: what it wrote is on its way to the cache
+	}
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	certificate, err := pair(secret.Data)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	k.serving.Store(&served{certificate: certificate, ca: secret.Data[caCertField]})
+	return ctrl.Result{RequeueAfter: recheck}, k.announce(ctx, secret.Data[caCertField])
+}
+
+func outrun(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
+}
+
+// secret returns the Secret with certificates in it that are good for a while.
+func (k *Keeper) secret(ctx context.Context) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	err := k.Client.Get(ctx, client.ObjectKey{Namespace: k.Namespace, Name: SecretName}, secret)
+	missing := apierrors.IsNotFound(err)
+	if err != nil && !missing {
+		return nil, err
+	}
+	if missing {
+		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: k.Namespace, Name: SecretName}}
+	}
+	if secret.Data == nil {
+		secret.Data = map[string][]byte{}
+	}
+	changed, err := newAuthority(k.names()).renew(secret.Data, k.Clock.Now())
+	if err != nil || !changed {
+		return secret, err
+	}
+	log.FromContext(ctx).Info("making certificates for the webhooks", "secret", client.ObjectKeyFromObject(secret))
+	if missing {
+		return secret, k.Client.Create(ctx, secret)
+	}
+	return secret, k.Client.Update(ctx, secret)
+}
+
+func (k *Keeper) names() []string {
+	return append([]string{ServiceName + "." + k.Namespace + ".svc"}, k.ExtraNames...)
+}
+
+// announce has the API server trust the CA, wherever it does not yet. A configuration that is not there is waited for: its
+// creation wakes the Keeper.
+func (k *Keeper) announce(ctx context.Context, ca []byte) error {
+	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
+	validating := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	for _, configuration := range []client.Object{mutating, validating} {
+		if err := k.Client.Get(ctx, client.ObjectKey{Name: ConfigurationName}, configuration); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		k.inject(ctx, mutating, bundles(mutatingHooks(mutating)), ca),
+		k.inject(ctx, validating, bundles(validatingHooks(validating)), ca),
+	)
+}
+
+func bundles(hooks []hook) [][]byte {
+	result := make([][]byte, len(hooks))
+	for i := range hooks {
+		result[i] = hooks[i].caBundle
+	}
+	return result
+}
+
+// inject writes the CA beside each webhook that has another. The rest of the configuration is not sent: it may have fields
+// that are newer than this code.
+func (k *Keeper) inject(ctx context.Context, configuration client.Object, bundles [][]byte, ca []byte) error {
+	type operation struct {
+		Op    string `json:"op"`
+		Path  string `json:"path"`
+		Value any    `json:"value"`
+	}
+	patch := []operation{{"test", "/metadata/resourceVersion", configuration.GetResourceVersion()}}
+	for i, bundle := range bundles {
+		if !bytes.Equal(bundle, ca) {
+			patch = append(patch, operation{"add", fmt.Sprintf("/webhooks/%d/clientConfig/caBundle", i), ca})
+		}
+	}
+	if len(patch) == 1 {
+		return nil
+	}
+	body, err := json.Marshal(patch)
+	if err != nil {
+		return err
+	}
+	err = k.Client.Patch(ctx, configuration, client.RawPatch(types.JSONPatchType, body))
+	if outrun(err) || apierrors.IsInvalid(err) { // a failed test: it has changed, and the change wakes the Keeper
+		return nil
+	}
+	return client.IgnoreNotFound(err)
+}
+
+// SetupWithManager has the Keeper run with every replica, as soon as the manager starts.
+func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
+	once := func(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+		queue.Add(ctrl.Request{}) // also if there is nothing yet that could change
+		return nil
+	}
+	wake := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []ctrl.Request { return []ctrl.Request{{}} })
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("webhook-certificates").
+		Watches(&corev1.Secret{}, wake).
+		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, wake).
+		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, wake).
+		WatchesRawSource(source.Func(once)).
+		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false)}).
+		Complete(k)
+}
