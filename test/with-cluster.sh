@@ -38,7 +38,7 @@ own_cluster() {
 	KUBECONFIG=$(bin/cluster kubeconfig)
 	PATH=$(bin/cluster assets):$PATH
 	export KUBECONFIG PATH
-	# A node does not pull again what it has: the tag tells which build this is, so that it is this one that runs.
+	# The tag tells which build this is: applied to a cluster that runs another, it is this one that runs then.
 	IMG=${IMG%:*}:$(sha256sum bin/image/manager | cut -c 1-12)
 	bin/cluster image-build --tag "$IMG" bin/image
 }
