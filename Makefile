@@ -46,12 +46,13 @@ generate: $(BIN)/.tools ## Generate the deep copies of the API types.
 	@$(BIN)/controller-gen object paths=./api/...
 
 .PHONY: manifests
-manifests: $(BIN)/.tools ## Generate CRDs, the operator's role, dist/install.yaml and docs/reference.md.
-	@rm -rf $(BIN)/generated && $(BIN)/controller-gen crd rbac:roleName=debugsession-operator \
-		paths=./api/... paths=./controllers/... \
-		output:crd:dir=$(BIN)/generated/crd output:rbac:dir=$(BIN)/generated/rbac
+manifests: $(BIN)/.tools ## Generate CRDs, the operator's roles, its webhooks, dist/install.yaml and docs/reference.md.
+	@rm -rf $(BIN)/generated && $(BIN)/controller-gen crd rbac:roleName=debugsession-operator webhook \
+		paths=./api/... paths=./controllers/... paths=./internal/... \
+		output:crd:dir=$(BIN)/generated/crd output:rbac:dir=$(BIN)/generated/rbac output:webhook:dir=$(BIN)/generated/webhook
 	@rm -rf config/crd/bases && cp -r $(BIN)/generated/crd config/crd/bases
-	@cp $(BIN)/generated/rbac/role.yaml config/rbac/ && mkdir -p dist docs
+	@cp $(BIN)/generated/rbac/role.yaml config/rbac/ && cp $(BIN)/generated/webhook/manifests.yaml config/webhook/ && \
+		mkdir -p dist docs
 	@$(MAKE) dist/install.yaml
 	@cd config/samples && rm -f kustomization.yaml && $(BIN)/kustomize create --autodetect
 	@$(BIN)/crd-ref-docs --log-level ERROR --source-path api --config tools/reference/config.yaml \
