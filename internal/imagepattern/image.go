@@ -63,7 +63,7 @@ func parseName(name string) (reference.Named, error) {
 		return nil, fmt.Errorf("it is longer than %d bytes", maxLength)
 	}
 	if isImageID(name) {
-		return nil, errors.New("it may be taken for the ID of an image on the node; write the repository before the digest, as in REPOSITORY@sha256:...")
+		return nil, errors.New("it may be taken for the ID of an image on the node; write the repository before the digest, as in REPOSITORY@sha256:DIGITS")
 	}
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
