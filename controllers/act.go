@@ -39,12 +39,12 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 		return plan.Result{Action: a, Err: client.IgnoreNotFound(r.patchFinalizers(ctx, session, controllerutil.RemoveFinalizer))}
 	case plan.InjectDebugger:
 		return classify(a, r.inject(ctx, a))
-	case plan.CreateCopy:
-		return r.createCopy(ctx, session, a)
+	case plan.CreatePod:
+		return r.createPod(ctx, session, a)
 	case plan.StopDebugger:
 		return classify(a, r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
-	case plan.DeleteCopy:
-		return classify(a, r.deleteCopy(ctx, a))
+	case plan.DeletePod:
+		return classify(a, r.deletePod(ctx, a))
 	case plan.GiveAccess:
 		return classify(a, r.giveAccess(ctx, session, a))
 	case plan.TakeAccess:
@@ -89,8 +89,8 @@ func (r *DebugSessionReconciler) patchEphemeral(ctx context.Context, a plan.Inje
 	return pod, err
 }
 
-// createCopy creates the copy, or finds the one that an earlier try has made.
-func (r *DebugSessionReconciler) createCopy(ctx context.Context, session *v1alpha1.DebugSession, a plan.CreateCopy) plan.Result {
+// createPod creates the session's own pod, or finds the one that an earlier try has made.
+func (r *DebugSessionReconciler) createPod(ctx context.Context, session *v1alpha1.DebugSession, a plan.CreatePod) plan.Result {
 	err := r.Client.Create(ctx, a.Pod.DeepCopy())
 	if !apierrors.IsAlreadyExists(err) {
 		return classify(a, err)
@@ -105,7 +105,7 @@ func (r *DebugSessionReconciler) createCopy(ctx context.Context, session *v1alph
 	return plan.Result{Action: a}
 }
 
-func (r *DebugSessionReconciler) deleteCopy(ctx context.Context, a plan.DeleteCopy) error {
+func (r *DebugSessionReconciler) deletePod(ctx context.Context, a plan.DeletePod) error {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: a.Pod.Namespace, Name: a.Pod.Name}}
 	return r.Client.Delete(ctx, pod, client.Preconditions{UID: &a.UID}, client.GracePeriodSeconds(a.GraceSeconds))
 }

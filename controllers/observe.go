@@ -58,8 +58,8 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 		snapshot.Access = plan.Found(r.access.recall(session))
 	case plan.ListCandidates:
 		snapshot.Candidates = r.observeCandidates(ctx, session)
-	case plan.ReadCopy:
-		snapshot.Copy = r.observeCopy(ctx, session, q)
+	case plan.ReadMade:
+		snapshot.Made = r.observeMade(ctx, session, q)
 	default:
 		panic("controllers: a question that is not answered")
 	}
@@ -84,8 +84,8 @@ func (r *DebugSessionReconciler) observeTarget(ctx context.Context, session *v1a
 	}
 }
 
-// observeCopy reads the copy from the cache of pods that the operator made.
-func (r *DebugSessionReconciler) observeCopy(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadCopy) plan.Observed[*corev1.Pod] {
+// observeMade reads the session's own pod from the cache of pods that the operator made.
+func (r *DebugSessionReconciler) observeMade(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadMade) plan.Observed[*corev1.Pod] {
 	name := types.NamespacedName{Namespace: session.Namespace, Name: q.Name}
 	if q.Fresh {
 		return readPod(ctx, r.Live, name).Fresh()

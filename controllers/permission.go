@@ -99,7 +99,7 @@ func runs(session *v1alpha1.DebugSession) bool {
 // observePreview has the API server do everything but keep it: admission, quota and validation see the real thing.
 func (r *DebugSessionReconciler) observePreview(ctx context.Context, action plan.Action) plan.Observed[plan.Preview] {
 	kept, err := r.dryRun(ctx, action)
-	if create, copies := action.(plan.CreateCopy); copies && apierrors.IsAlreadyExists(err) {
+	if create, copies := action.(plan.CreatePod); copies && apierrors.IsAlreadyExists(err) {
 		return plan.Found(plan.Preview{Refusal: plan.NameTaken(create.Pod.Name)})
 	}
 	result := classify(action, err)
@@ -130,7 +130,7 @@ func (r *DebugSessionReconciler) dryRun(ctx context.Context, action plan.Action)
 			return nil, fmt.Errorf("the API server's answer has no container %q", a.Container.Name)
 		}
 		return pod.Spec.EphemeralContainers[i], nil
-	case plan.CreateCopy:
+	case plan.CreatePod:
 		pod := a.Pod.DeepCopy()
 		err := r.Client.Create(ctx, pod, client.DryRunAll)
 		pod.ManagedFields, pod.UID, pod.CreationTimestamp = nil, "", metav1.Time{}

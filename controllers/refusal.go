@@ -16,7 +16,7 @@ import (
 // classify tells apart what the API server's answer to an action means: done, refused for good, gone, or not known.
 func classify(action plan.Action, err error) plan.Result {
 	result := plan.Result{Action: action}
-	_, deleting := action.(plan.DeleteCopy)
+	_, deleting := action.(plan.DeletePod)
 	switch {
 	case err == nil:
 	case apierrors.IsNotFound(err), deleting && apierrors.IsConflict(err), otherPod(err):

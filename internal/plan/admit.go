@@ -263,7 +263,7 @@ func (p *pass) build(target *corev1.Pod, status *v1alpha1.DebugSessionStatus) (A
 		if err != nil {
 			return nil, err
 		}
-		return CreateCopy{Pod: pod}, nil
+		return CreatePod{Pod: pod}, nil
 	}
 	c, err := debugpod.Ephemeral(&session, target)
 	if err != nil {

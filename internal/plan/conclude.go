@@ -25,12 +25,12 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 			p.concludeTaking(result, "removing the access")
 		case InjectDebugger:
 			p.concludeMaking(result, fmt.Sprintf("adding the debugger to pod %q", action.Pod.Name))
-		case CreateCopy:
-			p.concludeMaking(result, fmt.Sprintf("creating copy %q", action.Pod.Name))
+		case CreatePod:
+			p.concludeMaking(result, fmt.Sprintf("creating pod %q", action.Pod.Name))
 		case StopDebugger:
 			p.concludeTaking(result, fmt.Sprintf("stopping container %q in pod %q", action.Container, action.Pod.Name))
-		case DeleteCopy:
-			p.concludeTaking(result, fmt.Sprintf("deleting copy %q", action.Pod.Name))
+		case DeletePod:
+			p.concludeTaking(result, fmt.Sprintf("deleting pod %q", action.Pod.Name))
 		}
 	}
 	return p.plan

@@ -27,7 +27,7 @@ func withResult(t *testing.T, v view, result plan.Result) plan.Plan {
 
 func TestMakingTheDebugger(t *testing.T) {
 	refusal := &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: `pods "web" is forbidden: violates PodSecurity "restricted:latest"; use a profile that it allows`}
-	for mode, options := range map[string][]fixture.SessionOption{"InjectDebugger": nil, "CreateCopy": {fixture.AsCopy()}} {
+	for mode, options := range map[string][]fixture.SessionOption{"InjectDebugger": nil, "CreatePod": {fixture.AsCopy()}} {
 		session := admitted(t, fixture.Session(options...), fixture.Pod())
 		v := about(session, target(fixture.Pod()), copyIs(absent()))
 		for name, tc := range map[string]struct {
@@ -76,7 +76,7 @@ func TestTakingTheDebuggerAway(t *testing.T) {
 	copySession, made := activeCopy(t)
 	for action, v := range map[string]view{
 		"StopDebugger": about(ending(t, session), target(pod)),
-		"DeleteCopy":   about(ending(t, copySession), copied(made)),
+		"DeletePod":   about(ending(t, copySession), copied(made)),
 	} {
 		for name, tc := range map[string]struct {
 			result plan.Result

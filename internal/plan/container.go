@@ -30,8 +30,8 @@ func readEphemeral(pod *corev1.Pod, name string) (c container, ok bool) {
 	return readStatus(pod.Status.EphemeralContainerStatuses, name), true
 }
 
-// readCopy finds the debugger in a copy. Until the kubelet speaks of it, the scheduler's word counts.
-func readCopy(pod *corev1.Pod, name string) container {
+// readMade finds the debugger in a pod that was made for it. Until the kubelet speaks of it, the scheduler's word counts.
+func readMade(pod *corev1.Pod, name string) container {
 	c := readStatus(pod.Status.ContainerStatuses, name)
 	if c.state != v1alpha1.DebuggerWaiting || pod.Spec.NodeName != "" {
 		return blameInit(pod, c)

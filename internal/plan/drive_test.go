@@ -135,7 +135,7 @@ func copyOf(t tester, session *v1alpha1.DebugSession, pod *corev1.Pod, changes .
 	if len(p.Actions) != 1 {
 		t.Fatalf("makes no copy: %s", said(p))
 	}
-	made := p.Actions[0].(plan.CreateCopy).Pod.DeepCopy()
+	made := p.Actions[0].(plan.CreatePod).Pod.DeepCopy()
 	made.UID, made.Status.Phase = "uid-of-copy", corev1.PodRunning
 	made.Spec.NodeName = "node-1"
 	for _, change := range changes {

@@ -68,7 +68,7 @@ func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
 	status := &s.Session.Status
 	for _, action := range p.Actions {
 		switch action.(type) {
-		case plan.InjectDebugger, plan.CreateCopy:
+		case plan.InjectDebugger, plan.CreatePod:
 		default:
 			continue
 		}
@@ -88,7 +88,7 @@ func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
 		if a, ok := action.(plan.InjectDebugger); ok && (a.UID != status.Target.PodUID || a.Pod.Name != status.Target.PodName || a.Container.Name != status.Debugger.ContainerName) {
 			t.Errorf("injects %q into pod %s (%s), and recorded was %+v, %+v", a.Container.Name, a.Pod, a.UID, status.Target, status.Debugger)
 		}
-		if a, ok := action.(plan.CreateCopy); ok && a.Pod.Name != status.Debugger.PodName {
+		if a, ok := action.(plan.CreatePod); ok && a.Pod.Name != status.Debugger.PodName {
 			t.Errorf("creates copy %q, and recorded was %+v", a.Pod.Name, status.Debugger)
 		}
 	}

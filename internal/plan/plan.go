@@ -55,8 +55,8 @@ type (
 		Container corev1.EphemeralContainer
 	}
 
-	// CreateCopy creates the copy. If a pod of its name exists and belongs to this session, that is the copy.
-	CreateCopy struct{ Pod *corev1.Pod }
+	// CreatePod creates the session's own pod. If a pod of its name exists and belongs to this session, that is the one.
+	CreatePod struct{ Pod *corev1.Pod }
 
 	// GiveAccess lets the subjects reach a pod: a Role and a RoleBinding of this name, owned by the session.
 	GiveAccess struct {
@@ -80,8 +80,8 @@ type (
 		Command   []string
 	}
 
-	// DeleteCopy deletes the pod, if it still is the pod of that UID.
-	DeleteCopy struct {
+	// DeletePod deletes the session's own pod, if it still is the pod of that UID.
+	DeletePod struct {
 		Pod          types.NamespacedName
 		UID          types.UID
 		GraceSeconds int64
@@ -91,12 +91,12 @@ type (
 func (AddFinalizer) action()    {}
 func (RemoveFinalizer) action() {}
 func (InjectDebugger) action()  {}
-func (CreateCopy) action()      {}
+func (CreatePod) action()      {}
 func (GiveAccess) action()      {}
 func (TakeAccess) action()      {}
 func (DeleteRecord) action()    {}
 func (StopDebugger) action()    {}
-func (DeleteCopy) action()      {}
+func (DeletePod) action()      {}
 
 // Result is how an action went.
 type Result struct {

@@ -38,7 +38,7 @@ func (p *pass) run() {
 	}
 	p.wake(status.ExpiresAt.Time)
 	if p.spec().Mode == v1alpha1.ModePodCopy {
-		p.runCopy()
+		p.runMade()
 	} else {
 		p.runEphemeral()
 	}
@@ -69,24 +69,24 @@ func (p *pass) runEphemeral() {
 	}
 }
 
-func (p *pass) runCopy() {
+func (p *pass) runMade() {
 	status := p.status()
-	switch p.Copy.state {
+	switch p.Made.state {
 	case found:
 		switch {
-		case p.isCopy(p.Copy.value):
-			p.trackCopy(p.Copy.value)
+		case p.isMade(p.Made.value):
+			p.trackMade(p.Made.value)
 		case status.Debugger.PodUID != "":
 			p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone,
 				fmt.Sprintf("somebody deleted the copy %q, and another pod has its name", status.Debugger.PodName))
 		default:
-			taken := NameTaken(p.Copy.value.Name)
+			taken := NameTaken(p.Made.value.Name)
 			p.end(v1alpha1.OutcomeRejected, taken.Reason, taken.Message)
 		}
 	case absent:
 		if status.Debugger.PodUID != "" {
-			if !p.Copy.fresh { // a cache may not have seen yet what was created
-				p.ask(ReadCopy{Name: status.Debugger.PodName, Fresh: true})
+			if !p.Made.fresh { // a cache may not have seen yet what was created
+				p.ask(ReadMade{Name: status.Debugger.PodName, Fresh: true})
 				return
 			}
 			p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the copy %q", status.Debugger.PodName))
@@ -100,9 +100,9 @@ func (p *pass) runCopy() {
 			p.make(target)
 		}
 	case unasked:
-		p.ask(ReadCopy{Name: status.Debugger.PodName})
+		p.ask(ReadMade{Name: status.Debugger.PodName})
 	case unknown:
-		p.plan.Retry = fmt.Errorf("reading copy %q: %w", status.Debugger.PodName, p.Copy.err)
+		p.plan.Retry = fmt.Errorf("reading pod %q: %w", status.Debugger.PodName, p.Made.err)
 	case awaited:
 	}
 }
@@ -176,18 +176,18 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	}
 }
 
-// isCopy says whether the pod is this session's copy. Once its UID was recorded that alone decides: deleting a session with
+// isMade says whether the pod is the one that was made for this session. Once its UID was recorded that alone decides: deleting a session with
 // --cascade=orphan takes the owner reference away.
-func (p *pass) isCopy(pod *corev1.Pod) bool {
+func (p *pass) isMade(pod *corev1.Pod) bool {
 	if uid := p.status().Debugger.PodUID; uid != "" {
 		return pod.UID == uid
 	}
 	return debugpod.OwnedBy(pod, p.Session)
 }
 
-func (p *pass) trackCopy(pod *corev1.Pod) {
+func (p *pass) trackMade(pod *corev1.Pod) {
 	p.status().Debugger.PodUID = pod.UID
-	c := readCopy(pod, p.status().Debugger.ContainerName)
+	c := readMade(pod, p.status().Debugger.ContainerName)
 	switch {
 	case pod.DeletionTimestamp != nil:
 		c.record(p.status().Debugger)

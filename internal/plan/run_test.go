@@ -51,9 +51,9 @@ func TestMakeCopy(t *testing.T) {
 		at     time.Time
 		want   want
 	}{
-		"as recorded":             {none, new(plan.Found(fixture.Pod())), now, want{phase: v1alpha1.PhaseStarting, does: "CreateCopy", wakes: startBy}},
-		"of one that goes":        {none, new(plan.Found(fixture.Pod(fixture.Terminating))), now, want{phase: v1alpha1.PhaseStarting, does: "CreateCopy", wakes: startBy}},
-		"of one that failed":      {none, new(plan.Found(fixture.Pod(fixture.Finished(corev1.PodFailed, "", "")))), now, want{phase: v1alpha1.PhaseStarting, does: "CreateCopy", wakes: startBy}},
+		"as recorded":             {none, new(plan.Found(fixture.Pod())), now, want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
+		"of one that goes":        {none, new(plan.Found(fixture.Pod(fixture.Terminating))), now, want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
+		"of one that failed":      {none, new(plan.Found(fixture.Pod(fixture.Finished(corev1.PodFailed, "", "")))), now, want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
 		"too late":                {none, nil, startBy, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTimedOut, reason: "NotStarted"}},
 		"not of another pod":      {none, new(plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID)))), now, gone("TargetGone", "was replaced")},
 		"not of none":             {none, new(absent()), now, gone("TargetGone", `pod "web" is gone`)},

@@ -43,8 +43,9 @@ type Snapshot struct {
 	// Target is the pod being debugged, or to be: the answer to ReadTarget.
 	Target Observed[*corev1.Pod]
 
-	// Copy is the pod of the recorded name, in mode PodCopy: the answer to ReadCopy.
-	Copy Observed[*corev1.Pod]
+	// Made is the pod of the name recorded for the one that the operator makes, in modes that make one: the answer to
+	// ReadMade.
+	Made Observed[*corev1.Pod]
 }
 
 // Running is how many sessions of one class run, the one in question not counted.
@@ -106,9 +107,9 @@ type (
 		Fresh bool
 	}
 
-	// ReadCopy asks for the pod of the copy's name. It may be answered from a cache of the pods that the operator made.
+	// ReadMade asks for the pod of the name recorded for the one that the operator makes. It may be answered from a cache of the pods that the operator made.
 	// If Fresh, the API server itself must be asked.
-	ReadCopy struct {
+	ReadMade struct {
 		Name  string
 		Fresh bool
 	}
@@ -124,7 +125,7 @@ func (ReadApprovals) question()  {}
 func (RecallAccess) question()   {}
 func (ListCandidates) question() {}
 func (ReadTarget) question()     {}
-func (ReadCopy) question()       {}
+func (ReadMade) question()       {}
 
 // Observed is the answer to a question: found, absent, awaited or unknown. The zero value is a question not asked yet.
 type Observed[T any] struct {

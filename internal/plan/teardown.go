@@ -13,9 +13,9 @@ import (
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// copyGraceSeconds is how long a copy's containers get to stop: a shell ignores TERM, and would take all of the pod's own
+// madeGraceSeconds is how long the containers of a pod that was made get to stop: a shell ignores TERM, and would take all of the pod's own
 // grace period.
-const copyGraceSeconds = 1
+const madeGraceSeconds = 1
 
 // end writes down that the session is to end and how. The next pass, which sees that persisted, takes things away: should
 // an edit race it, whichever the API server took first has won.
@@ -37,34 +37,34 @@ func (p *pass) teardown() {
 		p.do(TakeAccess{Name: p.status().Access.Name})
 	}
 	if p.spec().Mode == v1alpha1.ModePodCopy {
-		p.teardownCopy()
+		p.teardownMade()
 	} else {
 		p.teardownEphemeral()
 	}
 }
 
-func (p *pass) teardownCopy() {
+func (p *pass) teardownMade() {
 	name := p.status().Debugger.PodName
-	if !p.Copy.fresh {
-		p.ask(ReadCopy{Name: name, Fresh: true})
+	if !p.Made.fresh {
+		p.ask(ReadMade{Name: name, Fresh: true})
 		return
 	}
-	switch p.Copy.state {
+	switch p.Made.state {
 	case absent:
 		p.ended("no copy is left")
 	case found:
-		pod := p.Copy.value
+		pod := p.Made.value
 		switch {
-		case !p.isCopy(pod):
+		case !p.isMade(pod):
 			p.ended("no copy is left")
 		case pod.DeletionTimestamp == nil:
-			p.do(DeleteCopy{Pod: p.podName(name), UID: pod.UID, GraceSeconds: copyGraceSeconds})
+			p.do(DeletePod{Pod: p.podName(name), UID: pod.UID, GraceSeconds: madeGraceSeconds})
 			p.wake(p.Now.Add(recheck))
 		default:
 			p.resist(deleting(pod))
 		}
 	case unknown:
-		p.blind(fmt.Sprintf("copy %q", name), p.Copy.err)
+		p.blind(fmt.Sprintf("copy %q", name), p.Made.err)
 	case unasked, awaited:
 	}
 }

@@ -98,7 +98,7 @@ func TestTeardownCopy(t *testing.T) {
 	}
 	disowned := func(p *corev1.Pod) { p.OwnerReferences = nil }
 	finished := fixture.Finished(corev1.PodSucceeded, "", "")
-	deletes := want{phase: v1alpha1.PhaseEnding, does: "DeleteCopy", wakes: soon}
+	deletes := want{phase: v1alpha1.PhaseEnding, does: "DeletePod", wakes: soon}
 	for name, tc := range map[string]struct {
 		session *v1alpha1.DebugSession
 		fresh   plan.Observed[*corev1.Pod]
@@ -122,7 +122,7 @@ func TestTeardownCopy(t *testing.T) {
 			p := pass(t, about(tc.session, copyIs(tc.fresh)))
 			tc.want.check(t, p)
 			if len(p.Actions) == 1 {
-				if d := p.Actions[0].(plan.DeleteCopy); d.UID != made.UID || d.Pod.Name != made.Name || d.GraceSeconds != 1 {
+				if d := p.Actions[0].(plan.DeletePod); d.UID != made.UID || d.Pod.Name != made.Name || d.GraceSeconds != 1 {
 					t.Errorf("deletes %+v", d)
 				}
 			}

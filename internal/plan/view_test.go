@@ -63,13 +63,13 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 			}
 			s.Target = s.Target.Fresh()
 		}
-	case plan.ReadCopy:
-		s.Copy = known(t, q, v.copied)
+	case plan.ReadMade:
+		s.Made = known(t, q, v.copied)
 		if q.Fresh {
 			if v.freshCopy != nil {
-				s.Copy = *v.freshCopy
+				s.Made = *v.freshCopy
 			}
-			s.Copy = s.Copy.Fresh()
+			s.Made = s.Made.Fresh()
 		}
 	default:
 		t.Fatalf("asks %T%+v, which these tests do not know", q, q)
