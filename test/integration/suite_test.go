@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -31,9 +32,10 @@ import (
 )
 
 var (
-	restConfig *rest.Config
-	k8s        client.Client
-	scheme     = runtime.NewScheme()
+	environment *envtest.Environment
+	restConfig  *rest.Config
+	k8s         client.Client // as the cluster's administrator
+	scheme      = runtime.NewScheme()
 )
 
 func TestIntegration(t *testing.T) {
@@ -49,10 +51,14 @@ var _ = BeforeSuite(func() {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 
-	environment := &envtest.Environment{
+	environment = &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 		Scheme:                scheme,
+		WebhookInstallOptions: envtest.WebhookInstallOptions{
+			Paths:                        []string{filepath.Join("..", "..", "config", "webhook", "manifests.yaml")},
+			LocalServingHostExternalName: "localhost",
+		},
 	}
 	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
 	var err error
@@ -61,16 +67,30 @@ var _ = BeforeSuite(func() {
 	restConfig.QPS = -1
 	k8s, err = client.New(restConfig, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
+	installAccount(context.Background())
 })
 
-// startOperator runs the operator until the returned function is called, or the test ends.
+// startOperator runs the operator, with the rights it has in a cluster and no more, until the returned function is called or
+// the test ends. It returns when sessions can be created.
 func startOperator(exec *kubelet) (stop func()) {
-	mgr, err := operator.New(restConfig, manager.Options{
+	stop = launchOperator(exec)
+	Eventually(func() error {
+		return k8s.Create(context.Background(), newSession("default", "ready", "nothing"), client.DryRunAll)
+	}).WithTimeout(20 * time.Second).WithPolling(50 * time.Millisecond).Should(Succeed())
+	return stop
+}
+
+func launchOperator(exec *kubelet) (stop func()) {
+	serving := environment.WebhookInstallOptions
+	mgr, err := operator.New(accountConfig(), manager.Options{
 		Scheme:                 scheme,
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",
 		Controller:             config.Controller{SkipNameValidation: ptr.To(true)}, // one after another in one process
-	}, operator.Options{Concurrency: 4, Exec: exec, Registry: prometheus.NewRegistry()})
+	}, operator.Options{
+		Concurrency: 4, Exec: exec, Registry: prometheus.NewRegistry(),
+		Webhook: operator.WebhookOptions{Host: serving.LocalServingHost, Port: serving.LocalServingPort, ExtraNames: []string{"localhost"}},
+	})
 	Expect(err).NotTo(HaveOccurred())
 
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,0 +1,66 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/rest"
+
+	"debugsession.dev/operator/internal/operator"
+)
+
+// operatorName is who the operator is in a cluster.
+const operatorName = "system:serviceaccount:" + operator.DefaultNamespace + ":debugsession-operator"
+
+// installAccount makes the operator's namespace and gives its service account the roles of config/rbac.
+func installAccount(ctx context.Context) {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operator.DefaultNamespace}}
+	Expect(k8s.Create(ctx, namespace)).To(Succeed())
+	files, err := filepath.Glob(filepath.Join("..", "..", "config", "rbac", "*.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	for _, file := range files {
+		if filepath.Base(file) != "kustomization.yaml" {
+			createAll(ctx, file)
+		}
+	}
+}
+
+func createAll(ctx context.Context, file string) {
+	content, err := os.ReadFile(file)
+	Expect(err).NotTo(HaveOccurred())
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
+	for {
+		object := &unstructured.Unstructured{}
+		if err := decoder.Decode(object); errors.Is(err, io.EOF) {
+			return
+		} else {
+			Expect(err).NotTo(HaveOccurred())
+		}
+		if len(object.Object) == 0 {
+			continue
+		}
+		if err := k8s.Create(ctx, object); !apierrors.IsAlreadyExists(err) {
+			Expect(err).NotTo(HaveOccurred(), file)
+		}
+	}
+}
+
+// accountConfig is what the operator connects with: the API server sees its service account.
+func accountConfig() *rest.Config {
+	config := rest.CopyConfig(restConfig)
+	config.Impersonate = rest.ImpersonationConfig{
+		UserName: operatorName,
+		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + operator.DefaultNamespace, "system:authenticated"},
+	}
+	return config
+}
