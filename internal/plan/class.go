@@ -231,7 +231,7 @@ func user(identity *v1alpha1.Identity) v1alpha1.Subject {
 func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha1.ClassStatus {
 	granted := &v1alpha1.ClassStatus{
 		Name: class.Name, UID: class.UID, Generation: class.Generation,
-		Image:       effectiveImage(class, spec),
+		Image:       grantedImage(class, spec),
 		Profile:     effectiveProfile(class, spec),
 		TTL:         metav1.Duration{Duration: min(DefaultTTL, class.Spec.MaxTTL.Duration)},
 		MaxTTL:      class.Spec.MaxTTL,
@@ -252,6 +252,18 @@ func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 		}
 	}
 	return granted
+}
+
+// grantedImage is the image in full where the class restricts images: what was compared is then what every runtime runs,
+// also one that would complete a short name in its own way.
+func grantedImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	image := effectiveImage(class, spec)
+	if len(class.Spec.Images) > 0 {
+		if full, err := imagepattern.Normalize(image); err == nil {
+			return full
+		}
+	}
+	return image
 }
 
 func effectiveImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
