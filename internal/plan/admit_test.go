@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -18,7 +19,8 @@ func TestAdmit(t *testing.T) {
 		starting = v1alpha1.PhaseStarting
 		ended    = v1alpha1.PhaseEnded
 	)
-	waitUntil := fixture.Created.Add(plan.StartTimeout)
+	waitUntil := after(plan.StartTimeout)
+	waits := one(waitingSince(now))
 	mount := func(volume string) fixture.SessionOption {
 		return func(s *v1alpha1.DebugSession) {
 			s.Spec.Debugger.VolumeMounts = []corev1.VolumeMount{{Name: volume, MountPath: "/mnt"}}
@@ -47,18 +49,18 @@ func TestAdmit(t *testing.T) {
 
 		"no pod": {target: absent(),
 			want: want{phase: pending, reason: "TargetNotFound", says: `there is no pod "web" in namespace "shop"`, does: "AddFinalizer", wakes: waitUntil, warns: "TargetNotFound"}},
-		"no pod until the last moment": {target: absent(), at: waitUntil.Add(-time.Second),
-			want: want{phase: pending, reason: "TargetNotFound", does: "AddFinalizer", wakes: waitUntil, warns: "TargetNotFound"}},
-		"no pod for too long": {target: absent(), at: waitUntil,
+		"no pod until the last moment": {session: waits, target: absent(), at: waitUntil.Add(-time.Second),
+			want: want{phase: pending, reason: "TargetNotFound", does: "AddFinalizer", wakes: waitUntil}},
+		"no pod for too long": {session: waits, target: absent(), at: waitUntil,
 			want: want{phase: ended, outcome: v1alpha1.OutcomeTimedOut, reason: "TargetNotFound", says: "waited 5m0s", does: "AddFinalizer", warns: "TimedOut"}},
 		"a pod on no node": {target: plan.Found(fixture.Pod(fixture.Unplaced)),
 			want: want{phase: pending, reason: "TargetNotPlaced", does: "AddFinalizer", wakes: waitUntil, warns: "TargetNotPlaced"}},
 		"a copy of a pod on no node": {session: one(fixture.AsCopy()), target: plan.Found(fixture.Pod(fixture.Unplaced)), want: admit},
 		"not asked yet":              {target: awaited(), want: want{does: "AddFinalizer"}},
 		"not to be read": {target: unknown(),
-			want: want{phase: pending, reason: "TargetUnreadable", says: "request timed out", does: "AddFinalizer", retries: true, warns: "TargetUnreadable"}},
-		"not to be read for long": {target: unknown(), at: after(time.Hour),
-			want: want{phase: pending, reason: "TargetUnreadable", does: "AddFinalizer", retries: true, warns: "TargetUnreadable"}},
+			want: want{phase: pending, reason: "Unreadable", says: "request timed out", does: "AddFinalizer", retries: true, warns: "Unreadable"}},
+		"not to be read for long": {session: waits, target: unknown(), at: after(time.Hour),
+			want: want{phase: pending, reason: "Unreadable", does: "AddFinalizer", retries: true, warns: "Unreadable"}},
 
 		"succeeded":                   {target: plan.Found(fixture.Pod(fixture.Finished(corev1.PodSucceeded, "", ""))), want: rejected("TargetFinished", "(Succeeded)")},
 		"failed":                      {target: plan.Found(fixture.Pod(fixture.Finished(corev1.PodFailed, "", ""))), want: rejected("TargetFinished", "(Failed)")},
@@ -90,6 +92,16 @@ func TestAdmit(t *testing.T) {
 			p := pass(t, about(fixture.Session(tc.session...), targetIs(tc.target), at(when)))
 			tc.want.check(t, p)
 		})
+	}
+}
+
+// waitingSince is a session that waits for its target since then, without a break.
+func waitingSince(since time.Time) fixture.SessionOption {
+	return func(s *v1alpha1.DebugSession) {
+		s.Status.Phase = v1alpha1.PhasePending
+		s.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.ConditionAdmissible, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonTargetNotFound, LastTransitionTime: metav1.NewTime(since),
+		}}
 	}
 }
 
@@ -141,7 +153,7 @@ func TestNothingIsMadeForASessionThatIsAskedToEnd(t *testing.T) {
 					pass(t, about(fixture.Session(), targetIs(absent()))), ask),
 			} {
 				t.Run(phase, func(t *testing.T) {
-					p := pass(t, about(session)) // asks nothing
+					p := pass(t, about(session, silent))
 					want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated, says: "nothing was made"}.check(t, p)
 				})
 			}

@@ -104,7 +104,7 @@ func TestTheChosenIsDebugged(t *testing.T) {
 }
 
 func TestWithoutCandidates(t *testing.T) {
-	waitUntil := fixture.Created.Add(plan.StartTimeout)
+	waitUntil := after(plan.StartTimeout)
 	none := plan.Absent[[]corev1.Pod]()
 	selecting := fixture.OfSelector(map[string]string{"app": "web"})
 	soon := after(15 * time.Second) // no one pod to watch
@@ -117,14 +117,14 @@ func TestWithoutCandidates(t *testing.T) {
 		"no workload": {fixture.OfWorkload("Deployment", "web"), none, now,
 			want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", says: `there is no Deployment "web" in namespace "shop"`, wakes: soon, warns: "TargetNotFound"}},
 		"no workload, just before it is too late": {fixture.OfWorkload("Deployment", "web"), none, waitUntil.Add(-time.Second),
-			want{phase: v1alpha1.PhasePending, wakes: waitUntil, warns: "TargetNotFound"}},
+			want{phase: v1alpha1.PhasePending, wakes: waitUntil}},
 		"no workload for too long": {fixture.OfWorkload("Deployment", "web"), none, waitUntil,
 			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, warns: "TimedOut"}},
 		"no pods for too long": {selecting, plan.Found[[]corev1.Pod](nil), waitUntil,
 			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "none of the 0 pods", warns: "TimedOut"}},
 		"absent, though nothing is named": {selecting, none, now, want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", warns: "TargetNotFound"}},
 		"unreadable": {selecting, plan.Unknown[[]corev1.Pod](errOffline), now,
-			want{phase: v1alpha1.PhasePending, reason: "TargetUnreadable", retries: true, warns: "TargetUnreadable"}},
+			want{phase: v1alpha1.PhasePending, reason: "Unreadable", retries: true, warns: "Unreadable"}},
 		"unreadable, and always will be": {fixture.OfWorkload("ConfigMap", "web"),
 			plan.Unknown[[]corev1.Pod](&plan.Refusal{Reason: v1alpha1.ReasonInvalid, Message: "a ConfigMap selects no pods"}), now,
 			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "selects no pods", warns: "Rejected"}},
@@ -133,6 +133,9 @@ func TestWithoutCandidates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session(tc.session)
 			session.Finalizers = []string{v1alpha1.Finalizer}
+			if tc.at != now {
+				waitingSince(now)(session)
+			}
 			tc.want.check(t, pass(t, about(session, candidatesAre(tc.seen), at(tc.at))))
 		})
 	}
@@ -142,6 +145,6 @@ func TestWithoutCandidates(t *testing.T) {
 func TestASelectorThatIsNone(t *testing.T) {
 	session := fixture.Session(fixture.OfSelector(map[string]string{"app": "no value has spaces"}))
 	session.Spec.Target.Selector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Like", Values: []string{"web"}}}
-	p := pass(t, about(session)) // asks nothing
+	p := pass(t, about(session)) // asks for no pods
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "spec.target.selector: ", does: "AddFinalizer", warns: "Rejected"}.check(t, p)
 }

@@ -76,7 +76,7 @@ func TestTakingTheDebuggerAway(t *testing.T) {
 	copySession, made := activeCopy(t)
 	for action, v := range map[string]view{
 		"StopDebugger": about(ending(t, session), target(pod)),
-		"DeletePod":   about(ending(t, copySession), copied(made)),
+		"DeletePod":    about(ending(t, copySession), copied(made)),
 	} {
 		for name, tc := range map[string]struct {
 			result plan.Result

@@ -72,7 +72,7 @@ func (p *pass) stand(phase v1alpha1.Phase, reason, message string) {
 // failed says whether an outcome means that the session never did what it was for.
 func failed(outcome v1alpha1.Outcome) bool {
 	switch outcome {
-	case v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeFailed:
+	case v1alpha1.OutcomeRejected, v1alpha1.OutcomeDenied, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeFailed:
 		return true
 	}
 	return false

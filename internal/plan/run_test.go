@@ -183,7 +183,7 @@ func TestAskedToEnd(t *testing.T) {
 		for _, session := range []*v1alpha1.DebugSession{starting, running, runningCopy} {
 			t.Run(name+" "+string(session.Status.Phase)+" "+string(session.Spec.Mode), func(t *testing.T) {
 				session := written(session, plan.Plan{Status: session.Status}, tc.ask)
-				p := pass(t, about(session))
+				p := pass(t, about(session, silent))
 				want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, says: tc.says}.check(t, p)
 				if p.Status.Attach != "" {
 					t.Errorf("attach still is %q", p.Status.Attach)

@@ -158,7 +158,7 @@ func TestAnEndedSessionRests(t *testing.T) {
 	want{phase: v1alpha1.PhaseEnded}.check(t, p) // and the finalizer stays
 	session = written(session, p)
 
-	p = pass(t, about(session))
+	p = pass(t, about(session, silent))
 	want{phase: v1alpha1.PhaseEnded, does: "RemoveFinalizer"}.check(t, p)
 	quiet(t, session, p)
 	session.Finalizers = []string{"example.com/theirs"}
@@ -169,7 +169,7 @@ func TestAnEndedSessionRests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			session := written(session, plan.Plan{Status: session.Status}, change)
 			for _, when := range []time.Time{now.Add(-time.Hour), now, after(1000 * time.Hour)} { // whatever the clock says
-				p := pass(t, about(session, at(when)))
+				p := pass(t, about(session, at(when), silent))
 				want{phase: v1alpha1.PhaseEnded}.check(t, p)
 				quiet(t, session, p)
 			}

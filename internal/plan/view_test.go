@@ -5,8 +5,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -25,15 +27,31 @@ type view struct {
 	freshTarget *plan.Observed[*corev1.Pod]
 	freshCopy   *plan.Observed[*corev1.Pod]
 
+	// What the rest says. Left out: a class that allows everything, used by who may, with room and without approvals; and
+	// a process that knows nothing of the session's access.
+	class     *plan.Observed[*v1alpha1.DebugClass]
+	trusted   *plan.Observed[*plan.Refusal]
+	mayUse    *plan.Observed[bool]
+	running   *plan.Observed[plan.Running]
+	preview   *plan.Observed[plan.Preview]
+	approvals *plan.Observed[[]plan.Approval]
+	access    *plan.AccessState // left out: what it must be if all went well
+
+	// silent: nothing at all needs to be known.
+	silent bool
+
 	// staleOnly: what the watch says must do.
 	staleOnly bool
+
+	// pods are those in the answers, which belong to caches.
+	pods []*corev1.Pod
 }
 
 // decide answers questions until there is a plan, as the controller does.
 func (v view) decide(t tester) (plan.Snapshot, plan.Plan) {
 	t.Helper()
 	s := plan.Snapshot{Session: v.session, Now: v.now}
-	for range 10 {
+	for range 20 {
 		p := plan.Decide(s)
 		if p.Ask == nil {
 			return s, p
@@ -49,7 +67,26 @@ func (v view) decide(t tester) (plan.Snapshot, plan.Plan) {
 
 func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 	t.Helper()
+	if v.silent {
+		t.Fatalf("asks %T%+v, and should have no need to know", question, question)
+	}
 	switch q := question.(type) {
+	case plan.CheckSeal:
+		s.Trusted = or(v.trusted, plan.Found[*plan.Refusal](nil))
+	case plan.ReadClass:
+		s.Class = or(v.class, plan.Found(allowing))
+	case plan.ReadNamespace:
+		s.Namespace = plan.Found(labels.Set{})
+	case plan.CheckUse:
+		s.MayUse = or(v.mayUse, plan.Found(true))
+	case plan.CountRunning:
+		s.Running = or(v.running, plan.Found(plan.Running{}))
+	case plan.TryOut:
+		s.Preview = or(v.preview, plan.Found(plan.Preview{Object: []byte("{}")}))
+	case plan.ReadApprovals:
+		s.Approvals = or(v.approvals, plan.Found[[]plan.Approval](nil))
+	case plan.RecallAccess:
+		s.Access = plan.Found(v.recall())
 	case plan.ListCandidates:
 		s.Candidates = known(t, q, v.candidates)
 	case plan.ReadTarget:
@@ -76,6 +113,28 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 	}
 }
 
+func (v view) recall() plan.AccessState {
+	switch {
+	case v.access != nil:
+		return *v.access
+	case v.session.Status.Phase == v1alpha1.PhaseActive:
+		return plan.AccessGiven
+	case v.session.Status.Phase == v1alpha1.PhaseEnding:
+		return plan.AccessTaken
+	default:
+		return plan.AccessUnsure
+	}
+}
+
+var allowing = fixture.Class()
+
+func or[T any](answer *plan.Observed[T], otherwise plan.Observed[T]) plan.Observed[T] {
+	if answer == nil {
+		return otherwise
+	}
+	return *answer
+}
+
 func known[T any](t tester, question plan.Question, answer *plan.Observed[T]) plan.Observed[T] {
 	t.Helper()
 	if answer == nil {
@@ -95,12 +154,26 @@ func about(session *v1alpha1.DebugSession, looks ...look) view {
 	return v
 }
 
+// silent is a view in which nothing may be asked.
+func silent(v *view) { v.silent = true }
+
+func accessIs(state plan.AccessState) look { return func(v *view) { v.access = &state } }
+
 func at(when time.Time) look { return func(v *view) { v.now = when } }
 
-func target(pod *corev1.Pod) look                 { return targetIs(plan.Found(pod)) }
-func copied(pod *corev1.Pod) look                 { return copyIs(plan.Found(pod)) }
+func target(pod *corev1.Pod) look {
+	return func(v *view) { v.target, v.pods = new(plan.Found(pod)), append(v.pods, pod) }
+}
+
+func copied(pod *corev1.Pod) look {
+	return func(v *view) { v.copied, v.pods = new(plan.Found(pod)), append(v.pods, pod) }
+}
+
+func freshTarget(pod *corev1.Pod) look {
+	return func(v *view) { v.freshTarget, v.pods = new(plan.Found(pod)), append(v.pods, pod) }
+}
+
 func candidates(pods ...corev1.Pod) look          { return candidatesAre(plan.Found(pods)) }
-func freshTarget(pod *corev1.Pod) look            { return func(v *view) { v.freshTarget = new(plan.Found(pod)) } }
 func freshCopy(o plan.Observed[*corev1.Pod]) look { return func(v *view) { v.freshCopy = &o } }
 
 func targetIs(o plan.Observed[*corev1.Pod]) look       { return func(v *view) { v.target = &o } }

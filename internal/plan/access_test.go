@@ -1,0 +1,95 @@
+package plan_test
+
+import (
+	"slices"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+func TestAccessIsRecordedBeforeItIsGiven(t *testing.T) {
+	sre := []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}}
+	for name, tc := range map[string]struct {
+		access *v1alpha1.Access
+		want   []v1alpha1.Subject
+	}{
+		"the requester": {nil, []v1alpha1.Subject{{Kind: v1alpha1.SubjectUser, Name: fixture.Requester}}},
+		"who is named":  {&v1alpha1.Access{Subjects: sre}, sre},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := fixture.Session(func(s *v1alpha1.DebugSession) { s.Spec.Access = tc.access })
+			session.Finalizers = []string{v1alpha1.Finalizer}
+			class := fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.Access = &v1alpha1.AccessPolicy{Subjects: sre} })
+			v := about(session, target(fixture.Pod()))
+			v.class = new(plan.Found(class))
+			session = written(session, pass(t, v))
+			if got := session.Status.Access; got == nil || got.Name != debugpod.AccessName(session.UID) || !slices.Equal(got.Subjects, tc.want) {
+				t.Fatalf("recorded %+v, want %v", got, tc.want)
+			}
+			p := pass(t, about(session, target(debugged(session, fixture.Running(now)))))
+			want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}.check(t, p)
+			if give := p.Actions[0].(plan.GiveAccess); give.Name != session.Status.Access.Name || give.Pod != "web" || !slices.Equal(give.Subjects, tc.want) {
+				t.Errorf("gives %+v", give)
+			}
+		})
+	}
+}
+
+// After a restart nothing is known of what was given, and giving it again is harmless; giving it to what is over is not.
+func TestAccessAfterARestart(t *testing.T) {
+	session, pod := active(t)
+	unsure := accessIs(plan.AccessUnsure)
+	p := pass(t, about(session, target(pod), unsure))
+	want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}.check(t, p)
+	quiet(t, session, p)
+
+	over := ending(t, session)
+	want{phase: v1alpha1.PhaseEnding, does: "TakeAccess StopDebugger"}.check(t, pass(t, about(over, target(pod), unsure)))
+	want{phase: v1alpha1.PhaseEnding, does: "TakeAccess"}.check(t, pass(t, about(over, targetIs(absent()), unsure)))
+	want{phase: v1alpha1.PhaseEnded}.check(t, pass(t, about(over, targetIs(absent()), accessIs(plan.AccessTaken))))
+}
+
+func TestGivingAccess(t *testing.T) {
+	session := admitted(t, fixture.Session(), fixture.Pod())
+	v := about(session, target(debugged(session, fixture.Running(now))))
+	for name, tc := range map[string]struct {
+		result plan.Result
+		want   want
+	}{
+		"worked": {plan.Result{}, want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}},
+		"refused": {plan.Result{Refusal: &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: "exceeded quota"}},
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Refused", says: "giving access: exceeded quota", does: "GiveAccess"}},
+		"failed": {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "GiveAccess", retries: true, warns: "Retrying"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := withResult(t, v, tc.result)
+			tc.want.check(t, p)
+			if active := p.Status.Phase == v1alpha1.PhaseActive; active != (p.Status.Attach != "") || active != (len(p.Events) == 1 && p.Events[0].Reason == "Active") {
+				t.Errorf("phase %s, attach %q, events %v", p.Status.Phase, p.Status.Attach, p.Events)
+			}
+		})
+	}
+}
+
+// That access cannot be taken away is no reason to let the debugger live, and the session does not say Ended.
+func TestTakingAccess(t *testing.T) {
+	session, pod := active(t)
+	session = ending(t, session)
+	for name, looks := range map[string][]look{"debugger there": {target(pod)}, "debugger gone": {targetIs(absent())}} {
+		t.Run(name, func(t *testing.T) {
+			v := about(session, append(looks, accessIs(plan.AccessUnsure))...)
+			p := pass(t, v, plan.Result{Action: plan.TakeAccess{Name: session.Status.Access.Name}, Err: errBusy})
+			if p.Status.Phase != v1alpha1.PhaseEnding || p.Retry == nil || warnings(p) != "StillRunning" {
+				t.Errorf("phase %s, retries %v, warns %q", p.Status.Phase, p.Retry, warnings(p))
+			}
+			if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady); c.Reason != "StillRunning" {
+				t.Errorf("says %s: %s", c.Reason, c.Message)
+			}
+		})
+	}
+}

@@ -1,0 +1,260 @@
+package plan_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"pgregory.net/rapid"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// checks sets how many sequences a property is tried with.
+func checks(t *testing.T, n string) {
+	t.Helper()
+	before := flag.Lookup("rapid.checks").Value.String()
+	if before != flag.Lookup("rapid.checks").DefValue {
+		return // asked for on the command line
+	}
+	if err := flag.Set("rapid.checks", n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set("rapid.checks", before) })
+}
+
+// Whatever users, nodes, caches and the API server do, in whatever order, the laws hold in every pass; and once they behave,
+// the session ends and rests.
+func TestAnySequenceOfEvents(t *testing.T) {
+	checks(t, sequences)
+	for mode, options := range map[string][]fixture.SessionOption{"EphemeralContainer": nil, "PodCopy": {fixture.AsCopy()}} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				w := newWorld(t, drawSession(t, options), drawClass(t))
+				for range rapid.IntRange(0, 30).Draw(t, "steps") {
+					step := steps[rapid.IntRange(0, len(steps)-1).Draw(t, "step")]
+					t.Log(step.name)
+					step.take(t, w)
+				}
+				w.behave()
+				w.endsAndRests(t)
+			})
+		})
+	}
+}
+
+func drawSession(t *rapid.T, options []fixture.SessionOption) *v1alpha1.DebugSession {
+	session := fixture.Session(options...)
+	if rapid.Bool().Draw(t, "selector") {
+		fixture.OfSelector(map[string]string{"app": "web"})(session)
+	}
+	if rapid.Bool().Draw(t, "has ttl") {
+		fixture.TTL(drawTTL(t))(session)
+	}
+	if rapid.IntRange(0, 3).Draw(t, "has notAfter") == 0 {
+		fixture.NotAfter(fixture.Created.Add(time.Duration(rapid.IntRange(-1, 48*60).Draw(t, "notAfter in minutes")) * time.Minute))(session)
+	}
+	return session
+}
+
+func drawClass(t *rapid.T) *v1alpha1.DebugClass {
+	class := fixture.Class()
+	if rapid.IntRange(0, 3).Draw(t, "wants approval") == 0 {
+		fixture.Approvals(1)(&class.Spec)
+	}
+	if rapid.Bool().Draw(t, "has limits") {
+		class.Spec.Limits = &v1alpha1.ClassLimits{PerNamespace: 1}
+	}
+	return class
+}
+
+func drawTTL(t *rapid.T) time.Duration {
+	return time.Duration(rapid.SampledFrom([]int{10, 60, 299, 300, 301, 3600, 86400}).Draw(t, "ttl in seconds")) * time.Second
+}
+
+type step struct {
+	name string
+	take func(*rapid.T, *world)
+}
+
+// steps are what may happen. What is most common is there several times.
+var steps = []step{
+	{"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile},
+	{"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile},
+	{"sync", sync}, {"sync", sync}, {"sync", sync}, {"sync", sync}, {"sync", sync}, {"sync", sync},
+	{"a little later", func(t *rapid.T, w *world) { w.goOn(w.now.Add(time.Second)) }},
+	{"later", func(t *rapid.T, w *world) {
+		w.goOn(w.now.Add(time.Duration(rapid.SampledFrom([]int{10, 60, 299, 301, 1800, 90000}).Draw(t, "seconds")) * time.Second))
+	}},
+	{"the clock is set back", func(_ *rapid.T, w *world) { w.goOn(w.now.Add(-time.Minute)) }},
+	{"the debugger runs", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Running(w.now)) }},
+	{"the debugger runs", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Running(w.now)) }},
+	{"its image is not there", func(t *rapid.T, w *world) {
+		w.setDebugger(rapid.SampledFrom([]corev1.ContainerState{fixture.Waiting("ErrImagePull", pullError), fixture.Waiting("ImagePullBackOff", pullPause)}).Draw(t, "state"))
+	}},
+	{"the debugger ends", func(t *rapid.T, w *world) {
+		w.setDebugger(rapid.SampledFrom([]corev1.ContainerState{fixture.Exited(w.now, 0, "Completed", ""), fixture.Exited(w.now, 128, "StartError", "no sh")}).Draw(t, "state"))
+	}},
+	{"end: true", func(_ *rapid.T, w *world) { w.edit(fixture.End) }},
+	{"end: false", func(_ *rapid.T, w *world) { w.edit(func(s *v1alpha1.DebugSession) { s.Spec.End = false }) }},
+	{"another ttl", func(t *rapid.T, w *world) { w.edit(fixture.TTL(drawTTL(t))) }},
+	{"deleted", func(_ *rapid.T, w *world) { w.edit(fixture.Deleted) }},
+	{"the finalizer is taken away", func(_ *rapid.T, w *world) {
+		if w.session != nil && w.session.DeletionTimestamp == nil {
+			w.edit(func(s *v1alpha1.DebugSession) { s.Finalizers = nil })
+		}
+	}},
+	{"the target goes", func(_ *rapid.T, w *world) { w.goes(&w.target) }},
+	{"the target is deleted", targetDo(fixture.Terminating)},
+	{"the target ends", targetDo(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory"))},
+	{"the target is replaced", func(_ *rapid.T, w *world) { w.newTarget() }},
+	{"the target comes", func(_ *rapid.T, w *world) {
+		if w.target == nil {
+			w.newTarget()
+		}
+	}},
+	{"the copy is held", copyDo(fixture.HeldBy("example.com/hold"))},
+	{"the copy is deleted", func(_ *rapid.T, w *world) { w.goes(&w.copied) }},
+	{"the copy is evicted", copyDo(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory"))},
+	{"the copy is orphaned", func(_ *rapid.T, w *world) {
+		if w.copied != nil && w.session != nil && w.session.Status.Debugger != nil && w.session.Status.Debugger.PodUID == w.copied.UID {
+			w.copied.OwnerReferences = nil
+			w.changed()
+		}
+	}},
+	{"the copy's name is taken", func(_ *rapid.T, w *world) {
+		if w.copied == nil && w.session != nil && w.session.Status.Debugger != nil && w.session.Spec.Mode == v1alpha1.ModePodCopy {
+			w.copied = fixture.Pod(fixture.Named(w.session.Status.Debugger.PodName))
+			w.changed()
+		}
+	}},
+	{"the operator is restarted", func(_ *rapid.T, w *world) { w.access = plan.AccessUnsure; w.sync() }},
+	{"approved", decided(v1alpha1.DecisionApprove)},
+	{"approved", decided(v1alpha1.DecisionApprove)},
+	{"denied", decided(v1alpha1.DecisionDeny)},
+	{"the approval is removed", func(_ *rapid.T, w *world) { w.approvals = nil; w.changed() }},
+	{"the right to use the class", func(_ *rapid.T, w *world) { w.mayUse = !w.mayUse; w.changed() }},
+	{"the class's limit is reached", func(_ *rapid.T, w *world) { w.full = !w.full; w.changed() }},
+	{"the class goes", func(_ *rapid.T, w *world) { w.class = nil; w.changed() }},
+	{"the class comes", func(_ *rapid.T, w *world) {
+		if w.class == nil {
+			w.class = fixture.Class()
+			w.changed()
+		}
+	}},
+	{"reads", func(t *rapid.T, w *world) {
+		w.sight = rapid.SampledFrom([]sight{clear, clear, blind, dim}).Draw(t, "sight")
+	}},
+}
+
+func reconcile(t *rapid.T, w *world) {
+	w.reconcile(rapid.SampledFrom([]fault{noFault, noFault, noFault, noFault, actionFails, answerIsLost, statusIsLost, actionRefused}).Draw(t, "fault"))
+}
+
+func sync(_ *rapid.T, w *world) { w.sync() }
+
+// decided is bob's decision, on what the session asks for now.
+func decided(decision v1alpha1.Decision) func(*rapid.T, *world) {
+	return func(_ *rapid.T, w *world) {
+		if w.session == nil || w.session.Status.Request == nil {
+			return
+		}
+		w.approvals = []plan.Approval{{DebugApproval: fixture.Approval("bob-says", w.session, decision, w.now), Sealed: true}}
+		w.changed()
+	}
+}
+
+func targetDo(change fixture.PodOption) func(*rapid.T, *world) {
+	return func(_ *rapid.T, w *world) {
+		if w.target != nil {
+			change(w.target)
+			w.changed()
+		}
+	}
+}
+
+func copyDo(change fixture.PodOption) func(*rapid.T, *world) {
+	return func(_ *rapid.T, w *world) {
+		if w.copied != nil {
+			change(w.copied)
+			w.changed()
+		}
+	}
+}
+
+// behave ends all faults: reads work, and nobody holds a pod.
+func (w *world) behave() {
+	w.sight = clear
+	if w.copied != nil {
+		w.copied.Finalizers = nil
+		if w.copied.DeletionTimestamp != nil {
+			w.copied = nil
+		}
+	}
+	if w.target != nil && w.target.DeletionTimestamp != nil {
+		w.target = nil
+	}
+	w.changed()
+}
+
+// endsAndRests reconciles as a cluster that behaves does: at each change, and when the session wants to be woken.
+func (w *world) endsAndRests(t *rapid.T) {
+	const enough = 120
+	latest := w.latestEnd()
+	for range enough {
+		w.sync()
+		p, changed := w.reconcile(noFault)
+		switch {
+		case w.session == nil:
+			return
+		case changed:
+		case p.Status.Phase == v1alpha1.PhaseEnded:
+			w.rests(t)
+			return
+		case p.Retry != nil:
+			t.Fatalf("retries, and nothing is wrong: %v", p.Retry)
+		case p.WakeAt.IsZero():
+			t.Fatalf("is never woken, and has not ended: phase %q, %s", p.Status.Phase, said(p))
+		case !p.WakeAt.After(w.now):
+			t.Fatalf("spins: phase %q, %s", p.Status.Phase, said(p))
+		default:
+			w.goOn(p.WakeAt)
+			if w.now.After(latest) {
+				t.Fatalf("has not ended at %s: phase %q, %s", w.now, p.Status.Phase, said(p))
+			}
+		}
+	}
+	t.Fatalf("has not ended after %d passes", enough)
+}
+
+// latestEnd is when the session must have ended if all goes well from now on: it is waited for its target, its approval
+// and its debugger, and then it lasts.
+func (w *world) latestEnd() time.Time {
+	latest := w.now
+	if latest.Before(fixture.Created) {
+		latest = fixture.Created
+	}
+	lasts := plan.DefaultTTL
+	if w.session != nil && w.session.Spec.TTL != nil {
+		lasts = w.session.Spec.TTL.Duration
+	}
+	return latest.Add(time.Hour + 4*plan.StartTimeout + lasts)
+}
+
+// rests: an ended session asks nothing, does nothing, says nothing and sleeps, at whatever time and whatever is there.
+func (w *world) rests(t *rapid.T) {
+	if len(w.session.Finalizers) > 0 {
+		t.Errorf("an ended session keeps its finalizer")
+	}
+	for _, at := range []time.Time{w.now, w.now.Add(-time.Hour), w.now.Add(1000 * time.Hour)} {
+		p := pass(t, view{session: w.session, now: at})
+		quiet(t, w.session, p)
+		if len(p.Actions) > 0 || !p.WakeAt.IsZero() || p.Retry != nil {
+			t.Errorf("an ended session does %q, wakes at %s, retries %v", does(p), p.WakeAt, p.Retry)
+		}
+	}
+}

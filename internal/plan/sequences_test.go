@@ -1,0 +1,6 @@
+//go:build !race
+
+package plan_test
+
+// sequences is how many are tried in each mode.
+const sequences = "10000"

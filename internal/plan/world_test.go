@@ -1,0 +1,438 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// world is a cluster of one session, one target and at most one copy: as much of an API server, a kubelet and a cache as it
+// takes to see what the plans come to.
+type world struct {
+	t   tester
+	now time.Time
+
+	session *v1alpha1.DebugSession // nil once it was let go
+	target  *corev1.Pod            // nil if there is none
+	copied  *corev1.Pod            // the pod that has the copy's name
+
+	// What the operator sees: caches and watches lag behind.
+	seenSession *v1alpha1.DebugSession
+	seenTarget  *corev1.Pod
+	seenCopy    *corev1.Pod
+	sight       sight
+
+	class     *v1alpha1.DebugClass // nil if there is none
+	mayUse    bool
+	full      bool // as many other sessions run as the class allows
+	approvals []plan.Approval
+	access    plan.AccessState // as the operator remembers
+	bound     bool             // as it is
+
+	version int                // of whatever changed last
+	ours    map[types.UID]bool // the copies that the operator made
+	placed  map[string]bool    // the ephemeral containers that it made, by pod UID and name
+	ended   *v1alpha1.DebugSessionStatus
+}
+
+// sight is how reads go.
+type sight int
+
+const (
+	clear sight = iota
+	blind       // reads fail
+	dim         // watches have not begun
+)
+
+// fault is what goes wrong in a pass.
+type fault int
+
+const (
+	noFault       fault = iota
+	actionFails         // and has done nothing
+	answerIsLost        // the action took effect, and nobody was told
+	statusIsLost        // the operator was killed before it wrote the status
+	actionRefused       // for good
+)
+
+func newWorld(t tester, session *v1alpha1.DebugSession, class *v1alpha1.DebugClass) *world {
+	w := &world{t: t, now: fixture.Created, session: session, class: class, mayUse: true, ours: map[types.UID]bool{}, placed: map[string]bool{}}
+	w.session.ResourceVersion = "0"
+	w.target = fixture.Pod()
+	w.sync()
+	return w
+}
+
+// sync is what time does to caches.
+func (w *world) sync() {
+	w.seenSession, w.seenTarget, w.seenCopy = w.session.DeepCopy(), w.target.DeepCopy(), w.copied.DeepCopy()
+}
+
+func observed(pod *corev1.Pod) plan.Observed[*corev1.Pod] {
+	if pod == nil {
+		return plan.Absent[*corev1.Pod]()
+	}
+	return plan.Found(pod)
+}
+
+func (w *world) view() view {
+	v := view{session: w.seenSession, now: w.now, access: &w.access, mayUse: new(plan.Found(w.mayUse))}
+	v.class, v.approvals = new(plan.Found(w.class)), new(plan.Found(w.approvals))
+	if w.class == nil {
+		v.class = new(plan.Absent[*v1alpha1.DebugClass]())
+	}
+	if w.full {
+		v.running = new(plan.Found(plan.Running{InNamespace: 1}))
+	}
+	switch w.sight {
+	case blind:
+		none := plan.Unknown[[]corev1.Pod](errOffline)
+		v.candidates, v.target, v.copied = &none, new(unknown()), new(unknown())
+		v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]plan.Approval](errOffline))
+		v.mayUse, v.preview = new(plan.Unknown[bool](errOffline)), new(plan.Unknown[plan.Preview](errOffline))
+		return v
+	case dim:
+		none := plan.Unknown[[]corev1.Pod](errOffline)
+		v.candidates, v.target, v.copied = &none, new(awaited()), new(awaited())
+	case clear:
+		var pods []corev1.Pod
+		if w.target != nil {
+			pods = append(pods, *w.target)
+		}
+		v.candidates, v.target, v.copied = new(plan.Found(pods)), new(observed(w.seenTarget)), new(observed(w.seenCopy))
+	}
+	v.freshTarget, v.freshCopy = new(observed(w.target)), new(observed(w.copied))
+	return v
+}
+
+// reconcile is one pass of the operator. It returns the plan, and whether the pass changed anything.
+func (w *world) reconcile(fault fault) (plan.Plan, bool) {
+	if w.session == nil || w.seenSession == nil {
+		return plan.Plan{}, false
+	}
+	before, memory, from := w.version, w.access, w.seenSession
+	p := passOf(w.t, w.view(), func(actions []plan.Action) []plan.Result {
+		var results []plan.Result
+		for _, action := range actions {
+			result := w.perform(action, fault)
+			results = append(results, result)
+			if _, taking := action.(plan.TakeAccess); taking {
+				continue
+			}
+			if result.Err != nil || result.Refusal != nil || result.Gone {
+				break
+			}
+		}
+		return results
+	})
+	if fault != statusIsLost {
+		w.write(from, p.Status)
+	}
+	return p, w.version != before || w.access != memory
+}
+
+// perform is the API server's part. As the real one, it refuses what was decided on an older session than there is.
+func (w *world) perform(action plan.Action, fault fault) plan.Result {
+	result := plan.Result{Action: action}
+	switch fault {
+	case actionFails:
+		w.access = plan.AccessUnsure
+		result.Err = errOffline
+		return result
+	case actionRefused:
+		result.Refusal = &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: "violates PodSecurity"}
+		return result
+	case answerIsLost:
+		defer func() { result.Err = errOffline }()
+	}
+	switch a := action.(type) {
+	case plan.AddFinalizer:
+		result.Err = w.setFinalizers([]string{v1alpha1.Finalizer})
+	case plan.RemoveFinalizer:
+		result.Err = w.setFinalizers(nil)
+	case plan.InjectDebugger:
+		result.Gone = !w.inject(a)
+	case plan.CreatePod:
+		result.Refusal = w.create(a)
+	case plan.GiveAccess:
+		w.setAccess(true)
+		w.access = plan.AccessGiven
+	case plan.TakeAccess:
+		w.setAccess(false)
+		w.access = plan.AccessTaken
+	case plan.StopDebugger:
+		result.Gone = !w.stop(a)
+	case plan.DeletePod:
+		result.Gone = !w.delete(a)
+	default:
+		w.t.Fatalf("an action that this world does not know: %T", a)
+	}
+	if fault == answerIsLost {
+		result.Gone, result.Refusal = false, nil
+		w.access = plan.AccessUnsure
+	}
+	return result
+}
+
+func (w *world) changed() { w.version++ }
+
+func (w *world) setAccess(bound bool) {
+	if w.bound != bound {
+		w.bound = bound
+		w.changed()
+	}
+	if bound && (w.session == nil || w.session.Status.Phase == v1alpha1.PhaseEnding || w.session.Status.Phase == v1alpha1.PhaseEnded) {
+		w.t.Fatalf("access is given to what is over")
+	}
+}
+
+func (w *world) newTarget() {
+	w.changed()
+	w.target = fixture.Pod(fixture.UID(types.UID(fmt.Sprint("pod-", w.version))))
+}
+
+func (w *world) setFinalizers(finalizers []string) error {
+	if w.session.ResourceVersion != w.seenSession.ResourceVersion {
+		return errOffline
+	}
+	w.edit(func(s *v1alpha1.DebugSession) { s.Finalizers = finalizers })
+	if w.session == nil {
+		w.seenSession = nil
+		return nil
+	}
+	w.seenSession = w.session.DeepCopy()
+	return nil
+}
+
+// edit changes the session. One that is being deleted goes when its last finalizer does.
+func (w *world) edit(change func(*v1alpha1.DebugSession)) {
+	if w.session == nil {
+		return
+	}
+	spec := w.session.Spec.DeepCopy()
+	change(w.session)
+	w.changed()
+	w.session.ResourceVersion = fmt.Sprint(w.version)
+	if !equality.Semantic.DeepEqual(spec, &w.session.Spec) || w.session.DeletionTimestamp != nil {
+		w.session.Generation++
+	}
+	if w.session.DeletionTimestamp != nil && len(w.session.Finalizers) == 0 {
+		w.session = nil
+	}
+}
+
+// write is the status write at the end of a pass: it counts only for the version that it was decided on.
+func (w *world) write(from *v1alpha1.DebugSession, status v1alpha1.DebugSessionStatus) {
+	if w.session == nil || from == nil || w.seenSession == nil || equality.Semantic.DeepEqual(w.seenSession.Status, status) ||
+		w.session.ResourceVersion != w.seenSession.ResourceVersion {
+		return
+	}
+	w.session.Status = status
+	w.changed()
+	w.session.ResourceVersion = fmt.Sprint(w.version)
+	w.seenSession = w.session.DeepCopy() // the operator knows what it wrote
+	w.checkEnd()
+}
+
+func (w *world) inject(a plan.InjectDebugger) bool {
+	w.checkMaking(a)
+	if w.target == nil || w.target.Name != a.Pod.Name || w.target.UID != a.UID {
+		return false
+	}
+	id := string(a.UID) + "/" + a.Container.Name
+	if !w.placed[id] {
+		w.placed[id] = true
+		w.target.Spec.EphemeralContainers = append(w.target.Spec.EphemeralContainers, a.Container)
+		w.changed()
+	}
+	if len(w.placed) > 1 {
+		w.t.Errorf("a second debugger was made: %v", w.placed)
+	}
+	return true
+}
+
+func (w *world) create(a plan.CreatePod) *plan.Refusal {
+	w.checkMaking(a)
+	if w.copied != nil {
+		if w.ours[w.copied.UID] && len(w.copied.OwnerReferences) > 0 {
+			return nil
+		}
+		return plan.NameTaken(w.copied.Name)
+	}
+	w.copied = a.Pod.DeepCopy()
+	w.changed()
+	w.copied.UID = types.UID(fmt.Sprint("copy-", w.version))
+	w.copied.CreationTimestamp = metav1.NewTime(w.now)
+	w.copied.Spec.NodeName = "node-1"
+	w.ours[w.copied.UID] = true
+	return nil
+}
+
+func (w *world) stop(a plan.StopDebugger) bool {
+	if w.target == nil || w.target.UID != a.UID {
+		return false
+	}
+	if w.debuggerState().Running != nil {
+		w.setDebugger(fixture.Exited(w.now, 143, "Error", ""))
+	}
+	return true
+}
+
+func (w *world) delete(a plan.DeletePod) bool {
+	if w.copied == nil || w.copied.UID != a.UID {
+		return false
+	}
+	if !w.ours[a.UID] {
+		w.t.Fatalf("deletes a pod that is not this session's")
+	}
+	w.goes(&w.copied)
+	return true
+}
+
+// goes is a delete request: a pod that somebody holds stays, terminating.
+func (w *world) goes(pod **corev1.Pod) {
+	if *pod == nil {
+		return
+	}
+	if len((*pod).Finalizers) > 0 {
+		fixture.Terminating(*pod)
+	} else {
+		*pod = nil
+	}
+	w.changed()
+}
+
+// debuggerPod is the pod that the debugger is or would be in, as it is.
+func (w *world) debuggerPod() *corev1.Pod {
+	if w.session == nil || w.session.Status.Debugger == nil {
+		return nil
+	}
+	if w.session.Spec.Mode == v1alpha1.ModePodCopy {
+		if w.copied != nil && w.ours[w.copied.UID] {
+			return w.copied
+		}
+		return nil
+	}
+	if w.target != nil && w.placed[string(w.target.UID)+"/"+w.session.Status.Debugger.ContainerName] {
+		return w.target
+	}
+	return nil
+}
+
+func (w *world) debuggerState() corev1.ContainerState {
+	pod := w.debuggerPod()
+	if pod == nil {
+		return corev1.ContainerState{}
+	}
+	for _, s := range slices.Concat(pod.Status.EphemeralContainerStatuses, pod.Status.ContainerStatuses) {
+		if s.Name == w.session.Status.Debugger.ContainerName {
+			return s.State
+		}
+	}
+	return corev1.ContainerState{}
+}
+
+// setDebugger is the kubelet's word. A container that has terminated stays so, and none starts when it is too late: the
+// kubelet's deadline and the debugger's own see to that.
+func (w *world) setDebugger(state corev1.ContainerState) {
+	pod := w.debuggerPod()
+	if pod == nil || w.debuggerState().Terminated != nil || pod.Status.Phase == corev1.PodFailed {
+		return
+	}
+	if state.Running != nil && (w.debuggerState().Running != nil || !w.mayStart()) {
+		return
+	}
+	if state.Waiting != nil && w.debuggerState().Running != nil {
+		return
+	}
+	name := w.session.Status.Debugger.ContainerName
+	if w.session.Spec.Mode == v1alpha1.ModePodCopy {
+		fixture.ContainerState(name, state)(pod)
+	} else {
+		fixture.EphemeralState(name, state)(pod)
+	}
+	w.changed()
+}
+
+func (w *world) mayStart() bool {
+	return w.now.Before(w.session.Status.StartedAt.Add(plan.StartTimeout))
+}
+
+// goOn lets time go by. What runs past its hard deadline is ended, with the operator or without.
+func (w *world) goOn(to time.Time) {
+	w.now = to
+	status := w.debuggerStatus()
+	if status == nil || status.HardDeadline == nil || w.now.Before(status.HardDeadline.Time) {
+		return
+	}
+	if w.session.Spec.Mode == v1alpha1.ModePodCopy {
+		if pod := w.debuggerPod(); pod != nil && pod.Status.Phase != corev1.PodFailed {
+			fixture.Finished(corev1.PodFailed, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")(pod)
+			w.changed()
+		}
+	} else if w.debuggerState().Running != nil {
+		w.setDebugger(fixture.Exited(w.now, 124, "Error", ""))
+	}
+}
+
+func (w *world) debuggerStatus() *v1alpha1.DebugSessionStatus {
+	if w.session == nil {
+		return nil
+	}
+	return &w.session.Status
+}
+
+// checkMaking: nothing is made for a session that is over or ending, nor without approval, nor without having seen the target.
+func (w *world) checkMaking(action plan.Action) {
+	if w.session == nil {
+		w.t.Fatalf("%T for a session that is gone", action)
+	}
+	if phase := w.session.Status.Phase; phase != v1alpha1.PhaseStarting && phase != v1alpha1.PhaseActive {
+		w.t.Fatalf("%T, and what is persisted is %s", action, phase)
+	}
+	if w.sight != clear {
+		w.t.Fatalf("%T without having seen the target", action)
+	}
+	if required := w.session.Status.Class.ApprovalsRequired; required > 0 {
+		if len(w.approvals) < int(required) || w.approvals[0].Spec.Decision != v1alpha1.DecisionApprove {
+			w.t.Fatalf("%T without approval", action)
+		}
+	}
+}
+
+// checkEnd: once Ended is persisted nothing of the debugger is left, and that record is never another.
+func (w *world) checkEnd() {
+	status := &w.session.Status
+	if status.Phase == v1alpha1.PhaseActive && !w.bound {
+		w.t.Fatalf("Active, and nobody was given access")
+	}
+	if w.ended != nil && (status.Phase != v1alpha1.PhaseEnded || status.Outcome != w.ended.Outcome || !status.EndedAt.Equal(w.ended.EndedAt)) {
+		w.t.Fatalf("an ended session is written again: %+v", status)
+	}
+	if status.Phase != v1alpha1.PhaseEnded || w.ended != nil {
+		return
+	}
+	w.ended = status.DeepCopy()
+	if w.bound {
+		w.t.Fatalf("Ended (%s), and access is left", status.Outcome)
+	}
+	pod := w.debuggerPod()
+	switch {
+	case pod == nil:
+	case w.session.Spec.Mode == v1alpha1.ModePodCopy:
+		w.t.Fatalf("Ended (%s), and the copy is there", status.Outcome)
+	case w.debuggerState().Running != nil && pod.Status.Phase == corev1.PodRunning:
+		w.t.Fatalf("Ended (%s), and the debugger runs", status.Outcome)
+	case w.debuggerState().Terminated == nil && pod.Status.Phase == corev1.PodRunning && w.mayStart():
+		w.t.Fatalf("Ended (%s), and the debugger may yet start", status.Outcome)
+	}
+}
