@@ -35,6 +35,7 @@ type flags struct {
 	leaderElect    bool
 	probeAddress   string
 	metricsAddress string
+	webhookHost    string
 	webhookPort    int
 	namespace      string
 	concurrency    int
@@ -46,6 +47,7 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served.")
 	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8080", "Where /metrics is served; 0 turns it off.")
 	set.IntVar(&f.webhookPort, "webhook-port", 9443, "Where the API server's admission requests are served.")
+	set.StringVar(&f.webhookHost, "webhook-host", "", "The address to serve them on; left out, every one.")
 	set.StringVar(&f.namespace, "namespace", operator.DefaultNamespace, "The namespace the operator runs in.")
 	set.IntVar(&f.concurrency, "concurrency", 16, "How many sessions are worked on at once.")
 	f.log.TimeEncoder = zapcore.RFC3339NanoTimeEncoder
@@ -78,12 +80,13 @@ func run(set *flag.FlagSet, args []string) error {
 		HealthProbeBindAddress:        f.probeAddress,
 		LeaderElection:                f.leaderElect,
 		LeaderElectionID:              "debugsession-operator",
+		LeaderElectionNamespace:       f.namespace,
 		LeaderElectionReleaseOnCancel: true, // the process ends right after: another replica need not wait
 		GracefulShutdownTimeout:       &grace,
 	}, operator.Options{
 		Concurrency: f.concurrency,
 		Namespace:   f.namespace,
-		Webhook:     operator.WebhookOptions{Port: f.webhookPort},
+		Webhook:     operator.WebhookOptions{Host: f.webhookHost, Port: f.webhookPort},
 	})
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
