@@ -1,0 +1,85 @@
+package debugpod
+
+import (
+	_ "embed"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kubernetes can neither remove an ephemeral container nor limit its time. So the operator puts a small POSIX shell
+// script around the debugger's command, which the kubelet starts and which needs nobody afterwards: it ends the
+// container at its hard deadline, and earlier when the sweep tells it to. docs/deadline.md says how, what the image must
+// have, and what remains.
+
+// The exit codes of a wrapped container that did not simply end with its command, whose exit code it has otherwise.
+// A command can exit with the same ones; the container's termination message, which then begins with MessagePrefix,
+// tells them apart.
+const (
+	// ExitDeadline: the hard deadline ended it, or had passed before it started. The same as timeout(1)'s.
+	ExitDeadline = 124
+
+	// ExitUnable: the command was not started, for nothing could have ended it in time; the message says what the image
+	// lacks.
+	ExitUnable = 125
+
+	// ExitSwept: ended before the hard deadline by the sweep. The same as if TERM had ended it.
+	ExitSwept = 143
+)
+
+// MessagePrefix begins what the wrapper writes to the container's termination message, when it has something to say. What
+// the command wrote there stands before it.
+const MessagePrefix = "debugsession: "
+
+var (
+	//go:embed deadline_processes.sh
+	processesScript string
+
+	//go:embed deadline_wrap.sh
+	wrapScript string
+
+	//go:embed deadline_sweep.sh
+	sweepScript string
+)
+
+// Wrap returns the command of a container that runs command with args and ends at deadline, in whole seconds, whatever
+// happens to the operator. A container that is started later than that ends at once. It leaves args empty: all of it goes
+// into the container's command.
+//
+// What the session wrote means what it means without the wrapper: the kubelet still expands $(VAR) in it. The script is
+// escaped so that the kubelet leaves it as it is.
+//
+// It returns an *InvalidError if there is no command: what the image would run is not known here.
+func Wrap(command, args []string, deadline time.Time) ([]string, error) {
+	if len(command) == 0 {
+		return nil, &InvalidError{
+			Field:   "spec.debugger.command",
+			Message: "no time limit can be put around an image's own entrypoint: write the command, such as [sh]",
+		}
+	}
+	script := strings.ReplaceAll(bare(processesScript+wrapScript), "$", "$$")
+	wrapped := []string{"sh", "-c", script, "debugsession", strconv.FormatInt(deadline.Unix(), 10), "--"}
+	return slices.Concat(wrapped, command, args), nil
+}
+
+// Sweep returns the command that ends a wrapped container now, when it is executed in it. The processes are asked first
+// and killed after a second. It is for pods/exec, where nothing is expanded.
+//
+// Its own exit code says nothing: it runs in what it ends. The container's status does. In a container that is not
+// wrapped it kills what can be killed from inside, after four seconds: everything but process 1 of its own namespace.
+func Sweep() []string {
+	return []string{"sh", "-c", bare(processesScript + sweepScript), "debugsession"}
+}
+
+// bare is the script without its comments, empty lines and indentation: ps in the debugger shows what is left.
+func bare(script string) string {
+	var lines []string
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, "#") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,162 @@
+# sh -c THIS debugsession DEADLINE -- COMMAND ARG…
+# Runs COMMAND, and ends the container at DEADLINE, in seconds since 1970, or when it gets a SIGURG.
+# Three processes: the wrapper, which only waits, and whose exit ends the container; its watchdog, which ends the
+# others; and COMMAND. The signal is URG because a process that knows nothing of it is not disturbed by it.
+
+# note leaves a line where the kubelet looks for a container's last words.
+note() {
+  [ -w /dev/termination-log ] && echo "debugsession: $*" >>/dev/termination-log
+} 2>/dev/null
+
+# give_up CODE WORDS…: the command is not started.
+give_up() {
+  code=$1
+  shift
+  note "not started: $*"
+  echo "debugsession: not started: $*" >&2
+  exit "$code"
+}
+
+# ask_time sets now to the seconds since 1970, or to nothing: from date, or without one from when the machine booted and
+# how long it has run.
+ask_time() {
+  now=$(date +%s)
+  case $now in
+  '' | *[!0-9]*) ;;
+  *) return ;;
+  esac
+  now=
+  while read -r key value rest; do
+    [ "$key" = btime ] && read -r up rest </proc/uptime && now=$((value + ${up%.*}))
+  done </proc/stat
+} 2>/dev/null
+
+# watch is the watchdog. It holds none of the command's files, no signal meant for the command ends it, and whatever
+# makes it leave, it ends the container. It naps for a minute at most, so that it follows a clock that is set.
+watch() {
+  trap '' HUP INT QUIT TERM TSTP TTIN TTOU
+  trap 'over=1' URG
+  trap 'leave' VTALRM
+  trap 'end' EXIT
+  read -r self rest </proc/self/stat
+  while [ -z "$over" ]; do
+    ask_time
+    [ "$now" -lt "$deadline" ] || break
+    left=$((deadline - now))
+    [ "$left" -gt 60 ] && nap=60 || nap=$left
+    sleep "$nap" &
+    sleeper=$!
+    wait "$sleeper"
+    # Slept to the end: the time is not asked for again, for that takes a process and there may be none left to have.
+    [ $? = 0 ] && [ "$nap" = "$left" ] && break
+  done
+  exit
+}
+
+# leave ends the watchdog alone: the wrapper tells it to when the command has ended by itself.
+leave() {
+  trap - EXIT
+  [ "$sleeper" ] && kill -KILL "$sleeper" && wait "$sleeper"
+  exit
+}
+
+# end ends everything but the wrapper, which waits for that.
+end() {
+  trap '' URG VTALRM
+  [ "$sleeper" ] && kill -KILL "$sleeper" && wait "$sleeper"
+  kill -URG "$$"
+  spare=1
+  farewell
+  ask
+  [ "$teller" ] && kill -KILL "$teller"
+  [ "$teller" ] && wait "$teller"
+  finish && kill -CONT "$$" && return
+  # Something resists. Without the wrapper the container has ended for the runtime, which kills what is left.
+  kill -CONT "$$"
+  kill -KILL "$$"
+} 2>/dev/null
+
+# farewell tells whoever is at the terminal; in a process of its own, for a terminal that was held with Ctrl-S blocks
+# who writes to it. Not when there are many processes: it may then be impossible to start another.
+farewell() {
+  scan
+  teller=
+  set -- $mine
+  [ -c /dev/console ] && [ "$#" -lt 30 ] || return
+  printf '\r\ndebugsession: this session is over.\r\n' >/dev/console &
+  teller=$!
+}
+
+# at_terminal runs the command in the foreground: a shell makes what it runs in the background deaf to Ctrl-C.
+# TERM ends the wrapper at once, unless it is process 1: it could not pass it on before the command has ended.
+at_terminal() {
+  trap : INT QUIT
+  (
+    trap - URG
+    exec <&3 >&4 2>&5 3<&- 4>&- 5>&-
+    exec "$@"
+  )
+  code=$?
+}
+
+# without_terminal runs the command in the background: only then can a signal be passed on while it runs.
+without_terminal() {
+  (
+    trap - INT QUIT URG
+    exec <&3 >&4 2>&5 3<&- 4>&- 5>&-
+    exec "$@"
+  ) &
+  command=$!
+  exec 3<&- 4>&- 5>&-
+  for signal in HUP INT QUIT TERM USR1 USR2; do
+    trap "woken=1; kill -$signal $command" "$signal"
+  done
+  trap 'woken=1 over=1' URG
+  woken=1
+  while [ "$woken" ]; do
+    woken=
+    wait "$command"
+    code=$?
+    # A signal ended the wait, and perhaps the command in the same moment: then its own code is still to be had.
+    if [ "$woken" ] && ! [ -d "/proc/$command" ]; then
+      woken=
+      wait "$command"
+      last=$?
+      [ "$last" = 127 ] || code=$last
+    fi
+  done
+}
+
+deadline=$1
+shift 2
+self=$$ spare= over= sleeper=
+[ /proc/self/ns/mnt -ef "/proc/$$/ns/mnt" ] ||
+  give_up 125 "/proc/self/ns/mnt cannot be read, so nothing could find its processes to end them"
+command -v sleep >/dev/null ||
+  give_up 125 "the image has no sleep, so nothing could end it in time; use an image with a shell, sleep and date"
+ask_time
+[ "$now" ] ||
+  give_up 125 "the image has no date, so nothing could end it in time; use an image with a shell, sleep and date"
+[ "$now" -lt "$deadline" ] ||
+  give_up 124 "its hard deadline had passed before it could start"
+
+exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
+watch 3<&- 4>&- 5>&- &
+watchdog=$!
+trap 'over=1' URG
+if [ "$over" ]; then :; elif [ -t 3 ]; then at_terminal "$@"; else without_terminal "$@"; fi
+
+[ "$over" ] || kill -VTALRM "$watchdog"
+kill -CONT "$watchdog"
+wait "$watchdog"
+spare=$over
+finish
+wait
+[ "$over" ] || exit "$code"
+ask_time
+if [ "$now" -ge "$deadline" ]; then
+  note "ended at its hard deadline"
+  exit 124
+fi
+note "ended before its hard deadline, as asked"
+exit 143
