@@ -1,0 +1,254 @@
+package integration
+
+import (
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+)
+
+// fields are what a test sets in a manifest, by path: nil removes.
+type fields map[string]any
+
+// manifest is a session as somebody writes it, with these fields of its spec set.
+func manifest(namespace, name string, options []fixture.SessionOption, set fields) *unstructured.Unstructured {
+	GinkgoHelper()
+	session := asked(namespace, name, options...)
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(session)
+	Expect(err).NotTo(HaveOccurred())
+	object := &unstructured.Unstructured{Object: content}
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DebugSession"))
+	unstructured.RemoveNestedField(object.Object, "status")
+	object.SetCreationTimestamp(session.CreationTimestamp)
+	for path, value := range set {
+		at := append([]string{"spec"}, strings.Split(path, ".")...)
+		if value == nil {
+			unstructured.RemoveNestedField(object.Object, at...)
+		} else {
+			Expect(unstructured.SetNestedField(object.Object, value, at...)).To(Succeed())
+		}
+	}
+	return object
+}
+
+// asked is a session that a user writes, of a class that allows everything.
+func asked(namespace, name string, options ...fixture.SessionOption) *v1alpha1.DebugSession {
+	session := fixture.Session(append([]fixture.SessionOption{fixture.Unsent(namespace, name)}, options...)...)
+	session.Spec.ClassName = anything
+	return session
+}
+
+// anything is a class that allows everything.
+const anything = "anything"
+
+func createAnything(ctx context.Context) {
+	GinkgoHelper()
+	class := fixture.Class()
+	class.ObjectMeta.Reset()
+	class.Name = anything
+	Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, class))).To(Succeed())
+}
+
+func long(n int) string { return strings.Repeat("a", n) }
+
+func items(n int) []any {
+	var all []any
+	for range n {
+		all = append(all, "x")
+	}
+	return all
+}
+
+func mount(volume string, more map[string]any) []any {
+	m := map[string]any{"name": volume, "mountPath": "/mnt"}
+	for key, value := range more {
+		m[key] = value
+	}
+	return []any{m}
+}
+
+var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
+	var namespace string
+	copyMode := []fixture.SessionOption{fixture.AsCopy()}
+
+	BeforeAll(func(ctx SpecContext) {
+		startOperator(&kubelet{})
+		createAnything(ctx)
+		namespace = newNamespace(ctx, nil)
+	})
+
+	send := func(ctx context.Context, options []fixture.SessionOption, set fields) error {
+		return k8s.Create(ctx, manifest(namespace, "hang", options, set), client.DryRunAll)
+	}
+
+	DescribeTable("accepts", func(ctx SpecContext, options []fixture.SessionOption, set fields) {
+		Expect(send(ctx, options, set)).To(Succeed())
+	},
+		Entry("the least", nil, nil),
+		Entry("a pod's name of 253 characters", nil, fields{"target.podName": long(253)}),
+		Entry("a pod's name with dots", nil, fields{"target.podName": "web.0.a"}),
+		Entry("a container of 63 characters", nil, fields{"target.container": long(63)}),
+		Entry("a workload", nil, fields{"target": map[string]any{"workload": map[string]any{"kind": "Deployment", "name": "web"}}}),
+		Entry("a selector", nil, fields{"target": map[string]any{"selector": map[string]any{"matchLabels": map[string]any{"app": "web"}}}}),
+		Entry("a selector by expression", nil, fields{"target": map[string]any{"selector": map[string]any{"matchExpressions": []any{
+			map[string]any{"key": "app", "operator": "Exists"}}}}}),
+		Entry("pick, of a selector", nil, fields{"target": map[string]any{"pick": "Oldest", "selector": map[string]any{"matchLabels": map[string]any{"app": "web"}}}}),
+		Entry("the shortest ttl", nil, fields{"ttl": "10s"}),
+		Entry("the longest ttl", nil, fields{"ttl": "24h"}),
+		Entry("a ttl in parts", nil, fields{"ttl": "1h30m10s"}),
+		Entry("a ttl in seconds", nil, fields{"ttl": "86400s"}),
+		Entry("notAfter in the past", nil, fields{"notAfter": "2020-01-01T00:00:00Z"}),
+		Entry("end from the first", nil, fields{"end": true}),
+		Entry("a reason of 1,024 characters", nil, fields{"reason": long(1024)}),
+		Entry("an image by digest", nil, fields{"debugger.image": "registry.example:5000/a/b@sha256:" + strings.Repeat("0", 64)}),
+		Entry("64 words of command", nil, fields{"debugger.command": items(64)}),
+		Entry("a word of 4,096 characters", nil, fields{"debugger.command": []any{long(4096)}}),
+		Entry("neither stdin nor tty", nil, fields{"debugger.stdin": nil, "debugger.tty": nil}),
+		Entry("a volume", nil, fields{"debugger.volumeMounts": mount("data", nil)}),
+		Entry("a subPath, in a copy", copyMode, fields{"debugger.volumeMounts": mount("data", map[string]any{"subPath": "a"})}),
+		Entry("resources, in a copy", copyMode, fields{"debugger.resources": map[string]any{"limits": map[string]any{"cpu": "1"}}}),
+		Entry("a copy that keeps nothing", copyMode, fields{"podCopy.keep": []any{}}),
+		Entry("a copy that keeps all", copyMode, fields{"podCopy.keep": []any{"Labels", "Annotations", "LivenessProbe", "ReadinessProbe", "StartupProbe", "InitContainers"}}),
+		Entry("a copy's name of 253 characters", copyMode, fields{"podCopy.name": long(253)}),
+		Entry("a change of all images", copyMode, fields{"podCopy.containers": []any{map[string]any{"name": "*", "image": "x"}}}),
+	)
+
+	DescribeTable("refuses", func(ctx SpecContext, options []fixture.SessionOption, set fields, message string) {
+		Expect(send(ctx, options, set)).To(MatchError(ContainSubstring(message)))
+	},
+		Entry("no target", nil, fields{"target": map[string]any{}}, "name exactly one of podName, workload and selector"),
+		Entry("two targets", nil, fields{"target.workload": map[string]any{"kind": "Deployment", "name": "web"}}, "name exactly one of podName, workload and selector"),
+		Entry("an empty pod's name", nil, fields{"target.podName": ""}, "target.podName"),
+		Entry("a pod's name of 254 characters", nil, fields{"target.podName": long(254)}, "target.podName: Too long"),
+		Entry("a pod's name that is none", nil, fields{"target.podName": "Web_1"}, "podName must be the name of a pod: lower case letters, digits, - and ."),
+		Entry("a container of 64 characters", nil, fields{"target.container": long(64)}, "target.container: Too long"),
+		Entry("a container's name that is none", nil, fields{"target.container": "a.b"}, "container must be the name of a container: lower case letters, digits and -"),
+		Entry("pick, of one pod", nil, fields{"target.pick": "Newest"}, "pick chooses among the pods of a workload or selector"),
+		Entry("a pick that is none", nil, fields{"target.pick": "Best"}, "Unsupported value"),
+		Entry("an empty selector", nil, fields{"target": map[string]any{"selector": map[string]any{}}}, "an empty selector would select every pod: name at least one label"),
+		Entry("a selector of no labels", nil, fields{"target": map[string]any{"selector": map[string]any{"matchLabels": map[string]any{}}}}, "an empty selector would select every pod"),
+		Entry("a workload without a kind", nil, fields{"target": map[string]any{"workload": map[string]any{"name": "web"}}}, "target.workload.kind: Required value"),
+		Entry("a mode that is none", nil, fields{"mode": "Exec"}, "Unsupported value"),
+		Entry("a profile that is none", nil, fields{"profile": "root"}, "Unsupported value"),
+		Entry("ttl 0", nil, fields{"ttl": "0s"}, "ttl must be a duration from 10s to 24h, such as 90s, 30m or 1h30m"),
+		Entry("ttl 0, without a unit", nil, fields{"ttl": "0"}, "ttl must be a duration from 10s to 24h"),
+		Entry("an empty ttl", nil, fields{"ttl": ""}, "ttl must be a duration from 10s to 24h"),
+		Entry("a negative ttl", nil, fields{"ttl": "-30m"}, "ttl must be a duration from 10s to 24h"),
+		Entry("a ttl that is none", nil, fields{"ttl": "soon"}, "ttl must be a duration from 10s to 24h"),
+		Entry("a ttl in days", nil, fields{"ttl": "1d"}, "ttl must be a duration from 10s to 24h"),
+		Entry("a ttl in fractions", nil, fields{"ttl": "1.5h"}, "ttl must be a duration from 10s to 24h"),
+		Entry("a ttl of 10 years", nil, fields{"ttl": "87600h"}, "ttl must be a duration from 10s to 24h"),
+		Entry("a ttl too short by a second", nil, fields{"ttl": "9s"}, "ttl must be a duration from 10s to 24h"),
+		Entry("a ttl too long by a second", nil, fields{"ttl": "24h1s"}, "ttl must be a duration from 10s to 24h"),
+		Entry("a ttl of many digits", nil, fields{"ttl": "99999999999999999999s"}, "ttl: Too long"),
+		Entry("a ttl that is a number", nil, fields{"ttl": int64(30)}, "ttl"),
+		Entry("a notAfter that is none", nil, fields{"notAfter": "tomorrow"}, "notAfter"),
+		Entry("a reason of 1,025 characters", nil, fields{"reason": long(1025)}, "reason: Too long"),
+		Entry("an image with spaces", nil, fields{"debugger.image": "busybox 1.36"}, "image must be an image's name, such as busybox:1.36, without spaces"),
+		Entry("an image with a line break", nil, fields{"debugger.image": "busybox\n"}, "image must be an image's name"),
+		Entry("an image of 1,025 characters", nil, fields{"debugger.image": long(1025)}, "debugger.image: Too long"),
+		Entry("65 words of command", nil, fields{"debugger.command": items(65)}, "debugger.command: Too many"),
+		Entry("65 args", nil, fields{"debugger.args": items(65)}, "debugger.args: Too many"),
+		Entry("a word of 4,097 characters", nil, fields{"debugger.command": []any{long(4097)}}, "debugger.command[0]: Too long"),
+		Entry("tty without stdin", nil, fields{"debugger.stdin": nil}, "tty needs stdin: set stdin: true, or remove tty"),
+		Entry("stdinOnce without stdin", nil, fields{"debugger.stdin": nil, "debugger.tty": nil, "debugger.stdinOnce": true}, "stdinOnce needs stdin: set stdin: true, or remove stdinOnce"),
+		Entry("a pull policy that is none", nil, fields{"debugger.imagePullPolicy": "Sometimes"}, "Unsupported value"),
+		Entry("a termination message policy that is none", nil, fields{"debugger.terminationMessagePolicy": "Log"}, "Unsupported value"),
+		Entry("two mounts at one path", nil, fields{"debugger.volumeMounts": append(mount("a", nil), mount("b", nil)...)}, "Duplicate value"),
+		Entry("a subPath, in an ephemeral container", nil, fields{"debugger.volumeMounts": mount("data", map[string]any{"subPath": "a"})},
+			"subPath and subPathExpr are only for mode PodCopy"),
+		Entry("a subPathExpr, in an ephemeral container", nil, fields{"debugger.volumeMounts": mount("data", map[string]any{"subPathExpr": "$(A)"})},
+			"subPath and subPathExpr are only for mode PodCopy"),
+		Entry("resources, in an ephemeral container", nil, fields{"debugger.resources": map[string]any{"limits": map[string]any{"cpu": "1"}}},
+			"resources is only for mode PodCopy: Kubernetes allows none on an ephemeral container"),
+		Entry("podCopy, in an ephemeral container", nil, fields{"podCopy": map[string]any{"sameNode": true}}, "podCopy is only for mode PodCopy: remove it, or set mode: PodCopy"),
+		Entry("a copy's name that is none", copyMode, fields{"podCopy.name": "A"}, "name must be a pod's name: lower case letters, digits, - and ."),
+		Entry("a copy's name of 254 characters", copyMode, fields{"podCopy.name": long(254)}, "podCopy.name: Too long"),
+		Entry("keeping what there is not", copyMode, fields{"podCopy.keep": []any{"Everything"}}, "Unsupported value"),
+		Entry("keeping something twice", copyMode, fields{"podCopy.keep": []any{"Labels", "Labels"}}, "Duplicate value"),
+		Entry("a change of nothing", copyMode, fields{"podCopy.containers": []any{map[string]any{"name": "app"}}}, "a change must change something: set image, command, args, env or resources"),
+		Entry("a change of all commands", copyMode, fields{"podCopy.containers": []any{map[string]any{"name": "*", "command": []any{"sh"}}}},
+			"only image can be changed for all containers at once: name one container to change more"),
+		Entry("a change of a container's name that is none", copyMode, fields{"podCopy.containers": []any{map[string]any{"name": "a b", "image": "x"}}}, "name must be the name of a container, or *"),
+		Entry("two changes of one container", copyMode, fields{"podCopy.containers": []any{map[string]any{"name": "a", "image": "x"}, map[string]any{"name": "a", "image": "y"}}}, "Duplicate value"),
+	)
+
+	It("takes a name of 253 characters", func(ctx SpecContext) {
+		Expect(k8s.Create(ctx, manifest(namespace, long(253), nil, nil), client.DryRunAll)).To(Succeed())
+	})
+
+	It("refuses fields that it does not know, to who asks for that", func(ctx SpecContext) {
+		object := manifest(namespace, "hang", nil, fields{"debuger": "sh"})
+		Expect(k8s.Create(ctx, object, client.DryRunAll, client.FieldValidation("Strict"))).To(MatchError(ContainSubstring(`unknown field "spec.debuger"`)))
+	})
+
+	It("fills in what was left out", func(ctx SpecContext) {
+		session := asked(namespace, "hang")
+		session.Spec.Mode, session.Spec.Profile = "", ""
+		Expect(k8s.Create(ctx, session, client.DryRunAll)).To(Succeed())
+		Expect(session.Spec.Mode).To(Equal(v1alpha1.ModeEphemeralContainer))
+		Expect(session.Spec.PodCopy).To(BeNil())
+
+		object := manifest(namespace, "hang", copyMode, fields{"podCopy": map[string]any{}})
+		Expect(k8s.Create(ctx, object, client.DryRunAll)).To(Succeed())
+		podCopy, _, err := unstructured.NestedMap(object.Object, "spec", "podCopy")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(podCopy).To(Equal(map[string]any{"shareProcesses": true, "keep": []any{"InitContainers"}}))
+
+		object = manifest(namespace, "hang", copyMode, fields{"podCopy": map[string]any{"shareProcesses": false, "keep": []any{}}})
+		Expect(k8s.Create(ctx, object, client.DryRunAll)).To(Succeed())
+		podCopy, _, err = unstructured.NestedMap(object.Object, "spec", "podCopy")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(podCopy).To(Equal(map[string]any{"shareProcesses": false, "keep": []any{}}))
+	})
+
+	Describe("of a session that exists", func() {
+		there := func(ctx context.Context, options ...fixture.SessionOption) *unstructured.Unstructured {
+			GinkgoHelper()
+			session := asked(namespace, "", options...)
+			session.GenerateName = "hang-"
+			session.Spec.Target.PodName, session.Spec.Reason = "nobody", "INC-1"
+			Expect(k8s.Create(ctx, session)).To(Succeed())
+			object := &unstructured.Unstructured{}
+			object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DebugSession"))
+			object.SetNamespace(namespace)
+			object.SetName(session.Name)
+			return object
+		}
+		patched := func(ctx context.Context, object *unstructured.Unstructured, spec string) error {
+			return k8s.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(`{"spec":`+spec+`}`)), client.DryRunAll)
+		}
+
+		DescribeTable("lets one change", func(ctx SpecContext, spec string) {
+			Expect(patched(ctx, there(ctx), spec)).To(Succeed())
+		},
+			Entry("ttl", `{"ttl":"2h"}`),
+			Entry("end", `{"end":true}`),
+			Entry("nothing", `{"mode":"EphemeralContainer"}`),
+		)
+
+		DescribeTable("lets nobody change", func(ctx SpecContext, spec, message string) {
+			Expect(patched(ctx, there(ctx, fixture.AsCopy()), spec)).To(MatchError(ContainSubstring(message)))
+		},
+			Entry("reason", `{"reason":"INC-2"}`, "reason cannot be changed: it is part of the record; apply a new session"),
+			Entry("reason, by removing it", `{"reason":null}`, "reason cannot be changed"),
+			Entry("target", `{"target":{"podName":"another"}}`, "target cannot be changed: only ttl and end can; apply a new session"),
+			Entry("mode", `{"mode":"EphemeralContainer","podCopy":null}`, "mode cannot be changed: only ttl and end can; apply a new session"),
+			Entry("profile", `{"profile":"sysadmin"}`, "profile cannot be changed: only ttl and end can; apply a new session"),
+			Entry("debugger", `{"debugger":{"image":"evil"}}`, "debugger cannot be changed: only ttl and end can; apply a new session"),
+			Entry("podCopy", `{"podCopy":{"sameNode":true}}`, "podCopy cannot be changed: only ttl and end can; apply a new session"),
+			Entry("podCopy, by removing it", `{"podCopy":null}`, "podCopy cannot be changed"),
+			Entry("notAfter", `{"notAfter":"2099-01-01T00:00:00Z"}`, "notAfter cannot be changed: only ttl and end can; apply a new session"),
+			Entry("className", `{"className":"standard"}`, "className cannot be changed: only ttl and end can; apply a new session"),
+			Entry("access", `{"access":{"subjects":[{"kind":"Group","name":"sre"}]}}`, "access cannot be changed: only ttl and end can; apply a new session"),
+			Entry("ttl, to what it cannot be", `{"ttl":"10y"}`, "ttl must be a duration from 10s to 24h"),
+		)
+	})
+})

@@ -1,0 +1,236 @@
+package integration
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+func newApproval(namespace, name, session string) *v1alpha1.DebugApproval {
+	return &v1alpha1.DebugApproval{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1alpha1.DebugApprovalSpec{SessionName: session, Decision: v1alpha1.DecisionApprove},
+	}
+}
+
+var _ = Describe("admission of approvals", Ordered, func() {
+	var alice, bob, carol *person
+	var namespace string
+	var session *v1alpha1.DebugSession
+
+	merge := func(patch string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(patch)) }
+
+	// ask has alice create a session that asks for approval.
+	ask := func(ctx context.Context) {
+		GinkgoHelper()
+		session = newSession(namespace, "hang", "web")
+		session.Spec.ClassName = "reviewed"
+		session.Spec.TTL = &metav1.Duration{Duration: 20 * time.Minute}
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+	}
+
+	BeforeAll(func(ctx SpecContext) {
+		startOperator(&kubelet{})
+		alice, bob, carol = newPerson("alice"), newPerson("bob", "sre"), newPerson("carol")
+		newClass(ctx, "reviewed", func(c *v1alpha1.DebugClass) {
+			c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 2}
+		})
+	})
+
+	BeforeEach(func(ctx SpecContext) {
+		namespace = newNamespace(ctx, nil)
+		for _, user := range []string{"alice", "bob", "carol"} {
+			mayEdit(ctx, namespace, user)
+		}
+		may(ctx, namespace, "alice", v1alpha1.VerbUse, "reviewed")
+		may(ctx, namespace, "bob", v1alpha1.VerbApprove, "reviewed")
+		runningPod(ctx, namespace, "web")
+	})
+
+	It("stamps who approves, and what exactly", func(ctx SpecContext) {
+		ask(ctx)
+		approval := newApproval(namespace, "yes", "hang")
+		Expect(bob.Create(ctx, approval)).To(Succeed())
+		Expect(approval.Spec.Approver.Username).To(Equal("bob"))
+		Expect(approval.Spec.Approver.Groups).To(ConsistOf("sre", "system:authenticated"))
+		Expect(approval.Spec.SessionUID).To(Equal(session.UID))
+		Expect(approval.Spec.RequestHash).To(Equal(session.Status.Request.Hash))
+		Expect(approval.Spec.TTL.Duration).To(Equal(20 * time.Minute))
+		Expect(approval.OwnerReferences).To(ConsistOf(metav1.OwnerReference{
+			APIVersion: "debugsession.dev/v1alpha1", Kind: "DebugSession", Name: "hang", UID: session.UID,
+		}))
+		Expect(sealer(ctx).VerifyApproval(approval)).To(BeTrue())
+	})
+
+	It("refuses whoever may not approve, be it with a yes or a no", func(ctx SpecContext) {
+		ask(ctx)
+		for _, decision := range []v1alpha1.Decision{v1alpha1.DecisionApprove, v1alpha1.DecisionDeny} {
+			approval := newApproval(namespace, "word", "hang")
+			approval.Spec.Decision = decision
+			message := refusal(carol.Create(ctx, approval))
+			Expect(message).To(HavePrefix(`"carol" may not approve class "reviewed" in namespace "` + namespace + `"`))
+			Expect(message).To(ContainSubstring("kubectl auth can-i approve debugclasses.debugsession.dev/reviewed -n " + namespace))
+		}
+	})
+
+	DescribeTable("refuses what is forged or no longer so",
+		func(ctx SpecContext, change func(*v1alpha1.DebugApprovalSpec), says string) {
+			ask(ctx)
+			approval := newApproval(namespace, "yes", "hang")
+			change(&approval.Spec)
+			Expect(refusal(bob.Create(ctx, approval))).To(ContainSubstring(says))
+		},
+		Entry("approver", func(s *v1alpha1.DebugApprovalSpec) { s.Approver = &v1alpha1.Identity{Username: "sre"} },
+			`its username is "sre", and you are "bob"`),
+		Entry("session", func(s *v1alpha1.DebugApprovalSpec) { s.SessionUID = "00000000-0000-4000-8000-000000000000" },
+			"spec.sessionUID: session \"hang\" asks for something else now"),
+		Entry("hash", func(s *v1alpha1.DebugApprovalSpec) { s.RequestHash = "0000" },
+			"spec.requestHash: session \"hang\" asks for something else now: you approve 0000, it is "),
+		Entry("ttl", func(s *v1alpha1.DebugApprovalSpec) { s.TTL = &metav1.Duration{Duration: time.Hour} },
+			"spec.ttl: session \"hang\" asks for something else now: you approve 1h0m0s, it is 20m0s"),
+	)
+
+	It("takes a hash that is right", func(ctx SpecContext) {
+		ask(ctx)
+		approval := newApproval(namespace, "yes", "hang")
+		approval.Spec.RequestHash = session.Status.Request.Hash
+		Expect(bob.Create(ctx, approval)).To(Succeed())
+		Expect(approval.Spec.SessionUID).To(Equal(session.UID))
+	})
+
+	It("lets one in that comes before its session, unbound and with a warning", func(ctx SpecContext) {
+		approval := newApproval(namespace, "early", "hang")
+		Expect(carol.Create(ctx, approval)).To(Succeed(), "nothing is approved, so no right is asked for")
+		Expect(approval.Spec.Approver.Username).To(Equal("carol"))
+		Expect(approval.Spec.SessionUID).To(BeEmpty())
+		Expect(approval.Spec.RequestHash).To(BeEmpty())
+		Expect(approval.OwnerReferences).To(BeEmpty())
+		Expect(carol.warnings.all()).To(ContainElement(ContainSubstring("this approval counts for nothing")))
+
+		ask(ctx)
+		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+		Expect(session.Status.Approvals).To(BeEmpty())
+	})
+
+	It("refuses an early one that insists on a session, a hash or a ttl", func(ctx SpecContext) {
+		for _, change := range []func(*v1alpha1.DebugApprovalSpec){
+			func(s *v1alpha1.DebugApprovalSpec) { s.SessionUID = "1" },
+			func(s *v1alpha1.DebugApprovalSpec) { s.RequestHash = "1" },
+			func(s *v1alpha1.DebugApprovalSpec) { s.TTL = &metav1.Duration{Duration: time.Hour} },
+		} {
+			approval := newApproval(namespace, "early", "hang")
+			change(&approval.Spec)
+			Expect(refusal(bob.Create(ctx, approval))).To(HavePrefix("spec.requestHash, sessionUID and ttl cannot be confirmed"))
+		}
+	})
+
+	It("lets one in that comes after the end, unbound", func(ctx SpecContext) {
+		ask(ctx)
+		Expect(alice.Patch(ctx, session, merge(`{"spec":{"end":true}}`))).To(Succeed())
+		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+		approval := newApproval(namespace, "late", "hang")
+		Expect(bob.Create(ctx, approval)).To(Succeed())
+		Expect(approval.Spec.SessionUID).To(BeEmpty())
+	})
+
+	It("binds to the session that is there, and not to the next of its name", func(ctx SpecContext) {
+		ask(ctx)
+		approval := newApproval(namespace, "yes", "hang")
+		Expect(bob.Create(ctx, approval)).To(Succeed())
+		old := session.UID
+		Expect(alice.Delete(ctx, session)).To(Succeed())
+		Eventually(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(session), session) }).WithTimeout(5 * time.Second).ShouldNot(Succeed())
+		ask(ctx)
+		Expect(session.UID).NotTo(Equal(old))
+		refreshed(ctx, Default, approval) // no garbage collector runs here
+		Expect(approval.Spec.SessionUID).To(Equal(old))
+		Expect(session.Status.Approvals).To(BeEmpty())
+	})
+
+	It("never changes, whatever is done to it", func(ctx SpecContext) {
+		ask(ctx)
+		approval := newApproval(namespace, "yes", "hang")
+		Expect(bob.Create(ctx, approval)).To(Succeed())
+		stamped := approval.Spec
+		for _, patch := range []string{
+			`{"spec":{"decision":"Deny"}}`, `{"spec":{"requestHash":"1"}}`, `{"spec":{"sessionUID":"1"}}`, `{"spec":{"ttl":"24h"}}`,
+			`{"spec":{"approver":{"username":"alice"}}}`, `{"spec":{"approver":{"seal":"1"}}}`, `{"spec":{"sessionName":"other"}}`,
+		} {
+			Expect(alice.Patch(ctx, approval, merge(patch))).To(MatchError(ContainSubstring("an approval never changes")), patch)
+		}
+		Expect(bob.Patch(ctx, approval, merge(`{"spec":{"requestHash":null,"sessionUID":null,"ttl":null,"approver":null}}`))).
+			To(Succeed(), "what is only left out comes back")
+		Expect(approval.Spec).To(Equal(stamped))
+		manifest := newApproval(namespace, "yes", "hang")
+		manifest.ResourceVersion = approval.ResourceVersion
+		Expect(bob.Update(ctx, manifest)).To(Succeed())
+		Expect(manifest.Spec).To(Equal(stamped))
+	})
+
+	It("belongs to its session alone", func(ctx SpecContext) {
+		ask(ctx)
+		approval := newApproval(namespace, "yes", "hang")
+		Expect(bob.Create(ctx, approval)).To(Succeed())
+		message := refusal(alice.Patch(ctx, approval, merge(
+			`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"1"}]}}`)))
+		Expect(message).To(HavePrefix(`metadata.ownerReferences: an approval belongs to its session alone; remove ConfigMap "gone"`))
+		Expect(alice.Patch(ctx, approval, merge(`{"metadata":{"ownerReferences":null,"labels":{"a":"b"}}}`))).To(Succeed())
+		Expect(sealer(ctx).VerifyApproval(approval)).To(BeTrue())
+	})
+
+	DescribeTable("lets a session and its approval be applied together, in any order, dry-run first",
+		func(ctx SpecContext, manifests ...string) {
+			may(ctx, namespace, "bob", v1alpha1.VerbUse, "reviewed")
+			apply := func(arguments ...string) {
+				GinkgoHelper()
+				for _, manifest := range manifests {
+					_, stderr, err := kubectl(bob, manifest, append([]string{"apply", "-n", namespace, "-f", "-"}, arguments...)...)
+					Expect(err).NotTo(HaveOccurred(), stderr)
+				}
+			}
+			session = newSession(namespace, "hang", "web")
+			apply("--server-side", "--dry-run=server")
+			apply("--server-side")
+			Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+			apply("--server-side", "--dry-run=server")
+			apply("--server-side")
+			apply()
+			refreshed(ctx, Default, session)
+			Expect(session.Generation).To(Equal(int64(1)))
+			Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseAwaitingApproval))
+
+			session.Spec.End = true
+			Expect(bob.Update(ctx, session)).To(Succeed())
+			Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+			apply("--server-side", "--dry-run=server")
+			apply("--server-side")
+			apply()
+		},
+		Entry("session first", reviewedManifest, approvalManifest),
+		Entry("approval first", approvalManifest, reviewedManifest),
+		Entry("in one file, session first", reviewedManifest+"---"+approvalManifest),
+		Entry("in one file, approval first", approvalManifest+"---"+reviewedManifest),
+	)
+})
+
+const reviewedManifest = `
+apiVersion: debugsession.dev/v1alpha1
+kind: DebugSession
+metadata: {name: hang}
+spec: {className: reviewed, target: {podName: web}, debugger: {image: "busybox:1.36"}}
+`
+
+const approvalManifest = `
+apiVersion: debugsession.dev/v1alpha1
+kind: DebugApproval
+metadata: {name: "yes"}
+spec: {sessionName: hang, decision: Approve}
+`

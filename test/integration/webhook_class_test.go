@@ -1,0 +1,63 @@
+package integration
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+var _ = Describe("admission of classes", Ordered, func() {
+	var admin *person
+
+	class := func(change func(*v1alpha1.DebugClassSpec)) *v1alpha1.DebugClass {
+		c := &v1alpha1.DebugClass{
+			ObjectMeta: metav1.ObjectMeta{Name: "tried"},
+			Spec: v1alpha1.DebugClassSpec{
+				Modes: []v1alpha1.Mode{v1alpha1.ModePodCopy}, Profiles: []v1alpha1.Profile{v1alpha1.ProfileGeneral}, MaxTTL: metav1.Duration{Duration: 3600e9},
+			},
+		}
+		change(&c.Spec)
+		return c
+	}
+
+	BeforeAll(func() {
+		startOperator(&kubelet{})
+		admin = newPerson("root", "system:masters")
+	})
+
+	DescribeTable("refuses what cannot work",
+		func(ctx SpecContext, change func(*v1alpha1.DebugClassSpec), says string) {
+			Expect(refusal(admin.Create(ctx, class(change), client.DryRunAll))).To(ContainSubstring(says))
+		},
+		Entry("an image pattern", func(s *v1alpha1.DebugClassSpec) { s.Images = []string{"busybox", "UPPER/case"} }, "spec.images[1]: "),
+		Entry("a default image that no pattern allows", func(s *v1alpha1.DebugClassSpec) {
+			s.Images, s.Defaults = []string{"registry.example/**"}, &v1alpha1.ClassDefaults{Image: "busybox"}
+		}, `spec.defaults.image: "busybox" is not allowed by spec.images`),
+		Entry("a default image that is no image", func(s *v1alpha1.DebugClassSpec) { s.Defaults = &v1alpha1.ClassDefaults{Image: "a b"} },
+			"spec.defaults.image: "),
+		Entry("a reason's pattern", func(s *v1alpha1.DebugClassSpec) { s.Reason = &v1alpha1.ReasonPolicy{Pattern: "("} }, "spec.reason.pattern: "),
+		Entry("a namespace selector", func(s *v1alpha1.DebugClassSpec) {
+			s.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Like"}}}
+		}, "spec.namespaceSelector: "),
+		Entry("a pod selector", func(s *v1alpha1.DebugClassSpec) {
+			s.PodSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "not a label value"}}
+		}, "spec.podSelector: "),
+	)
+
+	It("says all that is wrong at once", func(ctx SpecContext) {
+		message := refusal(admin.Create(ctx, class(func(s *v1alpha1.DebugClassSpec) {
+			s.Images, s.Reason = []string{"a b"}, &v1alpha1.ReasonPolicy{Pattern: "["}
+		})))
+		Expect(message).To(And(ContainSubstring("spec.images[0]"), ContainSubstring("spec.reason.pattern")))
+	})
+
+	It("warns of a second default", func(ctx SpecContext) {
+		second := class(func(*v1alpha1.DebugClassSpec) {})
+		second.Annotations = map[string]string{v1alpha1.AnnotationDefaultClass: "true"}
+		Expect(admin.Create(ctx, second, client.DryRunAll)).To(Succeed())
+		Expect(admin.warnings.all()).To(ContainElement(ContainSubstring(`DebugClass "standard" is marked as the default too`)))
+	})
+})
