@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -129,7 +130,9 @@ func (r *DebugSessionReconciler) dryRun(ctx context.Context, action plan.Action)
 		if i < 0 {
 			return nil, fmt.Errorf("the API server's answer has no container %q", a.Container.Name)
 		}
-		return pod.Spec.EphemeralContainers[i], nil
+		kept := pod.Spec.EphemeralContainers[i]
+		kept.Command = debugpod.Unlimited(kept.Command) // an approver wants to read what was asked for
+		return kept, nil
 	case plan.CreatePod:
 		pod := a.Pod.DeepCopy()
 		err := r.Client.Create(ctx, pod, client.DryRunAll)

@@ -28,6 +28,9 @@ const (
 	ExitSwept = 143
 )
 
+// wrapperName is $0 of the scripts.
+const wrapperName = "debugsession"
+
 // MessagePrefix begins what the wrapper writes to the container's termination message, when it has something to say. What
 // the command wrote there stands before it.
 const MessagePrefix = "debugsession: "
@@ -59,7 +62,7 @@ func Wrap(command, args []string, deadline time.Time) ([]string, error) {
 		}
 	}
 	script := strings.ReplaceAll(bare(processesScript+wrapScript), "$", "$$")
-	wrapped := []string{"sh", "-c", script, "debugsession", strconv.FormatInt(deadline.Unix(), 10), "--"}
+	wrapped := []string{"sh", "-c", script, wrapperName, strconv.FormatInt(deadline.Unix(), 10), "--"}
 	return slices.Concat(wrapped, command, args), nil
 }
 
@@ -69,7 +72,7 @@ func Wrap(command, args []string, deadline time.Time) ([]string, error) {
 // Its own exit code says nothing: it runs in what it ends. The container's status does. In a container that is not
 // wrapped it kills what can be killed from inside, after four seconds: everything but process 1 of its own namespace.
 func Sweep() []string {
-	return []string{"sh", "-c", bare(processesScript + sweepScript), "debugsession"}
+	return []string{"sh", "-c", bare(processesScript + sweepScript), wrapperName}
 }
 
 // bare is the script without its comments, empty lines and indentation: ps in the debugger shows what is left.

@@ -1,6 +1,7 @@
 package debugpod
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,4 +22,12 @@ func Limit(container *corev1.EphemeralContainer, deadline time.Time) error {
 	}
 	container.Command, container.Args = wrapped, nil
 	return nil
+}
+
+// Unlimited is a limited container's command without what limits it: what the session asked for.
+func Unlimited(command []string) []string {
+	if end := slices.Index(command, "--"); end >= 0 && len(command) > 3 && command[3] == wrapperName {
+		return command[end+1:]
+	}
+	return command
 }

@@ -165,8 +165,11 @@ func (p *pass) approved() bool {
 // awaitApproval says whom the session waits for, and until when.
 func (p *pass) awaitApproval(t tally, deadline time.Time) {
 	status := p.status()
-	missing := max(int(status.Class.ApprovalsRequired)-t.people, 1)
-	status.WaitingFor = fmt.Sprintf("%d approval(s) by who may approve class %s", missing, p.spec().ClassName)
+	missing := "1 approval"
+	if n := int(status.Class.ApprovalsRequired) - t.people; n > 1 {
+		missing = fmt.Sprintf("%d approvals", n)
+	}
+	status.WaitingFor = fmt.Sprintf("%s by who may approve class %s", missing, p.spec().ClassName)
 	message := fmt.Sprintf("%d of %d approvals; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses/%s -n %s)",
 		t.people, status.Class.ApprovalsRequired, clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
@@ -192,7 +195,8 @@ func (p *pass) stillApproved() (time.Duration, bool) {
 		p.revoked("denied by " + t.denied.By)
 		return 0, false
 	case t.ttl == 0:
-		p.revoked("an approval that it ran on was removed")
+		p.status().Approvals = p.Session.Status.Approvals // what it ran on is part of the record
+		p.revoked(removed(p.Session.Status.Approvals, t.approvals))
 		return 0, false
 	case t.ttl < p.ttl():
 		p.status().WaitingFor = fmt.Sprintf("approval of the longer ttl by who may approve class %s", p.spec().ClassName)
@@ -208,6 +212,20 @@ func (p *pass) stillApproved() (time.Duration, bool) {
 func (p *pass) revoked(why string) {
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeRevoked), why)
 	p.end(v1alpha1.OutcomeRevoked, string(v1alpha1.OutcomeRevoked), why)
+}
+
+// removed names those who took their approval back.
+func removed(before, now []v1alpha1.ApprovalStatus) string {
+	var names []string
+	for _, old := range before {
+		if !slices.ContainsFunc(now, func(a v1alpha1.ApprovalStatus) bool { return a.Name == old.Name }) {
+			names = append(names, fmt.Sprintf("%s (by %s)", old.Name, old.By))
+		}
+	}
+	if len(names) == 0 {
+		return "the approvals that it ran on do not count any more"
+	}
+	return "the approval that it ran on was removed: " + strings.Join(names, ", ")
 }
 
 func approvers(t tally) string {
