@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -70,15 +72,32 @@ func addWebhooks(mgr manager.Manager, keeper *certs.Keeper, sealer *seal.Sealer)
 	if err := keeper.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("adding the keeper of the certificates: %w", err)
 	}
+	return mgr.AddReadyzCheck("webhooks", webhooksTrusted(mgr, keeper))
+}
+
+// webhooksTrusted is whether what is created now is stamped and checked. Why not is also logged, when it changes: a kubelet
+// that probes does not tell.
+func webhooksTrusted(mgr manager.Manager, keeper *certs.Keeper) healthz.Checker {
 	started := mgr.GetWebhookServer().StartedChecker()
-	return mgr.AddReadyzCheck("webhooks", func(req *http.Request) error {
+	log := mgr.GetLogger().WithName("webhooks")
+	var said atomic.Value
+	said.Store("")
+	return func(req *http.Request) error {
 		ctx, cancel := context.WithTimeout(req.Context(), patience)
 		defer cancel()
-		if err := keeper.Trusted(ctx); err != nil {
-			return err
+		err := keeper.Trusted(ctx)
+		if err == nil {
+			err = started(req)
 		}
-		return started(req)
-	})
+		why := ""
+		if err != nil {
+			why = err.Error()
+		}
+		if said.Swap(why) != why {
+			log.Info("readiness of the webhooks changed", "ready", err == nil, "reason", why)
+		}
+		return err
+	}
 }
 
 // newSealer has the replicas share a key. Nothing is cached yet: the manager does not run.

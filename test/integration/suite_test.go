@@ -3,9 +3,10 @@ package integration
 
 import (
 	"context"
-
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -36,6 +37,8 @@ var (
 	restConfig  *rest.Config
 	k8s         client.Client // as the cluster's administrator
 	scheme      = runtime.NewScheme()
+
+	probeAddress string // where the operator under test says whether it is ready
 )
 
 func TestIntegration(t *testing.T) {
@@ -68,28 +71,43 @@ var _ = BeforeSuite(func() {
 	k8s, err = client.New(restConfig, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	installAccount(context.Background())
+
+	probeAddress = net.JoinHostPort("localhost", strconv.Itoa(freePort()))
 })
 
 // startOperator runs the operator, with the rights it has in a cluster and no more, until the returned function is called or
 // the test ends. It returns when sessions can be created.
 func startOperator(exec *kubelet) (stop func()) {
-	stop = launchOperator(exec)
+	stop = launchOperator(exec, environment.WebhookInstallOptions.LocalServingPort)
 	Eventually(func() error {
 		return k8s.Create(context.Background(), newSession("default", "ready", "nothing"), client.DryRunAll)
 	}).WithTimeout(20 * time.Second).WithPolling(50 * time.Millisecond).Should(Succeed())
 	return stop
 }
 
-func launchOperator(exec *kubelet) (stop func()) {
-	serving := environment.WebhookInstallOptions
-	mgr, err := operator.New(accountConfig(), manager.Options{
+// freePort is one that nobody listens on.
+func freePort() int {
+	GinkgoHelper()
+	listener, err := net.Listen("tcp", "localhost:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// launchOperator runs the operator with its webhooks at a port, and does not wait for it.
+func launchOperator(exec *kubelet, port int, change ...func(*manager.Options)) (stop func()) {
+	options := manager.Options{
 		Scheme:                 scheme,
 		Metrics:                metricsserver.Options{BindAddress: "0"},
-		HealthProbeBindAddress: "0",
+		HealthProbeBindAddress: probeAddress,
 		Controller:             config.Controller{SkipNameValidation: ptr.To(true)}, // one after another in one process
-	}, operator.Options{
+	}
+	for _, c := range change {
+		c(&options)
+	}
+	mgr, err := operator.New(accountConfig(), options, operator.Options{
 		Concurrency: 4, Exec: exec, Registry: prometheus.NewRegistry(),
-		Webhook: operator.WebhookOptions{Host: serving.LocalServingHost, Port: serving.LocalServingPort, ExtraNames: []string{"localhost"}},
+		Webhook: operator.WebhookOptions{Host: environment.WebhookInstallOptions.LocalServingHost, Port: port, ExtraNames: []string{"localhost"}},
 	})
 	Expect(err).NotTo(HaveOccurred())
 

@@ -164,7 +164,9 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		})
 
 		It("is the newest of several", func(ctx SpecContext) {
-			time.Sleep(time.Second) // a creation time has whole seconds
+			standard := &v1alpha1.DebugClass{}
+			Expect(k8s.Get(ctx, client.ObjectKey{Name: "standard"}, standard)).To(Succeed())
+			Eventually(time.Now).Should(BeTemporally(">=", standard.CreationTimestamp.Add(time.Second)), "a creation time has whole seconds")
 			newClass(ctx, "newer", func(c *v1alpha1.DebugClass) {
 				c.Annotations = map[string]string{v1alpha1.AnnotationDefaultClass: "true"}
 			})
