@@ -36,7 +36,8 @@ help: ## Show this.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables\n  %-17s %s\n  %-17s %s\n  %-17s %s\n' \
+	@printf '\nVariables\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n' \
+		'CASES=DIR' 'conformance runs the cases of that folder, instead of its own' \
 		'IMG=NAME' 'the image that is built and that the manifests name ($(IMG))' \
 		'KEEP=1' 'demo and test-e2e leave the cluster up' \
 		'CLUSTER=existing' "demo and test-e2e use kubectl's current cluster, after asking; YES=1 does not ask"
@@ -157,7 +158,8 @@ test-integration: $(CLUSTER_TOOL) ## Run the tests that need a real API server a
 
 .PHONY: conformance
 conformance: $(CLUSTER_TOOL) ## Compare the debuggers that the operator builds with those of kubectl debug.
-	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && go -C test/conformance run .
+	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
+		go -C test/conformance test . && go -C test/conformance run . $(if $(CASES),-cases $(abspath $(CASES)),-random 100)
 
 .PHONY: test-e2e
 test-e2e: $(CLUSTER_TOOL) $(BIN)/image ## Run the tests against the installed operator in a real cluster.
