@@ -88,7 +88,7 @@ type DebugClassSpec struct {
 	// +optional
 	AllowSecurityContext bool `json:"allowSecurityContext,omitempty"`
 
-	// Whether the debugger may mount the target's volumes, and read ConfigMaps and Secrets of the namespace by env and
+	// Whether the debugger may mount the target's volumes, be a container of the copy that has them, and read ConfigMaps and Secrets of the namespace by env and
 	// envFrom.
 	// +optional
 	AllowVolumes bool `json:"allowVolumes,omitempty"`

@@ -62,6 +62,7 @@ type DebugSessionList struct {
 // DebugSessionSpec is what is asked for.
 //
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.podCopy)",message="podCopy is only for mode PodCopy: remove it, or set mode: PodCopy",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.container)",message="container is only for mode PodCopy: an ephemeral container is always a new one; remove it, or set mode: PodCopy",fieldPath=".debugger.container"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.resources)",message="resources is only for mode PodCopy: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are only for mode PodCopy: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
 // +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session",fieldPath=".reason"
@@ -119,6 +120,9 @@ type DebugSessionSpec struct {
 	Profile Profile `json:"profile,omitempty"`
 
 	// The debugger's container. Fields have the names and the meaning of a container in a pod.
+	//
+	// Left out altogether in a copy with podCopy.containers, no container is added: the session is then about the changed
+	// container, and lasts until the copy has finished or its time is up.
 	// +optional
 	// +default={}
 	Debugger Debugger `json:"debugger,omitzero"`
@@ -219,7 +223,9 @@ type Target struct {
 	Pick Pick `json:"pick,omitempty"`
 
 	// The container whose process namespace an ephemeral debugger joins: a container or init container of the pod. Left
-	// out: the one named by the pod's annotation kubectl.kubernetes.io/default-container, else the first.
+	// out: the one named by the pod's annotation kubectl.kubernetes.io/default-container, else the first. In a copy to
+	// which no debugger is added, the container that the session is about; left out: the first of podCopy.containers that
+	// is no init container, else as above.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -265,6 +271,16 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.tty) || !self.tty || (has(self.stdin) && self.stdin)",message="tty needs stdin: set stdin: true, or remove tty",fieldPath=".tty"
 // +kubebuilder:validation:XValidation:rule="!has(self.stdinOnce) || !self.stdinOnce || (has(self.stdin) && self.stdin)",message="stdinOnce needs stdin: set stdin: true, or remove stdinOnce",fieldPath=".stdinOnce"
 type Debugger struct {
+	// A container of the copy, or an init container that it keeps, that becomes the debugger instead of one that is added:
+	// what is set here is changed in it, its environment and its mounts are added to, stdin and tty are as they are here,
+	// and the profile is applied to it. What else is left out stays as it is in the target, the image too. Only with mode
+	// PodCopy.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="container must be the name of a container: lower case letters, digits and -"
+	Container string `json:"container,omitempty"`
+
 	// The image to run. It should have a shell and the tools you want; the target's own image needs neither. Left out:
 	// the class's default.
 	// +optional
@@ -492,7 +508,7 @@ type ClassStatus struct {
 	// Its generation.
 	Generation int64 `json:"generation"`
 
-	// The debugger's image: the session's, or the class's default.
+	// The debugger's image: the session's, or the class's default. Empty if a container of the copy keeps its own.
 	// +optional
 	Image string `json:"image,omitempty"`
 
@@ -537,7 +553,7 @@ type RequestStatus struct {
 	Since metav1.Time `json:"since"`
 
 	// What would be added to the cluster, as the API server answered when asked to do it as a dry run: the ephemeral
-	// container, or the copy. Only the deadline in it will be another.
+	// container, or the copy. Around the command of an ephemeral container comes what ends it in time, which is not shown.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Schemaless
@@ -682,7 +698,7 @@ type DebuggerStatus struct {
 	// +optional
 	PodUID types.UID `json:"podUID,omitempty"`
 
-	// The debugger's container in that pod.
+	// The debugger's container in that pod: the one that was added, or that of the copy that the session is about.
 	ContainerName string `json:"containerName"`
 
 	// The image as the kubelet resolved it.

@@ -155,6 +155,16 @@ func TestCopyGolden(t *testing.T) {
 				{Name: "*", Image: "busybox:1.36"},
 			}
 		})},
+		{"copy-only-changes", "web-0", admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) {
+			s.Spec.Debugger = v1alpha1.Debugger{}
+			s.Spec.PodCopy.Containers = []v1alpha1.ContainerChange{{Name: "app", Image: "web:debug"}}
+		})},
+		{"copy-existing", "web-0", admitted(v1alpha1.ModePodCopy, everyField, func(s *v1alpha1.DebugSession) {
+			s.Spec.Debugger.Container = "app"
+		})},
+		{"copy-existing-init", "web-0", admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) {
+			s.Spec.Debugger = v1alpha1.Debugger{Container: "migrate", Command: []string{"sh"}, Stdin: true}
+		})},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			built, err := Copy(test.session, readTarget(t, test.target), now)

@@ -28,7 +28,7 @@ func applyChanges(spec *corev1.PodSpec, changes []v1alpha1.ContainerChange, targ
 		}
 		container := findContainer(spec, changes[i].Name)
 		if container == nil {
-			return noSuchContainer(i, changes[i].Name, target)
+			return noSuchContainer(fmt.Sprintf("spec.podCopy.containers[%d].name", i), changes[i].Name, target)
 		}
 		applyChange(container, changes[i].DeepCopy())
 	}
@@ -70,10 +70,10 @@ func findContainer(spec *corev1.PodSpec, name string) *corev1.Container {
 	return nil
 }
 
-func noSuchContainer(index int, name string, target *corev1.Pod) error {
+func noSuchContainer(field, name string, target *corev1.Pod) error {
 	message := fmt.Sprintf("pod %s has no container or init container %q: name one of its own", target.Name, name)
 	if hasContainer(target.Spec.InitContainers, name) {
-		message = fmt.Sprintf("init container %q is not copied: add InitContainers to spec.podCopy.keep, or remove this change", name)
+		message = fmt.Sprintf("init container %q is not copied: add InitContainers to spec.podCopy.keep, or leave it alone", name)
 	}
-	return &InvalidError{Field: fmt.Sprintf("spec.podCopy.containers[%d].name", index), Message: message}
+	return &InvalidError{Field: field, Message: message}
 }

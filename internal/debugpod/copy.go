@@ -2,7 +2,6 @@ package debugpod
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ import (
 const mirrorAnnotations = "kubernetes.io/config."
 
 // Copy builds the copy of an admitted session: the target's spec, changed as spec.podCopy says, with the debugger as its
-// last container. It reads the session's spec, status.debugger and status.hardDeadline.
+// last container, if the session adds one. It reads the session's spec, status.debugger and status.hardDeadline.
 //
 // The kubelet ends the copy at the hard deadline by activeDeadlineSeconds: what is left of it at now, in whole seconds,
 // at least 1, or the target's own if that is less.
@@ -30,10 +29,6 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 	}
 	if session.Status.HardDeadline == nil {
 		return nil, errors.New("the session is not admitted: its status has no hard deadline")
-	}
-	debugger, err := debuggerContainer(session, target)
-	if err != nil {
-		return nil, err
 	}
 	keep := kept(session)
 	copied := &corev1.Pod{ObjectMeta: copyMeta(session, target, keep), Spec: *target.Spec.DeepCopy()}
@@ -50,14 +45,22 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 	}
 	setShareProcesses(copied, session.Spec.PodCopy)
 	setDeadline(spec, session.Status.HardDeadline.Sub(now))
-	if hasContainer(spec.Containers, debugger.Name) || hasContainer(spec.InitContainers, debugger.Name) {
-		return nil, &InvalidError{
-			Field:   "spec.target",
-			Message: fmt.Sprintf("pod %s already has a container %q, the name that this session's debugger has: apply a new session", target.Name, debugger.Name),
-		}
+	if err := bringDebugger(spec, session, target); err != nil {
+		return nil, err
 	}
-	spec.Containers = append(spec.Containers, *debugger)
 	return copied, nil
+}
+
+// bringDebugger adds the debugger's container, or makes one that is there the debugger, or does neither.
+func bringDebugger(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.Pod) error {
+	switch {
+	case session.Spec.Debugger.Container != "":
+		return takeOver(spec, session, target)
+	case AddsContainer(&session.Spec):
+		return addDebugger(spec, session, target)
+	default:
+		return nil
+	}
 }
 
 // copyMeta is the copy's metadata: what is kept of the target's, with our own label and annotations over it.

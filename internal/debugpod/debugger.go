@@ -22,7 +22,7 @@ func debuggerContainer(session *v1alpha1.DebugSession, target *corev1.Pod) (*cor
 	if err := checkVolumeMounts(debugger.VolumeMounts, target); err != nil {
 		return nil, err
 	}
-	sc, err := securityContext(session, target)
+	sc, err := securityContext(session, target, nil)
 	if err != nil {
 		return nil, err
 	}

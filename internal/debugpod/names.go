@@ -7,6 +7,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
 )
 
 const (
@@ -36,6 +38,25 @@ func suffix(session types.UID, n int) string {
 // session's UID alone. It is a valid container name of 17 characters.
 func ContainerName(session types.UID) string {
 	return containerPrefix + suffix(session, 8)
+}
+
+// DebuggerName returns the name of the container that the session is about: the one that is added, or one of the copy's.
+func DebuggerName(session *v1alpha1.DebugSession, target *corev1.Pod) string {
+	spec := &session.Spec
+	switch {
+	case spec.Debugger.Container != "":
+		return spec.Debugger.Container
+	case AddsContainer(spec):
+		return ContainerName(session.UID)
+	case spec.Target.Container != "":
+		return spec.Target.Container
+	}
+	for i := range spec.PodCopy.Containers {
+		if hasContainer(target.Spec.Containers, spec.PodCopy.Containers[i].Name) {
+			return spec.PodCopy.Containers[i].Name
+		}
+	}
+	return DefaultContainer(target)
 }
 
 // CopyName returns the name that a copy has when the session gives none: the target's name, "-debug-" and five

@@ -1,6 +1,8 @@
 package debugpod
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -12,26 +14,30 @@ import (
 const securityContextField = "spec.debugger.securityContext"
 
 // securityContext returns what the debugger runs with: all that its author set, and what the profile sets wherever the
-// author set nothing. Each field counts by itself, and so do the lists of capabilities to add and to drop: this is the
+// author set nothing. existing is what a container that becomes the debugger has; nil for a new one. The profiles baseline
+// and restricted begin afresh, the others build on it. Each field counts by itself, and so do the lists of capabilities to add and to drop: this is the
 // merge that kubectl debug does with --custom.
 //
 // It fills gaps instead of writing the profile first and the author's fields over it, so that nothing can be added
 // twice, and a field of the profile that Kubernetes forbids beside one of the author's can be left out.
-func securityContext(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev1.SecurityContext, error) {
-	profile := session.Spec.Profile
-	if isWindows(target) {
-		return windowsSecurityContext(profile, session.Spec.Debugger.SecurityContext)
+func securityContext(session *v1alpha1.DebugSession, target *corev1.Pod, existing *corev1.SecurityContext) (*corev1.SecurityContext, error) {
+	profile, own := session.Spec.Profile, session.Spec.Debugger.SecurityContext
+	if profile == v1alpha1.ProfileBaseline || profile == v1alpha1.ProfileRestricted {
+		existing = nil
 	}
-	sc := session.Spec.Debugger.SecurityContext.DeepCopy()
+	sc := overlay(existing, own)
+	if isWindows(target) {
+		return windowsSecurityContext(profile, sc)
+	}
 	switch profile {
 	case v1alpha1.ProfileLegacy, v1alpha1.ProfileBaseline:
 		return sc, nil
 	case v1alpha1.ProfileGeneral, "":
-		return addCapabilities(sc, "SYS_PTRACE"), nil
+		return addCapabilities(sc, own, "SYS_PTRACE"), nil
 	case v1alpha1.ProfileNetadmin:
-		return addCapabilities(sc, "NET_ADMIN", "NET_RAW"), nil
+		return addCapabilities(sc, own, "NET_ADMIN", "NET_RAW"), nil
 	case v1alpha1.ProfileSysadmin:
-		return setPrivileged(sc)
+		return setPrivileged(sc, own)
 	case v1alpha1.ProfileRestricted:
 		return restrict(sc), nil
 	}
@@ -41,8 +47,7 @@ func securityContext(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev
 // windowsSecurityContext is the profile for a pod that says it is for Windows, where Kubernetes refuses capabilities,
 // privileged, seccomp and privilege escalation. What a profile takes away there is nothing to take from; what it
 // would grant does not exist, and saying so beats granting nothing in silence.
-func windowsSecurityContext(profile v1alpha1.Profile, own *corev1.SecurityContext) (*corev1.SecurityContext, error) {
-	sc := own.DeepCopy()
+func windowsSecurityContext(profile v1alpha1.Profile, sc *corev1.SecurityContext) (*corev1.SecurityContext, error) {
 	switch profile {
 	case v1alpha1.ProfileLegacy, v1alpha1.ProfileBaseline, v1alpha1.ProfileGeneral, "":
 		return sc, nil
@@ -65,31 +70,57 @@ func isWindows(pod *corev1.Pod) bool {
 	return pod.Spec.OS != nil && pod.Spec.OS.Name == corev1.Windows
 }
 
-// addCapabilities adds capabilities unless the author chose which to add.
-func addCapabilities(sc *corev1.SecurityContext, capabilities ...corev1.Capability) *corev1.SecurityContext {
+// overlay returns base with every field over it that own sets, at any depth. Lists count as a whole.
+func overlay(base, own *corev1.SecurityContext) *corev1.SecurityContext {
+	if base == nil || own == nil {
+		return cmp.Or(base, own).DeepCopy()
+	}
+	merged := base.DeepCopy()
+	data, err := json.Marshal(own)
+	if err == nil {
+		err = json.Unmarshal(data, merged) // leaves alone what the data does not speak of
+	}
+	if err != nil {
+		panic(err) // cannot be: it is plain data
+	}
+	return merged
+}
+
+// addCapabilities adds capabilities that are not there yet, unless the author chose which to add.
+func addCapabilities(sc, own *corev1.SecurityContext, capabilities ...corev1.Capability) *corev1.SecurityContext {
 	sc = orEmpty(sc)
 	if sc.Capabilities == nil {
 		sc.Capabilities = &corev1.Capabilities{}
 	}
-	if len(sc.Capabilities.Add) == 0 {
-		sc.Capabilities.Add = capabilities
+	if own != nil && own.Capabilities != nil && len(own.Capabilities.Add) > 0 {
+		return sc
+	}
+	for _, capability := range capabilities {
+		if !slices.Contains(sc.Capabilities.Add, capability) {
+			sc.Capabilities.Add = append(sc.Capabilities.Add, capability)
+		}
 	}
 	return sc
 }
 
-// setPrivileged makes the debugger privileged unless the author said whether it is.
-func setPrivileged(sc *corev1.SecurityContext) (*corev1.SecurityContext, error) {
-	sc = orEmpty(sc)
-	if sc.Privileged == nil {
-		if denied := sc.AllowPrivilegeEscalation; denied != nil && !*denied {
-			return nil, &InvalidError{
-				Field:   securityContextField + ".allowPrivilegeEscalation",
-				Message: "profile sysadmin makes the debugger privileged, which Kubernetes refuses beside allowPrivilegeEscalation: false: remove it, set privileged: false, or use another profile",
-			}
-		}
-		privileged := true
-		sc.Privileged = &privileged
+// setPrivileged makes the debugger privileged unless the author said whether it is. A container that is there may forbid
+// privilege escalation, which Kubernetes refuses beside it.
+func setPrivileged(sc, own *corev1.SecurityContext) (*corev1.SecurityContext, error) {
+	sc, own = orEmpty(sc), orEmpty(own)
+	if own.Privileged != nil {
+		return sc, nil
 	}
+	if denied := own.AllowPrivilegeEscalation; denied != nil && !*denied {
+		return nil, &InvalidError{
+			Field:   securityContextField + ".allowPrivilegeEscalation",
+			Message: "profile sysadmin makes the debugger privileged, which Kubernetes refuses beside allowPrivilegeEscalation: false: remove it, set privileged: false, or use another profile",
+		}
+	}
+	if own.AllowPrivilegeEscalation == nil {
+		sc.AllowPrivilegeEscalation = nil
+	}
+	privileged := true
+	sc.Privileged = &privileged
 	return sc, nil
 }
 

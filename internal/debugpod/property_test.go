@@ -48,7 +48,10 @@ func drawSession(t *rapid.T, target *corev1.Pod) *v1alpha1.DebugSession {
 	session.Spec.Profile = rapid.SampledFrom([]v1alpha1.Profile{"", v1alpha1.ProfileGeneral, v1alpha1.ProfileBaseline,
 		v1alpha1.ProfileRestricted, v1alpha1.ProfileNetadmin, v1alpha1.ProfileSysadmin, v1alpha1.ProfileLegacy}).Draw(t, "profile")
 	session.Spec.Debugger = *fuzzed[v1alpha1.Debugger](rapid.Int64().Draw(t, "debugger seed"))
-	session.Spec.Debugger.VolumeMounts = nil
+	session.Spec.Debugger.VolumeMounts, session.Spec.Debugger.Container = nil, ""
+	if len(target.Spec.Containers) > 0 && bools.Draw(t, "takes a container over") {
+		session.Spec.Debugger.Container = target.Spec.Containers[0].Name
+	}
 	for i := range target.Spec.Volumes {
 		session.Spec.Debugger.VolumeMounts = append(session.Spec.Debugger.VolumeMounts, corev1.VolumeMount{Name: target.Spec.Volumes[i].Name, MountPath: fmt.Sprint("/", i)})
 	}
@@ -166,7 +169,14 @@ func checkCopy(t *rapid.T, session *v1alpha1.DebugSession, target, copied *corev
 	if copied.Spec.HostPID && copied.Spec.ShareProcessNamespace != nil && *copied.Spec.ShareProcessNamespace && target.Spec.ShareProcessNamespace == nil {
 		t.Error("shareProcessNamespace beside hostPID")
 	}
-	if last := copied.Spec.Containers[len(copied.Spec.Containers)-1]; last.Name != session.Status.Debugger.ContainerName {
+	wantContainers := len(target.Spec.Containers)
+	if AddsContainer(&session.Spec) {
+		wantContainers++
+	}
+	if got := len(copied.Spec.Containers); got != wantContainers {
+		t.Errorf("%d containers, want %d", got, wantContainers)
+	}
+	if last := copied.Spec.Containers[len(copied.Spec.Containers)-1]; AddsContainer(&session.Spec) && last.Name != session.Status.Debugger.ContainerName {
 		t.Errorf("last container %q, want the debugger", last.Name)
 	}
 }

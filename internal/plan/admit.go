@@ -230,7 +230,7 @@ func (p *pass) record(target *corev1.Pod, life lifetime) {
 	status.Target = &v1alpha1.TargetStatus{
 		PodName: target.Name, PodUID: target.UID, NodeName: target.Spec.NodeName, Choice: choice,
 	}
-	status.Debugger = &v1alpha1.DebuggerStatus{ContainerName: debugpod.ContainerName(p.Session.UID)}
+	status.Debugger = &v1alpha1.DebuggerStatus{ContainerName: debugpod.DebuggerName(p.Session, target)}
 	if p.spec().Mode == v1alpha1.ModePodCopy {
 		status.Debugger.PodName = copyName(p.Session, target.Name)
 	} else {

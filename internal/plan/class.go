@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/imagepattern"
 )
 
@@ -70,11 +71,13 @@ func checkProfile(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) s
 // checkImages holds every image that a session brings against the class: the debugger's, and those of a copy's containers.
 func checkImages(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
 	debugger := effectiveImage(class, spec)
-	if debugger == "" {
+	if debugger == "" && debugpod.AddsContainer(spec) {
 		return "spec.debugger.image: name an image; the class has no default"
 	}
-	if why := checkImage(class, "spec.debugger.image", debugger); why != "" {
-		return why
+	if debugger != "" {
+		if why := checkImage(class, "spec.debugger.image", debugger); why != "" {
+			return why
+		}
 	}
 	if spec.PodCopy == nil {
 		return ""
@@ -153,6 +156,8 @@ func checkReads(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) str
 	}
 	debugger := &spec.Debugger
 	switch {
+	case debugger.Container != "":
+		return "spec.debugger.container: it has the target's volumes, and mounting those is not allowed"
 	case len(debugger.VolumeMounts) > 0:
 		return "spec.debugger.volumeMounts: mounting the target's volumes is not allowed"
 	case len(debugger.EnvFrom) > 0:
@@ -266,8 +271,9 @@ func grantedImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) s
 	return image
 }
 
+// effectiveImage is the debugger's image; empty for a container of the copy that keeps its own.
 func effectiveImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
-	if spec.Debugger.Image == "" && class.Spec.Defaults != nil {
+	if spec.Debugger.Image == "" && class.Spec.Defaults != nil && debugpod.AddsContainer(spec) {
 		return class.Spec.Defaults.Image
 	}
 	return spec.Debugger.Image

@@ -32,7 +32,7 @@ func readEphemeral(pod *corev1.Pod, name string) (c container, ok bool) {
 
 // readMade finds the debugger in a pod that was made for it. Until the kubelet speaks of it, the scheduler's word counts.
 func readMade(pod *corev1.Pod, name string) container {
-	c := readStatus(pod.Status.ContainerStatuses, name)
+	c := readStatus(slices.Concat(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses), name)
 	if c.state != v1alpha1.DebuggerWaiting || pod.Spec.NodeName != "" {
 		return blameInit(pod, c)
 	}

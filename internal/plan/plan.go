@@ -91,12 +91,12 @@ type (
 func (AddFinalizer) action()    {}
 func (RemoveFinalizer) action() {}
 func (InjectDebugger) action()  {}
-func (CreatePod) action()      {}
+func (CreatePod) action()       {}
 func (GiveAccess) action()      {}
 func (TakeAccess) action()      {}
 func (DeleteRecord) action()    {}
 func (StopDebugger) action()    {}
-func (DeletePod) action()      {}
+func (DeletePod) action()       {}
 
 // Result is how an action went.
 type Result struct {

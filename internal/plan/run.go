@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -166,11 +167,11 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	switch {
 	case c.neverRan():
 		p.end(v1alpha1.OutcomeFailed, c.ended.Reason, fmt.Sprintf("container %q could not start: %s; set debugger.command to a program that %s has",
-			status.Debugger.ContainerName, c.ended.Message, status.Class.Image))
+			status.Debugger.ContainerName, c.ended.Message, cmp.Or(status.Class.Image, c.image)))
 	case c.ended != nil:
 		p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode))
 	case c.state == v1alpha1.DebuggerRunning:
-		p.activate()
+		p.activate(pod)
 	default:
 		p.starting(c, pod)
 	}
@@ -196,6 +197,25 @@ func (p *pass) trackMade(pod *corev1.Pod) {
 		p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the kubelet ended the copy at its hard deadline")
 	case pod.Status.Phase == corev1.PodFailed && (c.ended == nil || pod.Status.Reason != ""): // evicted, refused by its node
 		p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonGone, finished(pod))
+	case debugpod.OnlyChanges(p.spec()):
+		p.trackChanged(c, pod)
+	default:
+		p.track(c, pod)
+	}
+}
+
+// trackChanged follows a copy that was made only to be changed. Its containers end and start again as they do in the
+// target: what they do is what is to be seen, and the session goes on until the copy has finished.
+func (p *pass) trackChanged(c container, pod *corev1.Pod) {
+	switch {
+	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+		c.record(p.status().Debugger)
+		p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, finished(pod))
+	case p.status().Phase == v1alpha1.PhaseActive:
+		p.activate(pod) // not every restart is worth a write
+	case c.ended != nil && !c.neverRan():
+		c.record(p.status().Debugger)
+		p.activate(pod)
 	default:
 		p.track(c, pod)
 	}
@@ -224,7 +244,7 @@ func (p *pass) starting(c container, pod *corev1.Pod) {
 }
 
 // activate records that one can attach, and lets those who may.
-func (p *pass) activate() {
+func (p *pass) activate(pod *corev1.Pod) {
 	status := p.status()
 	if p.Access.state == unasked {
 		p.ask(RecallAccess{})
@@ -236,7 +256,8 @@ func (p *pass) activate() {
 			Verbs: status.Class.AccessVerbs, Subjects: status.Access.Subjects,
 		})
 	}
-	status.Attach = attach(p.Session.Namespace, status.Debugger, &p.spec().Debugger)
+	stdin, tty := p.interactive(pod)
+	status.Attach = attach(p.Session.Namespace, status.Debugger, stdin, tty)
 	message := fmt.Sprintf("container %q runs in pod %q", status.Debugger.ContainerName, status.Debugger.PodName)
 	if p.Session.Status.Phase != v1alpha1.PhaseActive {
 		p.event(corev1.EventTypeNormal, string(v1alpha1.PhaseActive),
@@ -247,15 +268,27 @@ func (p *pass) activate() {
 }
 
 // attach is the command that connects to a debugger: what it shows, if it takes no input.
-func attach(namespace string, at *v1alpha1.DebuggerStatus, debugger *v1alpha1.Debugger) string {
+func attach(namespace string, at *v1alpha1.DebuggerStatus, stdin, tty bool) string {
 	verb := "logs -f"
-	if debugger.Stdin {
+	if stdin {
 		verb = "attach -i"
-		if debugger.TTY {
+		if tty {
 			verb = "attach -it"
 		}
 	}
 	return fmt.Sprintf("kubectl %s -n %s %s -c %s", verb, namespace, at.PodName, at.ContainerName)
+}
+
+// interactive says whether the container that the session is about takes input, and whether it has a terminal.
+func (p *pass) interactive(pod *corev1.Pod) (stdin, tty bool) {
+	if debugpod.OnlyChanges(p.spec()) {
+		for i := range pod.Spec.Containers {
+			if c := &pod.Spec.Containers[i]; c.Name == p.status().Debugger.ContainerName {
+				return c.Stdin, c.TTY
+			}
+		}
+	}
+	return p.spec().Debugger.Stdin, p.spec().Debugger.TTY
 }
 
 func (p *pass) podName(name string) types.NamespacedName {

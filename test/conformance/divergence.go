@@ -23,6 +23,9 @@ type divergence struct {
 	// Reason says why we differ, for whoever knows kubectl debug.
 	Reason string `json:"reason"`
 
+	// Shape is the name of the file whose cases alone may differ so. Left out: any may.
+	Shape string `json:"shape,omitempty"`
+
 	// Field is a regular expression that the whole field must match. A list's members are written by name, as in
 	// spec.containers[app].image.
 	Field string `json:"field,omitempty"`
@@ -89,29 +92,29 @@ func whole(pattern string) string {
 	return "^(" + pattern + ")$"
 }
 
-func (d *divergence) matches(difference difference) bool {
-	return d.Field != "" && d.field.MatchString(difference.Field) &&
+func (d *divergence) matches(shape string, difference difference) bool {
+	return d.Field != "" && (d.Shape == "" || d.Shape == shape) && d.field.MatchString(difference.Field) &&
 		d.kubectl.MatchString(oneLine(difference.Kubectl)) && d.ours.MatchString(oneLine(difference.Ours))
 }
 
-func (d *divergence) matchesRefusal(by, message string) bool {
-	return d.Refused == by && d.message.MatchString(message)
+func (d *divergence) matchesRefusal(shape, by, message string) bool {
+	return d.Refused == by && (d.Shape == "" || d.Shape == shape) && d.message.MatchString(message)
 }
 
-// listing returns the name of the divergence that a difference is, or "" if it is on no list.
-func listing(list []divergence, found difference) string {
+// listing returns the name of the divergence that a difference in a shape's case is, or "" if it is on no list.
+func listing(list []divergence, shape string, found difference) string {
 	for i := range list {
-		if list[i].matches(found) {
+		if list[i].matches(shape, found) {
 			return list[i].Name
 		}
 	}
 	return ""
 }
 
-// listingOfRefusal returns the name of the divergence that a refusal is, or "" if it is on no list.
-func listingOfRefusal(list []divergence, by, message string) string {
+// listingOfRefusal returns the name of the divergence that a refusal of a shape's case is, or "" if it is on no list.
+func listingOfRefusal(list []divergence, shape, by, message string) string {
 	for i := range list {
-		if list[i].matchesRefusal(by, message) {
+		if list[i].matchesRefusal(shape, by, message) {
 			return list[i].Name
 		}
 	}

@@ -142,7 +142,7 @@ func (r *result) judgePods(theirs, ours side, list []divergence) error {
 func (r *result) judgeDifferences(differences []difference, list []divergence) {
 	r.Verdict = equal
 	for _, found := range differences {
-		name := listing(list, found)
+		name := listing(list, r.shapeName(), found)
 		if name == "" {
 			r.fail("%s", found)
 			continue
@@ -169,11 +169,19 @@ func (r *result) judgeRefusals(kubectl, ours string, list []divergence) {
 }
 
 func (r *result) judgeRefusal(by, message string, list []divergence) {
-	if name := listingOfRefusal(list, by, message); name != "" {
+	if name := listingOfRefusal(list, r.shapeName(), by, message); name != "" {
 		r.addListed(name, "refused "+by+": "+message)
 	} else {
 		r.fail("refused %s: %s", by, message)
 	}
+}
+
+// shapeName is empty for what is from no file.
+func (r *result) shapeName() string {
+	if r.Shape == nil {
+		return ""
+	}
+	return r.Shape.Name
 }
 
 func (r *result) addListed(name, detail string) {

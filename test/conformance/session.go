@@ -58,7 +58,7 @@ func decide(session *v1alpha1.DebugSession, target *corev1.Pod) {
 		podName = debugpod.CopyName(target.Name, session.UID)
 	}
 	session.Status.Target = &v1alpha1.TargetStatus{PodName: target.Name, PodUID: target.UID, NodeName: target.Spec.NodeName, Container: container}
-	session.Status.Debugger = &v1alpha1.DebuggerStatus{PodName: podName, ContainerName: debugpod.ContainerName(session.UID)}
+	session.Status.Debugger = &v1alpha1.DebuggerStatus{PodName: podName, ContainerName: debugpod.DebuggerName(session, target)}
 	session.Status.HardDeadline = &metav1.Time{Time: admitted.Add(sessionSeconds * time.Second)}
 }
 
