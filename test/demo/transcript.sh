@@ -6,15 +6,16 @@ scratch=$(mktemp -d)
 
 if [[ -t 1 ]]; then bold=$'\e[1m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'; else bold='' green='' red='' plain=''; fi
 
-step() { printf '\n%s%d. %s%s\n\n' "$bold" $((++steps)) "$1" "$plain"; }
-say() { printf '%s\n' "$1"; }
-passed() { checks=$((checks + 1)) && printf '%s✓ %s%s\n\n' "$green" "$1" "$plain"; }
+step() { printf '\n\n%s%d. %s%s\n' "$bold" $((++steps)) "$1" "$plain"; }
+say() { printf '\n%s\n' "$1"; }
+prompt() { printf '\n%s$ %s%s\n' "$bold" "$1" "$plain"; }
+passed() { checks=$((checks + 1)) && printf '%s✓ %s%s\n' "$green" "$1" "$plain"; }
 fail() { printf '%sFAILED: %s%s\n' "$red" "$1" "$plain" >&2; exit 1; }
 
 # run COMMAND [may_fail] shows a command and what it prints, which is then in $out.
 run() {
 	local code=0
-	printf '%s$ %s%s\n' "$bold" "$1" "$plain"
+	prompt "$1"
 	out=$(bash -o pipefail -c "$1" 2>&1) || code=$?
 	[[ -z $out ]] || printf '%s\n' "$out"
 	((code == 0)) || [[ ${2:-} == may_fail ]] || fail "the command above ended with exit code $code"
@@ -35,7 +36,7 @@ seconds_since_start() {
 
 # attach COMMAND runs it in the background on a terminal of its own, with a pipe for a keyboard, until it ends by itself.
 attach() {
-	printf '%s$ %s%s\n' "$bold" "$1" "$plain"
+	prompt "$1"
 	mkfifo "$scratch/keyboard"
 	: >"$scratch/screen"
 	exec 3<>"$scratch/keyboard"

@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"io"
+	"os/exec"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// nowhere is a spec whose target is not there, so that its session is Pending.
+const nowhere = `
+  target: {podName: nowhere}
+  debugger: {image: "busybox:1.36", command: [sh], stdin: true}
+`
+
+var _ = Describe("the end of a session", func() {
+	It("comes on time: the debugger's processes and whoever is attached go, the target serves on", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("hang", shell+"  ttl: 15s\n")
+		session := n.reaches("hang", v1alpha1.PhaseActive)
+		Expect(session.Status.HardDeadline.After(session.Status.ExpiresAt.Time)).To(BeTrue())
+		n.exec(session, "sh", "-c", "(sleep 1234 & trap '' TERM HUP; sleep 1235; sleep 1236) >/dev/null 2>&1 &")
+		attached := attachTo(session.Status.Attach)
+
+		ended := n.ends("hang", v1alpha1.OutcomeExpired)
+		Expect(time.Since(ended.Status.ExpiresAt.Time)).To(BeNumerically("<", 8*time.Second))
+		Expect(n.debuggerState(session).Terminated).NotTo(BeNil())
+		Eventually(attached).WithTimeout(5 * time.Second).Should(BeClosed())
+
+		n.session("look", shell)
+		processes := n.exec(n.reaches("look", v1alpha1.PhaseActive), "ps")
+		Expect(processes).NotTo(ContainSubstring("sleep 123"), "nothing of the first debugger runs")
+		target := n.getPod("web").Status.ContainerStatuses[0]
+		Expect(target.Ready).To(BeTrue())
+		Expect(target.RestartCount).To(BeZero())
+	})
+
+	It("moves with ttl, and is final", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("copy", copyOf+"  ttl: 10m\n")
+		session := n.reaches("copy", v1alpha1.PhaseActive)
+		n.patch("copy", `{"ttl":"20m"}`)
+		Eventually(func() time.Duration {
+			return n.get("copy").Status.ExpiresAt.Sub(session.Status.StartedAt.Time)
+		}).Should(Equal(20 * time.Minute))
+		n.patch("copy", `{"ttl":"10s"}`)
+		n.ends("copy", v1alpha1.OutcomeExpired)
+		n.gone("pod", session.Status.Debugger.PodName)
+
+		n.session("copy", copyOf+"  ttl: 30m\n") // as a GitOps tool would apply it again
+		Eventually(func() bool { s := n.get("copy"); return s.Status.ObservedGeneration == s.Generation }).Should(BeTrue())
+		n.ends("copy", v1alpha1.OutcomeExpired)
+		Expect(n.kubectl("get", "pods", "-o", "name")).To(Equal("pod/web\n"))
+	})
+
+	It("comes when somebody sets end", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("hang", shell)
+		n.session("copy", copyOf)
+		session := n.reaches("hang", v1alpha1.PhaseActive)
+		n.reaches("copy", v1alpha1.PhaseActive)
+		n.patch("hang", `{"end":true}`)
+		n.patch("copy", `{"end":true}`)
+		n.ends("hang", v1alpha1.OutcomeTerminated)
+		n.ends("copy", v1alpha1.OutcomeTerminated)
+		Expect(n.debuggerState(session).Terminated).NotTo(BeNil())
+	})
+
+	It("comes when the target is deleted", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("hang", shell)
+		n.reaches("hang", v1alpha1.PhaseActive)
+		n.kubectl("delete", "pod", "web", "--wait=false")
+		session := n.ends("hang", v1alpha1.OutcomeTargetGone)
+		Expect(session.Status.Debugger.ImageID).NotTo(BeEmpty(), "the record stays")
+		before := session.Status.Target.PodUID
+		n.gone("pod", "web")
+		Expect(n.pod("web").UID).NotTo(Equal(before))
+		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty(), "the pod that took its name is another")
+	})
+})
+
+var _ = Describe("a session that is deleted", func() {
+	It("leaves nothing, whatever phase it was in", func() {
+		n := newNamespace()
+		pod := n.pod("web")
+		n.session("pending", nowhere)
+		n.session("starting", "  target: {podName: web}\n  mode: PodCopy\n  debugger: {image: \"nowhere.example/no/such:tag\"}\n")
+		n.session("active-copy", copyOf)
+		n.session("active", shell)
+		n.session("ended", nowhere+"  end: true\n")
+		n.reaches("pending", v1alpha1.PhasePending)
+		n.reaches("starting", v1alpha1.PhaseStarting)
+		n.reaches("active-copy", v1alpha1.PhaseActive)
+		session := n.reaches("active", v1alpha1.PhaseActive)
+		n.reaches("ended", v1alpha1.PhaseEnded)
+
+		n.kubectl("delete", "dbg", "--all", "--timeout=30s")
+		Expect(n.debuggerState(session).Terminated).NotTo(BeNil())
+		Expect(n.kubectl("get", "pods", "-o", "name")).To(Equal("pod/web\n"))
+		Expect(n.getPod("web").UID).To(Equal(pod.UID))
+	})
+
+	It("does not keep its namespace from going", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("pending", nowhere)
+		n.session("hang", shell)
+		n.session("copy", copyOf)
+		n.session("unpulled", "  target: {podName: web}\n  debugger: {image: \"nowhere.example/no/such:tag\"}\n")
+		n.reaches("hang", v1alpha1.PhaseActive)
+		n.reaches("copy", v1alpha1.PhaseActive)
+		kubectl("delete", "namespace", string(n), "--timeout=60s")
+	})
+})
+
+// attachTo runs an attach command with nothing typed. The channel is closed when it has ended.
+func attachTo(command string) <-chan struct{} {
+	GinkgoHelper()
+	words := strings.Fields(command)
+	cmd := exec.Command(words[0], words[1:]...)
+	keyboard, typist := io.Pipe()
+	cmd.Stdin = keyboard
+	Expect(cmd.Start()).To(Succeed())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // its exit code is the debugger's
+	}()
+	DeferCleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = typist.Close()
+	})
+	return ended
+}

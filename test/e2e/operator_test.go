@@ -1,0 +1,166 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+var _ = Describe("the operator", func() {
+	installed := namespace(operatorNamespace)
+
+	It("runs with no privilege, in a namespace that would allow none", func() {
+		ns, err := get[corev1.Namespace](installed, "namespace", operatorNamespace)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(ns.Labels).To(HaveKeyWithValue("pod-security.kubernetes.io/enforce", "restricted"))
+
+		deployment, err := get[appsv1.Deployment](installed, "deployment", "debugsession-operator")
+		Expect(err).NotTo(HaveOccurred())
+		pod := deployment.Spec.Template.Spec
+		Expect(pod.SecurityContext.RunAsNonRoot).To(HaveValue(BeTrue()))
+		Expect(pod.SecurityContext.SeccompProfile.Type).To(Equal(corev1.SeccompProfileTypeRuntimeDefault))
+		container := pod.Containers[0]
+		Expect(container.SecurityContext.ReadOnlyRootFilesystem).To(HaveValue(BeTrue()))
+		Expect(container.SecurityContext.Capabilities.Drop).To(ConsistOf(corev1.Capability("ALL")))
+		Expect(container.ReadinessProbe.HTTPGet.Path).To(Equal("/readyz"))
+		Expect(container.LivenessProbe.HTTPGet.Path).To(Equal("/healthz"))
+	})
+
+	It("may not do what it does not need", func() {
+		for _, tooMuch := range []string{
+			"get secrets", "list secrets", "delete namespaces", "update deployments.apps", "patch pods", "update pods",
+			"create debugsessions.debugsession.dev", "impersonate users", "get nodes",
+		} {
+			words := strings.Fields(tooMuch)
+			out, _ := tryKubectl("auth", "can-i", words[0], words[1], "-n", "default",
+				"--as=system:serviceaccount:"+operatorNamespace+":debugsession-operator")
+			Expect(strings.TrimSpace(out)).To(Equal("no"), tooMuch)
+		}
+	})
+
+	It("leads by a lease, and sessions go on and end on time when its pod is replaced", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("copy", copyOf+"  ttl: 20s\n")
+		n.session("hang", shell+"  ttl: 20s\n")
+		n.reaches("copy", v1alpha1.PhaseActive)
+		session := n.reaches("hang", v1alpha1.PhaseActive)
+
+		leader := holder(installed)
+		Expect(leader).To(HavePrefix("debugsession-operator-"))
+		installed.kubectl("delete", "pod", "-l", operatorPods, "--wait=false")
+		for _, name := range []string{"copy", "hang"} {
+			ended := n.ends(name, v1alpha1.OutcomeExpired)
+			Expect(time.Since(ended.Status.ExpiresAt.Time)).To(BeNumerically("<", 10*time.Second), name)
+		}
+		Expect(n.debuggerState(session).Terminated).NotTo(BeNil())
+		Expect(holder(installed)).NotTo(Equal(leader))
+		operatorReady()
+	})
+
+	It("measures", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("copy", copyOf)
+		n.reaches("copy", v1alpha1.PhaseActive)
+		Eventually(metrics).Should(And(
+			MatchRegexp(`(?m)^debugsession_sessions\{mode="PodCopy",phase="Active"\} [1-9]`),
+			MatchRegexp(`(?m)^debugsession_ready_seconds_count\{mode="PodCopy"\} [1-9]`),
+			MatchRegexp(`(?m)^debugsession_outcomes_total\{mode="PodCopy",outcome="Expired"\} \d`),
+			MatchRegexp(`(?m)^debugsession_pod_watches \d`),
+			ContainSubstring("controller_runtime_reconcile_total"),
+		))
+	})
+
+	It("logs each move of a session as JSON, with keys that stay", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("copy", copyOf)
+		session := n.reaches("copy", v1alpha1.PhaseActive)
+		var moves []map[string]any
+		for line := range strings.Lines(installed.kubectl("logs", "-l", operatorPods, "--since=60s", "--tail=-1")) {
+			entry := map[string]any{}
+			Expect(json.Unmarshal([]byte(line), &entry)).To(Succeed(), line)
+			Expect(entry).To(And(HaveKey("level"), HaveKey("ts"), HaveKey("msg")), line)
+			if entry["uid"] == string(session.UID) {
+				moves = append(moves, entry)
+			}
+		}
+		Expect(moves).To(ContainElement(And(
+			HaveKeyWithValue("to", "Active"), HaveKeyWithValue("from", "Starting"), HaveKeyWithValue("mode", "PodCopy"),
+			HaveKeyWithValue("targetPod", "web"), HaveKeyWithValue("debuggerPod", session.Status.Debugger.PodName),
+		)))
+	})
+})
+
+var _ = Describe("kubectl", func() {
+	It("explains every field", func() {
+		crds := kubectl("get", "crd", "-o", "jsonpath={range .items[?(@.spec.group=='debugsession.dev')]}{.spec.names.singular}{'\\t'}{.spec.versions[0].schema.openAPIV3Schema}{'\\n'}{end}")
+		for line := range strings.Lines(crds) {
+			kind, raw, _ := strings.Cut(line, "\t")
+			root := schema{}
+			Expect(json.Unmarshal([]byte(raw), &root)).To(Succeed())
+			Expect(root.undocumented(kind)).To(BeEmpty())
+		}
+		Expect(kubectl("explain", "dbg.spec.ttl")).To(ContainSubstring("How long the session lasts"))
+		Expect(kubectl("explain", "dbg.spec.target", "--recursive")).To(ContainSubstring("podName"))
+	})
+
+	It("lists sessions at a glance", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("copy", copyOf)
+		session := n.reaches("copy", v1alpha1.PhaseActive)
+		Expect(n.kubectl("get", "dbg")).To(MatchRegexp(`(?m)^copy +web +PodCopy +Active +Running .*\dZ +\d+s$`))
+		Expect(n.kubectl("get", "debug", "-o", "wide")).To(ContainSubstring(session.Status.Debugger.ContainerName))
+		Expect(n.kubectl("describe", "dbg", "copy")).To(ContainSubstring(session.Status.Attach))
+		n.kubectl("wait", "dbg", "copy", "--for=condition=Ready", "--timeout=5s")
+	})
+})
+
+func holder(n namespace) string {
+	lease, err := get[coordinationv1.Lease](n, "lease", "debugsession-operator")
+	if err != nil || lease.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *lease.Spec.HolderIdentity
+}
+
+func metrics() (string, error) {
+	return tryKubectl("get", "--raw", "/api/v1/namespaces/"+operatorNamespace+"/services/debugsession-operator-metrics:metrics/proxy/metrics")
+}
+
+// schema is as much of an OpenAPI schema as tells what is documented.
+type schema struct {
+	Description string            `json:"description"`
+	Properties  map[string]schema `json:"properties"`
+	Items       *schema           `json:"items"`
+}
+
+// undocumented lists the paths of fields that say nothing about themselves. Kubernetes' own types, below metadata and in
+// what a container has, are as Kubernetes documents them.
+func (s schema) undocumented(path string) []string {
+	var missing []string
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		field, at := s.Properties[name], fmt.Sprintf("%s.%s", path, name)
+		if field.Description == "" && name != "metadata" {
+			missing = append(missing, at)
+		}
+		if field.Items != nil {
+			field.Properties = field.Items.Properties
+		}
+		missing = append(missing, field.undocumented(at)...)
+	}
+	return missing
+}

@@ -1,0 +1,81 @@
+// Package e2e tests the operator as it is installed, in a real cluster with a real kubelet, by kubectl, as a user would.
+//
+// `make test-e2e` runs it: test/with-cluster.sh brings the cluster up, builds the operator's image and says in INSTALL
+// which file installs it.
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+const (
+	operatorNamespace = "debugsession-system"
+	operator          = "deployment/debugsession-operator"
+	operatorPods      = "control-plane=debugsession-operator"
+
+	// manifests is where the kubelet of test/cluster looks for static pods.
+	manifests = "/var/lib/debugsession-cluster/manifests"
+)
+
+// appImage is the image that is debugged: an HTTP server on $PORT, which needs no shell.
+var appImage = "server:v1"
+
+func TestEndToEnd(t *testing.T) {
+	if os.Getenv("INSTALL") == "" {
+		const reason = "INSTALL names no file that installs the operator: make test-e2e brings up a cluster and sets it"
+		if os.Getenv("CI") != "" {
+			t.Fatal(reason)
+		}
+		t.Skip(reason)
+	}
+	if image := os.Getenv("APP_IMG"); image != "" {
+		appImage = image
+	}
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
+	RunSpecs(t, "end to end")
+}
+
+// The operator is installed once. Where it was not before, it is removed again, after every namespace of the tests.
+var _ = BeforeSuite(func() {
+	_, err := tryKubectl("get", "namespace", operatorNamespace)
+	if err != nil {
+		DeferCleanup(func() { kubectl("delete", "--ignore-not-found", "-f", os.Getenv("INSTALL")) })
+	}
+	DeferCleanup(awaitNamespacesGone)
+	kubectl("apply", "-f", os.Getenv("INSTALL"))
+	operatorReady()
+	_, err = feedKubectl(everythingClass, "apply", "-f", "-")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { kubectl("delete", "debugclass", "e2e-everything") })
+})
+
+// everythingClass allows what the class that is installed does not, for the tests of what a kubelet makes of it.
+const everythingClass = `
+apiVersion: debugsession.dev/v1alpha1
+kind: DebugClass
+metadata: {name: e2e-everything}
+spec:
+  modes: [EphemeralContainer, PodCopy]
+  profiles: [general, baseline, restricted, netadmin, sysadmin]
+  allowSecurityContext: true
+  allowVolumes: true
+`
+
+func operatorReady() {
+	kubectl("-n", operatorNamespace, "rollout", "status", operator, "--timeout=90s")
+}
+
+// ownCluster skips a spec that needs the cluster of test/cluster.
+func ownCluster() {
+	if filepath.Dir(filepath.Dir(os.Getenv("KUBECONFIG"))) != filepath.Dir(manifests) {
+		Skip("needs the cluster of test/cluster: it reaches into the node")
+	}
+}
