@@ -145,7 +145,8 @@ func (k *Keeper) announce(ctx context.Context, ca []byte) error {
 	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
 	validating := &admissionregistrationv1.ValidatingWebhookConfiguration{}
 	for _, configuration := range []client.Object{mutating, validating} {
-		if err := k.Client.Get(ctx, client.ObjectKey{Name: ConfigurationName}, configuration); client.IgnoreNotFound(err) != nil {
+		err := k.Client.Get(ctx, client.ObjectKey{Name: ConfigurationName}, configuration)
+		if err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
