@@ -34,19 +34,17 @@ ask_time() {
 # watch is the watchdog. It holds none of the command's files, no signal meant for the command ends it, and whatever
 # makes it leave, it ends the container. It naps for a minute at most, so that it follows a clock that is set.
 watch() {
-  trap '' HUP INT QUIT TERM TSTP TTIN TTOU
+  read -r self rest </proc/self/stat
   trap 'over=1' URG
   trap 'leave' VTALRM
   trap 'end' EXIT
-  read -r self rest </proc/self/stat
   while [ -z "$over" ]; do
     ask_time
     [ "$now" -lt "$deadline" ] || break
     left=$((deadline - now))
     [ "$left" -gt 60 ] && nap=60 || nap=$left
     sleep "$nap" &
-    sleeper=$!
-    wait "$sleeper"
+    wait "$!"
     # Slept to the end: the time is not asked for again, for that takes a process and there may be none left to have.
     [ $? = 0 ] && [ "$nap" = "$left" ] && break
   done
@@ -56,20 +54,28 @@ watch() {
 # leave ends the watchdog alone: the wrapper tells it to when the command has ended by itself.
 leave() {
   trap - EXIT
-  [ "$sleeper" ] && kill -KILL "$sleeper" && wait "$sleeper"
+  drop
   exit
+}
+
+# drop ends the watchdog's own children.
+drop() {
+  scan
+  for entry in $all; do
+    [ "${entry#*:}" = "$self" ] && kill -KILL "${entry%:*}"
+  done
+  wait
 }
 
 # end ends everything but the wrapper, which waits for that.
 end() {
   trap '' URG VTALRM
-  [ "$sleeper" ] && kill -KILL "$sleeper" && wait "$sleeper"
+  drop
   kill -URG "$$"
   spare=1
   farewell
   ask
-  [ "$teller" ] && kill -KILL "$teller"
-  [ "$teller" ] && wait "$teller"
+  drop
   finish && kill -CONT "$$" && return
   # Something resists. Without the wrapper the container has ended for the runtime, which kills what is left.
   kill -CONT "$$"
@@ -80,11 +86,9 @@ end() {
 # who writes to it. Not when there are many processes: it may then be impossible to start another.
 farewell() {
   scan
-  teller=
   set -- $mine
   [ -c /dev/console ] && [ "$#" -lt 30 ] || return
   printf '\r\ndebugsession: this session is over.\r\n' >/dev/console &
-  teller=$!
 }
 
 # at_terminal runs the command in the foreground: a shell makes what it runs in the background deaf to Ctrl-C.
@@ -129,7 +133,7 @@ without_terminal() {
 
 deadline=$1
 shift 2
-self=$$ spare= over= sleeper=
+self=$$ spare= over=
 [ /proc/self/ns/mnt -ef "/proc/$$/ns/mnt" ] ||
   give_up 125 "/proc/self/ns/mnt cannot be read, so nothing could find its processes to end them"
 command -v sleep >/dev/null ||
@@ -141,8 +145,11 @@ ask_time
   give_up 124 "its hard deadline had passed before it could start"
 
 exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
+# Ignored before the watchdog is born, which thus never knows them.
+trap '' HUP INT QUIT TERM TSTP TTIN TTOU
 watch 3<&- 4>&- 5>&- &
 watchdog=$!
+trap - HUP INT QUIT TERM TSTP TTIN TTOU
 trap 'over=1' URG
 if [ "$over" ]; then :; elif [ -t 3 ]; then at_terminal "$@"; else without_terminal "$@"; fi
 

@@ -1,0 +1,112 @@
+package debugpod
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var deadline = time.Unix(1764000000, 999)
+
+func TestWrapKeepsTheCommand(t *testing.T) {
+	command, args := []string{"strace", "-f"}, []string{"-p", "1 2", "", "--", "é\n"}
+	got, err := Wrap(command, args, deadline)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"debugsession", "1764000000", "--", "strace", "-f", "-p", "1 2", "", "--", "é\n"}
+	if !slices.Equal(got[:2], []string{"sh", "-c"}) || !slices.Equal(got[3:], want) {
+		t.Errorf("got %q, want sh -c SCRIPT %q", slices.Delete(slices.Clone(got), 2, 3), want)
+	}
+}
+
+func TestWrapNeedsACommand(t *testing.T) {
+	_, err := Wrap(nil, []string{"-i"}, deadline)
+	var invalid *InvalidError
+	if !errors.As(err, &invalid) || invalid.Field != "spec.debugger.command" {
+		t.Errorf("error %v, want an InvalidError of spec.debugger.command", err)
+	}
+}
+
+// What the session wrote is expanded by the kubelet as it would be without the wrapper, and the script not at all.
+func TestWrapThroughTheKubelet(t *testing.T) {
+	variables := map[string]string{"NAME": "checkout", "now": "broken", "mine": "broken", "$": "broken"}
+	for _, word := range []string{"$(NAME)", "$$(NAME)", "$$$(NAME)", "$(OTHER)", "$HOME", "$$", "$", "a$", "$(NAME", "$()", "é$(NAME)$$"} {
+		got, err := Wrap([]string{"echo", word}, nil, deadline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			got[i] = kubeletExpands(got[i], variables)
+		}
+		if want := bare(processesScript + wrapScript); got[2] != want {
+			t.Fatalf("the kubelet changed the script to\n%s", got[2])
+		}
+		if want := kubeletExpands(word, variables); got[len(got)-1] != want {
+			t.Errorf("%q became %q, without the wrapper %q", word, got[len(got)-1], want)
+		}
+	}
+}
+
+// kubeletExpands is the kubelet's expansion of a container's command: $(VAR) is VAR's value if it has one, $$ is $, and
+// everything else is itself.
+func kubeletExpands(input string, variables map[string]string) string {
+	var out strings.Builder
+	for len(input) > 0 {
+		switch {
+		case strings.HasPrefix(input, "$$"):
+			out.WriteByte('$')
+			input = input[2:]
+		case strings.HasPrefix(input, "$("):
+			end := strings.IndexByte(input, ')')
+			if end < 0 {
+				out.WriteString("$(")
+				input = input[2:]
+				continue
+			}
+			value, known := variables[input[2:end]]
+			if !known {
+				value = input[:end+1]
+			}
+			out.WriteString(value)
+			input = input[end+1:]
+		default:
+			out.WriteByte(input[0])
+			input = input[1:]
+		}
+	}
+	return out.String()
+}
+
+// The reference above is held against cases that Kubernetes documents and tests.
+func TestKubeletExpands(t *testing.T) {
+	variables := map[string]string{"A": "1", "B": ""}
+	for input, want := range map[string]string{
+		"$(A)": "1", "$(B)": "", "$$(A)": "$(A)", "$$$(A)": "$1", "$$$$(A)": "$$(A)", "$(C)": "$(C)", "$A": "$A",
+		"$": "$", "$$": "$", "$$$": "$$", "$(A": "$(A", "$(A)$(A)": "11", "$(A)$": "1$", "$()": "$()",
+	} {
+		if got := kubeletExpands(input, variables); got != want {
+			t.Errorf("%q became %q, want %q", input, got, want)
+		}
+	}
+}
+
+// The sweep goes through pods/exec, where nothing is expanded, in a URL that proxies may bound.
+func TestSweep(t *testing.T) {
+	got := Sweep()
+	if len(got) != 4 || got[2] != bare(processesScript+sweepScript) {
+		t.Errorf("got %q", got)
+	}
+	if size := len(got[2]); size > 4096 {
+		t.Errorf("the script is %d bytes long", size)
+	}
+}
+
+// A # within a line is not a comment's.
+func TestBare(t *testing.T) {
+	if got, want := bare("# why\n\n  a=${b#*.}\n    # more\nc # d\n"), "a=${b#*.}\nc # d"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
