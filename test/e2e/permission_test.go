@@ -1,0 +1,126 @@
+package e2e
+
+import (
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+const openClass = `
+  modes: [EphemeralContainer, PodCopy]
+  profiles: [general, baseline, restricted]
+  maxTTL: 1h
+`
+
+var _ = Describe("who may debug", func() {
+	It("is who may use the class, and only they reach the debugger, and only while it lasts", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.pod("neighbour")
+		class := n.class(openClass)
+		alice, bob := user("alice"), user("bob")
+		// The right to write sessions alone: alice has none of her own on pods/attach, exec or ephemeralcontainers.
+		n.kubectl("create", "role", "sessions", "--verb=get,list,watch,create,patch,delete", "--resource=debugsessions.debugsession.dev")
+		n.kubectl("create", "rolebinding", "sessions", "--role=sessions", "--user=alice", "--user=bob")
+		session := sessionManifest("hang", "\n  className: "+class+shell)
+
+		Expect(alice.refused(n, session)).To(And(
+			ContainSubstring(`"alice" may not use class %q`, class),
+			ContainSubstring("kubectl auth can-i use")))
+
+		n.may("use", class, "--user=alice")
+		Eventually(func() error { _, err := alice.do(n, session, "apply", "-f", "-"); return err }).Should(Succeed())
+		active := n.reaches("hang", v1alpha1.PhaseActive)
+		Expect(active.Spec.Requester.Username).To(Equal("alice"))
+		at := active.Status.Debugger
+
+		out, err := alice.do(n, "echo it is $((6*7))\nexit\n", "attach", "-i", "web", "-c", at.ContainerName)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(ContainSubstring("it is 42"))
+
+		n.session("again", "\n  className: "+class+shell) // as the administrator, to see who gets in there
+		n.reaches("again", v1alpha1.PhaseActive)
+		_, err = alice.do(n, "", "attach", "neighbour")
+		Expect(err).To(MatchError(ContainSubstring("forbidden")), "the grant names one pod")
+		_, err = bob.do(n, "", "attach", "web", "-c", at.ContainerName)
+		Expect(err).To(MatchError(ContainSubstring("forbidden")), "bob has no part in alice's session")
+
+		n.ends("hang", v1alpha1.OutcomeCompleted)
+		n.patch("again", "{\"end\":true}")
+		n.ends("again", v1alpha1.OutcomeTerminated)
+		_, err = alice.do(n, "", "attach", "web", "-c", at.ContainerName)
+		Expect(err).To(MatchError(ContainSubstring("forbidden")), "the session has ended")
+		_, err = get[rbacv1.RoleBinding](n, "rolebinding", active.Status.Access.Name)
+		Expect(err).To(MatchError(ContainSubstring("NotFound")))
+		_, err = get[rbacv1.Role](n, "role", active.Status.Access.Name)
+		Expect(err).To(MatchError(ContainSubstring("NotFound")))
+	})
+
+	It("cannot be forged, nor gained by editing what the operator made", func() {
+		n := newNamespace()
+		n.pod("web")
+		class := n.class(openClass)
+		alice, bob := user("alice"), user("bob")
+		n.edits("--user=alice")
+		n.edits("--user=bob")
+		n.may("use", class, "--user=alice")
+
+		forged := sessionManifest("forged", "\n  className: "+class+"\n  requester: {username: bob}"+shell)
+		Expect(alice.refused(n, forged)).To(And(ContainSubstring("requester"), ContainSubstring("alice")))
+
+		alice.apply(n, sessionManifest("hang", "\n  className: "+class+shell))
+		n.reaches("hang", v1alpha1.PhaseActive)
+		for what, patch := range map[string]string{
+			"status":    `{"status":{"phase":"Ended"}}`,
+			"finalizer": `{"metadata":{"finalizers":[]}}`,
+			"requester": `{"spec":{"requester":{"username":"bob"}}}`,
+			"target":    `{"spec":{"target":{"podName":"other"}}}`,
+		} {
+			args := []string{"patch", "dbg", "hang", "--type=merge", "-p", patch}
+			if what == "status" {
+				args = append(args, "--subresource=status")
+			}
+			_, err := bob.do(n, "", args...)
+			Expect(err).To(HaveOccurred(), what)
+		}
+		bob.must(n, "label", "dbg", "hang", "debugsession.dev/session-uid=0", "team=none")
+		bob.must(n, "patch", "dbg", "hang", "--type=merge", "-p",
+			`{"metadata":{"ownerReferences":[]}}`)
+		Expect(n.get("hang").Status.Phase).To(Equal(v1alpha1.PhaseActive))
+		n.patch("hang", `{"end":true}`)
+		n.ends("hang", v1alpha1.OutcomeTerminated)
+	})
+
+	It("leaves alone a pod that was made by hand to look like a copy", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("copy", "\n  mode: PodCopy"+shell)
+		active := n.reaches("copy", v1alpha1.PhaseActive)
+		n.pod("lookalike")
+		n.kubectl("label", "pod", "lookalike", v1alpha1.LabelSessionUID+"="+string(active.UID))
+		n.kubectl("annotate", "pod", "lookalike", v1alpha1.AnnotationSession+"=copy")
+		before := n.getPod("lookalike")
+
+		n.patch("copy", `{"end":true}`)
+		n.ends("copy", v1alpha1.OutcomeTerminated)
+		n.gone("pod", active.Status.Debugger.PodName)
+		Expect(n.getPod("lookalike").ResourceVersion).To(Equal(before.ResourceVersion))
+	})
+
+	It("waits for a class that is not there, says so, and goes on when it comes", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("early", fmt.Sprintf("\n  className: %s-class%s", n, shell))
+		Eventually(func() string { return n.get("early").Status.Reason }).Should(Equal(v1alpha1.ReasonClassNotFound))
+		n.class(openClass)
+		n.reaches("early", v1alpha1.PhaseActive)
+
+		kubectl("delete", "debugclass", string(n)+"-class")
+		n.patch("early", `{"end":true}`)
+		n.ends("early", v1alpha1.OutcomeTerminated)
+	})
+})
