@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -55,12 +58,41 @@ func createAll(ctx context.Context, file string) {
 	}
 }
 
-// accountConfig is what the operator connects with: the API server sees its service account.
+// accountConfig is what the operator connects with: the API server sees its service account, and the tests its requests.
 func accountConfig() *rest.Config {
 	config := rest.CopyConfig(restConfig)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counted{next} })
 	config.Impersonate = rest.ImpersonationConfig{
 		UserName: operatorName,
 		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + operator.DefaultNamespace, "system:authenticated"},
 	}
 	return config
+}
+
+// requests is what the operators have asked of the API server.
+var requests struct {
+	mu   sync.Mutex
+	made []string // method and path
+}
+
+type counted struct{ http.RoundTripper }
+
+func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	requests.mu.Lock()
+	requests.made = append(requests.made, r.Method+" "+r.URL.Path)
+	requests.mu.Unlock()
+	return c.RoundTripper.RoundTrip(r)
+}
+
+// requestsFor is how many of them were about this namespace, and what they were.
+func requestsFor(namespace string) []string {
+	requests.mu.Lock()
+	defer requests.mu.Unlock()
+	var made []string
+	for _, request := range requests.made {
+		if strings.Contains(request, "/namespaces/"+namespace+"/") {
+			made = append(made, request)
+		}
+	}
+	return made
 }

@@ -37,6 +37,7 @@ var (
 	restConfig  *rest.Config
 	k8s         client.Client // as the cluster's administrator
 	scheme      = runtime.NewScheme()
+	leader      manager.Manager // of the operator that was started last
 
 	probeAddress string // where the operator under test says whether it is ready
 )
@@ -110,6 +111,7 @@ func launchOperator(exec *kubelet, port int, change ...func(*manager.Options)) (
 		Webhook: operator.WebhookOptions{Host: environment.WebhookInstallOptions.LocalServingHost, Port: port, ExtraNames: []string{"localhost"}},
 	})
 	Expect(err).NotTo(HaveOccurred())
+	leader = mgr
 
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -1,0 +1,130 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	dto "github.com/prometheus/client_model/go"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+)
+
+var _ = Describe("what the operator costs", Ordered, func() {
+	var namespace string
+	node := &kubelet{}
+
+	BeforeAll(func(ctx SpecContext) {
+		startOperator(node)
+		createAnything(ctx)
+	})
+	BeforeEach(func(ctx SpecContext) { namespace = newNamespace(ctx, nil) })
+
+	It("asks the API server nothing in 1,000 looks at a settled session", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web")
+		settled := active(ctx, node, namespace, "settled", pod)
+		edit(ctx, settled, fixture.End)
+		endsAs(ctx, settled, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+		running := active(ctx, node, namespace, "running", pod)
+		eventually(func(g Gomega) { // its last event was sent
+			before := len(requestsFor(namespace))
+			look(ctx, settled, 1)
+			look(ctx, running, 1)
+			g.Expect(requestsFor(namespace)).To(HaveLen(before))
+		}).Should(Succeed())
+
+		before := requestsFor(namespace)
+		look(ctx, settled, 1000)
+		look(ctx, running, 100)
+		Expect(requestsFor(namespace)[len(before):]).To(BeEmpty())
+		AddReportEntry("requests of an ephemeral session from creation to the end, and of another that runs", before)
+	})
+
+	It("holds nothing of 2,000 pods that are not debugged", func(ctx SpecContext) {
+		unrelated(ctx, namespace, 2000)
+		active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"))
+		copySession := active(ctx, node, namespace, "copy", runningPod(ctx, namespace, "shop"), fixture.AsCopy())
+
+		held := &corev1.PodList{}
+		Expect(leader.GetCache().List(ctx, held)).To(Succeed())
+		var names []string
+		for i := range held.Items {
+			if held.Items[i].Namespace == namespace {
+				names = append(names, held.Items[i].Name)
+			}
+		}
+		Expect(names).To(ConsistOf(copySession.Status.Debugger.PodName))
+		for i := range held.Items {
+			Expect(held.Items[i].Labels).To(HaveKey(v1alpha1.LabelSessionUID))
+		}
+		Expect(requestsFor(namespace)).NotTo(ContainElement(HaveSuffix("/pods/idle-0")))
+	})
+})
+
+// look has the operator look at a session that many times, by changes to it that mean nothing.
+func look(ctx context.Context, session *v1alpha1.DebugSession, times int) {
+	GinkgoHelper()
+	before := reconciles()
+	for i := 0; reconciles() < before+float64(times); i++ {
+		Expect(i).To(BeNumerically("<", 10*times+100), "the operator does not look")
+		patch := fmt.Sprintf(`{"metadata":{"annotations":{"looked":"%d"}}}`, i)
+		at := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Name}}
+		Expect(k8s.Patch(ctx, at, client.RawPatch("application/merge-patch+json", []byte(patch)))).To(Succeed())
+	}
+}
+
+// reconciles is how many passes there were, of all operators of this process.
+func reconciles() float64 {
+	GinkgoHelper()
+	families, err := metrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() != "controller_runtime_reconcile_total" {
+			continue
+		}
+		for _, metric := range family.Metric {
+			if labelled(metric, "controller", "debugsession") {
+				sum += metric.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+func labelled(metric *dto.Metric, name, value string) bool {
+	for _, label := range metric.Label {
+		if label.GetName() == name {
+			return label.GetValue() == value
+		}
+	}
+	return false
+}
+
+// unrelated creates that many pods that run and that nobody debugs.
+func unrelated(ctx context.Context, namespace string, count int) {
+	GinkgoHelper()
+	var next, failed atomic.Int64
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(count); i = next.Add(1) - 1 {
+				pod := fixture.Pod()
+				pod.ObjectMeta = metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprint("idle-", i), Labels: map[string]string{"app": "idle"}}
+				if k8s.Create(ctx, pod) != nil {
+					failed.Add(1)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	Expect(failed.Load()).To(BeZero())
+}

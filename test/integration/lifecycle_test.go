@@ -1,0 +1,188 @@
+package integration
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+)
+
+// stands is how a session came to a phase, and what has to happen that it can end.
+type stands struct {
+	phase   v1alpha1.Phase
+	reach   func(context.Context, *kubelet, string) *v1alpha1.DebugSession
+	release func(context.Context, *kubelet, *v1alpha1.DebugSession)
+}
+
+func nothing(context.Context, *kubelet, *v1alpha1.DebugSession) {}
+
+// everywhere is a session in each phase, of each mode where that makes a difference.
+var everywhere = map[string]stands{
+	"Pending": {v1alpha1.PhasePending, func(ctx context.Context, _ *kubelet, namespace string) *v1alpha1.DebugSession {
+		return create(ctx, namespace, "hang", fixture.Of("nobody"))
+	}, nothing},
+	"Starting": {v1alpha1.PhaseStarting, func(ctx context.Context, _ *kubelet, namespace string) *v1alpha1.DebugSession {
+		pod := runningPod(ctx, namespace, "web")
+		session := create(ctx, namespace, "hang")
+		injected(ctx, session, pod)
+		return session
+	}, func(ctx context.Context, node *kubelet, session *v1alpha1.DebugSession) {
+		// Kubernetes cannot take back a container that has not started: it starts, and is stopped.
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: "web"}}
+		refreshed(ctx, Default, pod)
+		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+	}},
+	"Starting, a copy": {v1alpha1.PhaseStarting, func(ctx context.Context, _ *kubelet, namespace string) *v1alpha1.DebugSession {
+		runningPod(ctx, namespace, "web")
+		session := create(ctx, namespace, "hang", fixture.AsCopy())
+		copied(ctx, session)
+		return session
+	}, nothing},
+	"Active": {v1alpha1.PhaseActive, func(ctx context.Context, node *kubelet, namespace string) *v1alpha1.DebugSession {
+		return active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"))
+	}, nothing},
+	"Active, a copy": {v1alpha1.PhaseActive, func(ctx context.Context, node *kubelet, namespace string) *v1alpha1.DebugSession {
+		return active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), fixture.AsCopy())
+	}, nothing},
+	"Ending, a copy": {v1alpha1.PhaseEnding, func(ctx context.Context, node *kubelet, namespace string) *v1alpha1.DebugSession {
+		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), fixture.AsCopy())
+		hold(ctx, copied(ctx, session), "example.com/hold")
+		edit(ctx, session, fixture.End)
+		reaches(ctx, session, v1alpha1.PhaseEnding)
+		return session
+	}, func(ctx context.Context, _ *kubelet, session *v1alpha1.DebugSession) {
+		hold(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Status.Debugger.PodName}})
+	}},
+	"Ended": {v1alpha1.PhaseEnded, func(ctx context.Context, node *kubelet, namespace string) *v1alpha1.DebugSession {
+		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"))
+		edit(ctx, session, fixture.End)
+		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+		return session
+	}, nothing},
+}
+
+// hold sets the finalizers of a pod.
+func hold(ctx context.Context, pod *corev1.Pod, finalizers ...string) {
+	GinkgoHelper()
+	eventually(func(g Gomega) {
+		refreshed(ctx, g, pod)
+		base := pod.DeepCopy()
+		pod.Finalizers = finalizers
+		g.Expect(k8s.Patch(ctx, pod, client.MergeFrom(base))).To(Succeed())
+	}).Should(Succeed())
+}
+
+// nothingLeft: no debugger runs in the namespace, no copy is there, and nobody has access.
+func nothingLeft(ctx context.Context, namespace string) {
+	GinkgoHelper()
+	pods := &corev1.PodList{}
+	Expect(k8s.List(ctx, pods, client.InNamespace(namespace))).To(Succeed())
+	for i := range pods.Items {
+		Expect(pods.Items[i].Labels).NotTo(HaveKey(v1alpha1.LabelSessionUID))
+		for _, status := range pods.Items[i].Status.EphemeralContainerStatuses {
+			Expect(status.State.Running).To(BeNil())
+		}
+	}
+	for _, list := range []client.ObjectList{&rbacv1.RoleList{}, &rbacv1.RoleBindingList{}} {
+		Expect(k8s.List(ctx, list, client.InNamespace(namespace), client.HasLabels{v1alpha1.LabelSessionUID})).To(Succeed())
+		Expect(list).To(HaveField("Items", BeEmpty()))
+	}
+}
+
+var _ = Describe("a session that is deleted", Ordered, ContinueOnFailure, func() {
+	node := &kubelet{}
+
+	BeforeAll(func(ctx SpecContext) {
+		startOperator(node)
+		createAnything(ctx)
+	})
+
+	for name, at := range everywhere {
+		It("when it is "+name+" goes, and leaves nothing", func(ctx SpecContext) {
+			namespace := newNamespace(ctx, nil)
+			session := at.reach(ctx, node, namespace)
+			reaches(ctx, session, at.phase)
+			Expect(k8s.Delete(ctx, session)).To(Succeed())
+			at.release(ctx, node, session)
+			isGone(ctx, session)
+			nothingLeft(ctx, namespace)
+		})
+	}
+
+	It("with its namespace goes, and leaves nothing", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		pod := runningPod(ctx, namespace, "web")
+		sessions := []*v1alpha1.DebugSession{
+			create(ctx, namespace, "pending", fixture.Of("nobody")),
+			active(ctx, node, namespace, "injected", pod),
+			active(ctx, node, namespace, "copied", pod, fixture.AsCopy()),
+		}
+		reaches(ctx, sessions[0], v1alpha1.PhasePending)
+		Expect(k8s.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+
+		// What the namespace controller does then, of which there is none here: first our kind, then the pods.
+		Expect(k8s.DeleteAllOf(ctx, &v1alpha1.DebugSession{}, client.InNamespace(namespace))).To(Succeed())
+		for _, session := range sessions {
+			isGone(ctx, session)
+		}
+		nothingLeft(ctx, namespace)
+	})
+
+	It("cannot start in a namespace that is being deleted", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		session := create(ctx, namespace, "hang", fixture.AsCopy())
+		reaches(ctx, session, v1alpha1.PhasePending)
+		Expect(k8s.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+		Expect(k8s.Delete(ctx, session)).To(Succeed())
+		isGone(ctx, session)
+	})
+})
+
+var _ = Describe("an operator that is restarted", func() {
+	for name, at := range everywhere {
+		It("when a session is "+name+" carries it on to its end", func(ctx SpecContext) {
+			node := &kubelet{}
+			stop := startOperator(node)
+			createAnything(ctx)
+			namespace := newNamespace(ctx, nil)
+			session := at.reach(ctx, node, namespace)
+			reaches(ctx, session, at.phase)
+			was := session.DeepCopy()
+			stop()
+
+			startOperator(node)
+			edit(ctx, session, fixture.End)
+			at.release(ctx, node, session)
+			outcome := v1alpha1.OutcomeTerminated
+			endsAs(ctx, session, outcome, string(outcome))
+			nothingLeft(ctx, namespace)
+			if was.Status.Debugger != nil {
+				Expect(session.Status.Debugger.ContainerName).To(Equal(was.Status.Debugger.ContainerName))
+				Expect(session.Status.StartedAt).To(Equal(was.Status.StartedAt))
+			}
+			if was.Status.Phase == v1alpha1.PhaseEnded {
+				Expect(session.Status.EndedAt).To(Equal(was.Status.EndedAt))
+			}
+		})
+	}
+
+	It("ends a session whose time was up while there was none", func(ctx SpecContext) {
+		node := &kubelet{}
+		stop := startOperator(node)
+		createAnything(ctx)
+		namespace := newNamespace(ctx, nil)
+		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), fixture.TTL(10*1e9))
+		stop()
+		eventually(func() bool { return session.Status.ExpiresAt.Time.Before(metav1.Now().Time) }).Should(BeTrue())
+		startOperator(node)
+		endsAs(ctx, session, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
+		nothingLeft(ctx, namespace)
+	})
+})
