@@ -69,6 +69,32 @@ var _ = Describe("the operator", func() {
 		operatorReady()
 	})
 
+	It("is not needed for a debugger to end at its hard deadline", func() {
+		n := newNamespace()
+		n.pod("web")
+		deadline := time.Now().Add(20 * time.Second).UTC().Truncate(time.Second)
+		until := "  notAfter: '" + deadline.Format(time.RFC3339) + "'\n"
+		n.session("hang", shell+until)
+		n.session("copy", copyOf+until)
+		session := n.reaches("hang", v1alpha1.PhaseActive)
+		made := n.reaches("copy", v1alpha1.PhaseActive).Status.Debugger.PodName
+		Expect(session.Status.HardDeadline.Time).To(BeTemporally("==", deadline))
+
+		DeferCleanup(func() {
+			installed.kubectl("scale", operator, "--replicas=2")
+			operatorReady()
+		})
+		installed.kubectl("scale", operator, "--replicas=0")
+		installed.kubectl("wait", "--for=delete", "pod", "-l", operatorPods, "--timeout=30s")
+		Eventually(func() *corev1.ContainerStateTerminated { return n.debuggerState(session).Terminated }).ShouldNot(BeNil())
+		Eventually(func() string { return n.getPod(made).Status.Reason }).Should(Equal("DeadlineExceeded"))
+		Expect(n.get("hang").Status.Phase).To(Equal(v1alpha1.PhaseActive), "nobody was there to write it down")
+
+		installed.kubectl("scale", operator, "--replicas=2")
+		n.ends("hang", v1alpha1.OutcomeExpired)
+		n.ends("copy", v1alpha1.OutcomeExpired)
+	})
+
 	It("measures", func() {
 		n := newNamespace()
 		n.pod("web")

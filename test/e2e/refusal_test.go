@@ -180,4 +180,25 @@ var _ = Describe("a debugger that cannot start", func() {
 		n.patch("copy", `{"end":true}`)
 		n.ends("copy", v1alpha1.OutcomeTerminated)
 	})
+
+	It("has a command that its image lacks", func() {
+		n := newNamespace()
+		n.pod("web")
+		const noSuchCommand = `debugger: {image: "busybox:1.36", command: [/no/such/program]}`
+		n.session("hang", "  target: {podName: web}\n  "+noSuchCommand)
+		n.session("copy", "  target: {podName: web}\n  mode: PodCopy\n  "+noSuchCommand)
+		for _, name := range []string{"hang", "copy"} {
+			session := n.ends(name, v1alpha1.OutcomeFailed)
+			Expect(condition(session, v1alpha1.ConditionEnded).Message).To(ContainSubstring("/no/such/program"))
+			Expect(condition(session, v1alpha1.ConditionStalled).Reason).To(Equal(session.Status.Reason))
+		}
+	})
+
+	It("has an image without the shell that is to end it", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("hang", "  target: {podName: web}\n  debugger: {image: \""+appImage+"\", command: [/server]}")
+		session := n.ends("hang", v1alpha1.OutcomeFailed)
+		Expect(condition(session, v1alpha1.ConditionEnded).Message).To(And(ContainSubstring(`"sh"`), ContainSubstring("shell")))
+	})
 })
