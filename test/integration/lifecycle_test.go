@@ -146,32 +146,35 @@ var _ = Describe("a session that is deleted", Ordered, ContinueOnFailure, func()
 })
 
 var _ = Describe("an operator that is restarted", func() {
-	for name, at := range everywhere {
-		It("when a session is "+name+" carries it on to its end", func(ctx SpecContext) {
-			node := &kubelet{}
-			stop := startOperator(node)
-			createAnything(ctx)
-			namespace := newNamespace(ctx, nil)
-			session := at.reach(ctx, node, namespace)
-			reaches(ctx, session, at.phase)
-			was := session.DeepCopy()
-			stop()
+	It("carries sessions in every phase on to their end", func(ctx SpecContext) {
+		node := &kubelet{}
+		stop := startOperator(node)
+		createAnything(ctx)
+		sessions := map[string]*v1alpha1.DebugSession{}
+		for name, at := range everywhere {
+			By("having one that is " + name)
+			sessions[name] = at.reach(ctx, node, newNamespace(ctx, nil))
+			reaches(ctx, sessions[name], at.phase)
+		}
+		stop()
 
-			startOperator(node)
+		startOperator(node)
+		for name, session := range sessions {
+			By("ending the one that was " + name)
+			was, at := session.DeepCopy().Status, everywhere[name]
 			edit(ctx, session, fixture.End)
 			at.release(ctx, node, session)
-			outcome := v1alpha1.OutcomeTerminated
-			endsAs(ctx, session, outcome, string(outcome))
-			nothingLeft(ctx, namespace)
-			if was.Status.Debugger != nil {
-				Expect(session.Status.Debugger.ContainerName).To(Equal(was.Status.Debugger.ContainerName))
-				Expect(session.Status.StartedAt).To(Equal(was.Status.StartedAt))
+			endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+			nothingLeft(ctx, session.Namespace)
+			if was.Debugger != nil {
+				Expect(session.Status.Debugger.ContainerName).To(Equal(was.Debugger.ContainerName))
+				Expect(session.Status.StartedAt).To(Equal(was.StartedAt))
 			}
-			if was.Status.Phase == v1alpha1.PhaseEnded {
-				Expect(session.Status.EndedAt).To(Equal(was.Status.EndedAt))
+			if was.Phase == v1alpha1.PhaseEnded {
+				Expect(session.Status.EndedAt).To(Equal(was.EndedAt))
 			}
-		})
-	}
+		}
+	})
 
 	It("ends a session whose time was up while there was none", func(ctx SpecContext) {
 		node := &kubelet{}
