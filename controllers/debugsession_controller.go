@@ -105,7 +105,7 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err := r.report(ctx, session, concluded); err != nil {
 		return ctrl.Result{}, err
 	}
-	return r.wake(concluded)
+	return r.wake(req.NamespacedName, concluded)
 }
 
 // read returns the session, or nil if it is gone: then nothing is held for it any more.
@@ -124,16 +124,19 @@ func (r *DebugSessionReconciler) read(ctx context.Context, key types.NamespacedN
 }
 
 // wake turns a plan's wish to be woken into what the work queue understands. What could not be done is tried again with
-// growing pauses; everything else comes by watches and at known times.
-func (r *DebugSessionReconciler) wake(p plan.Plan) (ctrl.Result, error) {
-	if p.Retry != nil {
+// growing pauses, which must not outlast the time at which the session has to be looked at; everything else comes by
+// watches and at known times.
+func (r *DebugSessionReconciler) wake(session types.NamespacedName, p plan.Plan) (ctrl.Result, error) {
+	if p.WakeAt.IsZero() {
 		return ctrl.Result{}, p.Retry
 	}
-	if p.WakeAt.IsZero() {
-		return ctrl.Result{}, nil
-	}
 	// At least a millisecond: zero would mean never.
-	return ctrl.Result{RequeueAfter: max(p.WakeAt.Sub(r.Clock.Now()), time.Millisecond)}, nil
+	wait := max(p.WakeAt.Sub(r.Clock.Now()), time.Millisecond)
+	if p.Retry != nil {
+		r.Waker.WakeAfter(session, wait)
+		return ctrl.Result{}, p.Retry
+	}
+	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
 // SetupWithManager registers the reconciler, and what wakes it: sessions, the pods it made, and the pods it watches.

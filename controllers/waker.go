@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -18,11 +19,16 @@ type Waker struct {
 
 // Wake has the session looked at. Before the controller has started it does nothing: every session is looked at then.
 func (w *Waker) Wake(session types.NamespacedName) {
+	w.WakeAfter(session, 0)
+}
+
+// WakeAfter has the session looked at when that time has passed, if nothing has it looked at before.
+func (w *Waker) WakeAfter(session types.NamespacedName, wait time.Duration) {
 	w.mu.Lock()
 	queue := w.queue
 	w.mu.Unlock()
 	if queue != nil {
-		queue.Add(ctrl.Request{NamespacedName: session})
+		queue.AddAfter(ctrl.Request{NamespacedName: session}, wait) // at once, if it is not positive
 	}
 }
 
