@@ -82,11 +82,14 @@ func (n namespace) class(spec string) string {
 func (n namespace) may(verb, class, who string) {
 	GinkgoHelper()
 	role := fmt.Sprintf("%s-%s", class, verb)
-	if _, err := tryKubectl("get", "clusterrole", role); err != nil {
-		kubectl("create", "clusterrole", role, "--verb="+verb, "--resource=debugclasses.debugsession.dev", "--resource-name="+class)
-		DeferCleanup(func() { kubectl("delete", "clusterrole", role) })
-	}
-	n.kubectl("create", "rolebinding", fmt.Sprintf("%s-%d", verb, GinkgoRandomSeed()%1000)+"-"+roleSuffix(who), "--clusterrole="+role, who)
+	n.apply(fmt.Sprintf(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: %s}
+rules: [{apiGroups: [debugsession.dev], resources: [debugclasses], resourceNames: [%s], verbs: [%s]}]
+`, role, class, verb))
+	DeferCleanup(func() { kubectl("delete", "clusterrole", role, "--ignore-not-found") })
+	n.kubectl("create", "rolebinding", role+"-"+roleSuffix(who), "--clusterrole="+role, who)
 }
 
 // edits gives somebody the cluster's own role edit in the namespace.

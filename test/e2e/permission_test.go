@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gexec"
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -38,19 +39,19 @@ var _ = Describe("who may debug", func() {
 		Expect(active.Spec.Requester.Username).To(Equal("alice"))
 		at := active.Status.Debugger
 
-		out, err := alice.do(n, "echo it is $((6*7))\nexit\n", "attach", "-i", "web", "-c", at.ContainerName)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(out).To(ContainSubstring("it is 42"))
+		attached := attachAs(alice, n, active)
 
 		n.session("again", "\n  className: "+class+shell) // as the administrator, to see who gets in there
 		n.reaches("again", v1alpha1.PhaseActive)
-		_, err = alice.do(n, "", "attach", "neighbour")
+		_, err := alice.do(n, "", "attach", "neighbour")
 		Expect(err).To(MatchError(ContainSubstring("forbidden")), "the grant names one pod")
 		_, err = bob.do(n, "", "attach", "web", "-c", at.ContainerName)
 		Expect(err).To(MatchError(ContainSubstring("forbidden")), "bob has no part in alice's session")
 
-		n.ends("hang", v1alpha1.OutcomeCompleted)
-		n.patch("again", "{\"end\":true}")
+		alice.must(n, "patch", "dbg", "hang", "--type=merge", "-p", `{"spec":{"end":true}}`)
+		n.ends("hang", v1alpha1.OutcomeTerminated)
+		Eventually(attached).Should(gexec.Exit())
+		n.patch("again", `{"end":true}`)
 		n.ends("again", v1alpha1.OutcomeTerminated)
 		_, err = alice.do(n, "", "attach", "web", "-c", at.ContainerName)
 		Expect(err).To(MatchError(ContainSubstring("forbidden")), "the session has ended")
@@ -108,7 +109,10 @@ var _ = Describe("who may debug", func() {
 		n.patch("copy", `{"end":true}`)
 		n.ends("copy", v1alpha1.OutcomeTerminated)
 		n.gone("pod", active.Status.Debugger.PodName)
-		Expect(n.getPod("lookalike").ResourceVersion).To(Equal(before.ResourceVersion))
+		after := n.getPod("lookalike")
+		Expect(after.UID).To(Equal(before.UID))
+		Expect(after.DeletionTimestamp).To(BeNil())
+		Expect(after.Spec).To(Equal(before.Spec))
 	})
 
 	It("waits for a class that is not there, says so, and goes on when it comes", func() {
