@@ -58,6 +58,8 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 		snapshot.Access = plan.Found(r.access.recall(session))
 	case plan.ListCandidates:
 		snapshot.Candidates = r.observeCandidates(ctx, session)
+	case plan.ReadNode:
+		snapshot.Node = r.observeNode(ctx, q.Name)
 	case plan.ReadMade:
 		snapshot.Made = r.observeMade(ctx, session, q)
 	default:
@@ -82,6 +84,12 @@ func (r *DebugSessionReconciler) observeTarget(ctx context.Context, session *v1a
 	default:
 		return plan.Found(pod)
 	}
+}
+
+// observeNode reads a node from the API server: it is read once or twice in a session's life, and not worth a watch on all.
+func (r *DebugSessionReconciler) observeNode(ctx context.Context, name string) plan.Observed[*corev1.Node] {
+	node := &corev1.Node{}
+	return observed(node, r.Live.Get(ctx, types.NamespacedName{Name: name}, node))
 }
 
 // observeMade reads the session's own pod from the cache of pods that the operator made.

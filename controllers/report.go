@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -40,7 +41,8 @@ func (r *DebugSessionReconciler) count(ctx context.Context, session *v1alpha1.De
 	}
 	keys := []any{"uid", session.UID, "mode", session.Spec.Mode, "from", before, "to", status.Phase, "reason", status.Reason}
 	if status.Target != nil {
-		keys = append(keys, "targetPod", status.Target.PodName, "targetUID", status.Target.PodUID)
+		keys = append(keys, "targetPod", status.Target.PodName, "targetNode", status.Target.NodeName,
+			"targetUID", cmp.Or(status.Target.PodUID, status.Target.NodeUID))
 	}
 	if status.Debugger != nil {
 		keys = append(keys, "debuggerPod", status.Debugger.PodName, "debuggerContainer", status.Debugger.ContainerName,

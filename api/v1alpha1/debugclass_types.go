@@ -48,12 +48,13 @@ type DebugClassList struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.ttl) || duration(self.defaults.ttl) <= duration(self.maxTTL)",message="defaults.ttl must not be longer than maxTTL",fieldPath=".defaults.ttl"
 // +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.profile) || self.defaults.profile in self.profiles",message="defaults.profile must be one of profiles",fieldPath=".defaults.profile"
+// +kubebuilder:validation:XValidation:rule="!self.modes.exists(m, m == 'Node') || has(self.nodeNamespace)",message="mode Node needs nodeNamespace: the namespace in which nodes may be debugged",fieldPath=".nodeNamespace"
 type DebugClassSpec struct {
 	// The namespaces the class may be used in, by their labels. Left out: all.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
-	// The pods that may be debugged, by their labels. Left out: all.
+	// The pods that may be debugged, by their labels. Left out: all. It says nothing of nodes.
 	// +optional
 	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
 
@@ -63,6 +64,13 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	Modes []Mode `json:"modes"`
+
+	// The one namespace in which sessions of mode Node may be made. Whoever can reach a pod of theirs there may be root on
+	// the node. Needed for mode Node, and for no other.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	NodeNamespace string `json:"nodeNamespace,omitempty"`
 
 	// The profiles that may be used.
 	// +required

@@ -24,7 +24,7 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=dbg,categories=debug
-// +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.status.target.podName`,description="The pod being debugged"
+// +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.status.target.name`,description="The pod or node being debugged"
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`,description="How the debugger is brought in"
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`,description="Where the session stands"
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.reason`,description="Why it stands there"
@@ -61,10 +61,11 @@ type DebugSessionList struct {
 
 // DebugSessionSpec is what is asked for.
 //
+// +kubebuilder:validation:XValidation:rule="(self.mode == 'Node') == has(self.target.nodeName)",message="mode Node goes with target.nodeName, and with no other target: set both or neither",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.podCopy)",message="podCopy is only for mode PodCopy: remove it, or set mode: PodCopy",fieldPath=".podCopy"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.container)",message="container is only for mode PodCopy: an ephemeral container is always a new one; remove it, or set mode: PodCopy",fieldPath=".debugger.container"
-// +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.resources)",message="resources is only for mode PodCopy: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
-// +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are only for mode PodCopy: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.resources)",message="resources is not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
 // +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session",fieldPath=".reason"
 // +kubebuilder:validation:XValidation:rule="self.target == oldSelf.target",message="target cannot be changed: only ttl and end can; apply a new session",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode",message="mode cannot be changed: only ttl and end can; apply a new session",fieldPath=".mode"
@@ -101,6 +102,11 @@ type DebugSessionSpec struct {
 	//
 	// PodCopy makes a copy of the pod with the debugger as one more container, and deletes it at the end. The copy gets
 	// no traffic: it has none of the pod's labels.
+	//
+	// Node makes a pod on the node, whatever the node's taints, and deletes it at the end. With the profiles general,
+	// sysadmin and legacy it has the node's files at /host and shares the node's network, process and IPC namespaces; with
+	// netadmin those namespaces alone; with baseline and restricted neither. The class must allow it, and says in which
+	// namespace.
 	// +optional
 	// +default="EphemeralContainer"
 	Mode Mode `json:"mode,omitempty"`
@@ -171,13 +177,14 @@ type Access struct {
 }
 
 // Mode is how a debugger is brought in.
-// +kubebuilder:validation:Enum=EphemeralContainer;PodCopy
+// +kubebuilder:validation:Enum=EphemeralContainer;PodCopy;Node
 type Mode string
 
 // The modes.
 const (
 	ModeEphemeralContainer Mode = "EphemeralContainer"
 	ModePodCopy            Mode = "PodCopy"
+	ModeNode               Mode = "Node"
 )
 
 // Profile is what a debugger is set up for: kubectl debug's profiles.
@@ -196,8 +203,9 @@ const (
 
 // Target says what is debugged.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.podName), has(self.workload), has(self.selector)].filter(x, x).size() == 1",message="name exactly one of podName, workload and selector"
-// +kubebuilder:validation:XValidation:rule="!has(self.pick) || !has(self.podName)",message="pick chooses among the pods of a workload or selector: remove it, or name one of those instead of podName",fieldPath=".pick"
+// +kubebuilder:validation:XValidation:rule="[has(self.podName), has(self.workload), has(self.selector), has(self.nodeName)].filter(x, x).size() == 1",message="name exactly one of podName, workload, selector and nodeName"
+// +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.nodeName)",message="a node has no container: remove container",fieldPath=".container"
+// +kubebuilder:validation:XValidation:rule="!has(self.pick) || has(self.workload) || has(self.selector)",message="pick chooses among the pods of a workload or selector: remove it, or name one of those",fieldPath=".pick"
 type Target struct {
 	// The name of a pod in the session's namespace. If there is none yet, the session waits for it for five minutes.
 	// +optional
@@ -215,6 +223,13 @@ type Target struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="an empty selector would select every pod: name at least one label"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// The name of a node. Only with mode Node. If there is none yet, the session waits for it for five minutes.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="nodeName must be the name of a node: lower case letters, digits, - and ."
+	NodeName string `json:"nodeName,omitempty"`
 
 	// Which pod of a workload or selector is chosen. Left out: one that is not ready before one that is, and among those
 	// the newest. Ready: the newest that is ready. Unhealthy: the newest that is not ready. Newest and Oldest: by age
@@ -323,7 +338,7 @@ type Debugger struct {
 	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
 
 	// Volumes of the target pod to mount. A debugger cannot bring volumes of its own. No subPath in an ephemeral
-	// container: Kubernetes forbids it. At most 32.
+	// container: Kubernetes forbids it. In mode Node there is one volume at most, host-root. At most 32.
 	// +optional
 	// +listType=map
 	// +listMapKey=mountPath
@@ -358,7 +373,7 @@ type Debugger struct {
 	// +kubebuilder:validation:Enum=File;FallbackToLogsOnError
 	TerminationMessagePolicy corev1.TerminationMessagePolicy `json:"terminationMessagePolicy,omitempty"`
 
-	// CPU, memory and other resources. Only with mode PodCopy: an ephemeral container shares its pod's.
+	// CPU, memory and other resources. Not with mode EphemeralContainer: such a container shares its pod's.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }
@@ -669,16 +684,25 @@ type DebugSessionStatus struct {
 
 // TargetStatus is what is debugged, as found.
 type TargetStatus struct {
-	// The pod's name.
-	PodName string `json:"podName"`
+	// What is debugged, in short: the pod's name, or node/ and the node's name.
+	// +optional
+	Name string `json:"name,omitempty"`
+
+	// The pod's name. Empty for a node.
+	// +optional
+	PodName string `json:"podName,omitempty"`
 
 	// The pod's UID. Empty until the session is admitted.
 	// +optional
 	PodUID types.UID `json:"podUID,omitempty"`
 
-	// The node the pod was on.
+	// The node the pod was on, or the node that is debugged.
 	// +optional
 	NodeName string `json:"nodeName,omitempty"`
+
+	// The UID of the node that is debugged. Empty for a pod, and until the session is admitted.
+	// +optional
+	NodeUID types.UID `json:"nodeUID,omitempty"`
 
 	// The container whose process namespace the debugger joins.
 	// +optional
@@ -691,7 +715,7 @@ type TargetStatus struct {
 
 // DebuggerStatus is the debugger, as made.
 type DebuggerStatus struct {
-	// The pod the debugger runs in: the target, or the copy.
+	// The pod the debugger runs in: the target, or the one that was made.
 	PodName string `json:"podName"`
 
 	// That pod's UID.

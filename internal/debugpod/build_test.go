@@ -41,6 +41,11 @@ func admitted(mode v1alpha1.Mode, changes ...func(*v1alpha1.DebugSession)) *v1al
 		session.Status.Debugger.PodName = CopyName("web-0", uidA)
 		session.Spec.PodCopy = &v1alpha1.PodCopy{}
 	}
+	if mode == v1alpha1.ModeNode {
+		session.Spec.Target = v1alpha1.Target{NodeName: "node-1"}
+		session.Status.Target = &v1alpha1.TargetStatus{NodeName: "node-1"}
+		session.Status.Debugger.PodName = NodePodName("node-1", uidA)
+	}
 	for _, change := range changes {
 		change(session)
 	}
@@ -174,6 +179,32 @@ func TestCopyGolden(t *testing.T) {
 			compareGolden(t, test.name, built)
 		})
 	}
+}
+
+func TestNodeGolden(t *testing.T) {
+	for name, session := range map[string]*v1alpha1.DebugSession{
+		"node-general":    admitted(v1alpha1.ModeNode),
+		"node-baseline":   admitted(v1alpha1.ModeNode, profile(v1alpha1.ProfileBaseline)),
+		"node-restricted": admitted(v1alpha1.ModeNode, profile(v1alpha1.ProfileRestricted)),
+		"node-netadmin":   admitted(v1alpha1.ModeNode, profile(v1alpha1.ProfileNetadmin)),
+		"node-sysadmin":   admitted(v1alpha1.ModeNode, profile(v1alpha1.ProfileSysadmin)),
+		"node-legacy":     admitted(v1alpha1.ModeNode, profile(v1alpha1.ProfileLegacy)),
+		"node-every-field": admitted(v1alpha1.ModeNode, everyField, func(s *v1alpha1.DebugSession) {
+			s.Spec.Debugger.VolumeMounts = []corev1.VolumeMount{{Name: "host-root", MountPath: "/host", ReadOnly: true}}
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			built, err := Node(session, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareGolden(t, name, built)
+		})
+	}
+	t.Run("no volume but the node's", func(t *testing.T) {
+		_, err := Node(admitted(v1alpha1.ModeNode, everyField), now)
+		wantInvalid(t, err, "spec.debugger.volumeMounts[0].name")
+	})
 }
 
 // wantInvalid checks that err is an *InvalidError about that field.

@@ -43,7 +43,7 @@ func takeOver(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *core
 	})
 	container.EnvFrom = append(container.EnvFrom, debugger.EnvFrom...)
 	container.Env = before(container.Env, debugger.Env, func(v *corev1.EnvVar) string { return v.Name })
-	container.VolumeMounts = before(container.VolumeMounts, debugger.VolumeMounts, func(m *corev1.VolumeMount) string { return m.MountPath })
+	container.VolumeMounts = before(container.VolumeMounts, debugger.VolumeMounts, mountPath)
 	container.Stdin, container.StdinOnce, container.TTY = debugger.Stdin, debugger.StdinOnce, debugger.TTY
 	if debugger.WorkingDir != "" {
 		container.WorkingDir = debugger.WorkingDir
@@ -56,6 +56,8 @@ func takeOver(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *core
 	}
 	return nil
 }
+
+func mountPath(m *corev1.VolumeMount) string { return m.MountPath }
 
 // before puts more items before those that are there. One with the key of one that is there takes its place.
 func before[T any](there, more []T, key func(*T) string) []T {

@@ -14,11 +14,12 @@ import (
 const (
 	containerPrefix = "debugger-"
 	copyInfix       = "-debug-"
+	nodePodPrefix   = "node-debugger-"
 	accessPrefix    = "debugsession-"
 
-	// maxCopyName keeps a copy's name within what a label's value and a host name can hold, although a pod's name may
+	// maxPodName keeps a pod's name within what a label's value and a host name can hold, although a pod's name may
 	// have 253 characters.
-	maxCopyName = 63
+	maxPodName = 63
 
 	// defaultContainerAnnotation is where kubectl, too, looks for the container that is meant when none is named.
 	defaultContainerAnnotation = "kubectl.kubernetes.io/default-container"
@@ -63,11 +64,21 @@ func DebuggerName(session *v1alpha1.DebugSession, target *corev1.Pod) string {
 // characters that depend on the session's UID alone. The target's name is shortened so that the whole has at most 63
 // characters and is still a pod's name.
 func CopyName(target string, session types.UID) string {
-	end := copyInfix + suffix(session, 5)
-	if longest := maxCopyName - len(end); len(target) > longest {
-		target = strings.TrimRight(target[:longest], "-.")
+	return shortened(target, copyInfix+suffix(session, 5))
+}
+
+// NodePodName returns the name of the pod that debugs a node: "node-debugger-", the node's name, "-" and five characters
+// that depend on the session's UID alone. The node's name is shortened as a target's is by CopyName.
+func NodePodName(node string, session types.UID) string {
+	return shortened(nodePodPrefix+node, "-"+suffix(session, 5))
+}
+
+// shortened is a name that ends so, with as much of its beginning as a pod's name has room for.
+func shortened(begin, end string) string {
+	if longest := maxPodName - len(end); len(begin) > longest {
+		begin = strings.TrimRight(begin[:longest], "-.")
 	}
-	return target + end
+	return begin + end
 }
 
 // AccessName returns the name of the Role and the RoleBinding by which a session gives access: "debugsession-" and ten

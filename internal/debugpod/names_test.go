@@ -41,6 +41,9 @@ func TestNamesStayAsTheyAre(t *testing.T) {
 	if got, want := CopyName("web-0", uidA), "web-0-debug-4r6j5"; got != want {
 		t.Errorf("CopyName = %q, want %q: sessions that run during an upgrade would get a second copy", got, want)
 	}
+	if got, want := NodePodName("node-1", uidA), "node-debugger-node-1-4r6j5"; got != want {
+		t.Errorf("NodePodName = %q, want %q: sessions that run during an upgrade would get a second pod", got, want)
+	}
 }
 
 func TestCopyNameShortens(t *testing.T) {
@@ -58,15 +61,16 @@ func TestCopyNameShortens(t *testing.T) {
 	}
 }
 
-func TestCopyNameIsAlwaysAPodName(t *testing.T) {
+func TestNamesAreAlwaysPodNames(t *testing.T) {
 	label := `[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?`
 	names := rapid.StringMatching(label + `(\.` + label + `){0,8}`)
 	rapid.Check(t, func(t *rapid.T) {
 		target := names.Draw(t, "target")
 		uid := types.UID(rapid.String().Draw(t, "uid"))
-		name := CopyName(target, uid)
-		if errs := validation.IsDNS1123Subdomain(name); len(errs) > 0 || len(name) > 63 {
-			t.Fatalf("CopyName(%q) = %q of %d characters: %v", target, name, len(name), errs)
+		for _, name := range []string{CopyName(target, uid), NodePodName(target, uid)} {
+			if errs := validation.IsDNS1123Subdomain(name); len(errs) > 0 || len(name) > 63 {
+				t.Fatalf("%q, for %q, of %d characters: %v", name, target, len(name), errs)
+			}
 		}
 	})
 }

@@ -33,6 +33,9 @@ func securityContext(session *v1alpha1.DebugSession, target *corev1.Pod, existin
 	case v1alpha1.ProfileLegacy, v1alpha1.ProfileBaseline:
 		return sc, nil
 	case v1alpha1.ProfileGeneral, "":
+		if session.Spec.Mode == v1alpha1.ModeNode {
+			return sc, nil // as in kubectl: what it gives there is the node's namespaces and files
+		}
 		return addCapabilities(sc, own, "SYS_PTRACE"), nil
 	case v1alpha1.ProfileNetadmin:
 		return addCapabilities(sc, own, "NET_ADMIN", "NET_RAW"), nil

@@ -27,7 +27,7 @@ var (
 		v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseStarting, v1alpha1.PhaseActive,
 		v1alpha1.PhaseEnding, v1alpha1.PhaseEnded,
 	}
-	modes    = []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy}
+	modes    = []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode}
 	outcomes = []v1alpha1.Outcome{
 		v1alpha1.OutcomeCompleted, v1alpha1.OutcomeExpired, v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked,
 		v1alpha1.OutcomeDenied, v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeTargetGone,

@@ -50,8 +50,11 @@ func (p *pass) admit() {
 	}
 }
 
-// fitTarget is the pod to debug if it can be debugged, or nil; then what is awaited, or the end, is in the plan.
-func (p *pass) fitTarget(class *v1alpha1.DebugClass) *corev1.Pod {
+// fitTarget is what to debug if it can be debugged, or nil; then what is awaited, or the end, is in the plan.
+func (p *pass) fitTarget(class *v1alpha1.DebugClass) *subject {
+	if p.spec().Mode == v1alpha1.ModeNode {
+		return p.fitNode()
+	}
 	if refusal := checkSelector(&p.spec().Target); refusal != nil {
 		p.reject(*refusal)
 		return nil
@@ -76,7 +79,7 @@ func (p *pass) fitTarget(class *v1alpha1.DebugClass) *corev1.Pod {
 		p.await(v1alpha1.ReasonTargetNotPlaced, fmt.Sprintf("pod %q is not on a node yet", target.Name))
 		return nil
 	}
-	return target
+	return &subject{pod: target}
 }
 
 // target is the pod to debug, or nil if the session has to wait for it or cannot have it; then that is in the plan.
@@ -118,22 +121,23 @@ func (p *pass) chooseTarget() {
 	case unknown:
 		p.unreadable("the pods of spec.target", p.Candidates.err)
 	case absent:
-		p.awaitCandidates(fmt.Sprintf("there is no %s in namespace %q", selected(&p.spec().Target), p.Session.Namespace))
+		p.awaitUnwatched(fmt.Sprintf("there is no %s in namespace %q", selected(&p.spec().Target), p.Session.Namespace))
 	case found:
 		pod, why := choose(&p.spec().Target, p.spec().Mode, p.Candidates.value)
 		if pod == nil {
-			p.awaitCandidates(fmt.Sprintf("none of the %d pods that spec.target selects can be debugged now", len(p.Candidates.value)))
+			p.awaitUnwatched(fmt.Sprintf("none of the %d pods that spec.target selects can be debugged now", len(p.Candidates.value)))
 			return
 		}
-		p.status().Target = &v1alpha1.TargetStatus{PodName: pod.Name, Choice: why}
+		p.status().Target = podNamed(pod.Name)
+		p.status().Target.Choice = why
 		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonTargetChosen, "chosen: "+why)
 		p.stand(v1alpha1.PhasePending, v1alpha1.ReasonTargetChosen, "chosen: "+why)
 	case awaited:
 	}
 }
 
-// awaitCandidates looks again from time to time: there is no single pod to watch.
-func (p *pass) awaitCandidates(message string) {
+// awaitUnwatched looks again from time to time: there is no single pod to watch.
+func (p *pass) awaitUnwatched(message string) {
 	p.await(v1alpha1.ReasonTargetNotFound, message)
 	if p.status().Phase != v1alpha1.PhaseEnded {
 		p.wake(p.Now.Add(recheck))
@@ -156,8 +160,13 @@ func (p *pass) await(reason, message string) {
 		p.finish(v1alpha1.OutcomeTimedOut, reason, fmt.Sprintf("%s; waited %s for it; apply a new session", message, StartTimeout))
 		return
 	}
-	if name := p.spec().Target.PodName; name != "" && p.status().Target == nil {
-		p.status().Target = &v1alpha1.TargetStatus{PodName: name}
+	if target := &p.spec().Target; p.status().Target == nil {
+		switch {
+		case target.PodName != "":
+			p.status().Target = podNamed(target.PodName)
+		case target.NodeName != "":
+			p.status().Target = nodeNamed(target.NodeName, "")
+		}
 	}
 	waits := fmt.Sprintf("%s; waiting for it until %s", message, clock(until))
 	p.warnOnce(v1alpha1.ConditionAdmissible, reason, waits)
@@ -200,7 +209,7 @@ func (p *pass) reject(refusal Refusal) {
 }
 
 // pin records what will be made, for whom, and by when it will be over.
-func (p *pass) pin(target *corev1.Pod) {
+func (p *pass) pin(target *subject) {
 	status, life := p.status(), begin(p.spec(), p.status().Class, p.Now)
 	if lasts, ok := p.stillApproved(); ok {
 		life.expires = expiry(p.spec(), life.started, min(lasts, p.ttl()))
@@ -215,27 +224,29 @@ func (p *pass) pin(target *corev1.Pod) {
 	}
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
-		fmt.Sprintf("pod %q (%s) may be debugged until %s", target.Name, target.UID, clock(life.expires)))
+		fmt.Sprintf("%s (%s) may be debugged until %s", target, target.uid(), clock(life.expires)))
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, "the debugger is being made")
 	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, "the debugger is being made")
 }
 
-// record writes down the pod, the debugger's names and the times.
-func (p *pass) record(target *corev1.Pod, life lifetime) {
+// record writes down what is debugged, the debugger's names and the times.
+func (p *pass) record(target *subject, life lifetime) {
 	status := p.status()
 	choice := ""
 	if status.Target != nil {
 		choice = status.Target.Choice
 	}
-	status.Target = &v1alpha1.TargetStatus{
-		PodName: target.Name, PodUID: target.UID, NodeName: target.Spec.NodeName, Choice: choice,
-	}
-	status.Debugger = &v1alpha1.DebuggerStatus{ContainerName: debugpod.DebuggerName(p.Session, target)}
-	if p.spec().Mode == v1alpha1.ModePodCopy {
-		status.Debugger.PodName = copyName(p.Session, target.Name)
-	} else {
-		status.Target.Container = targetContainer(p.spec(), target)
-		status.Debugger.PodName, status.Debugger.PodUID = target.Name, target.UID
+	status.Target = target.status()
+	status.Target.Choice = choice
+	status.Debugger = &v1alpha1.DebuggerStatus{ContainerName: debugpod.DebuggerName(p.Session, target.pod)}
+	switch p.spec().Mode {
+	case v1alpha1.ModePodCopy:
+		status.Debugger.PodName = copyName(p.Session, target.pod.Name)
+	case v1alpha1.ModeNode:
+		status.Debugger.PodName = debugpod.NodePodName(target.node.Name, p.Session.UID)
+	default:
+		status.Target.Container = targetContainer(p.spec(), target.pod)
+		status.Debugger.PodName, status.Debugger.PodUID = target.pod.Name, target.pod.UID
 	}
 	status.StartedAt, status.ExpiresAt, status.HardDeadline = timestamp(life.started), timestamp(life.expires), timestamp(life.hard)
 }
@@ -254,25 +265,26 @@ func subjects(spec *v1alpha1.DebugSessionSpec) []v1alpha1.Subject {
 }
 
 // build makes the action that makes the debugger which the status records.
-func (p *pass) build(target *corev1.Pod, status *v1alpha1.DebugSessionStatus) (Action, error) {
+func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Action, error) {
 	session := *p.Session
 	session.Status = *status
 	session.Spec.Profile, session.Spec.Debugger.Image = status.Class.Profile, status.Class.Image
-	if p.spec().Mode == v1alpha1.ModePodCopy {
-		pod, err := debugpod.Copy(&session, target, p.Now)
-		if err != nil {
-			return nil, err
-		}
-		return CreatePod{Pod: pod}, nil
+	switch p.spec().Mode {
+	case v1alpha1.ModePodCopy:
+		pod, err := debugpod.Copy(&session, target.pod, p.Now)
+		return CreatePod{Pod: pod}, err
+	case v1alpha1.ModeNode:
+		pod, err := debugpod.Node(&session, p.Now)
+		return CreatePod{Pod: pod}, err
 	}
-	c, err := debugpod.Ephemeral(&session, target)
+	c, err := debugpod.Ephemeral(&session, target.pod)
 	if err != nil {
 		return nil, err
 	}
 	if err := debugpod.Limit(c, status.HardDeadline.Time); err != nil {
 		return nil, err
 	}
-	return InjectDebugger{Pod: p.podName(target.Name), UID: target.UID, Container: *c}, nil
+	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
 }
 
 func copyName(session *v1alpha1.DebugSession, target string) string {

@@ -112,7 +112,7 @@ func one(option fixture.SessionOption) []fixture.SessionOption {
 func TestAdmittedIsRecorded(t *testing.T) {
 	t.Run("EphemeralContainer", func(t *testing.T) {
 		status := admitted(t, fixture.Session(), fixture.Pod()).Status
-		if got := *status.Target; got != (v1alpha1.TargetStatus{PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1", Container: "app"}) {
+		if got := *status.Target; got != (v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1", Container: "app"}) {
 			t.Errorf("target is %+v", got)
 		}
 		if got := *status.Debugger; got != (v1alpha1.DebuggerStatus{PodName: "web", PodUID: fixture.PodUID, ContainerName: debugpod.ContainerName(fixture.SessionUID)}) {
@@ -121,7 +121,7 @@ func TestAdmittedIsRecorded(t *testing.T) {
 	})
 	t.Run("PodCopy", func(t *testing.T) {
 		status := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod()).Status
-		if got := *status.Target; got != (v1alpha1.TargetStatus{PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1"}) {
+		if got := *status.Target; got != (v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1"}) {
 			t.Errorf("target is %+v", got)
 		}
 		if got := *status.Debugger; got.PodName != debugpod.CopyName("web", fixture.SessionUID) || got.PodUID != "" || got.ContainerName == "" {

@@ -29,6 +29,9 @@ func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, na
 			return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
 		}
 	}
+	if why := checkNodeNamespace(class, spec, namespace); why != "" {
+		return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
+	}
 	if !selects(class.Spec.NamespaceSelector, namespace) {
 		return refuse(v1alpha1.ReasonClassForbids,
 			"class %q is not for this namespace: its namespaceSelector is %s", class.Name, metav1.FormatLabelSelector(class.Spec.NamespaceSelector))
@@ -59,6 +62,19 @@ func checkMode(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) stri
 		return ""
 	}
 	return fmt.Sprintf("spec.mode: %s is not allowed; it allows %s", spec.Mode, list(class.Spec.Modes))
+}
+
+// checkNodeNamespace keeps pods that may be root on a node where the class wants them: the API server puts its name on
+// every namespace as a label, which nobody can change.
+func checkNodeNamespace(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set) string {
+	switch allowed := class.Spec.NodeNamespace; {
+	case spec.Mode != v1alpha1.ModeNode || allowed != "" && namespace[corev1.LabelMetadataName] == allowed:
+		return ""
+	case allowed == "":
+		return "spec.mode: nodes may not be debugged, for its nodeNamespace names no namespace to do it in"
+	default:
+		return fmt.Sprintf("spec.mode: nodes may be debugged in namespace %q alone; apply the session there", allowed)
+	}
 }
 
 func checkProfile(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {

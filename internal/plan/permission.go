@@ -116,7 +116,7 @@ func (p *pass) hasRoom(class *v1alpha1.DebugClass) bool {
 
 // permitted says whether a session that needs approval has it. Before anybody is asked, the API server is: nobody is
 // woken for what it would refuse, and approvers see what it would do.
-func (p *pass) permitted(target *corev1.Pod) bool {
+func (p *pass) permitted(target *subject) bool {
 	if p.status().Request == nil {
 		p.request(target)
 		return false
@@ -125,7 +125,7 @@ func (p *pass) permitted(target *corev1.Pod) bool {
 }
 
 // request writes down what approvers are asked for. It is approved only once that is persisted.
-func (p *pass) request(target *corev1.Pod) {
+func (p *pass) request(target *subject) {
 	trial := &pass{Snapshot: p.Snapshot}
 	p.status().DeepCopyInto(&trial.plan.Status)
 	trial.record(target, begin(p.spec(), p.status().Class, p.Now))
@@ -145,16 +145,16 @@ func (p *pass) request(target *corev1.Pod) {
 		status := p.status()
 		status.Target = trial.status().Target
 		status.Request = &v1alpha1.RequestStatus{
-			Hash:    RequestHash(p.spec(), status.Class, target.UID),
+			Hash:    RequestHash(p.spec(), status.Class, target.uid()),
 			Since:   *timestamp(p.Now),
 			Preview: &runtime.RawExtension{Raw: p.Preview.value.Object},
 		}
 		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
-			fmt.Sprintf("the API server would accept the debugger for pod %q (%s): see status.request.preview", target.Name, target.UID))
+			fmt.Sprintf("the API server would accept the debugger for %s (%s): see status.request.preview", target, target.uid()))
 		p.awaitApproval(tally{}, status.Request.Since.Add(status.Class.ApprovalTimeout.Duration))
 		p.event(corev1.EventTypeNormal, v1alpha1.ReasonAwaitingApproval, "waiting for "+status.WaitingFor)
 	case absent:
-		p.finish(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("pod %q is gone; nothing was made", target.Name))
+		p.finish(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("%s is gone; nothing was made", target))
 	case unknown:
 		p.unreadable("what the API server would make of it", p.Preview.err)
 	case awaited:

@@ -38,7 +38,7 @@ func (p *pass) run() {
 		return
 	}
 	p.wake(status.ExpiresAt.Time)
-	if p.spec().Mode == v1alpha1.ModePodCopy {
+	if makesPod(p.spec()) {
 		p.runMade()
 	} else {
 		p.runEphemeral()
@@ -66,7 +66,7 @@ func (p *pass) runEphemeral() {
 	case p.tooLate(): // started as late as this, a debugger would end itself
 		p.notMade("the debugger")
 	default:
-		p.make(target)
+		p.make(&subject{pod: target})
 	}
 }
 
@@ -79,7 +79,7 @@ func (p *pass) runMade() {
 			p.trackMade(p.Made.value)
 		case status.Debugger.PodUID != "":
 			p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone,
-				fmt.Sprintf("somebody deleted the copy %q, and another pod has its name", status.Debugger.PodName))
+				fmt.Sprintf("somebody deleted the %s %q, and another pod has its name", p.own(), status.Debugger.PodName))
 		default:
 			taken := NameTaken(p.Made.value.Name)
 			p.end(v1alpha1.OutcomeRejected, taken.Reason, taken.Message)
@@ -90,14 +90,14 @@ func (p *pass) runMade() {
 				p.ask(ReadMade{Name: status.Debugger.PodName, Fresh: true})
 				return
 			}
-			p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the copy %q", status.Debugger.PodName))
+			p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the %s %q", p.own(), status.Debugger.PodName))
 			return
 		}
 		if p.tooLate() {
-			p.notMade("the copy")
+			p.notMade("the " + p.own())
 			return
 		}
-		if target := p.pinnedTarget(); target != nil {
+		if target := p.pinned(); target != nil {
 			p.make(target)
 		}
 	case unasked:
@@ -106,6 +106,17 @@ func (p *pass) runMade() {
 		p.plan.Retry = fmt.Errorf("reading pod %q: %w", status.Debugger.PodName, p.Made.err)
 	case awaited:
 	}
+}
+
+// pinned is what was recorded as the target.
+func (p *pass) pinned() *subject {
+	if p.spec().Mode == v1alpha1.ModeNode {
+		return p.pinnedNode()
+	}
+	if pod := p.pinnedTarget(); pod != nil {
+		return &subject{pod: pod}
+	}
+	return nil
 }
 
 // pinnedTarget is the pod that was recorded, and no other of its name. If it has gone, the plan is to end.
@@ -135,7 +146,7 @@ func (p *pass) pinnedTarget() *corev1.Pod {
 }
 
 // make plans the debugger that the status records. Only what an earlier pass persisted is made.
-func (p *pass) make(target *corev1.Pod) {
+func (p *pass) make(target *subject) {
 	action, err := p.build(target, &p.Session.Status)
 	if err != nil {
 		refusal := invalid(err)
@@ -192,9 +203,9 @@ func (p *pass) trackMade(pod *corev1.Pod) {
 	switch {
 	case pod.DeletionTimestamp != nil:
 		c.record(p.status().Debugger)
-		p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the copy %q", pod.Name))
+		p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the %s %q", p.own(), pod.Name))
 	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason == "DeadlineExceeded":
-		p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the kubelet ended the copy at its hard deadline")
+		p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the kubelet ended the "+p.own()+" at its hard deadline")
 	case pod.Status.Phase == corev1.PodFailed && (c.ended == nil || pod.Status.Reason != ""): // evicted, refused by its node
 		p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonGone, finished(pod))
 	case debugpod.OnlyChanges(p.spec()):
@@ -316,8 +327,8 @@ func finished(pod *corev1.Pod) string {
 	return message
 }
 
-// NameTaken is the refusal of a copy whose name belongs to another pod.
+// NameTaken is the refusal of a pod whose name belongs to another pod.
 func NameTaken(name string) *Refusal {
 	return refuse(v1alpha1.ReasonNameTaken,
-		"spec.podCopy.name: a pod %q that is not this session's exists, and was not touched; give the copy another name", name)
+		"a pod %q that is not this session's exists, and was not touched; give the copy another name (spec.podCopy.name), or apply a new session", name)
 }

@@ -43,6 +43,9 @@ type Snapshot struct {
 	// Target is the pod being debugged, or to be: the answer to ReadTarget.
 	Target Observed[*corev1.Pod]
 
+	// Node is the node to be debugged: the answer to ReadNode.
+	Node Observed[*corev1.Node]
+
 	// Made is the pod of the name recorded for the one that the operator makes, in modes that make one: the answer to
 	// ReadMade.
 	Made Observed[*corev1.Pod]
@@ -107,6 +110,9 @@ type (
 		Fresh bool
 	}
 
+	// ReadNode asks for a node by name.
+	ReadNode struct{ Name string }
+
 	// ReadMade asks for the pod of the name recorded for the one that the operator makes. It may be answered from a cache of the pods that the operator made.
 	// If Fresh, the API server itself must be asked.
 	ReadMade struct {
@@ -125,6 +131,7 @@ func (ReadApprovals) question()  {}
 func (RecallAccess) question()   {}
 func (ListCandidates) question() {}
 func (ReadTarget) question()     {}
+func (ReadNode) question()       {}
 func (ReadMade) question()       {}
 
 // Observed is the answer to a question: found, absent, awaited or unknown. The zero value is a question not asked yet.

@@ -36,7 +36,7 @@ func (p *pass) teardown() {
 	if p.Access.value != AccessTaken && p.status().Access != nil {
 		p.do(TakeAccess{Name: p.status().Access.Name})
 	}
-	if p.spec().Mode == v1alpha1.ModePodCopy {
+	if makesPod(p.spec()) {
 		p.teardownMade()
 	} else {
 		p.teardownEphemeral()
@@ -51,20 +51,20 @@ func (p *pass) teardownMade() {
 	}
 	switch p.Made.state {
 	case absent:
-		p.ended("no copy is left")
+		p.ended("no " + p.own() + " is left")
 	case found:
 		pod := p.Made.value
 		switch {
 		case !p.isMade(pod):
-			p.ended("no copy is left")
+			p.ended("no " + p.own() + " is left")
 		case pod.DeletionTimestamp == nil:
 			p.do(DeletePod{Pod: p.podName(name), UID: pod.UID, GraceSeconds: madeGraceSeconds})
 			p.wake(p.Now.Add(recheck))
 		default:
-			p.resist(deleting(pod))
+			p.resist(p.deleting(pod))
 		}
 	case unknown:
-		p.blind(fmt.Sprintf("copy %q", name), p.Made.err)
+		p.blind(fmt.Sprintf("%s %q", p.own(), name), p.Made.err)
 	case unasked, awaited:
 	}
 }
@@ -153,8 +153,8 @@ func (p *pass) blind(what string, err error) {
 	p.plan.Retry = fmt.Errorf("reading %s: %w", what, err)
 }
 
-func deleting(pod *corev1.Pod) string {
-	message := fmt.Sprintf("copy %q is being deleted", pod.Name)
+func (p *pass) deleting(pod *corev1.Pod) string {
+	message := fmt.Sprintf("%s %q is being deleted", p.own(), pod.Name)
 	if len(pod.Finalizers) > 0 {
 		message += "; it is held by finalizers that others put on it: " + strings.Join(pod.Finalizers, ", ")
 	}

@@ -23,6 +23,11 @@ type view struct {
 	target     *plan.Observed[*corev1.Pod]
 	copied     *plan.Observed[*corev1.Pod]
 
+	node *plan.Observed[*corev1.Node]
+
+	// labels are the namespace's.
+	labels labels.Set
+
 	// What the API server says. Left out: the same.
 	freshTarget *plan.Observed[*corev1.Pod]
 	freshCopy   *plan.Observed[*corev1.Pod]
@@ -76,7 +81,7 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 	case plan.ReadClass:
 		s.Class = or(v.class, plan.Found(allowing))
 	case plan.ReadNamespace:
-		s.Namespace = plan.Found(labels.Set{})
+		s.Namespace = plan.Found(v.labels)
 	case plan.CheckUse:
 		s.MayUse = or(v.mayUse, plan.Found(true))
 	case plan.CountRunning:
@@ -100,6 +105,8 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 			}
 			s.Target = s.Target.Fresh()
 		}
+	case plan.ReadNode:
+		s.Node = known(t, q, v.node)
 	case plan.ReadMade:
 		s.Made = known(t, q, v.copied)
 		if q.Fresh {

@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// shape is one file: a pod, and the cases that are run on it. The format is explained in README.md.
+// shape is one file: a pod or a node, and the cases that are run on it. The format is explained in README.md.
 type shape struct {
 	// Name is the file's name without .yaml.
 	Name string `json:"-"`
@@ -25,7 +25,10 @@ type shape struct {
 	Objects []unstructured.Unstructured `json:"objects,omitempty"`
 
 	// Pod is the target. It needs no name. It may have ephemeral containers, which are added once it exists.
-	Pod corev1.Pod `json:"pod"`
+	Pod corev1.Pod `json:"pod,omitzero"`
+
+	// Node is the target, if it is a node: just one, which may be empty. It needs no name.
+	Node *corev1.Node `json:"node,omitempty"`
 
 	// Cases are run each on pods of its own.
 	Cases []testCase `json:"cases"`
@@ -36,13 +39,13 @@ type testCase struct {
 	// Name is unique in the file: lower case letters, digits and -.
 	Name string `json:"name"`
 
-	// Kubectl is what follows "kubectl debug POD".
+	// Kubectl is what follows "kubectl debug POD" or "kubectl debug node/NODE".
 	Kubectl []string `json:"kubectl"`
 
 	// Custom is a partial container, given to kubectl as the file of --custom.
 	Custom json.RawMessage `json:"custom,omitempty"`
 
-	// Session is the spec of the DebugSession, without target.podName.
+	// Session is the spec of the DebugSession, without target.podName or target.nodeName.
 	Session map[string]any `json:"session"`
 
 	// Listed names the divergences that must show, no more and no fewer. Left out: any on the list may.
@@ -103,8 +106,11 @@ func (s *shape) complete() error {
 	if !caseName.MatchString(s.Name) {
 		return fmt.Errorf("the file's name must be of lower case letters, digits and -")
 	}
-	if len(s.Pod.Spec.Containers) == 0 {
-		return fmt.Errorf("pod has no containers")
+	if s.Node == nil && len(s.Pod.Spec.Containers) == 0 {
+		return fmt.Errorf("there is neither a node nor a pod with containers")
+	}
+	if s.Node != nil && len(s.Pod.Spec.Containers) > 0 {
+		return fmt.Errorf("there are both a pod and a node: put each in a file of its own")
 	}
 	if len(s.Cases) == 0 {
 		return fmt.Errorf("cases is empty")

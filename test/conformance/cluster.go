@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// targetName is the name of every pod that is debugged.
+// targetName is the name of every pod and node that is debugged.
 const targetName = "target"
 
 // lane is a pair of namespaces: each pod stands in both, under one name, and each side debugs its own. One case at a
@@ -134,6 +134,29 @@ func (c *cluster) makeObjects(ctx context.Context, objects []unstructured.Unstru
 		}
 	}
 	return nil
+}
+
+// makeNode makes the node to be debugged, or takes the one that an earlier shape has made: nothing of it but its name is
+// ever in a result.
+func (c *cluster) makeNode(ctx context.Context, node *corev1.Node) error {
+	node = node.DeepCopy()
+	node.Name = targetName
+	if err := c.objects.Create(ctx, node); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("making the node to debug: %w", err)
+	}
+	return nil
+}
+
+// onlyPod returns the pod that a namespace has.
+func (c *cluster) onlyPod(ctx context.Context, namespace string) (*corev1.Pod, error) {
+	pods, err := c.pods.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if len(pods.Items) != 1 {
+		return nil, fmt.Errorf("%d pods in namespace %s, and one was to be made", len(pods.Items), namespace)
+	}
+	return &pods.Items[0], nil
 }
 
 // makeTarget makes the pod to be debugged, and returns it as the API server keeps it.

@@ -40,9 +40,9 @@ func newKubectl(ctx context.Context, path, kubeconfig, folder string) (*kubectl,
 	return k, nil
 }
 
-// debug runs kubectl debug on a pod, and returns kubectl's refusal, or "" if it did what it was told.
-func (k *kubectl) debug(ctx context.Context, namespace, pod string, c *testCase) (refusal string, err error) {
-	args := []string{"debug", pod, "--namespace=" + namespace, "--attach=false", "--quiet"}
+// debug runs kubectl debug on a pod, or on a node by node/ and its name, and returns kubectl's refusal, or "" if it did what it was told.
+func (k *kubectl) debug(ctx context.Context, namespace, target string, c *testCase) (refusal string, err error) {
+	args := []string{"debug", target, "--namespace=" + namespace, "--attach=false", "--quiet"}
 	if len(c.Custom) > 0 {
 		custom := filepath.Join(k.folder, namespace+".json")
 		if err := os.WriteFile(custom, c.Custom, 0o600); err != nil {

@@ -98,9 +98,15 @@ func withoutRandom(volume string) string {
 	return volume
 }
 
-// dropMarks removes what a copy of a session has and one of kubectl's does not: our label and annotations, and the
-// session's deadline. An earlier one is the target's own, which both keep.
+// kubectlMark is the label by which kubectl marks the pods that it makes on nodes.
+const kubectlMark = "app.kubernetes.io/managed-by"
+
+// dropMarks removes what a pod made for a session has and one of kubectl's does not: our label and annotations, and the
+// session's deadline; and what kubectl marks its own with. An earlier deadline is the target's own, which both keep.
 func dropMarks(pod *corev1.Pod) {
+	if pod.Labels[kubectlMark] == "kubectl-debug" {
+		delete(pod.Labels, kubectlMark)
+	}
 	if _, ours := pod.Labels[v1alpha1.LabelSessionUID]; !ours {
 		return
 	}

@@ -39,13 +39,13 @@ func TestProfilesAgainstKubectlsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d pods from seed %d, in each of %d profiles and 2 modes", *fuzzPods, *fuzzSeed, len(profiles))
+	t.Logf("%d pods from seed %d, in each of %d profiles and 3 modes", *fuzzPods, *fuzzSeed, len(profiles))
 	filler := fuzzer.FuzzerFor(metafuzzer.Funcs, rand.NewSource(*fuzzSeed), serializer.NewCodecFactory(runtime.NewScheme()))
 	counts := map[verdict]int{}
 	for i := range *fuzzPods {
 		f := newFuzzed(filler)
 		for _, profile := range profiles {
-			for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy} {
+			for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode} {
 				outcome := result{Case: &testCase{}}
 				if err := f.judge(profile, mode, list, &outcome); err != nil {
 					t.Fatalf("pod %d, profile %s, mode %s: %v", i, profile, mode, err)
@@ -136,6 +136,13 @@ func (f *fuzzed) byKubectl(profile v1alpha1.Profile, mode v1alpha1.Mode) (*corev
 		return nil, err
 	}
 	debugger := corev1.Container{Name: debuggerName, Image: "busybox", TerminationMessagePolicy: corev1.TerminationMessageReadFile}
+	if mode == v1alpha1.ModeNode {
+		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{debugger}}}
+		if err := applier.Apply(pod, debuggerName, &corev1.Node{}); err != nil {
+			return nil, err
+		}
+		return pod, f.customise(&pod.Spec.Containers[0])
+	}
 	pod := f.pod.DeepCopy()
 	if mode == v1alpha1.ModeEphemeralContainer {
 		pod.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon(debugger)}}
@@ -171,8 +178,12 @@ func (f *fuzzed) customise(c *corev1.Container) error {
 
 func (f *fuzzed) bySession(profile v1alpha1.Profile, mode v1alpha1.Mode) (*corev1.Pod, error) {
 	session := f.session(profile, mode)
-	if mode == v1alpha1.ModePodCopy {
+	switch mode {
+	case v1alpha1.ModePodCopy:
 		return debugpod.Copy(session, f.pod, admitted)
+	case v1alpha1.ModeNode:
+		session.Status.Target.NodeName, session.Status.Debugger.PodName = targetName, targetName
+		return debugpod.Node(session, admitted)
 	}
 	container, err := debugpod.Ephemeral(session, f.pod)
 	if err != nil {
@@ -192,6 +203,10 @@ func profiled(pod *corev1.Pod) *corev1.Pod {
 			InitContainers:        pod.Spec.InitContainers,
 			EphemeralContainers:   pod.Spec.EphemeralContainers,
 			ShareProcessNamespace: pod.Spec.ShareProcessNamespace,
+			HostNetwork:           pod.Spec.HostNetwork,
+			HostPID:               pod.Spec.HostPID,
+			HostIPC:               pod.Spec.HostIPC,
+			Volumes:               pod.Spec.Volumes,
 		},
 	}
 }

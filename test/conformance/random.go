@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // madeUpName is the shape's name of all made-up cases.
@@ -16,6 +18,12 @@ func madeUp(seed uint64, n int) []shape {
 	var shapes []shape
 	for i := range n {
 		d := dice{rand.New(rand.NewPCG(seed, uint64(i)))}
+		if d.chance(8) {
+			c := d.debuggingNode()
+			c.Name = fmt.Sprint("case-", i)
+			shapes = append(shapes, shape{Name: madeUpName, Objects: classes(), Node: &corev1.Node{}, Cases: []testCase{c}})
+			continue
+		}
 		pod := d.pod()
 		c := d.debugging(&pod)
 		c.Name = fmt.Sprint("case-", i)
@@ -52,14 +60,27 @@ func (v *invocation) both(field string, value any) {
 	v.debugger[field] = value
 }
 
-func (d dice) debugging(pod *podShape) testCase {
-	v := &invocation{
+func newInvocation() *invocation {
+	return &invocation{
 		kubectl:  []string{"--image=busybox"},
 		custom:   map[string]any{},
 		session:  map[string]any{},
 		debugger: map[string]any{"image": "busybox"},
 		podCopy:  map[string]any{},
 	}
+}
+
+func (d dice) debuggingNode() testCase {
+	v := newInvocation()
+	v.session["mode"] = "Node"
+	d.profile(v)
+	d.debuggerOptions(v, &podShape{}, true)
+	d.command(v)
+	return v.testCase()
+}
+
+func (d dice) debugging(pod *podShape) testCase {
+	v := newInvocation()
 	isCopy := d.chance(2)
 	if isCopy {
 		v.session["mode"] = "PodCopy"
@@ -70,13 +91,17 @@ func (d dice) debugging(pod *podShape) testCase {
 		v.session["target"] = map[string]any{"container": container}
 		v.kubectl = append(v.kubectl, "--target="+container)
 	}
+	d.profile(v)
+	d.debuggerOptions(v, pod, isCopy)
+	d.command(v) // last, since nothing may follow it
+	return v.testCase()
+}
+
+func (d dice) profile(v *invocation) {
 	if profile := one(d, "", "general", "baseline", "restricted", "netadmin", "sysadmin", "legacy"); profile != "" {
 		v.session["profile"] = profile
 		v.kubectl = append(v.kubectl, "--profile="+profile)
 	}
-	d.debuggerOptions(v, pod, isCopy)
-	d.command(v) // last, since nothing may follow it
-	return v.testCase()
 }
 
 // testCase is the invocation as a file would have it, having been written and read.
@@ -146,7 +171,7 @@ func (d dice) copyOptions(v *invocation, pod *podShape) {
 }
 
 // debuggerOptions chooses the fields of the debugger's container.
-func (d dice) debuggerOptions(v *invocation, pod *podShape, isCopy bool) {
+func (d dice) debuggerOptions(v *invocation, pod *podShape, ownPod bool) {
 	if d.chance(3) {
 		v.debugger["env"] = []any{map[string]any{"name": "LEVEL", "value": "debug"}}
 		v.kubectl = append(v.kubectl, "--env=LEVEL=debug")
@@ -173,7 +198,7 @@ func (d dice) debuggerOptions(v *invocation, pod *podShape, isCopy bool) {
 	if d.chance(5) {
 		v.both("envFrom", []any{map[string]any{"configMapRef": map[string]any{"name": "settings"}}})
 	}
-	if isCopy && d.chance(4) {
+	if ownPod && d.chance(4) {
 		v.both("resources", map[string]any{"requests": map[string]any{"cpu": "100m"}, "limits": map[string]any{"cpu": "200m"}})
 	}
 	if d.chance(2) {

@@ -34,7 +34,7 @@ func printDetails(out io.Writer, r *result) {
 	if r.Shape.Name != madeUpName || r.Verdict != failure {
 		return
 	}
-	alone := shape{Objects: r.Shape.Objects, Pod: r.Shape.Pod, Cases: []testCase{*r.Case}}
+	alone := shape{Objects: r.Shape.Objects, Pod: r.Shape.Pod, Node: r.Shape.Node, Cases: []testCase{*r.Case}}
 	file, err := yaml.Marshal(alone)
 	if err != nil {
 		fmt.Fprintf(out, "  the case cannot be written as a file: %v\n", err)

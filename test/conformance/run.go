@@ -50,6 +50,11 @@ func runAll(ctx context.Context, c *cluster, shapes []shape, list []divergence) 
 		if err := c.makeObjects(ctx, shapes[i].Objects); err != nil {
 			return nil, fmt.Errorf("%s: %w", shapes[i].Name, err)
 		}
+		if shapes[i].Node != nil {
+			if err := c.makeNode(ctx, shapes[i].Node); err != nil {
+				return nil, fmt.Errorf("%s: %w", shapes[i].Name, err)
+			}
+		}
 		for j := range shapes[i].Cases {
 			results = append(results, result{Shape: &shapes[i], Case: &shapes[i].Cases[j]})
 		}
@@ -91,8 +96,11 @@ func (r *result) fail(format string, args ...any) {
 	r.Details = append(r.Details, fmt.Sprintf(format, args...))
 }
 
-// runBoth debugs two equal pods, each in its own way.
+// runBoth debugs two equal pods, or one node, each in its own way.
 func (c *cluster) runBoth(ctx context.Context, l lane, s *shape, tc *testCase) (theirs, ours side, err error) {
+	if s.Node != nil {
+		return c.runBothOnNode(ctx, l, tc)
+	}
 	if theirs.before, err = c.makeTarget(ctx, l.kubectl, &s.Pod); err != nil {
 		return
 	}
@@ -118,6 +126,24 @@ func (c *cluster) runBoth(ctx context.Context, l lane, s *shape, tc *testCase) (
 	if ours.refusal == "" {
 		ours.pod, err = c.pods.CoreV1().Pods(l.session).Get(ctx, podName, metav1.GetOptions{})
 	}
+	return
+}
+
+// runBothOnNode has each side make a pod on the node. What was before is no pod at all.
+func (c *cluster) runBothOnNode(ctx context.Context, l lane, tc *testCase) (theirs, ours side, err error) {
+	theirs.before, ours.before = &corev1.Pod{}, &corev1.Pod{}
+	if theirs.refusal, err = c.kubectl.debug(ctx, l.kubectl, "node/"+targetName, tc); err != nil {
+		return
+	}
+	if theirs.refusal == "" {
+		if theirs.pod, err = c.onlyPod(ctx, l.kubectl); err != nil {
+			return
+		}
+	}
+	if ours.refusal, err = c.debugNode(ctx, l.session, tc); err != nil || ours.refusal != "" {
+		return
+	}
+	ours.pod, err = c.onlyPod(ctx, l.session)
 	return
 }
 

@@ -25,14 +25,13 @@ const sessionSeconds = 3600
 // admitted is when sessions are admitted, and their copies made: any moment will do.
 var admitted = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 
-// admit has the API server check the session and set its defaults, without keeping it, and writes into its status what
-// the operator would have decided.
-func (c *cluster) admit(ctx context.Context, target *corev1.Pod, tc *testCase) (*v1alpha1.DebugSession, error) {
+// admit has the API server check the session and set its defaults, without keeping it.
+func (c *cluster) admit(ctx context.Context, namespace, targetField string, tc *testCase) (*v1alpha1.DebugSession, error) {
 	object := &unstructured.Unstructured{Object: map[string]any{"spec": runtime.DeepCopyJSONValue(tc.Session)}}
 	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("DebugSession"))
-	object.SetNamespace(target.Namespace)
-	object.SetName(target.Name)
-	if err := unstructured.SetNestedField(object.Object, target.Name, "spec", "target", "podName"); err != nil {
+	object.SetNamespace(namespace)
+	object.SetName(targetName)
+	if err := unstructured.SetNestedField(object.Object, targetName, "spec", "target", targetField); err != nil {
 		return nil, err
 	}
 	err := c.objects.Create(ctx, object, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
@@ -43,7 +42,6 @@ func (c *cluster) admit(ctx context.Context, target *corev1.Pod, tc *testCase) (
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, session); err != nil {
 		return nil, err
 	}
-	decide(session, target)
 	return session, nil
 }
 
@@ -65,8 +63,9 @@ func decide(session *v1alpha1.DebugSession, target *corev1.Pod) {
 // debug does what the operator does for a session, and returns the refusal, or "" if it was done, and the name of the
 // pod that the debugger is in.
 func (c *cluster) debug(ctx context.Context, target *corev1.Pod, tc *testCase) (refusal, podName string, err error) {
-	session, err := c.admit(ctx, target, tc)
+	session, err := c.admit(ctx, target.Namespace, "podName", tc)
 	if err == nil {
+		decide(session, target)
 		podName = session.Status.Debugger.PodName
 		if session.Spec.Mode == v1alpha1.ModePodCopy {
 			err = c.makeCopy(ctx, session, target)
@@ -74,11 +73,35 @@ func (c *cluster) debug(ctx context.Context, target *corev1.Pod, tc *testCase) (
 			err = c.addEphemeral(ctx, session, target)
 		}
 	}
+	refusal, err = refused(err)
+	return refusal, podName, err
+}
+
+// refused tells a refusal from an error.
+func refused(err error) (refusal string, _ error) {
 	var invalid *debugpod.InvalidError
 	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || errors.As(err, &invalid) {
-		return err.Error(), podName, nil
+		return err.Error(), nil
 	}
-	return "", podName, err
+	return "", err
+}
+
+// debugNode does what the operator does for a session of mode Node, and returns the refusal, or "" if it was done.
+func (c *cluster) debugNode(ctx context.Context, namespace string, tc *testCase) (refusal string, err error) {
+	session, err := c.admit(ctx, namespace, "nodeName", tc)
+	if err != nil {
+		return refused(err)
+	}
+	session.Status.Target = &v1alpha1.TargetStatus{NodeName: targetName}
+	session.Status.Debugger = &v1alpha1.DebuggerStatus{
+		PodName: debugpod.NodePodName(targetName, session.UID), ContainerName: debugpod.DebuggerName(session, nil),
+	}
+	session.Status.HardDeadline = &metav1.Time{Time: admitted.Add(sessionSeconds * time.Second)}
+	pod, err := debugpod.Node(session, admitted)
+	if err == nil {
+		_, err = c.pods.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
+	}
+	return refused(err)
 }
 
 func (c *cluster) makeCopy(ctx context.Context, session *v1alpha1.DebugSession, target *corev1.Pod) error {

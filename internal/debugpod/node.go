@@ -1,0 +1,71 @@
+package debugpod
+
+import (
+	"errors"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+const (
+	hostRootVolume = "host-root"
+	hostRootPath   = "/host"
+)
+
+// Node builds the pod by which an admitted session debugs a node: the debugger alone, with what the profile shares of the
+// node. It tolerates every taint and is not scheduled. It reads the session's spec, status.target.nodeName,
+// status.debugger and status.hardDeadline, at which the kubelet ends it as it ends a copy.
+//
+// It returns an *InvalidError if the session can never be built.
+func Node(session *v1alpha1.DebugSession, now time.Time) (*corev1.Pod, error) {
+	status := &session.Status
+	if status.Debugger == nil || status.Debugger.PodName == "" || status.Target == nil || status.Target.NodeName == "" {
+		return nil, errNotAdmitted
+	}
+	if status.HardDeadline == nil {
+		return nil, errors.New("the session is not admitted: its status has no hard deadline")
+	}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            status.Debugger.PodName,
+			Namespace:       session.Namespace,
+			Labels:          map[string]string{v1alpha1.LabelSessionUID: string(session.UID)},
+			Annotations:     map[string]string{v1alpha1.AnnotationSession: session.Name},
+			OwnerReferences: []metav1.OwnerReference{ownerReference(session)},
+		},
+		Spec: corev1.PodSpec{
+			NodeName:      status.Target.NodeName,
+			RestartPolicy: corev1.RestartPolicyNever,
+			Tolerations:   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+		},
+	}
+	mounts := shareNode(&pod.Spec, session.Spec.Profile)
+	debugger, err := debuggerContainer(session, pod)
+	if err != nil {
+		return nil, err
+	}
+	debugger.VolumeMounts = before(mounts, debugger.VolumeMounts, mountPath)
+	pod.Spec.Containers = []corev1.Container{*debugger}
+	setDeadline(&pod.Spec, status.HardDeadline.Sub(now))
+	return pod, nil
+}
+
+// shareNode gives the pod what its profile shares of the node, and returns the mount of the node's files.
+func shareNode(spec *corev1.PodSpec, profile v1alpha1.Profile) []corev1.VolumeMount {
+	switch profile {
+	case v1alpha1.ProfileBaseline, v1alpha1.ProfileRestricted:
+		return nil
+	}
+	spec.HostNetwork, spec.HostPID, spec.HostIPC = true, true, true
+	if profile == v1alpha1.ProfileNetadmin {
+		return nil
+	}
+	spec.Volumes = []corev1.Volume{{
+		Name:         hostRootVolume,
+		VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/"}},
+	}}
+	return []corev1.VolumeMount{{Name: hostRootVolume, MountPath: hostRootPath}}
+}

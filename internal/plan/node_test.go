@@ -1,0 +1,127 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+const nodeUID types.UID = "n0de0000-0000-4000-8000-000000000001"
+
+func onNode(s *v1alpha1.DebugSession) {
+	s.Spec.Mode, s.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: "node-1"}
+}
+
+func node(uid types.UID) *corev1.Node {
+	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "node-1", UID: uid}}
+}
+
+func nodeIs(o plan.Observed[*corev1.Node]) look { return func(v *view) { v.node = &o } }
+
+// forNodes is a class for nodes, used where it says.
+func forNodes(v *view) {
+	class := fixture.Class(func(c *v1alpha1.DebugClassSpec) {
+		c.Modes, c.NodeNamespace = []v1alpha1.Mode{v1alpha1.ModeNode}, fixture.Namespace
+	})
+	v.class = new(plan.Found(class))
+	v.labels = labels.Set{corev1.LabelMetadataName: fixture.Namespace}
+}
+
+// admittedOnNode is a session that was admitted for node-1 at now.
+func admittedOnNode(t *testing.T) *v1alpha1.DebugSession {
+	t.Helper()
+	session := fixture.Session(onNode)
+	session.Finalizers = []string{v1alpha1.Finalizer}
+	p := pass(t, about(session, forNodes, nodeIs(plan.Found(node(nodeUID)))))
+	want{phase: v1alpha1.PhaseStarting, says: "is being made"}.check(t, p)
+	return written(session, p)
+}
+
+func TestAdmitOnANode(t *testing.T) {
+	status := admittedOnNode(t).Status
+	if status.Target.Name != "node/node-1" || status.Target.NodeName != "node-1" || status.Target.NodeUID != nodeUID || status.Target.PodName != "" {
+		t.Errorf("recorded target %+v", status.Target)
+	}
+	if !strings.HasPrefix(status.Debugger.PodName, "node-debugger-node-1-") || status.Debugger.PodUID != "" {
+		t.Errorf("recorded debugger %+v", status.Debugger)
+	}
+	session := fixture.Session(onNode)
+	session.Finalizers = []string{v1alpha1.Finalizer}
+	for name, tc := range map[string]struct {
+		node plan.Observed[*corev1.Node]
+		want want
+	}{
+		"not there yet":   {plan.Absent[*corev1.Node](), want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", says: `there is no node "node-1"`, warns: "TargetNotFound", wakes: after(15 * time.Second)}},
+		"not to be known": {plan.Unknown[*corev1.Node](errOffline), want{phase: v1alpha1.PhasePending, reason: "Unreadable", warns: "Unreadable", retries: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.want.check(t, pass(t, about(session, forNodes, nodeIs(tc.node))))
+		})
+	}
+}
+
+func TestNodesInOneNamespaceAlone(t *testing.T) {
+	spec := &fixture.Session(onNode).Spec
+	in := func(namespace string) labels.Set { return labels.Set{corev1.LabelMetadataName: namespace} }
+	for name, tc := range map[string]struct {
+		class     func(*v1alpha1.DebugClassSpec)
+		namespace labels.Set
+		says      string
+	}{
+		"a class that does not allow the mode": {func(c *v1alpha1.DebugClassSpec) { c.NodeNamespace = "ops" }, in("ops"), "spec.mode: Node is not allowed"},
+		"a class that names no namespace":      {func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) }, in("ops"), "names no namespace"},
+		"nor one without a name":               {func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) }, nil, "names no namespace"},
+		"another namespace": {func(c *v1alpha1.DebugClassSpec) {
+			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
+		}, in("shop"), `in namespace "ops" alone`},
+		"that namespace": {func(c *v1alpha1.DebugClassSpec) {
+			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
+		}, in("ops"), ""},
+	} {
+		refusal := plan.ForbiddenBy(fixture.Class(tc.class), spec, tc.namespace)
+		if (refusal != nil) != (tc.says != "") || refusal != nil && !strings.Contains(refusal.Message, tc.says) {
+			t.Errorf("%s: %v, want %q", name, refusal, tc.says)
+		}
+	}
+}
+
+func TestRunOnANode(t *testing.T) {
+	session := admittedOnNode(t)
+	for name, tc := range map[string]struct {
+		node plan.Observed[*corev1.Node]
+		want want
+	}{
+		"as recorded":         {plan.Found(node(nodeUID)), want{phase: v1alpha1.PhaseStarting, does: "CreatePod"}},
+		"not on another node": {plan.Found(node(fixture.OtherUID)), gone("TargetGone", "was replaced")},
+		"not on none":         {plan.Absent[*corev1.Node](), gone("TargetGone", `node "node-1" is gone`)},
+		"not on the unknown":  {plan.Unknown[*corev1.Node](errOffline), want{phase: v1alpha1.PhaseStarting, retries: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.want.check(t, pass(t, about(session, copyIs(absent()), nodeIs(tc.node))))
+		})
+	}
+
+	p := pass(t, about(session, copyIs(absent()), nodeIs(plan.Found(node(nodeUID)))))
+	made := p.Actions[0].(plan.CreatePod).Pod.DeepCopy()
+	made.UID, made.Status.Phase = "uid-of-made", corev1.PodRunning
+	fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Running(now))(made)
+	t.Run("runs", func(t *testing.T) {
+		p := pass(t, about(session, copied(made)))
+		want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}.check(t, p)
+		t.Run("and is taken away", func(t *testing.T) {
+			active := written(session, p)
+			over := ending(t, active)
+			want{phase: v1alpha1.PhaseEnding, does: "DeletePod"}.check(t, pass(t, about(over, copied(made))))
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated, says: "no debugger's pod is left"}.check(t, pass(t, about(over, copyIs(absent()))))
+		})
+	})
+}
