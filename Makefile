@@ -166,7 +166,7 @@ test-e2e: $(CLUSTER_TOOL) $(BIN)/image ## Run the tests against the installed op
 	@IMG=$(IMG) test/with-cluster.sh go -C test/e2e test -v -count=1 -timeout 30m ./...
 
 .PHONY: bench
-bench: $(CLUSTER_TOOL) ## Measure speed and memory; writes test/bench/out/bench.json.
+bench: build $(CLUSTER_TOOL) ## Measure speed and memory; writes test/bench/out/bench.json. STRICT=1 fails on a missed goal.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && go -C test/bench run .
 
 ##@ Clean

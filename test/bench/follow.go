@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	restclient "k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// follower knows how the objects of a namespace are, and since when: the moment at which the watch brought the news.
+type follower[T comparable] struct {
+	mu    sync.Mutex
+	facts map[T]time.Time
+	news  chan struct{} // closed and replaced when there is more
+	watch watch.Interface
+}
+
+// follow watches the objects of a list in a namespace. tell returns what has become true of an object.
+func follow[T comparable](ctx context.Context, c *cluster, config *restclient.Config, list client.ObjectList, namespace string, tell func(client.Object) []T) (*follower[T], error) {
+	watching, err := client.NewWithWatch(config, client.Options{Scheme: c.client.Scheme(), Mapper: c.client.RESTMapper()})
+	if err != nil {
+		return nil, err
+	}
+	f := &follower[T]{facts: map[T]time.Time{}, news: make(chan struct{})}
+	if f.watch, err = watching.Watch(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	go func() {
+		for event := range f.watch.ResultChan() {
+			if object, ok := event.Object.(client.Object); ok && event.Type != watch.Deleted {
+				f.learn(time.Now(), tell(object))
+			}
+		}
+	}()
+	return f, nil
+}
+
+func (f *follower[T]) learn(at time.Time, facts []T) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	learned := false
+	for _, fact := range facts {
+		if _, known := f.facts[fact]; !known {
+			f.facts[fact], learned = at, true
+		}
+	}
+	if learned {
+		close(f.news)
+		f.news = make(chan struct{})
+	}
+}
+
+// await returns when the fact became known, which may be before it is called.
+func (f *follower[T]) await(ctx context.Context, fact T) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		f.mu.Lock()
+		at, known := f.facts[fact]
+		news := f.news
+		f.mu.Unlock()
+		if known {
+			return at, nil
+		}
+		select {
+		case <-ctx.Done():
+			return at, fmt.Errorf("waiting for %v: %w", fact, ctx.Err())
+		case <-news:
+		}
+	}
+}
+
+func (f *follower[T]) stop() { f.watch.Stop() }
+
+// stands is that a session is in a phase.
+type stands struct {
+	session string
+	phase   v1alpha1.Phase
+}
+
+func followSessions(ctx context.Context, c *cluster, namespace string) (*follower[stands], error) {
+	return follow(ctx, c, c.admin, &v1alpha1.DebugSessionList{}, namespace, func(o client.Object) []stands {
+		return []stands{{o.GetName(), o.(*v1alpha1.DebugSession).Status.Phase}}
+	})
+}
+
+// injected is that a pod has so many ephemeral containers.
+type injected struct {
+	pod string
+	n   int
+}
+
+func followPods(ctx context.Context, c *cluster, namespace string) (*follower[injected], error) {
+	return follow(ctx, c, c.admin, &corev1.PodList{}, namespace, func(o client.Object) []injected {
+		return []injected{{o.GetName(), len(o.(*corev1.Pod).Spec.EphemeralContainers)}}
+	})
+}

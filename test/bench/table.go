@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// goal is what a figure is meant to be.
+type goal struct {
+	Name string  `json:"name"`
+	Is   float64 `json:"is"`
+	// Goal is the most that Is may be, or the least if AtLeast is true.
+	Goal    float64 `json:"goal"`
+	AtLeast bool    `json:"at_least,omitempty"`
+	Met     bool    `json:"met"`
+}
+
+// moreRequests is how many requests more than before classes, approvals and grants a session may take.
+const moreRequests = 3
+
+func (r *result) goals() []goal {
+	var goals []goal
+	atMost := func(name string, is, most float64) { goals = append(goals, goal{name, is, most, false, is <= most}) }
+	if r.ApplyToInjected != nil {
+		atMost("apply to injected, p50 as a share of kubectl debug's", r.ApplyToInjected.P50/r.KubectlDebug.P50, 1.0/3)
+	}
+	if r.Burst != nil {
+		goals = append(goals, goal{"burst as a share of the raw client's", r.Burst.RatioToRaw, 0.7, true, r.Burst.RatioToRaw >= 0.7})
+	}
+	if r.RequestsPerSession != nil {
+		for _, mode := range r.modes() {
+			t := r.RequestsPerSession.PerMode[mode]
+			if t.Before > 0 {
+				atMost("requests per session more than before classes, "+string(mode), t.Total-t.Before, moreRequests)
+			}
+		}
+		atMost("requests while nothing happens", r.RequestsPerSession.Settled.Total, 0)
+	}
+	if r.Admission != nil {
+		atMost("admission, p99 in ms", r.Admission.P99, 15)
+	}
+	if r.RSS != nil {
+		atMost("memory with unrelated pods over that without", r.RSS.PodsOverEmpty, 0.05)
+	}
+	return goals
+}
+
+func (r *result) modes() []v1alpha1.Mode {
+	return slices.Sorted(maps.Keys(r.RequestsPerSession.PerMode))
+}
+
+func (r *result) missed() int {
+	missed := 0
+	for _, g := range r.goals() {
+		if !g.Met {
+			missed++
+		}
+	}
+	return missed
+}
+
+// table has a name, a figure and what it is on each line.
+type table struct{ *tabwriter.Writer }
+
+func (t table) row(name, figure, about string) { fmt.Fprintf(t, "%s\t%s\t%s\n", name, figure, about) }
+
+func (t table) quantiles(name string, q quantiles, about string) {
+	t.row(name, fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", q.P50, q.P99), about)
+}
+
+func (r *result) print(out io.Writer) {
+	t := table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	r.printLatency(t)
+	r.printBurst(t)
+	r.printRequests(t)
+	r.printMemory(t)
+	for _, g := range r.goals() {
+		sign, word := "at most", "met"
+		if g.AtLeast {
+			sign = "at least"
+		}
+		if !g.Met {
+			word = "MISSED"
+		}
+		t.row("goal: "+g.Name, fmt.Sprintf("%.2f", g.Is), fmt.Sprintf("%s %.2f: %s", sign, g.Goal, word))
+	}
+	t.row("took", fmt.Sprintf("%.0f s", r.Seconds), "")
+	t.Flush()
+}
+
+func (r *result) printLatency(t table) {
+	if a, k := r.ApplyToInjected, r.KubectlDebug; a != nil {
+		t.quantiles("apply to injected", a.quantiles, "from sending the session to the watch event with the debugger in the pod")
+		t.quantiles("kubectl debug", k.quantiles, "the kubectl process, start to exit, --attach=false, same pods")
+		t.quantiles("  on the wire", k.OnTheWire, "by the API server's clock: its GET to the answer to its PATCH")
+		t.quantiles("kubectl apply to injected", a.KubectlApply, "from starting kubectl apply to the same watch event")
+	}
+	if a := r.Admission; a != nil {
+		t.quantiles("admission", a.quantiles, "a dry run's creation with webhooks, less the p50 without")
+		t.quantiles("  with webhooks", a.With, "")
+		t.quantiles("  without", a.Without, "")
+	}
+}
+
+func (r *result) printBurst(t table) {
+	if b := r.Burst; b != nil {
+		t.row("burst", fmt.Sprintf("%.0f sessions/s", b.Median),
+			fmt.Sprintf("%d sessions, creation to Active; rounds %.0f", b.Sessions, b.Rounds))
+		t.row("raw client", fmt.Sprintf("%.0f sessions/s", r.Raw.Median),
+			fmt.Sprintf("the same creations and the operator's %d writes each, %d workers; rounds %.0f", len(b.WritesPerSession), b.Workers, r.Raw.Rounds))
+	}
+}
+
+func (r *result) printRequests(t table) {
+	if r.RequestsPerSession == nil {
+		return
+	}
+	for _, mode := range r.modes() {
+		counts := r.RequestsPerSession.PerMode[mode]
+		t.row("requests per session, "+string(mode), fmt.Sprintf("%.1f", counts.Total),
+			fmt.Sprintf("creation to Ended; before classes %.1f; %d about the lease, in all", counts.Before, counts.Leases))
+		for _, what := range slices.Sorted(maps.Keys(counts.Each)) {
+			t.row("  "+what, fmt.Sprintf("%.1f", counts.Each[what]), "")
+		}
+	}
+	settled := r.RequestsPerSession.Settled
+	t.row("requests while nothing happens", fmt.Sprintf("%.0f", settled.Total),
+		fmt.Sprintf("%d active and %d ended sessions, %v; %d about the lease; %s",
+			counted, 2*counted, quiet, settled.Leases, strings.Join(slices.Sorted(maps.Keys(settled.Each)), ", ")))
+}
+
+func (r *result) printMemory(t table) {
+	m := r.RSS
+	if m == nil {
+		return
+	}
+	row := func(name string, f footprint, about string) {
+		t.row(name, fmt.Sprintf("%.1f MiB, Go heap %.1f MiB", mebi(f.RSS), mebi(f.Heap)), about)
+	}
+	row("memory, no pods", m.Empty, "RSS of a fresh process")
+	row(fmt.Sprintf("memory, %d unrelated pods", m.UnrelatedPods), m.Pods, fmt.Sprintf("%+.1f%%", 100*m.PodsOverEmpty))
+	row(fmt.Sprintf("memory, %d active sessions", m.ActiveSessions), m.ActiveFresh, fmt.Sprintf("%d bytes a session, after a restart", m.PerSession))
+	row("  that started them", m.Active, "with the garbage of having done so")
+}
+
+func mebi(bytes int64) float64 { return float64(bytes) / (1 << 20) }
