@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -30,9 +29,6 @@ type Server struct {
 	Reviews client.Writer
 	// Sealer seals what was stamped.
 	Sealer *seal.Sealer
-	// Operator is the operator's own user name, which alone may remove the finalizer of a session that has not ended.
-	// See OwnName.
-	Operator string
 }
 
 // Register has the webhook server serve the paths that config/webhook names.
@@ -68,15 +64,6 @@ func Watch(ctx context.Context, c cache.Cache) error {
 		}
 	}
 	return nil
-}
-
-// OwnName asks the API server who it takes the client's user for.
-func OwnName(ctx context.Context, c client.Writer) (string, error) {
-	review := &authenticationv1.SelfSubjectReview{}
-	if err := c.Create(ctx, review); err != nil {
-		return "", fmt.Errorf("asking the API server for the operator's own user name: %w", err)
-	}
-	return review.Status.UserInfo.Username, nil
 }
 
 func namespaceMetadata() *metav1.PartialObjectMetadata {

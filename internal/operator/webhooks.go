@@ -53,19 +53,14 @@ func newKeeper(options *Options) (*certs.Keeper, webhook.Server) {
 func addWebhooks(mgr manager.Manager, keeper *certs.Keeper, sealer *seal.Sealer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
-	name, err := admission.OwnName(ctx, mgr.GetClient())
-	if err != nil {
-		return err
-	}
 	if err := admission.Watch(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
 	(&admission.Server{
-		Cached:   mgr.GetClient(),
-		Live:     mgr.GetAPIReader(),
-		Reviews:  mgr.GetClient(),
-		Sealer:   sealer,
-		Operator: name,
+		Cached:  mgr.GetClient(),
+		Live:    mgr.GetAPIReader(),
+		Reviews: mgr.GetClient(),
+		Sealer:  sealer,
 	}).Register(mgr.GetWebhookServer())
 
 	keeper.Client = mgr.GetClient()
