@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shows two debugging sessions from start to end, as a transcript, and fails at the first thing that is not as it should
+# Shows debugging sessions from start to end, as a transcript, and fails at the first thing that is not as it should
 # be. Run it by `make demo`, which brings a cluster up and sets these:
 #
 #   KUBECONFIG, INSTALL  the cluster, and the file that installs the operator in it
@@ -27,6 +27,7 @@ clean_up() {
 		[[ ${CLUSTER:-} != existing ]] || say "Removing what the demo made."
 	fi
 	if [[ ${KEEP:-} != 1 && -n ${made_namespace:-} ]]; then
+		kubectl delete --ignore-not-found -f "$samples/production.yaml" >/dev/null
 		kubectl delete namespace shop --wait="$([[ ${CLUSTER:-} == existing ]] && echo true || echo false)" >/dev/null
 	fi
 	if [[ ${KEEP:-} != 1 && ${CLUSTER:-} == existing && -n ${installed:-} ]]; then
@@ -153,6 +154,44 @@ record_stays() {
 	expect "Ended .* Expired " "an ended session stays ended"
 }
 
+somebody_must_agree() {
+	step "Where somebody else must agree"
+	run "kubectl apply -f $samples/production.yaml"
+	local alice
+	alice=$(dirname "$KUBECONFIG")/alice.kubeconfig
+	[[ -e $alice ]] || alice=$KUBECONFIG
+	say "alice may have sessions of class production, and bob may approve them. Neither may do anything else with pods."
+	run_as alice "kubectl auth can-i create pods/attach -n shop" may_fail
+	expect "^no" "alice cannot attach to anything"
+	run_as alice "kubectl apply -f $samples/production_session.yaml"
+	run_as alice "kubectl -n shop wait dbg/checkout-prod --for=jsonpath='{.status.phase}'=AwaitingApproval --timeout=30s"
+	run_as bob "kubectl -n shop get dbg checkout-prod"
+	expect "AwaitingApproval .*1 approval by who may approve class production" "it waits, and says for whom"
+	run_as bob "kubectl -n shop get dbg checkout-prod -o jsonpath='{.status.request.preview}'"
+	expect "docker.io/library/busybox:1.36" "bob sees what the API server would add to the pod"
+	run_as alice "kubectl apply -f $samples/production_approval.yaml" may_fail
+	expect "may not approve class" "alice cannot approve it herself"
+
+	run_as bob "kubectl apply -f $samples/production_approval.yaml"
+	run_as alice "kubectl -n shop wait dbg/checkout-prod --for=jsonpath='{.status.phase}'=Active --timeout=60s"
+	run_as alice "kubectl -n shop get dbg checkout-prod -o wide"
+	expect "Active .* alice +bob +production" "it is Active, and says who asked and who approved"
+	say "alice attaches, as alice:"
+	attach "$(field checkout-prod .status.attach)" "$alice"
+	type_in "ps"
+	expect "^ +1 " "alice is in"
+
+	say "bob takes his approval back, as the revert of a commit would:"
+	run_as bob "kubectl delete -f $samples/production_approval.yaml"
+	run_as alice "kubectl -n shop wait dbg/checkout-prod --for=jsonpath='{.status.phase}'=Ended --timeout=30s"
+	run_as alice "kubectl -n shop get dbg checkout-prod"
+	expect "Ended +Revoked" "the session is revoked"
+	attach_ended || fail "the attach that was open has not ended"
+	passed "alice is out: the attach that was open has ended"
+	run_as alice "kubectl auth can-i create pods/attach/$(field checkout-prod .status.target.podName) -n shop" may_fail
+	expect "^no" "and cannot attach again"
+}
+
 prepare
 install_operator
 deploy_workload
@@ -161,4 +200,5 @@ copy_pod
 time_runs_out
 nothing_is_left
 record_stays
+somebody_must_agree
 printf '\n%s steps, %s checks, all as they should be, in %s s.\n' "$steps" "$checks" "$SECONDS"

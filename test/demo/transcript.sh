@@ -21,6 +21,18 @@ run() {
 	((code == 0)) || [[ ${2:-} == may_fail ]] || fail "the command above ended with exit code $code"
 }
 
+# run_as USER COMMAND [may_fail] is run, by another user: by their own certificate where the cluster is test/cluster's, and
+# by impersonation elsewhere.
+run_as() {
+	local code=0 own command=$2
+	own=$(dirname "$KUBECONFIG")/$1.kubeconfig
+	printf '\n%s%s$ %s%s\n' "$bold" "$1" "$2" "$plain"
+	[[ -e $own ]] || command=${2//kubectl /kubectl --as $1 --as-group system:authenticated } own=$KUBECONFIG
+	out=$(KUBECONFIG=$own bash -o pipefail -c "$command" 2>&1) || code=$?
+	[[ -z $out ]] || printf '%s\n' "$out"
+	((code == 0)) || [[ ${3:-} == may_fail ]] || fail "the command above ended with exit code $code"
+}
+
 # expect PATTERN MEANING, refuse PATTERN MEANING: what was printed last matches, or does not.
 expect() { grep -qE -- "$1" <<<"$out" || fail "not so: $2"; passed "$2"; }
 refuse() { ! grep -qE -- "$1" <<<"$out" || fail "not so: $2"; passed "$2"; }
@@ -34,13 +46,15 @@ seconds_since_start() {
 	echo $((age < 10 ? 10 : age))
 }
 
-# attach COMMAND runs it in the background on a terminal of its own, with a pipe for a keyboard, until it ends by itself.
+# attach COMMAND [KUBECONFIG] runs it in the background on a terminal of its own, with a pipe for a keyboard, until it ends
+# by itself.
 attach() {
 	prompt "$1"
+	rm -f "$scratch/keyboard"
 	mkfifo "$scratch/keyboard"
 	: >"$scratch/screen"
 	exec 3<>"$scratch/keyboard"
-	script --quiet --flush --return --command "$1" "$scratch/screen" <&3 >/dev/null 2>&1 &
+	KUBECONFIG=${2:-$KUBECONFIG} script --quiet --flush --return --command "$1" "$scratch/screen" <&3 >/dev/null 2>&1 &
 	attached=$!
 	screen_shows 0 || fail "no prompt came"
 }
