@@ -143,6 +143,8 @@ ask_time
   give_up 125 "the image has no date, so nothing could end it in time; use an image with a shell, sleep and date"
 [ "$now" -lt "$deadline" ] ||
   give_up 124 "its hard deadline had passed before it could start"
+command -v "$1" >/dev/null ||
+  give_up 127 "the image has no $1; set debugger.command to a program that it has"
 
 exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
 # Ignored before the watchdog is born, which thus never knows them.

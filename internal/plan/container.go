@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 // container is where the debugger's container stands, as its pod's status tells.
@@ -87,7 +88,11 @@ func readStatus(statuses []corev1.ContainerStatus, name string) container {
 	return c
 }
 
-// neverRan says whether a container that ended did so because the runtime could not start its command.
+// notStarted is what the deadline wrapper says when it has not started the command.
+const notStarted = debugpod.MessagePrefix + "not started: "
+
+// neverRan says whether a container ended without having run its command: the runtime could not start it, or the deadline
+// wrapper did not.
 func (c container) neverRan() bool {
 	if c.ended == nil {
 		return false
@@ -96,7 +101,19 @@ func (c container) neverRan() bool {
 	case "StartError", "ContainerCannotRun", "ContainerCreateError":
 		return true
 	}
-	return false
+	return strings.Contains(c.ended.Message, notStarted)
+}
+
+// failure is why a container never ran, in one word and in a sentence that says what to do.
+func (c container) failure(mode v1alpha1.Mode, image string) (reason, message string) {
+	if _, why, wrapper := strings.Cut(c.ended.Message, notStarted); wrapper {
+		return v1alpha1.ReasonNotStarted, strings.TrimSpace(why)
+	}
+	if mode == v1alpha1.ModeEphemeralContainer && strings.Contains(c.ended.Message, `exec: "sh"`) {
+		return c.ended.Reason, fmt.Sprintf("%s; %s has no shell, which is what ends an ephemeral debugger in time; "+
+			"set debugger.image to one that has, or use mode: PodCopy", c.ended.Message, image)
+	}
+	return c.ended.Reason, fmt.Sprintf("%s; set debugger.command to a program that %s has", c.ended.Message, image)
 }
 
 // troubled says whether a waiting container has a problem, rather than being on its way.

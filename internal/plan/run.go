@@ -177,8 +177,8 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	}
 	switch {
 	case c.neverRan():
-		p.end(v1alpha1.OutcomeFailed, c.ended.Reason, fmt.Sprintf("container %q could not start: %s; set debugger.command to a program that %s has",
-			status.Debugger.ContainerName, c.ended.Message, cmp.Or(status.Class.Image, c.image)))
+		reason, why := c.failure(p.spec().Mode, cmp.Or(status.Class.Image, c.image))
+		p.end(v1alpha1.OutcomeFailed, reason, fmt.Sprintf("container %q could not start: %s", status.Debugger.ContainerName, why))
 	case c.ended != nil:
 		p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode))
 	case c.state == v1alpha1.DebuggerRunning:

@@ -39,7 +39,7 @@ func TestUnknownCommand(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"no-such-command"}})
-			c.expectEnd(127, "")
+			c.expectEnd(127, "not started: the image has no no-such-command; set debugger.command to a program that it has")
 			if printed := c.output.String(); !strings.Contains(printed, "no-such-command") {
 				t.Errorf("printed %q", printed)
 			}
