@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"io"
 	"os/exec"
 	"strings"
 	"time"
@@ -128,8 +127,8 @@ func attachTo(command string) <-chan struct{} {
 	GinkgoHelper()
 	words := strings.Fields(command)
 	cmd := exec.Command(words[0], words[1:]...)
-	keyboard, typist := io.Pipe()
-	cmd.Stdin = keyboard
+	keyboard, err := cmd.StdinPipe()
+	Expect(err).NotTo(HaveOccurred())
 	Expect(cmd.Start()).To(Succeed())
 	ended := make(chan struct{})
 	go func() {
@@ -138,7 +137,7 @@ func attachTo(command string) <-chan struct{} {
 	}()
 	DeferCleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = typist.Close()
+		_ = keyboard.Close()
 	})
 	return ended
 }

@@ -52,13 +52,13 @@ var _ = BeforeSuite(func() {
 	DeferCleanup(awaitNamespacesGone)
 	kubectl("apply", "-f", os.Getenv("INSTALL"))
 	operatorReady()
-	_, err = feedKubectl(everythingClass, "apply", "-f", "-")
+	_, err = feedKubectl(everything, "apply", "-f", "-")
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { kubectl("delete", "debugclass", "e2e-everything") })
+	DeferCleanup(func() { kubectl("delete", "--ignore-not-found", "debugclass", "e2e-everything") })
 })
 
-// everythingClass allows what the class that is installed does not, for the tests of what a kubelet makes of it.
-const everythingClass = `
+// everything is a class that allows what the installed one does not, for the tests of what a kubelet makes of it.
+const everything = `
 apiVersion: debugsession.dev/v1alpha1
 kind: DebugClass
 metadata: {name: e2e-everything}
