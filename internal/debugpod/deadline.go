@@ -24,7 +24,8 @@ const (
 	// lacks.
 	ExitUnable = 125
 
-	// ExitSwept: ended before the hard deadline by the sweep. The same as if TERM had ended it.
+	// ExitSwept: ended before the hard deadline, by the sweep or because the watchdog could not go on; the message says
+	// which. The same as if TERM had ended it.
 	ExitSwept = 143
 )
 

@@ -54,7 +54,7 @@ func TestWrapThroughTheKubelet(t *testing.T) {
 // everything else is itself.
 func kubeletExpands(input string, variables map[string]string) string {
 	var out strings.Builder
-	for len(input) > 0 {
+	for input != "" {
 		switch {
 		case strings.HasPrefix(input, "$$"):
 			out.WriteByte('$')

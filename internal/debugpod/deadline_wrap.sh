@@ -32,7 +32,8 @@ ask_time() {
 } 2>/dev/null
 
 # watch is the watchdog. It holds none of the command's files, no signal meant for the command ends it, and whatever
-# makes it leave, it ends the container. It naps for a minute at most, so that it follows a clock that is set.
+# makes it leave, it ends the container. It naps for a minute at most, so that it follows a clock that is set. It exits
+# with 0 at the deadline, with 1 when asked to end earlier, and with another code when it cannot go on.
 watch() {
   read -r self rest </proc/self/stat
   trap 'over=1' URG
@@ -40,15 +41,16 @@ watch() {
   trap 'end' EXIT
   while [ -z "$over" ]; do
     ask_time
-    [ "$now" -lt "$deadline" ] || break
+    [ "$now" ] || exit 2
+    [ "$now" -lt "$deadline" ] || exit 0
     left=$((deadline - now))
     [ "$left" -gt 60 ] && nap=60 || nap=$left
     sleep "$nap" &
     wait "$!"
     # Slept to the end: the time is not asked for again, for that takes a process and there may be none left to have.
-    [ $? = 0 ] && [ "$nap" = "$left" ] && break
+    [ $? = 0 ] && [ "$nap" = "$left" ] && exit 0
   done
-  exit
+  exit 1
 }
 
 # leave ends the watchdog alone: the wrapper tells it to when the command has ended by itself.
@@ -155,17 +157,22 @@ trap - HUP INT QUIT TERM TSTP TTIN TTOU
 trap 'over=1' URG
 if [ "$over" ]; then :; elif [ -t 3 ]; then at_terminal "$@"; else without_terminal "$@"; fi
 
+# From here on no signal cuts a wait short.
+trap '' HUP INT QUIT TERM USR1 USR2 URG
 [ "$over" ] || kill -VTALRM "$watchdog"
 kill -CONT "$watchdog"
 wait "$watchdog"
+ended=$?
 spare=$over
 finish
 wait
 [ "$over" ] || exit "$code"
-ask_time
-if [ "$now" -ge "$deadline" ]; then
+case $ended in
+0)
   note "ended at its hard deadline"
   exit 124
-fi
-note "ended before its hard deadline, as asked"
+  ;;
+1) note "ended before its hard deadline, as asked" ;;
+*) note "ended before its hard deadline, for its watchdog was lost" ;;
+esac
 exit 143

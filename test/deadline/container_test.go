@@ -23,12 +23,17 @@ import (
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// ordinaryUser is who runs a debugger that is not root, and one of the target's processes. crampedUser may have no more
-// than 250 processes.
+// ordinaryUser is who runs a debugger that is not root, and one of the target's processes.
 const (
 	ordinaryUser = 54321
 	crampedUser  = 54322
 )
+
+// starvedUsers are one for each shell, for a user's processes are counted wherever they are.
+var starvedUsers = map[string]int{"dash": 54323, "bash": 54324, "busybox": 54325}
+
+// processLimits are how many processes the debuggers of some users may have.
+var processLimits = map[int]uint64{crampedUser: 250, 54323: 10, 54324: 10, 54325: 10}
 
 // How long anything may take that should take a moment; the machine may be busy.
 const patience = 20 * time.Second

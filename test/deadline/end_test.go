@@ -4,6 +4,8 @@ package deadline
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -175,11 +177,11 @@ func TestInTheTargetsMounts(t *testing.T) {
 	}
 }
 
-// A fork bomb fills the process table: 250 processes, for an ordinary user.
+// A fork bomb fills the process table, which has room for few.
 func TestForkBomb(t *testing.T) {
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
-			c := start(t, debugger{shell: shell, target: startTarget(t), user: crampedUser, left: 3 * time.Second,
+			c := start(t, debugger{shell: shell, target: startTarget(t), user: crampedUser, left: 2 * time.Second,
 				command: []string{"sh", "-c", "bomb() { while :; do bomb & done; }; trap '' HUP TERM; bomb & read -r line"}})
 			code := c.code()
 			if code != debugpod.ExitDeadline && code != debugpod.ExitSwept {
@@ -188,6 +190,55 @@ func TestForkBomb(t *testing.T) {
 			if left := c.processes(); len(left) > 0 {
 				t.Errorf("left running: %d, such as %v", len(left), left[0])
 			}
+		})
+	}
+}
+
+// A terminal held with Ctrl-S blocks whoever writes to it, and the end all the same waits for nobody.
+func TestHeldTerminal(t *testing.T) {
+	for shell := range shells {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, debugger{shell: shell, target: startTarget(t), tty: true, command: []string{"sh", "-c",
+				"echo begun; read -r line; while :; do echo more; done"}})
+			c.says("begun")
+			c.types("\x13\n")
+			eventually(t, func() error {
+				wait, err := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", c.command().pid))
+				if err == nil && !strings.Contains(string(wait), "n_tty_write") && !strings.Contains(string(wait), "wait_woken") {
+					err = fmt.Errorf("the command does not wait for its terminal, but in %s", wait)
+				}
+				return err
+			})
+			c.sweep()
+			c.expectEnd(debugpod.ExitSwept, "ended before its hard deadline, as asked")
+		})
+	}
+}
+
+// When no process can be had, the watchdog cannot even sleep. It then ends the container, sooner rather than never.
+func TestNoProcessForTheWatchdog(t *testing.T) {
+	for shell := range shells {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			user := starvedUsers[shell]
+			c := start(t, debugger{shell: shell, target: startTarget(t), user: user, command: []string{"cat"}})
+			sleeper := c.named("sleep", 1)[0]
+			for range processLimits[user] {
+				other := exec.Command("sleep", "infinity")
+				other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
+				if err := other.Start(); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() {
+					_ = other.Process.Kill()
+					_ = other.Wait()
+				})
+			}
+			if err := syscall.Kill(sleeper.pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			c.expectEnd(debugpod.ExitSwept, "ended before its hard deadline, for its watchdog was lost")
 		})
 	}
 }

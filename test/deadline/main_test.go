@@ -133,8 +133,8 @@ func beContainer() error {
 	if err := syscall.Setresgid(user, user, user); err != nil {
 		return err
 	}
-	if user == crampedUser {
-		limit := syscall.Rlimit{Cur: 250, Max: 250}
+	if most, limited := processLimits[user]; limited {
+		limit := syscall.Rlimit{Cur: most, Max: most}
 		if err := syscall.Setrlimit(unix.RLIMIT_NPROC, &limit); err != nil {
 			return err
 		}
