@@ -64,6 +64,8 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="(self.mode == 'Node') == has(self.target.nodeName)",message="mode Node goes with target.nodeName, and with no other target: set both or neither",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.podCopy)",message="podCopy is only for mode PodCopy: remove it, or set mode: PodCopy",fieldPath=".podCopy"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.container)",message="container is only for mode PodCopy: an ephemeral container is always a new one; remove it, or set mode: PodCopy",fieldPath=".debugger.container"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.mountsFrom)",message="mountsFrom is not for mode Node: a node has no containers; remove it",fieldPath=".debugger.mountsFrom"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.runAs)",message="runAs is not for mode Node: a node runs as no user; set securityContext.runAsUser instead",fieldPath=".debugger.runAs"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.resources)",message="resources is not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
 // +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session",fieldPath=".reason"
@@ -285,6 +287,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.tty) || !self.tty || (has(self.stdin) && self.stdin)",message="tty needs stdin: set stdin: true, or remove tty",fieldPath=".tty"
 // +kubebuilder:validation:XValidation:rule="!has(self.stdinOnce) || !self.stdinOnce || (has(self.stdin) && self.stdin)",message="stdinOnce needs stdin: set stdin: true, or remove stdinOnce",fieldPath=".stdinOnce"
+// +kubebuilder:validation:XValidation:rule="!has(self.runAs) || !has(self.securityContext) || (!has(self.securityContext.runAsUser) && !has(self.securityContext.runAsGroup))",message="runAs says which user: remove it, or remove runAsUser and runAsGroup from securityContext",fieldPath=".runAs"
 type Debugger struct {
 	// A container of the copy, or an init container that it keeps, that becomes the debugger instead of one that is added:
 	// what is set here is changed in it, its environment and its mounts are added to, stdin and tty are as they are here,
@@ -324,7 +327,8 @@ type Debugger struct {
 	// +kubebuilder:validation:MaxLength=4096
 	WorkingDir string `json:"workingDir,omitempty"`
 
-	// Environment variables. At most 64.
+	// Environment variables. At most 64. A debugger that joins a container's process namespace finds that container's
+	// files where $TARGET_ROOT says, unless that is set here.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -344,6 +348,22 @@ type Debugger struct {
 	// +listMapKey=mountPath
 	// +kubebuilder:validation:MaxItems=32
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
+
+	// A container of the target, or an init container, whose volumes are mounted in the debugger at the same paths. What
+	// volumeMounts puts at one of those paths wins. In an ephemeral container mounts with a subPath are left out, since
+	// Kubernetes forbids them there; status.debugger.mountsLeftOut names them. Not with mode Node.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="mountsFrom must be the name of a container: lower case letters, digits and -"
+	MountsFrom string `json:"mountsFrom,omitempty"`
+
+	// FromTarget runs the debugger as the user and the group that the target's container runs as: what its securityContext
+	// or its pod's says, else what the kubelet reports. That is what it takes to read the files and the memory of a process
+	// that is not root's. If neither tells, the session is Rejected. Left out: the image's user, or what securityContext
+	// says. Not with mode Node.
+	// +optional
+	RunAs RunAs `json:"runAs,omitempty"`
 
 	// Privileges and user of the debugger. What is set here wins over the profile. The namespace's Pod Security level
 	// still has the last word.
@@ -377,6 +397,13 @@ type Debugger struct {
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }
+
+// RunAs says whose user the debugger runs as.
+// +kubebuilder:validation:Enum=FromTarget
+type RunAs string
+
+// RunAsFromTarget is the user of the target's container.
+const RunAsFromTarget RunAs = "FromTarget"
 
 // PodCopy says how a copy is made.
 type PodCopy struct {
@@ -724,6 +751,11 @@ type DebuggerStatus struct {
 
 	// The debugger's container in that pod: the one that was added, or that of the copy that the session is about.
 	ContainerName string `json:"containerName"`
+
+	// Mounts of debugger.mountsFrom that an ephemeral container cannot have, by their paths.
+	// +optional
+	// +listType=atomic
+	MountsLeftOut []string `json:"mountsLeftOut,omitempty"`
 
 	// The image as the kubelet resolved it.
 	// +optional

@@ -2,7 +2,6 @@ package debugpod
 
 import (
 	"errors"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -19,10 +18,11 @@ func debuggerContainer(session *v1alpha1.DebugSession, target *corev1.Pod) (*cor
 		return nil, errNotAdmitted
 	}
 	debugger := session.Spec.Debugger.DeepCopy()
-	if err := checkVolumeMounts(debugger.VolumeMounts, target); err != nil {
+	sc, err := securityContext(session, target, nil)
+	if err != nil {
 		return nil, err
 	}
-	sc, err := securityContext(session, target, nil)
+	mounts, err := volumeMounts(session, target, sc)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func debuggerContainer(session *v1alpha1.DebugSession, target *corev1.Pod) (*cor
 		WorkingDir:               debugger.WorkingDir,
 		Env:                      debugger.Env,
 		EnvFrom:                  debugger.EnvFrom,
-		VolumeMounts:             debugger.VolumeMounts,
+		VolumeMounts:             mounts,
 		SecurityContext:          sc,
 		ImagePullPolicy:          debugger.ImagePullPolicy,
 		Stdin:                    debugger.Stdin,
@@ -49,24 +49,6 @@ func debuggerContainer(session *v1alpha1.DebugSession, target *corev1.Pod) (*cor
 		container.Resources = *debugger.Resources
 	}
 	return container, nil
-}
-
-// checkVolumeMounts refuses a mount of a volume that the target does not have: neither an ephemeral container nor a copy
-// can bring one.
-func checkVolumeMounts(mounts []corev1.VolumeMount, target *corev1.Pod) error {
-	volumes := map[string]bool{}
-	for i := range target.Spec.Volumes {
-		volumes[target.Spec.Volumes[i].Name] = true
-	}
-	for i := range mounts {
-		if !volumes[mounts[i].Name] {
-			return &InvalidError{
-				Field:   fmt.Sprintf("spec.debugger.volumeMounts[%d].name", i),
-				Message: fmt.Sprintf("pod %s has no volume %q: name one of its own", target.Name, mounts[i].Name),
-			}
-		}
-	}
-	return nil
 }
 
 // hasContainer reports whether one of the containers has that name.

@@ -30,10 +30,11 @@ func takeOver(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *core
 	if container == nil {
 		return noSuchContainer("spec.debugger.container", debugger.Container, target)
 	}
-	if err := checkVolumeMounts(debugger.VolumeMounts, target); err != nil {
+	sc, err := securityContext(session, target, container.SecurityContext)
+	if err != nil {
 		return err
 	}
-	sc, err := securityContext(session, target, container.SecurityContext)
+	mounts, err := volumeMounts(session, target, sc)
 	if err != nil {
 		return err
 	}
@@ -43,7 +44,7 @@ func takeOver(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *core
 	})
 	container.EnvFrom = append(container.EnvFrom, debugger.EnvFrom...)
 	container.Env = before(container.Env, debugger.Env, func(v *corev1.EnvVar) string { return v.Name })
-	container.VolumeMounts = before(container.VolumeMounts, debugger.VolumeMounts, mountPath)
+	container.VolumeMounts = before(container.VolumeMounts, mounts, mountPath)
 	container.Stdin, container.StdinOnce, container.TTY = debugger.Stdin, debugger.StdinOnce, debugger.TTY
 	if debugger.WorkingDir != "" {
 		container.WorkingDir = debugger.WorkingDir
@@ -56,8 +57,6 @@ func takeOver(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *core
 	}
 	return nil
 }
-
-func mountPath(m *corev1.VolumeMount) string { return m.MountPath }
 
 // before puts more items before those that are there. One with the key of one that is there takes its place.
 func before[T any](there, more []T, key func(*T) string) []T {

@@ -21,7 +21,16 @@ const securityContextField = "spec.debugger.securityContext"
 // It fills gaps instead of writing the profile first and the author's fields over it, so that nothing can be added
 // twice, and a field of the profile that Kubernetes forbids beside one of the author's can be left out.
 func securityContext(session *v1alpha1.DebugSession, target *corev1.Pod, existing *corev1.SecurityContext) (*corev1.SecurityContext, error) {
-	profile, own := session.Spec.Profile, session.Spec.Debugger.SecurityContext
+	sc, err := profiled(session, target, existing, session.Spec.Debugger.SecurityContext)
+	if err != nil || session.Spec.Debugger.RunAs != v1alpha1.RunAsFromTarget {
+		return sc, err
+	}
+	return runAsTarget(session, target, sc)
+}
+
+// profiled is what the debugger runs with, but for the user that it may take from its target.
+func profiled(session *v1alpha1.DebugSession, target *corev1.Pod, existing, own *corev1.SecurityContext) (*corev1.SecurityContext, error) {
+	profile := session.Spec.Profile
 	if profile == v1alpha1.ProfileBaseline || profile == v1alpha1.ProfileRestricted {
 		existing = nil
 	}

@@ -49,6 +49,13 @@ func drawSession(t *rapid.T, target *corev1.Pod) *v1alpha1.DebugSession {
 		v1alpha1.ProfileRestricted, v1alpha1.ProfileNetadmin, v1alpha1.ProfileSysadmin, v1alpha1.ProfileLegacy}).Draw(t, "profile")
 	session.Spec.Debugger = *fuzzed[v1alpha1.Debugger](rapid.Int64().Draw(t, "debugger seed"))
 	session.Spec.Debugger.VolumeMounts, session.Spec.Debugger.Container = nil, ""
+	session.Spec.Debugger.MountsFrom, session.Spec.Debugger.RunAs = "", ""
+	if len(target.Spec.Containers) > 0 && bools.Draw(t, "mounts the target's volumes") {
+		session.Spec.Debugger.MountsFrom = target.Spec.Containers[0].Name
+	}
+	if bools.Draw(t, "runs as the target") {
+		session.Spec.Debugger.RunAs = v1alpha1.RunAsFromTarget
+	}
 	if len(target.Spec.Containers) > 0 && bools.Draw(t, "takes a container over") {
 		session.Spec.Debugger.Container = target.Spec.Containers[0].Name
 	}

@@ -247,6 +247,7 @@ func (p *pass) record(target *subject, life lifetime) {
 	default:
 		status.Target.Container = targetContainer(p.spec(), target.pod)
 		status.Debugger.PodName, status.Debugger.PodUID = target.pod.Name, target.pod.UID
+		status.Debugger.MountsLeftOut = debugpod.MountsLeftOut(p.spec(), target.pod)
 	}
 	status.StartedAt, status.ExpiresAt, status.HardDeadline = timestamp(life.started), timestamp(life.expires), timestamp(life.hard)
 }

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -115,7 +116,7 @@ func TestAdmittedIsRecorded(t *testing.T) {
 		if got := *status.Target; got != (v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1", Container: "app"}) {
 			t.Errorf("target is %+v", got)
 		}
-		if got := *status.Debugger; got != (v1alpha1.DebuggerStatus{PodName: "web", PodUID: fixture.PodUID, ContainerName: debugpod.ContainerName(fixture.SessionUID)}) {
+		if got := *status.Debugger; !reflect.DeepEqual(got, v1alpha1.DebuggerStatus{PodName: "web", PodUID: fixture.PodUID, ContainerName: debugpod.ContainerName(fixture.SessionUID)}) {
 			t.Errorf("debugger is %+v", got)
 		}
 	})

@@ -174,6 +174,8 @@ func checkReads(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) str
 	switch {
 	case debugger.Container != "":
 		return "spec.debugger.container: it has the target's volumes, and mounting those is not allowed"
+	case debugger.MountsFrom != "":
+		return "spec.debugger.mountsFrom: mounting the target's volumes is not allowed"
 	case len(debugger.VolumeMounts) > 0:
 		return "spec.debugger.volumeMounts: mounting the target's volumes is not allowed"
 	case len(debugger.EnvFrom) > 0:

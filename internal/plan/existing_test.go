@@ -87,6 +87,9 @@ func TestClassOnContainersThatAreThere(t *testing.T) {
 			fixture.AsCopy()(s)
 			s.Spec.Debugger = v1alpha1.Debugger{Container: "app"}
 		}, "spec.debugger.container"},
+		"the volumes of one that the debugger shares": {func(s *v1alpha1.DebugSession) {
+			s.Spec.Debugger.Image, s.Spec.Debugger.MountsFrom = "tools:1", "app"
+		}, "spec.debugger.mountsFrom"},
 		"the image of one that is changed": {changing, "spec.podCopy.containers[0].image"},
 	} {
 		refusal := plan.ForbiddenBy(noImage, &fixture.Session(tc.session).Spec, nil)

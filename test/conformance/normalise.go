@@ -22,6 +22,7 @@ func essentials(pod, before *corev1.Pod) (map[string]any, error) {
 	pod = pod.DeepCopy()
 	nameDebugger(pod, before)
 	nameTokenVolume(pod)
+	dropTargetRoot(pod)
 	if pod.Name != before.Name {
 		dropMarks(pod)
 	}
@@ -53,6 +54,15 @@ func nameDebugger(pod, before *corev1.Pod) {
 	for i := range pod.Spec.EphemeralContainers {
 		if c := &pod.Spec.EphemeralContainers[i]; !slices.Contains(had, c.Name) {
 			c.Name = debuggerName
+		}
+	}
+}
+
+// dropTargetRoot removes the variable by which a session tells a debugger where its target's files are.
+func dropTargetRoot(pod *corev1.Pod) {
+	for i := range pod.Spec.EphemeralContainers {
+		if c := &pod.Spec.EphemeralContainers[i]; c.Name == debuggerName {
+			c.Env = slices.DeleteFunc(c.Env, func(v corev1.EnvVar) bool { return v.Name == "TARGET_ROOT" })
 		}
 	}
 }

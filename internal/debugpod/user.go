@@ -1,0 +1,64 @@
+package debugpod
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+const runAsField = "spec.debugger.runAs"
+
+// runAsTarget has the debugger run as the user and the group of the target's container. The kernel lets a process look
+// into another one only if both are the same, or if it has the capability for it, which only root gets.
+func runAsTarget(session *v1alpha1.DebugSession, target *corev1.Pod, sc *corev1.SecurityContext) (*corev1.SecurityContext, error) {
+	if isWindows(target) {
+		return nil, &InvalidError{Field: runAsField, Message: "the target is a Windows pod, whose users have no numbers: set securityContext.windowsOptions.runAsUserName"}
+	}
+	name := cmp.Or(session.Spec.Target.Container, DefaultContainer(target))
+	user, group := userOf(target, name)
+	if user == nil {
+		return nil, &InvalidError{
+			Field: runAsField,
+			Message: fmt.Sprintf("neither the security context of container %q of pod %s nor its status tells which user it runs as, since its image decides that: set securityContext.runAsUser",
+				name, target.Name),
+		}
+	}
+	sc = orEmpty(sc)
+	if sc.RunAsNonRoot != nil && *sc.RunAsNonRoot && *user == 0 {
+		return nil, &InvalidError{
+			Field:   runAsField,
+			Message: fmt.Sprintf("container %q of pod %s runs as root, which runAsNonRoot forbids the debugger: use another profile than restricted, or remove runAs", name, target.Name),
+		}
+	}
+	sc.RunAsUser, sc.RunAsGroup = user, group
+	return sc, nil
+}
+
+// userOf returns the numbers of the user and the group that a container runs as, each nil if it cannot be told: what its
+// own security context says, else its pod's, else what the kubelet saw when it started.
+func userOf(pod *corev1.Pod, name string) (user, group *int64) {
+	if container := findContainer(&pod.Spec, name); container != nil && container.SecurityContext != nil {
+		user, group = container.SecurityContext.RunAsUser, container.SecurityContext.RunAsGroup
+	}
+	if sc := pod.Spec.SecurityContext; sc != nil {
+		user, group = cmp.Or(user, sc.RunAsUser), cmp.Or(group, sc.RunAsGroup)
+	}
+	for _, status := range slices.Concat(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses) {
+		if status.Name == name && status.User != nil && status.User.Linux != nil {
+			user, group = cmp.Or(user, &status.User.Linux.UID), cmp.Or(group, &status.User.Linux.GID)
+		}
+	}
+	return clone(user), clone(group)
+}
+
+func clone(n *int64) *int64 {
+	if n == nil {
+		return nil
+	}
+	c := *n
+	return &c
+}
