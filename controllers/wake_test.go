@@ -45,7 +45,8 @@ func TestWake(t *testing.T) {
 				t.Errorf("came to %v, %v; want %v, %v", result, err, tc.result, tc.err)
 			}
 			if tc.queued == 0 {
-				if clock.Step(time.Hour); queue.Len() > 0 {
+				clock.Step(time.Hour)
+				if queue.Len() > 0 {
 					t.Error("queued")
 				}
 				return

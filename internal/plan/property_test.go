@@ -147,7 +147,7 @@ var steps = []step{
 		}
 	}},
 	{"reads", func(t *rapid.T, w *world) {
-		w.sight = rapid.SampledFrom([]sight{clear, clear, blind, dim}).Draw(t, "sight")
+		w.sight = rapid.SampledFrom([]sight{seeing, seeing, blind, dim}).Draw(t, "sight")
 	}},
 }
 
@@ -188,7 +188,7 @@ func copyDo(change fixture.PodOption) func(*rapid.T, *world) {
 
 // behave ends all faults: reads work, and nobody holds a pod.
 func (w *world) behave() {
-	w.sight = clear
+	w.sight = seeing
 	if w.copied != nil {
 		w.copied.Finalizers = nil
 		if w.copied.DeletionTimestamp != nil {

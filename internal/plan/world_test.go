@@ -48,9 +48,9 @@ type world struct {
 type sight int
 
 const (
-	clear sight = iota
-	blind       // reads fail
-	dim         // watches have not begun
+	seeing sight = iota
+	blind        // reads fail
+	dim          // watches have not begun
 )
 
 // fault is what goes wrong in a pass.
@@ -103,7 +103,7 @@ func (w *world) view() view {
 	case dim:
 		none := plan.Unknown[[]corev1.Pod](errOffline)
 		v.candidates, v.target, v.copied = &none, new(awaited()), new(awaited())
-	case clear:
+	case seeing:
 		var pods []corev1.Pod
 		if w.target != nil {
 			pods = append(pods, *w.target)
@@ -399,7 +399,7 @@ func (w *world) checkMaking(action plan.Action) {
 	if phase := w.session.Status.Phase; phase != v1alpha1.PhaseStarting && phase != v1alpha1.PhaseActive {
 		w.t.Fatalf("%T, and what is persisted is %s", action, phase)
 	}
-	if w.sight != clear {
+	if w.sight != seeing {
 		w.t.Fatalf("%T without having seen the target", action)
 	}
 	if required := w.session.Status.Class.ApprovalsRequired; required > 0 {
