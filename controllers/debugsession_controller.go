@@ -33,6 +33,8 @@ type DebugSessionReconciler struct {
 	Waker *Waker
 	// Exec runs a command in a container.
 	Exec Executor
+	// Logs reads the end of what a container wrote.
+	Logs LogReader
 	// Events tells the user.
 	Events events.EventRecorder
 	// Metrics counts what was persisted.
@@ -44,6 +46,8 @@ type DebugSessionReconciler struct {
 
 	// Seal tells what the operator's own admission has stamped.
 	Seal Seal
+	// Admission says why the operator's admission is not in place, or nil.
+	Admission func(ctx context.Context) error
 
 	written  writes
 	access   accessMemory
@@ -68,6 +72,11 @@ type Executor interface {
 	Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error
 }
 
+// LogReader reads the end of what a container wrote; if previous, before it was restarted.
+type LogReader interface {
+	End(ctx context.Context, pod types.NamespacedName, container string, previous bool) (string, error)
+}
+
 // Metrics is what the reconciler counts.
 type Metrics interface {
 	Ready(mode v1alpha1.Mode, after time.Duration)
@@ -85,7 +94,7 @@ type Metrics interface {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=create;patch;delete
 // The next are held to be given on, for one pod at a time: RBAC lets nobody give what they do not hold. pods/exec is
-// also how a debugger is ended early.
+// also how a debugger is ended early, and pods/log how the output of one without stdin gets into the session's status.
 // +kubebuilder:rbac:groups="",resources=pods/attach;pods/exec;pods/portforward,verbs=create;get
 // +kubebuilder:rbac:groups="",resources=pods/log,verbs=get
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets;replicasets,verbs=get

@@ -43,7 +43,7 @@ func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.
 func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.DebugSession, question plan.Question, snapshot *plan.Snapshot) {
 	switch q := question.(type) {
 	case plan.CheckSeal:
-		snapshot.Trusted = r.observeTrust(session)
+		snapshot.Trusted = r.observeTrust(ctx, session)
 	case plan.ReadClass:
 		snapshot.Class = r.observeClass(ctx, q.Name)
 	case plan.ReadNamespace:
@@ -60,6 +60,9 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 		snapshot.Candidates = r.observeCandidates(ctx, session)
 	case plan.ReadNode:
 		snapshot.Node = r.observeNode(ctx, q.Name)
+	case plan.ReadOutput:
+		output, err := r.Logs.End(ctx, q.Pod, q.Container, q.Previous)
+		snapshot.Output = observed(output, err)
 	case plan.ReadMade:
 		snapshot.Made = r.observeMade(ctx, session, q)
 	default:

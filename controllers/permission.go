@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -19,16 +20,20 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// observeTrust says whether the operator's admission stamped the session's requester.
-func (r *DebugSessionReconciler) observeTrust(session *v1alpha1.DebugSession) plan.Observed[*plan.Refusal] {
-	if session.Spec.Requester != nil && r.Seal.VerifySession(session) {
-		return plan.Found[*plan.Refusal](nil)
+// observeTrust says whether the operator's admission stamped the session's requester. While admission is not in place not
+// even a seal is believed: whoever has seen one could bring back what was taken away.
+func (r *DebugSessionReconciler) observeTrust(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[*plan.Refusal] {
+	if session.Spec.Requester == nil || !r.Seal.VerifySession(session) {
+		return plan.Found(&plan.Refusal{
+			Reason: v1alpha1.ReasonNotTrusted,
+			Message: "spec.requester was not stamped by the operator's admission webhook, so nobody knows who asked; " +
+				"see that the webhook is installed (the operator's readiness says), then apply a new session",
+		})
 	}
-	return plan.Found(&plan.Refusal{
-		Reason: v1alpha1.ReasonNotTrusted,
-		Message: "spec.requester was not stamped by the operator's admission webhook, so nobody knows who asked; " +
-			"see that the webhook is installed (the operator's readiness says), then apply a new session",
-	})
+	if err := r.Admission(ctx); err != nil {
+		return plan.Unknown[*plan.Refusal](err)
+	}
+	return plan.Found[*plan.Refusal](nil)
 }
 
 func (r *DebugSessionReconciler) observeClass(ctx context.Context, name string) plan.Observed[*v1alpha1.DebugClass] {
@@ -67,6 +72,9 @@ func (r *DebugSessionReconciler) observeUse(ctx context.Context, session *v1alph
 	}}
 	if err := r.Client.Create(ctx, review); err != nil {
 		return plan.Unknown[bool](err)
+	}
+	if !review.Status.Allowed && review.Status.EvaluationError != "" {
+		return plan.Unknown[bool](errors.New(review.Status.EvaluationError))
 	}
 	return plan.Found(review.Status.Allowed)
 }

@@ -25,6 +25,7 @@ import (
 	"debugsession.dev/operator/internal/certs"
 	opmetrics "debugsession.dev/operator/internal/metrics"
 	"debugsession.dev/operator/internal/podexec"
+	"debugsession.dev/operator/internal/podlogs"
 	"debugsession.dev/operator/internal/podwatch"
 	"debugsession.dev/operator/internal/seal"
 )
@@ -37,6 +38,8 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Exec runs commands in containers; left out, the API server's pods/exec does.
 	Exec controllers.Executor
+	// Logs reads what containers wrote; left out, the API server's pods/log is read.
+	Logs controllers.LogReader
 	// Namespace is the operator's own; left out, DefaultNamespace.
 	Namespace string
 	// Webhook says where the API server reaches the operator.
@@ -65,7 +68,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	if err := addReconciler(mgr, options, sealer); err != nil {
+	if err := addReconciler(mgr, options, sealer, keeper); err != nil {
 		return nil, err
 	}
 	if err := addWebhooks(mgr, keeper, sealer); err != nil {
@@ -90,12 +93,15 @@ func (o *Options) complete(config *rest.Config) error {
 	if o.Registry == nil {
 		o.Registry = metrics.Registry
 	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
 	if o.Exec == nil {
-		client, err := kubernetes.NewForConfig(config)
-		if err != nil {
-			return err
-		}
 		o.Exec = podexec.New(config, client)
+	}
+	if o.Logs == nil {
+		o.Logs = podlogs.New(client)
 	}
 	return nil
 }
@@ -115,7 +121,7 @@ func cacheOptions(options cache.Options, namespace string) cache.Options {
 	return options
 }
 
-func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer) error {
+func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, keeper *certs.Keeper) error {
 	pods, err := podwatch.NewClient(mgr.GetConfig())
 	if err != nil {
 		return err
@@ -135,11 +141,13 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer) er
 		Pods:        watcher,
 		Waker:       waker,
 		Exec:        options.Exec,
+		Logs:        options.Logs,
 		Events:      mgr.GetEventRecorder("debugsession-operator"),
 		Metrics:     recorder,
 		Clock:       options.Clock,
 		Concurrency: options.Concurrency,
 		Seal:        sealer,
+		Admission:   keeper.Trusted,
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
