@@ -52,8 +52,8 @@ var _ = BeforeSuite(func() {
 	DeferCleanup(awaitNamespacesGone)
 	kubectl("apply", "-f", os.Getenv("INSTALL"))
 	operatorReady()
-	_, err = feedKubectl(everything, "apply", "-f", "-")
-	Expect(err).NotTo(HaveOccurred())
+	// Eventually, as what the Service's proxy knows of a new operator comes a moment after it is ready.
+	Eventually(func() error { _, err := feedKubectl(everything, "apply", "-f", "-"); return err }).Should(Succeed())
 	DeferCleanup(func() { kubectl("delete", "--ignore-not-found", "debugclass", "e2e-everything") })
 })
 
