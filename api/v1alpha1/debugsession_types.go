@@ -784,6 +784,12 @@ type DebuggerStatus struct {
 	// The container's termination message.
 	// +optional
 	Message string `json:"message,omitempty"`
+
+	// The end of what a debugger without stdin has written, once it has ended: at most 1,024 characters. Only if the class
+	// gives access to logs: whoever may read the session may read this.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Output string `json:"output,omitempty"`
 }
 
 // DebuggerState is where the debugger's container stands.

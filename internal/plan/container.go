@@ -21,6 +21,7 @@ type container struct {
 	imageID string
 	started metav1.Time
 	ended   *corev1.ContainerStateTerminated
+	again   bool // it has ended, and was started again
 }
 
 // readEphemeral finds an ephemeral container; ok is false if the pod has none of that name.
@@ -75,7 +76,7 @@ func readStatus(statuses []corev1.ContainerStatus, name string) container {
 	terminated := status.State.Terminated
 	if terminated == nil {
 		// In a copy of a pod that restarts its containers, the debugger is restarted too. It has ended all the same.
-		terminated = status.LastTerminationState.Terminated
+		terminated, c.again = status.LastTerminationState.Terminated, status.LastTerminationState.Terminated != nil
 	}
 	switch {
 	case terminated != nil:

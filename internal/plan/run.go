@@ -180,7 +180,7 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 		reason, why := c.failure(p.spec().Mode, cmp.Or(status.Class.Image, c.image))
 		p.end(v1alpha1.OutcomeFailed, reason, fmt.Sprintf("container %q could not start: %s", status.Debugger.ContainerName, why))
 	case c.ended != nil:
-		p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode))
+		p.completed(c, pod)
 	case c.state == v1alpha1.DebuggerRunning:
 		p.activate(pod)
 	default:

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -45,6 +46,9 @@ type Snapshot struct {
 
 	// Node is the node to be debugged: the answer to ReadNode.
 	Node Observed[*corev1.Node]
+
+	// Output is the end of what the debugger wrote: the answer to ReadOutput.
+	Output Observed[string]
 
 	// Made is the pod of the name recorded for the one that the operator makes, in modes that make one: the answer to
 	// ReadMade.
@@ -113,6 +117,13 @@ type (
 	// ReadNode asks for a node by name.
 	ReadNode struct{ Name string }
 
+	// ReadOutput asks for the end of what a container wrote; if Previous, before it was restarted. It is asked once.
+	ReadOutput struct {
+		Pod       types.NamespacedName
+		Container string
+		Previous  bool
+	}
+
 	// ReadMade asks for the pod of the name recorded for the one that the operator makes. It may be answered from a cache of the pods that the operator made.
 	// If Fresh, the API server itself must be asked.
 	ReadMade struct {
@@ -132,6 +143,7 @@ func (RecallAccess) question()   {}
 func (ListCandidates) question() {}
 func (ReadTarget) question()     {}
 func (ReadNode) question()       {}
+func (ReadOutput) question()     {}
 func (ReadMade) question()       {}
 
 // Observed is the answer to a question: found, absent, awaited or unknown. The zero value is a question not asked yet.

@@ -25,6 +25,9 @@ type view struct {
 
 	node *plan.Observed[*corev1.Node]
 
+	// output is the end of what the debugger wrote.
+	output *plan.Observed[string]
+
 	// labels are the namespace's.
 	labels labels.Set
 
@@ -107,6 +110,8 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		}
 	case plan.ReadNode:
 		s.Node = known(t, q, v.node)
+	case plan.ReadOutput:
+		s.Output = known(t, q, v.output)
 	case plan.ReadMade:
 		s.Made = known(t, q, v.copied)
 		if q.Fresh {

@@ -1,0 +1,55 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+func TestOutputOfADebuggerWithoutStdin(t *testing.T) {
+	once := func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Stdin, s.Spec.Debugger.TTY = false, false }
+	for name, tc := range map[string]struct {
+		answer plan.Observed[string]
+		output string
+		says   string
+	}{
+		"short":              {plan.Found("up 3 days\n"), "up 3 days", "exit code 3"},
+		"none":               {plan.Found(""), "", "exit code 3"},
+		"long":               {plan.Found("x" + strings.Repeat("\u00e4", 1024)), strings.Repeat("\u00e4", 1024), "exit code 3"},
+		"cut in a character": {plan.Found("\xa4done"), "done", "exit code 3"},
+		"not to be read":     {plan.Unknown[string](errOffline), "", "exit code 3; what it wrote cannot be read: " + errOffline.Error()},
+		"gone":               {plan.Absent[string](), "", "exit code 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, pod := active(t, once)
+			fixture.EphemeralState(session.Status.Debugger.ContainerName, fixture.Exited(now, 3, "Error", ""))(pod)
+			p := pass(t, about(session, target(pod), func(v *view) { v.output = &tc.answer }))
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, reason: "Exited", says: tc.says}.check(t, p)
+			if got := p.Status.Debugger.Output; got != tc.output {
+				t.Errorf("output is %q, want %q", got, tc.output)
+			}
+		})
+	}
+}
+
+// Asking would fail these: the view has no answer.
+func TestOutputThatIsNotAskedFor(t *testing.T) {
+	for name, change := range map[string]fixture.SessionOption{
+		"of a debugger that one could attach to": func(*v1alpha1.DebugSession) {},
+		"of one whose class gives no access to logs": func(s *v1alpha1.DebugSession) {
+			s.Spec.Debugger.Stdin, s.Spec.Debugger.TTY = false, false
+			s.Status.Class.AccessVerbs = []v1alpha1.AccessVerb{v1alpha1.AccessAttach}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, pod := active(t)
+			change(session)
+			fixture.EphemeralState(session.Status.Debugger.ContainerName, fixture.Exited(now, 0, "Completed", ""))(pod)
+			p := pass(t, about(session, target(pod)))
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, says: "exit code 0"}.check(t, p)
+		})
+	}
+}

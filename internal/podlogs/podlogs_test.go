@@ -1,0 +1,31 @@
+package podlogs
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestEndOf(t *testing.T) {
+	long := strings.Repeat("0123456789", 1000)
+	for name, tc := range map[string]struct{ text, want string }{
+		"nothing": {"", ""},
+		"little":  {"a\nb\n", "a\nb\n"},
+		"much":    {long, long[len(long)-kept:]},
+	} {
+		for how, reader := range map[string]func(*strings.Reader) (string, error){
+			"at once":        func(r *strings.Reader) (string, error) { return endOf(r) },
+			"byte by byte":   func(r *strings.Reader) (string, error) { return endOf(iotest.OneByteReader(r)) },
+			"end with bytes": func(r *strings.Reader) (string, error) { return endOf(iotest.DataErrReader(r)) },
+		} {
+			if got, err := reader(strings.NewReader(tc.text)); err != nil || got != tc.want {
+				t.Errorf("%s, %s: %d bytes, %v; want %d", name, how, len(got), err, len(tc.want))
+			}
+		}
+	}
+	broken := errors.New("broken")
+	if _, err := endOf(iotest.ErrReader(broken)); !errors.Is(err, broken) {
+		t.Errorf("a reader that fails: %v", err)
+	}
+}
