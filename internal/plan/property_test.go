@@ -86,6 +86,8 @@ var steps = []step{
 	{"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile},
 	{"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile}, {"reconcile", reconcile},
 	{"sync", sync}, {"sync", sync}, {"sync", sync}, {"sync", sync}, {"sync", sync}, {"sync", sync},
+	{"only the session is seen", func(_ *rapid.T, w *world) { w.seenSession = w.session.DeepCopy() }},
+	{"only the session is seen", func(_ *rapid.T, w *world) { w.seenSession = w.session.DeepCopy() }},
 	{"a little later", func(t *rapid.T, w *world) { w.goOn(w.now.Add(time.Second)) }},
 	{"later", func(t *rapid.T, w *world) {
 		w.goOn(w.now.Add(time.Duration(rapid.SampledFrom([]int{10, 60, 299, 301, 1800, 90000}).Draw(t, "seconds")) * time.Second))
