@@ -41,6 +41,8 @@ type DebugSessionReconciler struct {
 	Metrics Metrics
 	// Clock is read once a pass.
 	Clock clock.PassiveClock
+	// Image is the operator's own image; empty if that is not known.
+	Image string
 	// Concurrency is how many sessions are worked on at once.
 	Concurrency int
 

@@ -64,5 +64,5 @@ if [[ ${CLUSTER:-} == existing ]]; then
 else
 	own_cluster
 fi
-sed "s|image: debugsession/operator:dev\$|image: $IMG|" dist/install.yaml >"$INSTALL"
+sed "s|: debugsession/operator:dev\$|: $IMG|" dist/install.yaml >"$INSTALL"
 "$@"

@@ -63,6 +63,7 @@ type DebugSessionList struct {
 //
 // +kubebuilder:validation:XValidation:rule="(self.mode == 'Node') == has(self.target.nodeName)",message="mode Node goes with target.nodeName, and with no other target: set both or neither",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.podCopy)",message="podCopy is only for mode PodCopy: remove it, or set mode: PodCopy",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="!has(self.debugger.container) || !has(self.podCopy) || !has(self.podCopy.quiesce) || !self.podCopy.quiesce.exists(q, q.name == self.debugger.container)",message="the debugger cannot sleep: remove its entry in quiesce, or name another debugger.container",fieldPath=".podCopy.quiesce"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.container)",message="container is only for mode PodCopy: an ephemeral container is always a new one; remove it, or set mode: PodCopy",fieldPath=".debugger.container"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.mountsFrom)",message="mountsFrom is not for mode Node: a node has no containers; remove it",fieldPath=".debugger.mountsFrom"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.runAs)",message="runAs is not for mode Node: a node runs as no user; set securityContext.runAsUser instead",fieldPath=".debugger.runAs"
@@ -406,6 +407,8 @@ type RunAs string
 const RunAsFromTarget RunAs = "FromTarget"
 
 // PodCopy says how a copy is made.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.quiesce) || !has(self.containers) || self.containers.all(c, !(has(c.command) || has(c.args)) || !self.quiesce.exists(q, q.name == c.name))",message="a container that sleeps runs nothing else: remove its entry in quiesce, or command and args in containers",fieldPath=".quiesce"
 type PodCopy struct {
 	// The copy's name. If a pod of that name exists the session is Rejected, and that pod is not touched.
 	// Left out: the target's name, -debug- and five characters.
@@ -441,7 +444,44 @@ type PodCopy struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
 	Containers []ContainerChange `json:"containers,omitempty"`
+
+	// Containers of the copy that sleep instead of running their program, so that the application does not run twice: two
+	// consumers of one queue are the next incident. They keep their environment and their mounts, and lose their probes and
+	// hooks. At most 32.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	Quiesce []QuiescedContainer `json:"quiesce,omitempty"`
 }
+
+// QuiescedContainer is a container of the copy that sleeps.
+type QuiescedContainer struct {
+	// The container's name. * stands for every container and native sidecar that has no entry of its own, no command or args
+	// in podCopy.containers, and is not debugger.container. Other init containers cannot sleep, since the copy would wait
+	// for them: leave them out by keep.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self == '*' || !format.dns1123Label().validate(self).hasValue()",message="name must be the name of a container, or *"
+	Name string `json:"name"`
+
+	// Sleep (the default) runs the sleep that the container's own image has. OperatorImage runs the operator's image
+	// instead, for an image that has no sleep: the container's files are then not there.
+	// +optional
+	// +default="Sleep"
+	With QuiesceWith `json:"with,omitempty"`
+}
+
+// QuiesceWith is what a quiesced container sleeps with.
+// +kubebuilder:validation:Enum=Sleep;OperatorImage
+type QuiesceWith string
+
+// What a quiesced container sleeps with.
+const (
+	QuiesceWithSleep         QuiesceWith = "Sleep"
+	QuiesceWithOperatorImage QuiesceWith = "OperatorImage"
+)
 
 // ContainerChange says what is different in a container of the copy. What is left out stays as it is in the target.
 //
@@ -751,6 +791,10 @@ type DebuggerStatus struct {
 
 	// The debugger's container in that pod: the one that was added, or that of the copy that the session is about.
 	ContainerName string `json:"containerName"`
+
+	// The operator's image as it was when the session was admitted, if containers of the copy sleep with it.
+	// +optional
+	OperatorImage string `json:"operatorImage,omitempty"`
 
 	// Mounts of debugger.mountsFrom that an ephemeral container cannot have, by their paths.
 	// +optional

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap/zapcore"
@@ -25,10 +27,21 @@ import (
 var version = "dev"
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "sleep" {
+		sleep()
+		return
+	}
 	if err := run(flag.CommandLine, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "manager:", err)
 		os.Exit(1)
 	}
+}
+
+// sleep is what a container of a copy runs that is put to sleep with the operator's image: nothing, until it is told to end.
+func sleep() {
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, os.Interrupt, syscall.SIGTERM)
+	<-ended
 }
 
 type flags struct {
@@ -38,6 +51,7 @@ type flags struct {
 	webhookHost    string
 	webhookPort    int
 	namespace      string
+	image          string
 	concurrency    int
 	log            zap.Options
 }
@@ -49,6 +63,7 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.IntVar(&f.webhookPort, "webhook-port", 9443, "Where the API server's admission requests are served.")
 	set.StringVar(&f.webhookHost, "webhook-host", "", "The address to serve them on; left out, every one.")
 	set.StringVar(&f.namespace, "namespace", operator.DefaultNamespace, "The namespace the operator runs in.")
+	set.StringVar(&f.image, "image", "", "The operator's own image, by which containers of a copy can be put to sleep.")
 	set.IntVar(&f.concurrency, "concurrency", 16, "How many sessions are worked on at once.")
 	f.log.TimeEncoder = zapcore.RFC3339NanoTimeEncoder
 	f.log.StacktraceLevel = zapcore.DPanicLevel // an error says what went wrong; the stack would be the work queue's
@@ -86,6 +101,7 @@ func run(set *flag.FlagSet, args []string) error {
 	}, operator.Options{
 		Concurrency: f.concurrency,
 		Namespace:   f.namespace,
+		Image:       f.image,
 		Webhook:     operator.WebhookOptions{Host: f.webhookHost, Port: f.webhookPort},
 	})
 	if err != nil {

@@ -43,6 +43,9 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 			return nil, err
 		}
 	}
+	if err := quiesce(spec, session, target); err != nil {
+		return nil, err
+	}
 	setShareProcesses(copied, session.Spec.PodCopy)
 	setDeadline(spec, session.Status.HardDeadline.Sub(now))
 	if err := bringDebugger(spec, session, target); err != nil {

@@ -65,6 +65,7 @@ func drawSession(t *rapid.T, target *corev1.Pod) *v1alpha1.DebugSession {
 	if bools.Draw(t, "has options") {
 		session.Spec.PodCopy = &v1alpha1.PodCopy{
 			SameNode: bools.Draw(t, "same node"),
+			Quiesce:  rapid.SampledFrom([][]v1alpha1.QuiescedContainer{nil, {{Name: "*"}}}).Draw(t, "quiesce"),
 			Keep: rapid.SliceOfDistinct(rapid.SampledFrom([]v1alpha1.Keep{v1alpha1.KeepLabels, v1alpha1.KeepAnnotations, v1alpha1.KeepInitContainers,
 				v1alpha1.KeepLivenessProbe, v1alpha1.KeepReadinessProbe, v1alpha1.KeepStartupProbe}), func(k v1alpha1.Keep) v1alpha1.Keep { return k }).Draw(t, "keep"),
 		}

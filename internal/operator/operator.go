@@ -40,6 +40,8 @@ type Options struct {
 	Exec controllers.Executor
 	// Logs reads what containers wrote; left out, the API server's pods/log is read.
 	Logs controllers.LogReader
+	// Image is the operator's own image, by which containers can be put to sleep; empty if it runs in no pod.
+	Image string
 	// Namespace is the operator's own; left out, DefaultNamespace.
 	Namespace string
 	// Webhook says where the API server reaches the operator.
@@ -142,6 +144,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, ke
 		Waker:       waker,
 		Exec:        options.Exec,
 		Logs:        options.Logs,
+		Image:       options.Image,
 		Events:      mgr.GetEventRecorder("debugsession-operator"),
 		Metrics:     recorder,
 		Clock:       options.Clock,

@@ -242,6 +242,9 @@ func (p *pass) record(target *subject, life lifetime) {
 	switch p.spec().Mode {
 	case v1alpha1.ModePodCopy:
 		status.Debugger.PodName = copyName(p.Session, target.pod.Name)
+		if debugpod.UsesOperatorImage(p.spec()) {
+			status.Debugger.OperatorImage = p.OperatorImage
+		}
 	case v1alpha1.ModeNode:
 		status.Debugger.PodName = debugpod.NodePodName(target.node.Name, p.Session.UID)
 	default:

@@ -98,3 +98,18 @@ func TestClassOnContainersThatAreThere(t *testing.T) {
 		}
 	}
 }
+
+func TestTheOperatorsImageIsRecorded(t *testing.T) {
+	session := fixture.Session(fixture.AsCopy(func(c *v1alpha1.PodCopy) {
+		c.Quiesce = []v1alpha1.QuiescedContainer{{Name: "*", With: v1alpha1.QuiesceWithOperatorImage}}
+	}))
+	session.Finalizers = []string{v1alpha1.Finalizer}
+	v := about(session, target(fixture.Pod()))
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "does not know its own image", warns: "Rejected", does: ""}.check(t, pass(t, v))
+	v.image = "operator:1"
+	p := pass(t, v)
+	want{phase: v1alpha1.PhaseStarting}.check(t, p)
+	if p.Status.Debugger.OperatorImage != v.image {
+		t.Errorf("recorded image %q", p.Status.Debugger.OperatorImage)
+	}
+}

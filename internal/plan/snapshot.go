@@ -15,6 +15,9 @@ type Snapshot struct {
 	Session *v1alpha1.DebugSession
 	Now     time.Time
 
+	// OperatorImage is the operator's own image; empty if it runs outside the cluster.
+	OperatorImage string
+
 	// Trusted is whether the operator's admission stamped the session's requester: the answer to CheckSeal. The value says
 	// why not, if it is not.
 	Trusted Observed[*Refusal]

@@ -25,6 +25,9 @@ type view struct {
 
 	node *plan.Observed[*corev1.Node]
 
+	// image is the operator's own.
+	image string
+
 	// output is the end of what the debugger wrote.
 	output *plan.Observed[string]
 
@@ -58,7 +61,7 @@ type view struct {
 // decide answers questions until there is a plan, as the controller does.
 func (v view) decide(t tester) (plan.Snapshot, plan.Plan) {
 	t.Helper()
-	s := plan.Snapshot{Session: v.session, Now: v.now}
+	s := plan.Snapshot{Session: v.session, Now: v.now, OperatorImage: v.image}
 	for range 20 {
 		p := plan.Decide(s)
 		if p.Ask == nil {
