@@ -116,6 +116,8 @@ func TestEndedContainers(t *testing.T) {
 		"killed":        {fixture.Exited(now, 137, "OOMKilled", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 137"},
 		"no such command": {fixture.Exited(now, 128, "StartError", `exec: "bash": executable file not found in $PATH`), v1alpha1.OutcomeFailed, "StartError",
 			"executable file not found"},
+		"not there, says the wrapper": {fixture.Exited(now, 127, "Error", "debugsession: not started: the image has no gdb; set debugger.command\n"),
+			v1alpha1.OutcomeFailed, "NotStarted", "could not start: the image has no gdb; set debugger.command"},
 		"not to be run": {fixture.Exited(now, 127, "ContainerCannotRun", "no"), v1alpha1.OutcomeFailed, "ContainerCannotRun", "set debugger.command"},
 	} {
 		check := func(t *testing.T, p plan.Plan) {
@@ -136,6 +138,17 @@ func TestEndedContainers(t *testing.T) {
 			check(t, pass(t, about(session, copied(made))))
 		})
 	}
+}
+
+// In an ephemeral container the missing shell is the wrapper's; in a copy it is what the session asked for.
+func TestNoShell(t *testing.T) {
+	state := fixture.Exited(now, 128, "StartError", `exec: "sh": executable file not found in $PATH`)
+	session := admitted(t, fixture.Session(), fixture.Pod())
+	want{outcome: v1alpha1.OutcomeFailed, says: "has no shell, which is what ends"}.check(t, pass(t, about(session, target(debugged(session, state)))))
+
+	session = admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
+	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, state))
+	want{outcome: v1alpha1.OutcomeFailed, says: "set debugger.command"}.check(t, pass(t, about(session, copied(made))))
 }
 
 // A copy restarts its containers as its target does. The debugger that was left is not the one that runs now.
