@@ -22,7 +22,7 @@ clean_up() {
 	local code=$?
 	detach
 	if ((code)); then
-		diagnose
+		((steps == 0)) || diagnose
 	elif [[ ${KEEP:-} != 1 ]]; then
 		[[ ${CLUSTER:-} != existing ]] || say "Removing what the demo made."
 	fi

@@ -38,7 +38,7 @@ var _ = Describe("a session that cannot be", func() {
 				To(MatchError(And(ContainSubstring(bad.field), ContainSubstring(bad.words))), bad.spec)
 		}
 		for _, bad := range []struct{ spec, words string }{
-			{"  target: {}\n  debugger: {image: busybox}", "exactly one of podName, workload and selector"},
+			{"  target: {}\n  debugger: {image: busybox}", "exactly one of podName, workload, selector"},
 			{"  target: {podName: a, workload: {kind: Deployment, name: b}}\n  debugger: {image: busybox}", "exactly one of"},
 			{"  target: {podName: a}\n  debugger: {image: 'busy box'}", "without spaces"},
 			{"  target: {podName: a}\n  debugger: {image: busybox, volumeMounts: [{name: v, mountPath: /v, subPath: s}]}", "subPath"},
