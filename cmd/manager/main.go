@@ -15,7 +15,6 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	_ "k8s.io/client-go/plugin/pkg/client/auth/exec" // so that the manager can be run from a developer's kubeconfig
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -53,7 +52,7 @@ type flags struct {
 	namespace      string
 	image          string
 	concurrency    int
-	log            zap.Options
+	logLevel       zapcore.Level
 }
 
 func (f *flags) bind(set *flag.FlagSet) {
@@ -65,9 +64,7 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.StringVar(&f.namespace, "namespace", operator.DefaultNamespace, "The namespace the operator runs in.")
 	set.StringVar(&f.image, "image", "", "The operator's own image, by which containers of a copy can be put to sleep.")
 	set.IntVar(&f.concurrency, "concurrency", 16, "How many sessions are worked on at once.")
-	f.log.TimeEncoder = zapcore.RFC3339NanoTimeEncoder
-	f.log.StacktraceLevel = zapcore.DPanicLevel // an error says what went wrong; the stack would be the work queue's
-	f.log.BindFlags(set)
+	set.Var(&f.logLevel, "zap-log-level", "How much is logged: debug, info or error.")
 }
 
 func run(set *flag.FlagSet, args []string) error {
@@ -76,7 +73,7 @@ func run(set *flag.FlagSet, args []string) error {
 	if err := set.Parse(args); err != nil {
 		return err
 	}
-	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&f.log)))
+	ctrl.SetLogger(newLogger(f.logLevel))
 	log := ctrl.Log.WithName("setup")
 
 	config, err := ctrl.GetConfig()
