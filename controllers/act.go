@@ -45,6 +45,12 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 		return classify(a, r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
 	case plan.DeletePod:
 		return classify(a, r.deletePod(ctx, a))
+	case plan.ReplaceOriginal:
+		return classify(a, r.replaceOriginal(ctx, a))
+	case plan.IsolatePod:
+		return r.isolate(ctx, session, a)
+	case plan.LiftIsolation:
+		return classify(a, r.liftIsolation(ctx, session, a))
 	case plan.GiveAccess:
 		return classify(a, r.giveAccess(ctx, session, a))
 	case plan.TakeAccess:
@@ -108,6 +114,12 @@ func (r *DebugSessionReconciler) createPod(ctx context.Context, session *v1alpha
 func (r *DebugSessionReconciler) deletePod(ctx context.Context, a plan.DeletePod) error {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: a.Pod.Namespace, Name: a.Pod.Name}}
 	return r.Client.Delete(ctx, pod, client.Preconditions{UID: &a.UID}, client.GracePeriodSeconds(a.GraceSeconds))
+}
+
+// replaceOriginal deletes the target as anyone would, with its own time to end.
+func (r *DebugSessionReconciler) replaceOriginal(ctx context.Context, a plan.ReplaceOriginal) error {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: a.Pod.Namespace, Name: a.Pod.Name}}
+	return r.Client.Delete(ctx, pod, client.Preconditions{UID: &a.UID})
 }
 
 func (r *DebugSessionReconciler) deleteRecord(ctx context.Context, session *v1alpha1.DebugSession, a plan.DeleteRecord) error {

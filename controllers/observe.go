@@ -60,6 +60,8 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 		snapshot.Candidates = r.observeCandidates(ctx, session)
 	case plan.ReadNode:
 		snapshot.Node = r.observeNode(ctx, q.Name)
+	case plan.ReadIsolation:
+		snapshot.Isolation = r.observeIsolation(ctx, session, q.Name)
 	case plan.ReadOutput:
 		output, err := r.Logs.End(ctx, q.Pod, q.Container, q.Previous)
 		snapshot.Output = observed(output, err)

@@ -16,7 +16,11 @@ import (
 // classify tells apart what the API server's answer to an action means: done, refused for good, gone, or not known.
 func classify(action plan.Action, err error) plan.Result {
 	result := plan.Result{Action: action}
-	_, deleting := action.(plan.DeletePod)
+	deleting := false
+	switch action.(type) {
+	case plan.DeletePod, plan.ReplaceOriginal, plan.LiftIsolation:
+		deleting = true // then a conflict is about the UID
+	}
 	switch {
 	case err == nil:
 	case apierrors.IsNotFound(err), deleting && apierrors.IsConflict(err), otherPod(err):

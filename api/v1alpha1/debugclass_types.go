@@ -101,6 +101,11 @@ type DebugClassSpec struct {
 	// +optional
 	AllowVolumes bool `json:"allowVolumes,omitempty"`
 
+	// Whether a session may delete its target once the copy runs (podCopy.replaceOriginal): whoever may use the class can
+	// then delete pods.
+	// +optional
+	AllowReplace bool `json:"allowReplace,omitempty"`
+
 	// What is taken for a session that does not say.
 	// +optional
 	Defaults *ClassDefaults `json:"defaults,omitempty"`

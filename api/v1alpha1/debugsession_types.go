@@ -409,6 +409,7 @@ const RunAsFromTarget RunAs = "FromTarget"
 // PodCopy says how a copy is made.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.quiesce) || !has(self.containers) || self.containers.all(c, !(has(c.command) || has(c.args)) || !self.quiesce.exists(q, q.name == c.name))",message="a container that sleeps runs nothing else: remove its entry in quiesce, or command and args in containers",fieldPath=".quiesce"
+// +kubebuilder:validation:XValidation:rule="!has(self.isolate) || !self.isolate || !has(self.keep) || !self.keep.exists(k, k == 'Labels')",message="with the target's labels the copy has the target's network policies too, which may allow what isolate forbids: remove Labels from keep, or remove isolate",fieldPath=".isolate"
 type PodCopy struct {
 	// The copy's name. If a pod of that name exists the session is Rejected, and that pod is not touched.
 	// Left out: the target's name, -debug- and five characters.
@@ -453,7 +454,30 @@ type PodCopy struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=32
 	Quiesce []QuiescedContainer `json:"quiesce,omitempty"`
+
+	// Cut the copy off: a NetworkPolicy that goes with it allows no traffic to it and none from it. kubectl exec and attach
+	// still work. It takes a network plugin that enforces policies, and a policy of the namespace that allows traffic of all
+	// pods still allows this one's.
+	// +optional
+	Isolate bool `json:"isolate,omitempty"`
+
+	// Delete the target once the copy runs, or once the copy cannot be placed while the target is there. Left out: the
+	// target stays. IfUncontrolled: only a target that nothing would make again; any other ends the session as Rejected.
+	// Always: also one that its controller makes again. The target is gone for good, and the copy goes with the session. The
+	// class must allow it.
+	// +optional
+	ReplaceOriginal ReplaceOriginal `json:"replaceOriginal,omitempty"`
 }
+
+// ReplaceOriginal says which targets are deleted for their copy.
+// +kubebuilder:validation:Enum=IfUncontrolled;Always
+type ReplaceOriginal string
+
+// Which targets are deleted for their copy.
+const (
+	ReplaceIfUncontrolled ReplaceOriginal = "IfUncontrolled"
+	ReplaceAlways         ReplaceOriginal = "Always"
+)
 
 // QuiescedContainer is a container of the copy that sleeps.
 type QuiescedContainer struct {
@@ -774,6 +798,10 @@ type TargetStatus struct {
 	// The container whose process namespace the debugger joins.
 	// +optional
 	Container string `json:"container,omitempty"`
+
+	// When the pod was deleted for its copy.
+	// +optional
+	ReplacedAt *metav1.Time `json:"replacedAt,omitempty"`
 
 	// Why this pod was chosen, if it was chosen among several.
 	// +optional

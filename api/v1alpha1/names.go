@@ -89,6 +89,7 @@ const (
 	ReasonUnschedulable = "Unschedulable"
 	ReasonExited        = "Exited"
 	ReasonGone          = "Gone"
+	ReasonReplaced      = "Replaced" // the target was deleted for its copy
 	ReasonNotStarted    = "NotStarted"
 	ReasonStillRunning  = "StillRunning" // ended, yet the container runs on
 	ReasonRetrying      = "Retrying"     // the API server could not be asked; tried again

@@ -30,6 +30,9 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 	if session.Status.HardDeadline == nil {
 		return nil, errors.New("the session is not admitted: its status has no hard deadline")
 	}
+	if err := checkIsolation(session, target.Spec.HostNetwork); err != nil {
+		return nil, err
+	}
 	keep := kept(session)
 	copied := &corev1.Pod{ObjectMeta: copyMeta(session, target, keep), Spec: *target.Spec.DeepCopy()}
 	spec := &copied.Spec

@@ -87,6 +87,12 @@ func AccessName(session types.UID) string {
 	return accessPrefix + suffix(session, 10)
 }
 
+// IsolationName returns the name of the NetworkPolicy by which a session's copy is cut off: "debugsession-" and ten
+// characters that depend on the session's UID alone.
+func IsolationName(session types.UID) string {
+	return accessPrefix + suffix(session, 10)
+}
+
 // DefaultContainer returns the container that is meant when none is named: the one in the pod's annotation
 // kubectl.kubernetes.io/default-container if the pod has it, else the first. It is empty for a pod without containers.
 func DefaultContainer(pod *corev1.Pod) string {

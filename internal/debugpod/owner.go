@@ -1,7 +1,6 @@
 package debugpod
 
 import (
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -27,10 +26,10 @@ func ownerReference(session *v1alpha1.DebugSession) metav1.OwnerReference {
 	}
 }
 
-// OwnedBy reports whether the pod's controller is this very session: group, kind and UID, in any version of the API. A
+// OwnedBy reports whether the object's controller is this very session: group, kind and UID, in any version of the API. A
 // label or a name proves nothing, since anyone who may create a pod can write them.
-func OwnedBy(pod *corev1.Pod, session *v1alpha1.DebugSession) bool {
-	owner := metav1.GetControllerOf(pod)
+func OwnedBy(object metav1.Object, session *v1alpha1.DebugSession) bool {
+	owner := metav1.GetControllerOf(object)
 	if owner == nil || owner.Kind != sessionKind || owner.UID == "" || owner.UID != session.UID {
 		return false
 	}

@@ -29,6 +29,12 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 			p.concludeMaking(result, fmt.Sprintf("creating pod %q", action.Pod.Name))
 		case StopDebugger:
 			p.concludeTaking(result, fmt.Sprintf("stopping container %q in pod %q", action.Container, action.Pod.Name))
+		case IsolatePod:
+			p.concludeMaking(result, fmt.Sprintf("making network policy %q", action.Policy.Name))
+		case LiftIsolation:
+			p.concludeTaking(result, fmt.Sprintf("deleting network policy %q", action.Name))
+		case ReplaceOriginal:
+			p.concludeReplacing(result)
 		case DeletePod:
 			p.concludeTaking(result, fmt.Sprintf("deleting pod %q", action.Pod.Name))
 		}

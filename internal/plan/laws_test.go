@@ -80,7 +80,7 @@ func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
 	status := &s.Session.Status
 	for _, action := range p.Actions {
 		switch action.(type) {
-		case plan.InjectDebugger, plan.CreatePod:
+		case plan.InjectDebugger, plan.CreatePod, plan.IsolatePod, plan.ReplaceOriginal:
 		default:
 			continue
 		}

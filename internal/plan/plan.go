@@ -4,6 +4,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -58,6 +59,21 @@ type (
 	// CreatePod creates the session's own pod. If a pod of its name exists and belongs to this session, that is the one.
 	CreatePod struct{ Pod *corev1.Pod }
 
+	// IsolatePod makes the NetworkPolicy that cuts off the pod that is made next. If it is there as it should be, all is well.
+	IsolatePod struct{ Policy *networkingv1.NetworkPolicy }
+
+	// LiftIsolation deletes that policy, if it still is the one of that UID.
+	LiftIsolation struct {
+		Name string
+		UID  types.UID
+	}
+
+	// ReplaceOriginal deletes the target, if it still is the pod of that UID.
+	ReplaceOriginal struct {
+		Pod types.NamespacedName
+		UID types.UID
+	}
+
 	// GiveAccess lets the subjects reach a pod: a Role and a RoleBinding of this name, owned by the session.
 	GiveAccess struct {
 		Name     string
@@ -92,6 +108,9 @@ func (AddFinalizer) action()    {}
 func (RemoveFinalizer) action() {}
 func (InjectDebugger) action()  {}
 func (CreatePod) action()       {}
+func (IsolatePod) action()      {}
+func (LiftIsolation) action()   {}
+func (ReplaceOriginal) action() {}
 func (GiveAccess) action()      {}
 func (TakeAccess) action()      {}
 func (DeleteRecord) action()    {}

@@ -153,6 +153,9 @@ func (p *pass) make(target *subject) {
 		p.end(v1alpha1.OutcomeRejected, refusal.Reason, refusal.Message)
 		return
 	}
+	if debugpod.Isolates(p.spec()) {
+		p.do(IsolatePod{Policy: debugpod.Isolation(p.Session)})
+	}
 	p.do(action)
 	p.wake(startBy(p.status()))
 }
@@ -213,6 +216,7 @@ func (p *pass) trackMade(pod *corev1.Pod) {
 	default:
 		p.track(c, pod)
 	}
+	p.replaceOriginal(c)
 }
 
 // trackChanged follows a copy that was made only to be changed. Its containers end and start again as they do in the

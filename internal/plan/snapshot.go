@@ -50,6 +50,9 @@ type Snapshot struct {
 	// Node is the node to be debugged: the answer to ReadNode.
 	Node Observed[*corev1.Node]
 
+	// Isolation is the UID of the policy that cuts off the copy: the answer to ReadIsolation.
+	Isolation Observed[types.UID]
+
 	// Output is the end of what the debugger wrote: the answer to ReadOutput.
 	Output Observed[string]
 
@@ -120,6 +123,9 @@ type (
 	// ReadNode asks for a node by name.
 	ReadNode struct{ Name string }
 
+	// ReadIsolation asks the API server for the policy of that name, if it is this session's.
+	ReadIsolation struct{ Name string }
+
 	// ReadOutput asks for the end of what a container wrote; if Previous, before it was restarted. It is asked once.
 	ReadOutput struct {
 		Pod       types.NamespacedName
@@ -146,6 +152,7 @@ func (RecallAccess) question()   {}
 func (ListCandidates) question() {}
 func (ReadTarget) question()     {}
 func (ReadNode) question()       {}
+func (ReadIsolation) question()  {}
 func (ReadOutput) question()     {}
 func (ReadMade) question()       {}
 

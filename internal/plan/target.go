@@ -27,6 +27,9 @@ func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 	if refusal := checkContainer(spec.Target.Container, pod); refusal != nil {
 		return refusal
 	}
+	if refusal := checkReplace(spec, pod); refusal != nil {
+		return refusal
+	}
 	return checkVolumes(spec, pod)
 }
 

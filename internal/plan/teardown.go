@@ -51,12 +51,12 @@ func (p *pass) teardownMade() {
 	}
 	switch p.Made.state {
 	case absent:
-		p.ended("no " + p.own() + " is left")
+		p.madeGone()
 	case found:
 		pod := p.Made.value
 		switch {
 		case !p.isMade(pod):
-			p.ended("no " + p.own() + " is left")
+			p.madeGone()
 		case pod.DeletionTimestamp == nil:
 			p.do(DeletePod{Pod: p.podName(name), UID: pod.UID, GraceSeconds: madeGraceSeconds})
 			p.wake(p.Now.Add(recheck))
@@ -67,6 +67,25 @@ func (p *pass) teardownMade() {
 		p.blind(fmt.Sprintf("%s %q", p.own(), name), p.Made.err)
 	case unasked, awaited:
 	}
+}
+
+// madeGone takes away what went with the pod that is gone, and ends.
+func (p *pass) madeGone() {
+	if debugpod.Isolates(p.spec()) {
+		name := debugpod.IsolationName(p.Session.UID)
+		switch p.Isolation.state {
+		case unasked:
+			p.ask(ReadIsolation{Name: name})
+			return
+		case found:
+			p.do(LiftIsolation{Name: name, UID: p.Isolation.value})
+		case unknown:
+			p.blind(fmt.Sprintf("network policy %q", name), p.Isolation.err)
+			return
+		case absent, awaited:
+		}
+	}
+	p.ended("no " + p.own() + " is left")
 }
 
 // teardownEphemeral believes its watch when that shows the container running or terminated, but not when it shows nothing:

@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
@@ -24,6 +25,9 @@ type view struct {
 	copied     *plan.Observed[*corev1.Pod]
 
 	node *plan.Observed[*corev1.Node]
+
+	// isolation is the policy of an isolated copy.
+	isolation *plan.Observed[types.UID]
 
 	// image is the operator's own.
 	image string
@@ -113,6 +117,8 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		}
 	case plan.ReadNode:
 		s.Node = known(t, q, v.node)
+	case plan.ReadIsolation:
+		s.Isolation = known(t, q, v.isolation)
 	case plan.ReadOutput:
 		s.Output = known(t, q, v.output)
 	case plan.ReadMade:

@@ -1,0 +1,52 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;create;delete
+
+// isolate makes the policy, or finds the one that an earlier try has made. One that allows anything, or that is somebody
+// else's, would isolate nothing.
+func (r *DebugSessionReconciler) isolate(ctx context.Context, session *v1alpha1.DebugSession, a plan.IsolatePod) plan.Result {
+	err := r.Client.Create(ctx, a.Policy.DeepCopy())
+	if !apierrors.IsAlreadyExists(err) {
+		return classify(a, err)
+	}
+	there := &networkingv1.NetworkPolicy{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(a.Policy), there); err != nil {
+		return plan.Result{Action: a, Err: err}
+	}
+	if !debugpod.OwnedBy(there, session) || !equality.Semantic.DeepEqual(there.Spec, a.Policy.Spec) {
+		return plan.Result{Action: a, Refusal: &plan.Refusal{
+			Reason:  v1alpha1.ReasonNameTaken,
+			Message: fmt.Sprintf("a network policy %q that is not this session's, or that was changed, exists, and was not touched; apply a new session", there.Name),
+		}}
+	}
+	return plan.Result{Action: a}
+}
+
+func (r *DebugSessionReconciler) liftIsolation(ctx context.Context, session *v1alpha1.DebugSession, a plan.LiftIsolation) error {
+	policy := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: a.Name}}
+	return client.IgnoreNotFound(r.Client.Delete(ctx, policy, client.Preconditions{UID: &a.UID}))
+}
+
+// observeIsolation reads the session's policy. It goes by the name alone, which no other session can have: deleting a
+// session with --cascade=orphan takes the owner reference away.
+func (r *DebugSessionReconciler) observeIsolation(ctx context.Context, session *v1alpha1.DebugSession, name string) plan.Observed[types.UID] {
+	policy := &networkingv1.NetworkPolicy{}
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: session.Namespace, Name: name}, policy)
+	return observed(policy.UID, err)
+}

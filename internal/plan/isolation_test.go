@@ -1,0 +1,133 @@
+package plan_test
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+func isolated(c *v1alpha1.PodCopy) { c.Isolate = true }
+
+func TestACopyIsCutOffBeforeItIsThere(t *testing.T) {
+	session := admitted(t, fixture.Session(fixture.AsCopy(isolated)), fixture.Pod())
+	v := about(session, target(fixture.Pod()), copyIs(absent()))
+	p := pass(t, v)
+	want{phase: v1alpha1.PhaseStarting, does: "IsolatePod CreatePod"}.check(t, p)
+	policy, made := p.Actions[0].(plan.IsolatePod).Policy, p.Actions[1].(plan.CreatePod).Pod
+	for key, value := range policy.Spec.PodSelector.MatchLabels {
+		if made.Labels[key] != value {
+			t.Errorf("the policy selects %s=%s, and the copy's labels are %v", key, value, made.Labels)
+		}
+	}
+	if len(policy.Spec.PodSelector.MatchLabels) == 0 || len(policy.Spec.PolicyTypes) != 2 || policy.Spec.Ingress != nil || policy.Spec.Egress != nil {
+		t.Errorf("the policy is %+v", policy.Spec)
+	}
+	if !debugpod.OwnedBy(policy, session) {
+		t.Error("the policy is not the session's")
+	}
+
+	s, decided := v.decide(t)
+	refused := plan.Conclude(s, decided, []plan.Result{{Action: decided.Actions[0], Refusal: &plan.Refusal{Reason: "NameTaken", Message: "no"}}})
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "NameTaken", does: "IsolatePod CreatePod"}.check(t, refused)
+	failed := plan.Conclude(s, decided, []plan.Result{{Action: decided.Actions[0], Err: errOffline}})
+	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "IsolatePod CreatePod", retries: true, warns: "Retrying"}.check(t, failed)
+}
+
+func TestThePolicyGoesAfterTheCopy(t *testing.T) {
+	const uid types.UID = "uid-of-policy"
+	session, made := activeCopy(t, fixture.AsCopy(isolated))
+	over := ending(t, session)
+	want{phase: v1alpha1.PhaseEnding, does: "DeletePod"}.check(t, pass(t, about(over, copied(made))))
+
+	there, gone, unseen := plan.Found(uid), plan.Absent[types.UID](), plan.Unknown[types.UID](errOffline)
+	for name, tc := range map[string]struct {
+		policy plan.Observed[types.UID]
+		want   want
+	}{
+		"is there":           {there, want{phase: v1alpha1.PhaseEnding, does: "LiftIsolation", wakes: now}},
+		"is gone":            {gone, want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated}},
+		"is not to be known": {unseen, want{phase: v1alpha1.PhaseEnding, retries: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := pass(t, about(over, copyIs(absent()), func(v *view) { v.isolation = &tc.policy }))
+			tc.want.check(t, p)
+			if tc.want.does != "" && p.Actions[0] != (plan.LiftIsolation{Name: debugpod.IsolationName(session.UID), UID: uid}) {
+				t.Errorf("lifts %+v", p.Actions[0])
+			}
+		})
+	}
+}
+
+func TestReplaceOriginal(t *testing.T) {
+	replacing := fixture.AsCopy(func(c *v1alpha1.PodCopy) { c.ReplaceOriginal = v1alpha1.ReplaceIfUncontrolled })
+	session := admitted(t, fixture.Session(replacing), fixture.Pod())
+	name := session.Status.Debugger.ContainerName
+	deletes := plan.ReplaceOriginal{Pod: types.NamespacedName{Namespace: fixture.Namespace, Name: "web"}, UID: fixture.PodUID}
+
+	t.Run("not before the copy runs", func(t *testing.T) {
+		made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(name, fixture.Waiting("ErrImagePull", "not found")))
+		want{phase: v1alpha1.PhaseStarting, reason: "ErrImagePull", warns: "ErrImagePull"}.check(t, pass(t, about(session, copied(made))))
+	})
+	t.Run("if the copy cannot be placed", func(t *testing.T) {
+		made := copyOf(t, session, fixture.Pod(), fixture.Unplaced, fixture.Unschedulable("1 node(s) didn't have free ports for the requested pod ports"))
+		want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", does: "ReplaceOriginal", warns: "Unschedulable"}.check(t, pass(t, about(session, copied(made))))
+	})
+	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(name, fixture.Running(now)))
+	first := pass(t, about(session, copied(made)))
+	want{phase: v1alpha1.PhaseActive, does: "GiveAccess", wakes: now}.check(t, first)
+	active := written(session, first)
+	v := about(active, copied(made))
+	second := pass(t, v)
+	want{phase: v1alpha1.PhaseActive, does: "ReplaceOriginal"}.check(t, second)
+	if second.Actions[0] != deletes {
+		t.Errorf("deletes %+v, want %+v", second.Actions[0], deletes)
+	}
+	t.Run("once", func(t *testing.T) {
+		want{phase: v1alpha1.PhaseActive}.check(t, pass(t, about(written(active, second), copied(made))))
+	})
+	t.Run("again if it failed", func(t *testing.T) {
+		s, decided := v.decide(t)
+		for _, result := range []plan.Result{{Err: errOffline}, {Refusal: &plan.Refusal{Message: "a webhook says no"}}} {
+			result.Action = decided.Actions[0]
+			p := plan.Conclude(s, decided, []plan.Result{result})
+			want{phase: v1alpha1.PhaseActive, does: "ReplaceOriginal", retries: true, warns: "Retrying"}.check(t, p)
+			if p.Status.Target.ReplacedAt != nil {
+				t.Error("what failed is written down as done")
+			}
+		}
+		if p := plan.Conclude(s, decided, []plan.Result{{Action: decided.Actions[0], Gone: true}}); p.Status.Target.ReplacedAt == nil {
+			t.Error("one that has gone is deleted again")
+		}
+	})
+}
+
+func TestWhoIsNotReplaced(t *testing.T) {
+	controlled := fixture.ControlledBy("ReplicaSet", "web-7d9f8")
+	how := func(r v1alpha1.ReplaceOriginal) fixture.SessionOption {
+		return fixture.AsCopy(func(c *v1alpha1.PodCopy) { c.ReplaceOriginal = r })
+	}
+	for name, tc := range map[string]struct {
+		session fixture.SessionOption
+		pod     fixture.PodOption
+		want    want
+	}{
+		"one that is made again":              {how(v1alpha1.ReplaceIfUncontrolled), controlled, want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, says: `ReplicaSet "web-7d9f8", which makes it again`, warns: "Rejected"}},
+		"one that is made again, if one says": {how(v1alpha1.ReplaceAlways), controlled, want{phase: v1alpha1.PhaseStarting}},
+		"a static pod":                        {how(v1alpha1.ReplaceAlways), fixture.Mirror, want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetIsMirrorPod", warns: "Rejected"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := fixture.Session(tc.session)
+			session.Finalizers = []string{v1alpha1.Finalizer}
+			tc.want.check(t, pass(t, about(session, target(fixture.Pod(tc.pod)))))
+		})
+	}
+	strict := fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.AllowReplace = false })
+	if refusal := plan.ForbiddenBy(strict, &fixture.Session(how(v1alpha1.ReplaceAlways)).Spec, nil); refusal == nil {
+		t.Error("a class that does not allow it allows it")
+	}
+}

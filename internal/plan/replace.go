@@ -1,0 +1,67 @@
+package plan
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// replaces says which targets the session deletes for their copy, if any.
+func replaces(spec *v1alpha1.DebugSessionSpec) v1alpha1.ReplaceOriginal {
+	if spec.Mode != v1alpha1.ModePodCopy || spec.PodCopy == nil {
+		return ""
+	}
+	return spec.PodCopy.ReplaceOriginal
+}
+
+// checkReplace refuses to delete a pod that would be made again, unless the session says so.
+func checkReplace(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
+	how := replaces(spec)
+	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && how != "" {
+		return refuse(v1alpha1.ReasonTargetIsMirrorPod,
+			"spec.podCopy.replaceOriginal: pod %q is a static pod, which its kubelet makes again from a file; remove replaceOriginal", pod.Name)
+	}
+	if owner := metav1.GetControllerOf(pod); how == v1alpha1.ReplaceIfUncontrolled && owner != nil {
+		return refuse(v1alpha1.ReasonInvalid,
+			"spec.podCopy.replaceOriginal: pod %q belongs to %s %q, which makes it again; remove replaceOriginal, or set it to Always", pod.Name, owner.Kind, owner.Name)
+	}
+	return nil
+}
+
+// replaceOriginal deletes the target when its copy runs, or cannot be placed, perhaps for what the target holds: a port of
+// the node, a volume, room. A copy whose image cannot be pulled costs nobody their pod. It is the only thing that its pass
+// does, so that what is written down of it is so.
+func (p *pass) replaceOriginal(c container) {
+	status := p.status()
+	if replaces(p.spec()) == "" || status.Target.ReplacedAt != nil || p.plan.Ask != nil ||
+		status.Phase != v1alpha1.PhaseActive && status.Phase != v1alpha1.PhaseStarting {
+		return
+	}
+	if status.Phase == v1alpha1.PhaseStarting && c.reason != v1alpha1.ReasonUnschedulable {
+		return
+	}
+	if len(p.plan.Actions) > 0 {
+		p.wake(p.Now)
+		return
+	}
+	p.do(ReplaceOriginal{Pod: p.podName(status.Target.PodName), UID: status.Target.PodUID})
+	status.Target.ReplacedAt = timestamp(p.Now)
+	p.event(corev1.EventTypeNormal, v1alpha1.ReasonReplaced, fmt.Sprintf("pod %q (%s) is deleted for its copy %q", status.Target.PodName, status.Target.PodUID, status.Debugger.PodName))
+}
+
+// concludeReplacing takes back what was not done. That the target has gone already is as well.
+func (p *pass) concludeReplacing(result Result) {
+	err := result.Err
+	if result.Refusal != nil {
+		err = result.Refusal
+	}
+	if err == nil {
+		return
+	}
+	p.status().Target.ReplacedAt, p.plan.Events = p.Session.Status.Target.ReplacedAt, nil
+	p.event(corev1.EventTypeWarning, v1alpha1.ReasonRetrying, fmt.Sprintf("deleting pod %q for its copy failed, and is tried again: %v", p.status().Target.PodName, err))
+	p.retry(fmt.Errorf("deleting pod %q for its copy: %w", p.status().Target.PodName, err))
+}
