@@ -145,7 +145,9 @@ func (c container) remedy() string {
 	case "CreateContainerConfigError":
 		return "check debugger.env, envFrom and securityContext against what the namespace has"
 	case v1alpha1.ReasonUnschedulable:
-		return "the copy needs room on a node; see the message, or make it smaller by resources"
+		return placing(c.message)
+	case corev1.PodReasonSchedulingGated:
+		return "the copy has the target's scheduling gates: whoever set them has to lift them, or podCopy.sameNode leaves them out"
 	default:
 		return "see the message; then apply a new session"
 	}

@@ -20,7 +20,7 @@ const (
 // What a debugger's container waits for is told, if it is in trouble.
 func TestWaitingContainers(t *testing.T) {
 	startBy := after(plan.StartTimeout)
-	onItsWay := want{phase: v1alpha1.PhaseStarting, reason: "Starting", wakes: startBy}
+	onItsWay := want{phase: v1alpha1.PhaseStarting, reason: "Starting", wakes: after(time.Minute)}
 	troubled := func(reason, says string) want {
 		return want{phase: v1alpha1.PhaseStarting, reason: reason, says: says, wakes: startBy, warns: reason}
 	}

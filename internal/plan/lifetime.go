@@ -15,6 +15,9 @@ const (
 	// StartTimeout is how long a session waits for its target, and then again for its debugger to run.
 	StartTimeout = 5 * time.Minute
 
+	// slowStart is how long a debugger that is on its way may take before the session says what may hold it up.
+	slowStart = time.Minute
+
 	// recheck is how often a debugger that resists its end is looked at again, beside being watched.
 	recheck = 15 * time.Second
 )

@@ -240,7 +240,7 @@ func (p *pass) trackChanged(c container, pod *corev1.Pod) {
 func (p *pass) starting(c container, pod *corev1.Pod) {
 	until := startBy(p.status())
 	if p.tooLate() {
-		why := "it was not running after " + StartTimeout.String()
+		why := "it was not running after " + StartTimeout.String() + p.suspicion(pod)
 		if c.troubled() {
 			why = fmt.Sprintf("%s: %s; %s", c.reason, c.message, c.remedy())
 		}
@@ -249,7 +249,8 @@ func (p *pass) starting(c container, pod *corev1.Pod) {
 	}
 	p.wake(until)
 	if !c.troubled() {
-		return // on its way: nothing to write yet
+		p.slow(pod)
+		return
 	}
 	message := fmt.Sprintf("container %q in pod %q: %s; %s; tried until %s",
 		p.status().Debugger.ContainerName, pod.Name, c.message, c.remedy(), clock(until))
