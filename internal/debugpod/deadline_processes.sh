@@ -51,34 +51,22 @@ descend() {
   done
 }
 
-# clock sets time to the machine's uptime in hundredths of a second, and later to a second after it.
+# clock sets time to the machine's uptime in hundredths of a second, and later to a second after that.
 clock() {
   read -r up rest </proc/uptime
   time=${up%.*}${up#*.} later=$((${up%.*} + 1))${up#*.}
 }
 
-# ask tells the processes that have no children to end, and waits up to a second for it: a debugger lets go of what it
-# holds, a capture is written out, an interactive shell keeps its history. Shells ignore TERM but not HUP. Their parents
-# are stopped meanwhile, or a script would go on with its next line.
+# ask tells the processes that have no children to end: a debugger lets go of what it holds, a capture is written out, an
+# interactive shell keeps its history. Shells ignore TERM but not HUP. Their parents are stopped meanwhile, or a script
+# would go on with its next line.
 ask() {
   scan
-  asked=
   for pid in $mine; do
     case $parents in
     *" $pid "*) kill -STOP "$pid" ;;
-    *) kill -TERM "$pid" && kill -HUP "$pid" && kill -CONT "$pid" && asked="$asked $pid" ;;
+    *) kill -TERM "$pid" && kill -HUP "$pid" && kill -CONT "$pid" ;;
     esac
-  done 2>/dev/null
-  clock
-  until=$later
-  while [ "$asked" ] && [ "$time" -lt "$until" ]; do
-    scan
-    left=
-    for pid in $asked; do
-      case "$mine " in *" $pid "*) left="$left $pid" ;; esac
-    done
-    asked=$left
-    clock
   done
 }
 
@@ -110,7 +98,7 @@ finish() {
     done
   done
   return 1
-} 2>/dev/null
+}
 
 # reap lets a stopped process run until it has reaped its dead children, and fails if it has none or must not run.
 # Only an interactive shell may, which then prompts: its jobs have process groups of their own, in its own session. The

@@ -39,25 +39,45 @@ watch() {
   trap 'over=1' URG
   trap 'leave' VTALRM
   trap 'end' EXIT
+  ended=1
   while [ -z "$over" ]; do
     ask_time
     [ "$now" ] || exit 2
-    [ "$now" -lt "$deadline" ] || exit 0
-    left=$((deadline - now))
+    [ "$now" -lt "$deadline" ] && left=$((deadline - now)) || break
     [ "$left" -gt 60 ] && nap=60 || nap=$left
     sleep "$nap" &
-    wait "$!"
-    # Slept to the end: the time is not asked for again, for that takes a process and there may be none left to have.
-    [ $? = 0 ] && [ "$nap" = "$left" ] && exit 0
+    timer=$!
+    # What the end needs is started while there are processes to be had: it takes a second more.
+    last=
+    if [ "$nap" = "$left" ]; then
+      sleep "$((left + 1))" &
+      last=$!
+    fi
+    wait "$timer"
+    [ $? = 0 ] && [ "$last" ] && timer=$last && break
+    [ "$over" ] || drop
   done
-  exit 1
+  [ "$over" ] || ended=0
+  part
+  exit "$ended"
+}
+
+# part asks the processes to end and gives them a second: until the timer or the sweep says that it is over, or the
+# wrapper that the command has ended.
+part() {
+  trap 'gone=1' VTALRM
+  kill -URG "$$"
+  spare=1
+  farewell
+  ask
+  [ "$gone" ] || wait "$timer"
 }
 
 # leave ends the watchdog alone: the wrapper tells it to when the command has ended by itself.
 leave() {
   trap - EXIT
   drop
-  exit
+  exit 1
 }
 
 # drop ends the watchdog's own children.
@@ -69,20 +89,17 @@ drop() {
   wait
 }
 
-# end ends everything but the wrapper, which waits for that.
+# end ends everything but the wrapper, which waits for that. It starts nothing.
 end() {
   trap '' URG VTALRM
-  drop
   kill -URG "$$"
   spare=1
-  farewell
-  ask
   drop
   finish && kill -CONT "$$" && return
   # Something resists. Without the wrapper the container has ended for the runtime, which kills what is left.
   kill -CONT "$$"
   kill -KILL "$$"
-} 2>/dev/null
+}
 
 # farewell tells whoever is at the terminal; in a process of its own, for a terminal that was held with Ctrl-S blocks
 # who writes to it. Not when there are many processes: it may then be impossible to start another.
@@ -135,7 +152,7 @@ without_terminal() {
 
 deadline=$1
 shift 2
-self=$$ spare= over=
+self=$$ spare= over= gone= timer=
 [ /proc/self/ns/mnt -ef "/proc/$$/ns/mnt" ] ||
   give_up 125 "/proc/self/ns/mnt cannot be read, so nothing could find its processes to end them"
 command -v sleep >/dev/null ||
@@ -159,7 +176,7 @@ if [ "$over" ]; then :; elif [ -t 3 ]; then at_terminal "$@"; else without_termi
 
 # From here on no signal cuts a wait short.
 trap '' HUP INT QUIT TERM USR1 USR2 URG
-[ "$over" ] || kill -VTALRM "$watchdog"
+kill -VTALRM "$watchdog"
 kill -CONT "$watchdog"
 wait "$watchdog"
 ended=$?

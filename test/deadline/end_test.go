@@ -17,6 +17,7 @@ import (
 // everywhere runs a test with each shell, in a joined and in an own process namespace, as root and as a user, at a
 // terminal and without. What it gets lacks only the command.
 func everywhere(t *testing.T, try func(t *testing.T, asked debugger)) {
+	t.Parallel()
 	for shell := range shells {
 		for _, joined := range []bool{true, false} {
 			for _, user := range []int{0, ordinaryUser} {
@@ -78,6 +79,7 @@ func TestSweep(t *testing.T) {
 
 // A script never gets to its next line. That it does not reap its children either leaves them to the target.
 func TestScript(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -134,6 +136,7 @@ func (c *container) expectNothingLeft() {
 
 // What was double-forked is the target's child. It is killed too; that it stays there as a zombie is the target's doing.
 func TestDoubleForked(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -155,6 +158,7 @@ func TestDoubleForked(t *testing.T) {
 
 // A debugger that entered the target's mount namespace is still a debugger, and the target's own processes are not.
 func TestInTheTargetsMounts(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -196,6 +200,7 @@ func TestForkBomb(t *testing.T) {
 
 // A terminal held with Ctrl-S blocks whoever writes to it, and the end all the same waits for nobody.
 func TestHeldTerminal(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -218,6 +223,7 @@ func TestHeldTerminal(t *testing.T) {
 
 // When no process can be had, the watchdog cannot even sleep. It then ends the container, sooner rather than never.
 func TestNoProcessForTheWatchdog(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -244,6 +250,7 @@ func TestNoProcessForTheWatchdog(t *testing.T) {
 }
 
 func TestTooLate(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -259,6 +266,7 @@ func TestTooLate(t *testing.T) {
 
 // Without date the time is known from the kernel; without sleep nothing is started.
 func TestMissingTools(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -278,21 +286,21 @@ func TestMissingTools(t *testing.T) {
 
 // Whoever kills the sleeper, by pkill sleep for one, does not stop the watchdog.
 func TestSleeperKilled(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			c := start(t, debugger{shell: shell, command: []string{"cat"}, left: 6 * time.Second})
 			for range 2 {
-				sleeper := c.named("sleep", 1)[0]
-				if err := syscall.Kill(sleeper.pid, syscall.SIGKILL); err != nil {
-					t.Fatal(err)
+				for _, sleeper := range c.named("sleep", 2) { // in the last minute it has one for the end, too
+					_ = syscall.Kill(sleeper.pid, syscall.SIGKILL) // the second may have gone with the first
+					eventually(t, func() error {
+						if _, err := readProcess(sleeper.pid); err == nil {
+							return fmt.Errorf("the sleeper is not reaped")
+						}
+						return nil
+					})
 				}
-				eventually(t, func() error {
-					if _, err := readProcess(sleeper.pid); err == nil {
-						return fmt.Errorf("the sleeper is not reaped")
-					}
-					return nil
-				})
 			}
 			c.expectEnd(debugpod.ExitDeadline, "ended at its hard deadline")
 		})
@@ -301,6 +309,7 @@ func TestSleeperKilled(t *testing.T) {
 
 // A hostile debugger can kill or stop the watchdog, and stop a wrapper that is not process 1. The sweep ends it all the same.
 func TestSweepAlone(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		for _, joined := range []bool{true, false} {
 			for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {

@@ -52,7 +52,7 @@ func test(m *testing.M) error {
 		return err
 	}
 	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil { // they wait, mostly
+	if err := flag.Set("test.parallel", "12"); err != nil { // they wait, mostly
 		return err
 	}
 	if code := m.Run(); code != 0 {

@@ -35,6 +35,7 @@ func TestExitCode(t *testing.T) {
 }
 
 func TestUnknownCommand(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -49,6 +50,7 @@ func TestUnknownCommand(t *testing.T) {
 
 // A command that a signal ended gives 128 and the signal, as it does under a shell.
 func TestKilledCommand(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -62,6 +64,7 @@ func TestKilledCommand(t *testing.T) {
 }
 
 func TestStandardInput(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -80,6 +83,7 @@ func TestStandardInput(t *testing.T) {
 
 // Without a terminal a signal reaches the command at once, which may end as it likes.
 func TestSignals(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		for _, joined := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s,joined=%t", shell, joined), func(t *testing.T) {
@@ -108,6 +112,7 @@ func TestSignals(t *testing.T) {
 
 // At a terminal a joined wrapper ends at once with TERM, and does not hold up the deletion of the pod.
 func TestTerminatedAtTerminal(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -173,6 +178,7 @@ func TestInteractive(t *testing.T) {
 
 // Ctrl-D ends a shell, and with it the container.
 func TestEndOfInputAtTerminal(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -186,6 +192,7 @@ func TestEndOfInputAtTerminal(t *testing.T) {
 
 // Ctrl-C ends a command that is not a shell, and neither the wrapper before it nor its watchdog.
 func TestInterruptedCommand(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -211,6 +218,7 @@ func TestInterruptedCommand(t *testing.T) {
 
 // The command's environment and files are its own: nothing of the wrapper's shows in them.
 func TestNothingInherited(t *testing.T) {
+	t.Parallel()
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
