@@ -63,8 +63,7 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 	case plan.ReadIsolation:
 		snapshot.Isolation = r.observeIsolation(ctx, session, q.Name)
 	case plan.ReadOutput:
-		output, err := r.Logs.End(ctx, q.Pod, q.Container, q.Previous)
-		snapshot.Output = observed(output, err)
+		snapshot.Output = r.observeOutput(ctx, q)
 	case plan.ReadMade:
 		snapshot.Made = r.observeMade(ctx, session, q)
 	default:
@@ -89,6 +88,15 @@ func (r *DebugSessionReconciler) observeTarget(ctx context.Context, session *v1a
 	default:
 		return plan.Found(pod)
 	}
+}
+
+// observeOutput reads the end of a container's log. Whatever is not found, the pod or its node, the log is not read.
+func (r *DebugSessionReconciler) observeOutput(ctx context.Context, q plan.ReadOutput) plan.Observed[string] {
+	output, err := r.Logs.End(ctx, q.Pod, q.Container, q.Previous)
+	if err != nil {
+		return plan.Unknown[string](err)
+	}
+	return plan.Found(output)
 }
 
 // observeNode reads a node from the API server: it is read once or twice in a session's life, and not worth a watch on all.
