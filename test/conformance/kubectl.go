@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -53,8 +54,9 @@ func (k *kubectl) debug(ctx context.Context, namespace, target string, c *testCa
 	if _, err = k.run(ctx, append(args, c.Kubectl...)...); err == nil {
 		return "", nil
 	}
-	if exit, ok := err.(*refusedError); ok {
-		return exit.message, nil
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		return refused.message, nil
 	}
 	return "", err
 }
@@ -70,7 +72,8 @@ func (k *kubectl) run(ctx context.Context, args ...string) (string, error) {
 	var out, problem bytes.Buffer
 	command.Stdout, command.Stderr = &out, &problem
 	err := command.Run()
-	if _, exited := err.(*exec.ExitError); exited && ctx.Err() == nil {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && ctx.Err() == nil {
 		return "", &refusedError{message: strings.TrimSpace(problem.String())}
 	}
 	return out.String(), err

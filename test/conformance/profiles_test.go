@@ -50,7 +50,8 @@ func TestProfilesAgainstKubectlsOwn(t *testing.T) {
 				if err := f.judge(profile, mode, list, &outcome); err != nil {
 					t.Fatalf("pod %d, profile %s, mode %s: %v", i, profile, mode, err)
 				}
-				if counts[outcome.Verdict]++; outcome.Verdict == failure {
+				counts[outcome.Verdict]++
+				if outcome.Verdict == failure {
 					t.Fatalf("pod %d, profile %s, mode %s: %v", i, profile, mode, outcome.Details)
 				}
 			}

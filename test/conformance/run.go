@@ -110,7 +110,7 @@ func (c *cluster) runBoth(ctx context.Context, l lane, s *shape, tc *testCase) (
 	if theirs.refusal, err = c.kubectl.debug(ctx, l.kubectl, targetName, tc); err != nil {
 		return
 	}
-	podName := ""
+	var podName string
 	if ours.refusal, podName, err = c.debug(ctx, ours.before, tc); err != nil {
 		return
 	}
