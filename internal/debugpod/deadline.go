@@ -17,7 +17,7 @@ import (
 // A command can exit with the same ones; the container's termination message, which then begins with MessagePrefix,
 // tells them apart.
 const (
-	// ExitDeadline: the hard deadline ended it, or had passed before it started. The same as timeout(1)'s.
+	// ExitDeadline: the hard deadline ended it, or had passed before it started, or it started too late. The same as timeout(1)'s.
 	ExitDeadline = 124
 
 	// ExitUnable: the command was not started, for nothing could have ended it in time; the message says what the image
@@ -48,14 +48,15 @@ var (
 )
 
 // Wrap returns the command of a container that runs command with args and ends at deadline, in whole seconds, whatever
-// happens to the operator. A container that is started later than that ends at once. It leaves args empty: all of it goes
+// happens to the operator. A container that is started at startBy or later ends at once: its session has ended without it.
+// It leaves args empty: all of it goes
 // into the container's command.
 //
 // What the session wrote means what it means without the wrapper: the kubelet still expands $(VAR) in it. The script is
 // escaped so that the kubelet leaves it as it is.
 //
 // It returns an *InvalidError if there is no command: what the image would run is not known here.
-func Wrap(command, args []string, deadline time.Time) ([]string, error) {
+func Wrap(command, args []string, startBy, deadline time.Time) ([]string, error) {
 	if len(command) == 0 {
 		return nil, &InvalidError{
 			Field:   "spec.debugger.command",
@@ -63,15 +64,17 @@ func Wrap(command, args []string, deadline time.Time) ([]string, error) {
 		}
 	}
 	script := strings.ReplaceAll(bare(processesScript+wrapScript), "$", "$$")
-	wrapped := []string{"sh", "-c", script, wrapperName, strconv.FormatInt(deadline.Unix(), 10), "--"}
+	wrapped := []string{"sh", "-c", script, wrapperName, unix(deadline), unix(startBy), "--"}
 	return slices.Concat(wrapped, command, args), nil
 }
+
+func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
 // Sweep returns the command that ends a wrapped container now, when it is executed in it. The processes are asked first
 // and killed after a second. It is for pods/exec, where nothing is expanded.
 //
 // Its own exit code says nothing: it runs in what it ends. The container's status does. In a container that is not
-// wrapped it kills what can be killed from inside, after four seconds: everything but process 1 of its own namespace.
+// wrapped it kills what can be killed from inside, after five seconds: everything but process 1 of its own namespace.
 func Sweep() []string {
 	return []string{"sh", "-c", bare(processesScript + sweepScript), wrapperName}
 }

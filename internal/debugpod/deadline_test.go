@@ -8,22 +8,25 @@ import (
 	"time"
 )
 
-var deadline = time.Unix(1764000000, 999)
+var (
+	startBy  = time.Unix(1763990000, 0)
+	deadline = time.Unix(1764000000, 999)
+)
 
 func TestWrapKeepsTheCommand(t *testing.T) {
 	command, args := []string{"strace", "-f"}, []string{"-p", "1 2", "", "--", "é\n"}
-	got, err := Wrap(command, args, deadline)
+	got, err := Wrap(command, args, startBy, deadline)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"debugsession", "1764000000", "--", "strace", "-f", "-p", "1 2", "", "--", "é\n"}
+	want := []string{"debugsession", "1764000000", "1763990000", "--", "strace", "-f", "-p", "1 2", "", "--", "é\n"}
 	if !slices.Equal(got[:2], []string{"sh", "-c"}) || !slices.Equal(got[3:], want) {
 		t.Errorf("got %q, want sh -c SCRIPT %q", slices.Delete(slices.Clone(got), 2, 3), want)
 	}
 }
 
 func TestWrapNeedsACommand(t *testing.T) {
-	_, err := Wrap(nil, []string{"-i"}, deadline)
+	_, err := Wrap(nil, []string{"-i"}, startBy, deadline)
 	var invalid *InvalidError
 	if !errors.As(err, &invalid) || invalid.Field != "spec.debugger.command" {
 		t.Errorf("error %v, want an InvalidError of spec.debugger.command", err)
@@ -34,7 +37,7 @@ func TestWrapNeedsACommand(t *testing.T) {
 func TestWrapThroughTheKubelet(t *testing.T) {
 	variables := map[string]string{"NAME": "checkout", "now": "broken", "mine": "broken", "$": "broken"}
 	for _, word := range []string{"$(NAME)", "$$(NAME)", "$$$(NAME)", "$(OTHER)", "$HOME", "$$", "$", "a$", "$(NAME", "$()", "é$(NAME)$$"} {
-		got, err := Wrap([]string{"echo", word}, nil, deadline)
+		got, err := Wrap([]string{"echo", word}, nil, startBy, deadline)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-# sh -c THIS debugsession DEADLINE -- COMMAND ARG…
+# sh -c THIS debugsession DEADLINE START_BY -- COMMAND ARG…
 # Runs COMMAND, and ends the container at DEADLINE, in seconds since 1970, or when it gets a SIGURG.
 # Three processes: the wrapper, which only waits, and whose exit ends the container; its watchdog, which ends the
 # others; and COMMAND. The signal is URG because a process that knows nothing of it is not disturbed by it.
@@ -150,8 +150,8 @@ without_terminal() {
   done
 }
 
-deadline=$1
-shift 2
+deadline=$1 start_by=$2
+shift 3
 self=$$ spare= over= gone= timer=
 [ /proc/self/ns/mnt -ef "/proc/$$/ns/mnt" ] ||
   give_up 125 "/proc/self/ns/mnt cannot be read, so nothing could find its processes to end them"
@@ -162,6 +162,8 @@ ask_time
   give_up 125 "the image has no date, so nothing could end it in time; use an image with a shell, sleep and date"
 [ "$now" -lt "$deadline" ] ||
   give_up 124 "its hard deadline had passed before it could start"
+[ "$now" -lt "$start_by" ] ||
+  give_up 124 "it came too late: its session has stopped waiting for it"
 command -v "$1" >/dev/null ||
   give_up 127 "the image has no $1; set debugger.command to a program that it has"
 

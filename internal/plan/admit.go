@@ -285,7 +285,7 @@ func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Acti
 	if err != nil {
 		return nil, err
 	}
-	if err := debugpod.Limit(c, status.HardDeadline.Time); err != nil {
+	if err := debugpod.Limit(c, latestStart(status), status.HardDeadline.Time); err != nil {
 		return nil, err
 	}
 	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil

@@ -69,6 +69,12 @@ func startBy(status *v1alpha1.DebugSessionStatus) time.Time {
 	return by
 }
 
+// latestStart is when a debugger that has not begun to run never will: it ends itself if it starts later. Other than
+// startBy it stays as it was when the debugger was made.
+func latestStart(status *v1alpha1.DebugSessionStatus) time.Time {
+	return status.StartedAt.Add(StartTimeout)
+}
+
 func passed(deadline *metav1.Time, now time.Time) bool {
 	return deadline != nil && !now.Before(deadline.Time)
 }

@@ -141,7 +141,7 @@ func (p *pass) sees(pod *corev1.Pod) bool {
 // outwait deals with a container that was added but has not started: Kubernetes cannot take it back, and nothing can be
 // run in it. Past its time to start it ends itself should it ever start, and only then the session may say Ended.
 func (p *pass) outwait(c container, pod *corev1.Pod) {
-	never := p.status().StartedAt.Add(StartTimeout)
+	never := latestStart(p.status())
 	if !p.Now.Before(never) {
 		if !p.Target.fresh { // it may have started, and the watch not have seen that
 			p.ask(ReadTarget{Name: pod.Name, Fresh: true})

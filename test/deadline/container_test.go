@@ -47,6 +47,7 @@ type debugger struct {
 	path    string // instead of the shell's own
 	command []string
 	left    time.Duration // until the hard deadline; zero: an hour
+	late    bool          // it is started when it may not start any more
 }
 
 // container is a running debugger, as a container runtime would have started it.
@@ -72,7 +73,11 @@ func start(t *testing.T, asked debugger) *container {
 	if left == 0 {
 		left = time.Hour
 	}
-	wrapped, err := debugpod.Wrap(asked.command, nil, time.Now().Add(left))
+	startBy := time.Now().Add(time.Hour)
+	if asked.late {
+		startBy = time.Now().Add(-time.Second)
+	}
+	wrapped, err := debugpod.Wrap(asked.command, nil, startBy, time.Now().Add(left))
 	if err != nil {
 		t.Fatal(err)
 	}

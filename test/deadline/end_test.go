@@ -264,6 +264,21 @@ func TestTooLate(t *testing.T) {
 	}
 }
 
+// Its hard deadline is far, but its session has given it up.
+func TestStartedTooLate(t *testing.T) {
+	t.Parallel()
+	for shell := range shells {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, debugger{shell: shell, command: []string{"echo", "ran"}, late: true})
+			c.expectEnd(debugpod.ExitDeadline, "not started: it came too late: its session has stopped waiting for it")
+			if printed := c.output.String(); strings.Contains(printed, "ran") {
+				t.Errorf("printed %q", printed)
+			}
+		})
+	}
+}
+
 // Without date the time is known from the kernel; without sleep nothing is started.
 func TestMissingTools(t *testing.T) {
 	t.Parallel()
