@@ -38,16 +38,18 @@ func (f *firstRun) NeedLeaderElection() bool { return true }
 func (f *firstRun) Start(ctx context.Context) error {
 	backoff := wait.Backoff{Duration: 200 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 1000, Cap: 15 * time.Second}
 	err := wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) {
-		if err := f.try(ctx); err != nil {
+		err := f.try(ctx)
+		if err != nil {
 			log.FromContext(ctx).V(1).Info("class standard not created yet", "reason", err.Error())
-			return false, nil
 		}
-		return true, nil
+		return err == nil, nil // tried again, whatever it was
 	})
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done(): // the operator is told to end
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 func (f *firstRun) try(ctx context.Context) error {

@@ -98,7 +98,8 @@ func (p *pass) hasRoom(class *v1alpha1.DebugClass) bool {
 		return false
 	case found:
 	}
-	running, full := p.Running.value, ""
+	running := p.Running.value
+	var full string
 	switch {
 	case limits.PerNamespace > 0 && running.InNamespace >= limits.PerNamespace:
 		full = fmt.Sprintf("%d sessions of class %q run in namespace %q, and no more may", running.InNamespace, class.Name, p.Session.Namespace)

@@ -63,7 +63,7 @@ var runtimeAndNetwork = goModule{
 func buildCommands() []command {
 	return []command{
 		{"assets", "", "build etcd, kube-apiserver, kubectl; print their folder (KUBEBUILDER_ASSETS)",
-			noArguments(func(ctx context.Context) error { return printAssets(ctx) })},
+			noArguments(printAssets)},
 		{"build", "", "build all binaries of the cluster into the cache; no root needed",
 			noArguments(func(ctx context.Context) error { return build(ctx, controlPlane, node, runtimeAndNetwork) })},
 	}

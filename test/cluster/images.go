@@ -68,7 +68,7 @@ func stockImages(ctx context.Context, programs string) ([]stockImage, error) {
 		return nil, err
 	}
 	bash := maps.Clone(applets)
-	bash.file("bin/bash", "/bin/bash-static", 0o755)
+	bash.program("bin/bash", "/bin/bash-static")
 	bash.link("bin/sh", "bash")
 	dash := maps.Clone(applets)
 	if err := dash.dynamicBinary(ctx, "bin/dash", "/bin/dash"); err != nil {
@@ -77,9 +77,9 @@ func stockImages(ctx context.Context, programs string) ([]stockImage, error) {
 	dash.link("bin/sh", "dash")
 
 	pause := tree{}
-	pause.file("pause", filepath.Join(programs, "pause"), 0o755)
+	pause.program("pause", filepath.Join(programs, "pause"))
 	server := tree{}
-	server.file("server", filepath.Join(programs, "server"), 0o755)
+	server.program("server", filepath.Join(programs, "server"))
 	server.text("etc/app-config.txt", "greeting = hello\n")
 	server.text("etc/passwd", "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n")
 	server.folder("tmp", 0o1777)
@@ -108,7 +108,7 @@ func busyboxTree(ctx context.Context) (tree, error) {
 	for applet := range strings.FieldsSeq(string(output)) {
 		t.link(applet, busybox)
 	}
-	t.file("bin/busybox", busybox, 0o755)
+	t.program("bin/busybox", busybox)
 	t.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
 	t.text("etc/group", "root:x:0:\nnobody:x:65534:\n")
 	t.folder("tmp", 0o1777)
@@ -125,8 +125,9 @@ type entry struct {
 	text   string
 }
 
-func (t tree) file(at, from string, mode int64) {
-	t[at] = entry{header: tar.Header{Typeflag: tar.TypeReg, Mode: mode}, from: from}
+// program puts in a file of this machine that can be run.
+func (t tree) program(at, from string) {
+	t[at] = entry{header: tar.Header{Typeflag: tar.TypeReg, Mode: 0o755}, from: from}
 }
 
 func (t tree) text(at, content string) {
@@ -150,9 +151,9 @@ func (t tree) dynamicBinary(ctx context.Context, at, from string) error {
 		return fmt.Errorf("ldd %s: %w", from, err)
 	}
 	for _, library := range libraryPath.FindAllString(string(output), -1) {
-		t.file(strings.TrimPrefix(library, "/"), library, 0o755)
+		t.program(strings.TrimPrefix(library, "/"), library)
 	}
-	t.file(at, from, 0o755)
+	t.program(at, from)
 	return nil
 }
 

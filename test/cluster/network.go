@@ -57,7 +57,7 @@ func removeNetwork(ctx context.Context) error {
 	for _, table := range tables {
 		failures = append(failures, runQuiet(ctx, "nft", append([]string{"delete", "table"}, table...)...))
 	}
-	links, err := bridgeLinks(ctx)
+	links, err := bridgeLinks()
 	failures = append(failures, err)
 	for _, link := range links {
 		// It may go by itself between these two, with its pod's namespace.
@@ -77,7 +77,7 @@ func linkExists(name string) bool {
 }
 
 // bridgeLinks lists the host's ends of the pods' links.
-func bridgeLinks(ctx context.Context) ([]string, error) {
+func bridgeLinks() ([]string, error) {
 	entries, err := os.ReadDir("/sys/class/net/" + bridgeName + "/brif")
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -91,10 +91,11 @@ func bridgeLinks(ctx context.Context) ([]string, error) {
 
 // listTables finds this cluster's nftables tables, each as family and name.
 func listTables(ctx context.Context) ([][]string, error) {
-	if _, err := exec.LookPath("nft"); err != nil {
+	nft, _ := exec.LookPath("nft")
+	if nft == "" {
 		return nil, nil // never installed, so nothing was ever made
 	}
-	output, err := exec.CommandContext(ctx, "nft", "list", "tables").Output()
+	output, err := exec.CommandContext(ctx, nft, "list", "tables").Output()
 	if err != nil {
 		return nil, fmt.Errorf("nft list tables: %w", err)
 	}
