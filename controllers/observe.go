@@ -22,7 +22,8 @@ func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.
 		decided = plan.Decide(snapshot)
 		switch q := decided.Ask.(type) {
 		case nil:
-			if !watching {
+			// A session that begins to end is about to ask again.
+			if !watching && decided.Status.Phase != v1alpha1.PhaseEnding {
 				r.Pods.Release(client.ObjectKeyFromObject(session))
 			}
 			return snapshot, decided, done

@@ -175,7 +175,7 @@ func (p *pass) tooLate() bool { return !p.Now.Before(startBy(p.status())) }
 func (p *pass) track(c container, pod *corev1.Pod) {
 	c = c.steady()
 	status := p.status()
-	if c.state == v1alpha1.DebuggerRunning || c.ended != nil || status.Debugger.State == "" {
+	if c.state == v1alpha1.DebuggerRunning || c.ended != nil {
 		c.record(status.Debugger)
 	}
 	switch {

@@ -82,7 +82,10 @@ func operatorRound(ctx context.Context, b *bench, namespace string) (float64, er
 			last = at
 		}
 	}
-	return float64(n) / last.Sub(began).Seconds(), endAll(ctx, b, namespace)
+	if err := b.operator.stop(); err != nil {
+		return 0, err
+	}
+	return float64(n) / last.Sub(began).Seconds(), wipe(ctx, b, namespace)
 }
 
 // rawRound is timed from before the first request until the last answer.
@@ -120,10 +123,7 @@ func rawRound(ctx context.Context, b *bench, script *script, namespace string) (
 	if err := isActive(ctx, b.cluster.client, namespace, n); err != nil {
 		return 0, err
 	}
-	if err := b.operator.lead(ctx); err != nil {
-		return 0, err
-	}
-	return rate, endAll(ctx, b, namespace)
+	return rate, wipe(ctx, b, namespace)
 }
 
 // isActive makes sure that the raw client has done all that the operator does.
