@@ -64,16 +64,18 @@ type_in() {
 	local before
 	before=$(stat -c %s "$scratch/screen")
 	echo "$1" >&3
-	screen_shows $((before + ${#1})) || fail "no prompt came back after $1"
+	screen_shows $((before + ${#1})) "$1" || fail "no prompt came back after $1"
 	out=$(tail -c "+$((before + 1))" "$scratch/screen" | tr -d '\r' | sed -e 's/\x1b\[[0-9;]*[A-Za-z]//g' -e '$d')
 	printf '/ # %s\n' "$out"
 }
 
-# screen_shows BYTES waits until more than so many bytes were printed, and the last of them is a prompt.
+# screen_shows BYTES [TYPED] waits until more than so many bytes were printed, and the last of them is a prompt: one that came
+# after the line that was typed, for a terminal that is given its size may prompt twice.
 screen_shows() {
 	local until=$((SECONDS + 15))
 	while ((SECONDS < until)); do
-		if (($(stat -c %s "$scratch/screen") > $1)) && [[ $(tail -c 20 "$scratch/screen") == *'# '* ]]; then return; fi
+		if (($(stat -c %s "$scratch/screen") > $1)) && [[ $(tail -c 20 "$scratch/screen") == *'# '* ]] &&
+			[[ -z ${2:-} || $(tr -d '\r' <"$scratch/screen") == *"# $2"$'\n'*'# '* ]]; then return; fi
 		sleep 0.1
 	done
 	return 1

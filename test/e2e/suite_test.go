@@ -70,9 +70,25 @@ spec:
   maxTTL: 24h
 `
 
+// operatorReady waits for the operator, and then until the API server reaches its webhooks: a node's kube-proxy learns a little
+// later than the Deployment where they are.
 func operatorReady() {
 	kubectl("-n", operatorNamespace, "rollout", "status", operator, "--timeout=90s")
+	var reached int
+	Eventually(func(g Gomega) {
+		_, err := feedKubectl(probeClass, "apply", "--dry-run=server", "-f", "-")
+		if err != nil {
+			reached = 0
+		}
+		g.Expect(err).NotTo(HaveOccurred())
+		reached++
+		g.Expect(reached).To(BeNumerically(">=", 5), "of two replicas one may not be reached yet")
+	}).Should(Succeed())
 }
+
+// probeClass is never made: its dry run asks the webhooks.
+const probeClass = `{apiVersion: debugsession.dev/v1alpha1, kind: DebugClass, metadata: {name: e2e-probe},
+  spec: {modes: [PodCopy], profiles: [general], maxTTL: 1h}}`
 
 // ownCluster skips a spec that needs the cluster of test/cluster.
 func ownCluster() {
