@@ -75,7 +75,7 @@ screen_shows() {
 	local until=$((SECONDS + 15))
 	while ((SECONDS < until)); do
 		if (($(stat -c %s "$scratch/screen") > $1)) && [[ $(tail -c 20 "$scratch/screen") == *'# '* ]] &&
-			[[ -z ${2:-} || $(tr -d '\r' <"$scratch/screen") == *"# $2"$'\n'*'# '* ]]; then return; fi
+			[[ -z ${2:-} || $(tr -d '\r' <"$scratch/screen") == *"$2"$'\n'*'# '* ]]; then return; fi
 		sleep 0.1
 	done
 	return 1
