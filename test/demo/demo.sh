@@ -54,6 +54,7 @@ install_operator() {
 	fi
 	run "kubectl -n debugsession-system rollout status deployment/debugsession-operator --timeout=90s"
 	expect "successfully rolled out" "it runs, in a namespace that enforces Pod Security level restricted"
+	run "kubectl wait --for=create debugclass/standard --timeout=60s"
 }
 
 deploy_workload() {
