@@ -122,6 +122,22 @@ at_terminal() {
   code=$?
 }
 
+# outcome PID sets code to how a child has ended. A signal cuts a wait short, and in bash also one that came since the last
+# wait did; then, and when a signal came as the child ended, the child's own code is still to be had.
+outcome() {
+  wait "$1"
+  code=$?
+  while [ "$code" -gt 128 ]; do
+    alive=
+    [ -d "/proc/$1" ] && alive=1
+    wait "$1"
+    last=$?
+    [ "$last" = 127 ] && return
+    code=$last
+    [ "$alive" ] || return
+  done
+}
+
 # without_terminal runs the command in the background: only then can a signal be passed on while it runs.
 without_terminal() {
   (
@@ -132,22 +148,9 @@ without_terminal() {
   command=$!
   exec 3<&- 4>&- 5>&-
   for signal in HUP INT QUIT TERM USR1 USR2; do
-    trap "woken=1; kill -$signal $command" "$signal"
+    trap "kill -$signal $command" "$signal"
   done
-  trap 'woken=1 over=1' URG
-  woken=1
-  while [ "$woken" ]; do
-    woken=
-    wait "$command"
-    code=$?
-    # A signal ended the wait, and perhaps the command in the same moment: then its own code is still to be had.
-    if [ "$woken" ] && ! [ -d "/proc/$command" ]; then
-      woken=
-      wait "$command"
-      last=$?
-      [ "$last" = 127 ] || code=$last
-    fi
-  done
+  outcome "$command"
 }
 
 deadline=$1 start_by=$2
@@ -180,12 +183,13 @@ if [ "$over" ]; then :; elif [ -t 3 ]; then at_terminal "$@"; else without_termi
 trap '' HUP INT QUIT TERM USR1 USR2 URG
 kill -VTALRM "$watchdog"
 kill -CONT "$watchdog"
-wait "$watchdog"
-ended=$?
+own=$code
+outcome "$watchdog"
+ended=$code
 spare=$over
 finish
 wait
-[ "$over" ] || exit "$code"
+[ "$over" ] || exit "$own"
 case $ended in
 0)
   note "ended at its hard deadline"

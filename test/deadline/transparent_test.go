@@ -110,6 +110,28 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// Signals that come while the wrapper is not waiting cut short its next wait. The command has not ended for that.
+func TestManySignals(t *testing.T) {
+	t.Parallel()
+	for shell := range shells {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, debugger{shell: shell, command: []string{"sh", "-c",
+				"trap : USR1; trap 'echo told; exit 9' TERM; echo begun; while :; do sleep 0.05; done"}})
+			c.says("begun")
+			for range 2000 {
+				if err := syscall.Kill(c.cmd.Process.Pid, syscall.SIGUSR1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := syscall.Kill(c.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			c.expectEnd(9, "")
+		})
+	}
+}
+
 // At a terminal a joined wrapper ends at once with TERM, and does not hold up the deletion of the pod.
 func TestTerminatedAtTerminal(t *testing.T) {
 	t.Parallel()
