@@ -43,30 +43,42 @@ func (p *pass) teardown() {
 	}
 }
 
+// teardownMade believes the cache when that shows the pod, which is deleted by its UID, but not when it shows nothing: it
+// may not have seen yet what was created.
 func (p *pass) teardownMade() {
 	name := p.status().Debugger.PodName
-	if !p.Made.fresh {
-		p.ask(ReadMade{Name: name, Fresh: true})
-		return
-	}
 	switch p.Made.state {
-	case absent:
-		p.madeGone()
-	case found:
-		pod := p.Made.value
-		switch {
-		case !p.isMade(pod):
-			p.madeGone()
-		case pod.DeletionTimestamp == nil:
-			p.do(DeletePod{Pod: p.podName(name), UID: pod.UID, GraceSeconds: madeGraceSeconds})
-			p.wake(p.Now.Add(recheck))
-		default:
-			p.resist(p.deleting(pod))
-		}
+	case unasked:
+		p.ask(ReadMade{Name: name})
 	case unknown:
 		p.blind(fmt.Sprintf("%s %q", p.own(), name), p.Made.err)
-	case unasked, awaited:
+	case absent, found:
+		pod := p.Made.value
+		switch {
+		case p.Made.state == found && p.isMade(pod):
+			p.deleteMade(pod)
+		case !p.Made.fresh:
+			p.ask(ReadMade{Name: name, Fresh: true})
+		default:
+			p.madeGone()
+		}
+	case awaited:
 	}
+}
+
+// deleteMade deletes the pod that was made, and says so if that takes longer than it should.
+func (p *pass) deleteMade(pod *corev1.Pod) {
+	if pod.DeletionTimestamp == nil {
+		p.do(DeletePod{Pod: p.podName(pod.Name), UID: pod.UID, GraceSeconds: madeGraceSeconds})
+		p.wake(p.Now.Add(recheck))
+		return
+	}
+	// A deletion's time is when the containers' grace ends. Somebody's finalizer holds the pod for longer, perhaps for ever.
+	if overdue := pod.DeletionTimestamp.Add(recheck); p.Now.Before(overdue) && len(pod.Finalizers) == 0 {
+		p.wake(overdue)
+		return
+	}
+	p.resist(p.deleting(pod))
 }
 
 // madeGone takes away what went with the pod that is gone, and ends.

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -99,16 +100,20 @@ func TestTeardownCopy(t *testing.T) {
 	disowned := func(p *corev1.Pod) { p.OwnerReferences = nil }
 	finished := fixture.Finished(corev1.PodSucceeded, "", "")
 	deletes := want{phase: v1alpha1.PhaseEnding, does: "DeletePod", wakes: soon}
+	deletedAt := func(ago time.Duration) fixture.PodOption {
+		return func(p *corev1.Pod) { p.DeletionTimestamp = new(metav1.NewTime(now.Add(-ago))) }
+	}
 	for name, tc := range map[string]struct {
 		session *v1alpha1.DebugSession
-		fresh   plan.Observed[*corev1.Pod]
+		is      plan.Observed[*corev1.Pod]
 		want    want
 	}{
 		"there":                       {session, with(), deletes},
 		"there, and finished":         {session, with(finished), deletes},
 		"there, and orphaned":         {session, with(disowned), deletes},
 		"there, and not recorded yet": {started, with(), deletes},
-		"being deleted":               {session, with(fixture.Terminating), want{phase: v1alpha1.PhaseEnding, wakes: soon}},
+		"being deleted":               {session, with(deletedAt(0)), want{phase: v1alpha1.PhaseEnding, wakes: soon}},
+		"deleted for long":            {session, with(deletedAt(15 * time.Second)), want{phase: v1alpha1.PhaseEnding, wakes: soon}},
 		"held by others":              {session, with(fixture.Terminating, fixture.HeldBy("example.com/hold")), want{phase: v1alpha1.PhaseEnding, wakes: soon}},
 		"gone":                        {session, absent(), isOver("no copy is left")},
 		"never made":                  {started, absent(), isOver("no copy is left")},
@@ -118,9 +123,12 @@ func TestTeardownCopy(t *testing.T) {
 		"unknown":                     {session, unknown(), want{phase: v1alpha1.PhaseEnding, retries: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// The cache is not asked: it may not have seen yet what was made, or that it has gone.
-			p := pass(t, about(tc.session, copyIs(tc.fresh)))
+			p := pass(t, about(tc.session, copyIs(tc.is)))
 			tc.want.check(t, p)
+			resists := name == "held by others" || name == "deleted for long"
+			if ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady); (ready.Reason == v1alpha1.ReasonStillRunning) != resists {
+				t.Errorf("that it resists: %t, and is told as %s", resists, ready.Reason)
+			}
 			if len(p.Actions) == 1 {
 				if d := p.Actions[0].(plan.DeletePod); d.UID != made.UID || d.Pod.Name != made.Name || d.GraceSeconds != 1 {
 					t.Errorf("deletes %+v", d)
@@ -132,6 +140,23 @@ func TestTeardownCopy(t *testing.T) {
 					t.Errorf("says %s: %s", ready.Reason, ready.Message)
 				}
 			}
+		})
+	}
+}
+
+// The cache may not have seen yet what was created: only the API server can say that nothing is there.
+func TestTeardownOfACopyThatTheCacheHasNotSeen(t *testing.T) {
+	session, made := activeCopy(t)
+	session = ending(t, session)
+	for name, cached := range map[string]plan.Observed[*corev1.Pod]{
+		"nothing": absent(),
+		"another": plan.Found(fixture.Pod(fixture.Named(made.Name), fixture.UID(fixture.OtherUID))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := pass(t, about(session, copyIs(cached), freshCopy(plan.Found(made))))
+			want{phase: v1alpha1.PhaseEnding, does: "DeletePod", wakes: soon}.check(t, p)
+			p = pass(t, about(session, copyIs(cached), freshCopy(absent())))
+			isOver("no copy is left").check(t, p)
 		})
 	}
 }
