@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,6 +22,11 @@ import (
 func (r *DebugSessionReconciler) act(ctx context.Context, session *v1alpha1.DebugSession, actions []plan.Action) []plan.Result {
 	var results []plan.Result
 	for _, action := range actions {
+		if makes(action) {
+			if err := r.confirm(ctx, session); err != nil {
+				return append(results, plan.Result{Action: action, Err: err})
+			}
+		}
 		result := r.perform(ctx, session, action)
 		results = append(results, result)
 		_, taking := action.(plan.TakeAccess)
@@ -29,6 +35,35 @@ func (r *DebugSessionReconciler) act(ctx context.Context, session *v1alpha1.Debu
 		}
 	}
 	return results
+}
+
+// makes says whether an action adds something to the cluster that a session which has ended would leave behind.
+func makes(action plan.Action) bool {
+	switch action.(type) {
+	case plan.InjectDebugger, plan.CreatePod, plan.IsolatePod, plan.GiveAccess:
+		return true
+	default:
+		return false
+	}
+}
+
+// confirm fails if the session is not as the API server has it. A cache that was filled just now may be behind: what the
+// operator before this one has ended would be made again, and nothing would ever take it away. It costs a request once
+// for a session that goes on after a restart, and none for one that this process has written.
+func (r *DebugSessionReconciler) confirm(ctx context.Context, session *v1alpha1.DebugSession) error {
+	if r.written.confirmed(session) {
+		return nil
+	}
+	now := &v1alpha1.DebugSession{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(session), now); err != nil {
+		return err
+	}
+	if now.UID != session.UID || now.ResourceVersion != session.ResourceVersion {
+		return fmt.Errorf("the session was read at version %s and is at %s: nothing is made for it until that is seen",
+			session.ResourceVersion, now.ResourceVersion)
+	}
+	r.written.confirm(session)
+	return nil
 }
 
 func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) plan.Result {

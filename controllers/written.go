@@ -16,6 +16,7 @@ import (
 type writes struct {
 	mu       sync.Mutex
 	sessions map[types.NamespacedName]*v1alpha1.DebugSession
+	known    map[types.NamespacedName]types.UID // sessions that this process has seen as they are
 }
 
 func (w *writes) remember(session *v1alpha1.DebugSession) {
@@ -25,12 +26,36 @@ func (w *writes) remember(session *v1alpha1.DebugSession) {
 		w.sessions = map[types.NamespacedName]*v1alpha1.DebugSession{}
 	}
 	w.sessions[client.ObjectKeyFromObject(session)] = session.DeepCopy()
+	w.know(session)
+}
+
+// confirm notes that the session was found to be the API server's own.
+func (w *writes) confirm(session *v1alpha1.DebugSession) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.know(session)
+}
+
+// confirmed says whether a status that is older than that of another process can still come from the cache. It cannot once
+// this process has written or confirmed the session: nobody else writes its status, and newest returns nothing older.
+func (w *writes) confirmed(session *v1alpha1.DebugSession) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.known[client.ObjectKeyFromObject(session)] == session.UID
+}
+
+func (w *writes) know(session *v1alpha1.DebugSession) {
+	if w.known == nil {
+		w.known = map[types.NamespacedName]types.UID{}
+	}
+	w.known[client.ObjectKeyFromObject(session)] = session.UID
 }
 
 func (w *writes) forget(key types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.sessions, key)
+	delete(w.known, key)
 }
 
 // peek is newest for an object that is only looked at.
