@@ -1,0 +1,304 @@
+// Package faults breaks whole sessions at every call that the operator makes and at every event that it is told, one at a
+// time, and checks the invariants of the design after each. See README.md.
+package faults
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/go-logr/logr"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/operator"
+	"debugsession.dev/operator/internal/seal"
+)
+
+// atOnce is how many sessions are driven at a time: they mostly wait.
+const atOnce = 14
+
+var (
+	scheme     = runtime.NewScheme()
+	restConfig *rest.Config
+	k8s        client.WithWatch // as the cluster's administrator
+	sealer     *seal.Sealer
+	players    *kubelet
+	past       *history
+)
+
+// TestFaults visits every point, or those that the regular expression in FAULTS matches.
+func TestFaults(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver; make test-integration builds them")
+	}
+	wanted, err := regexp.Compile(os.Getenv("FAULTS"))
+	if err != nil {
+		t.Fatalf("FAULTS is no regular expression: %v", err)
+	}
+	startCluster(t)
+	began, all := time.Now(), scenarios()
+	slices.SortFunc(all, func(a, b scenario) int { return strings.Compare(a.name, b.name) })
+	var runs []*run
+	each(t, plain(all), func(r *run, violations []string) {
+		if len(violations) > 0 {
+			t.Errorf("%s, without faults:\n  %s\n  %s", r.scenario.name, strings.Join(violations, "\n  "), r.story())
+		}
+		for _, p := range points(r.injector) {
+			if wanted.MatchString(r.scenario.name + "/" + p.String()) {
+				runs = append(runs, &run{scenario: r.scenario, injector: &injector{fault: &p}})
+			}
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	visited, missed, wrong := 0, 0, 0
+	each(t, runs, func(r *run, violations []string) {
+		visited++
+		if !r.injector.reached {
+			missed++
+		}
+		if len(violations) > 0 {
+			wrong++
+			t.Errorf("%s/%s:\n  %s\n  %s", r.scenario.name, r.injector.fault, strings.Join(violations, "\n  "), r.story())
+		}
+	})
+	fmt.Printf("faults: %d scenarios, %d points (%d not met again), %d violations, %v\n",
+		len(all), visited, missed, wrong, time.Since(began).Round(time.Second))
+}
+
+func plain(all []scenario) []*run {
+	runs := make([]*run, 0, len(all))
+	for _, s := range all {
+		runs = append(runs, &run{scenario: s, injector: &injector{}})
+	}
+	return runs
+}
+
+// points are all places where a run without faults could have gone wrong.
+func points(i *injector) []point {
+	var all []point
+	for index, numbered := range i.calls {
+		name, nth := split(numbered)
+		patterns := []pattern{failsBefore, answerLost, crash, staleRestart}
+		if name == "create-events" { // sent beside the session's life, which does not depend on it
+			patterns = []pattern{failsBefore, answerLost}
+		}
+		if strings.HasPrefix(name, "get-") && name != "get-pods-log" {
+			patterns = append(patterns, staleRead)
+		}
+		for _, p := range patterns {
+			all = append(all, point{p, name, nth, index + 1})
+		}
+	}
+	for index, numbered := range i.events {
+		name, nth := split(numbered)
+		all = append(all, point{lateEvent, name, nth, index + 1}, point{missedEvent, name, nth, index + 1})
+	}
+	return all
+}
+
+func split(numbered string) (name string, nth int) {
+	dot := strings.LastIndex(numbered, ".")
+	if _, err := fmt.Sscan(numbered[dot+1:], &nth); err != nil {
+		panic(err)
+	}
+	return numbered[:dot], nth
+}
+
+// each drives the runs, several at once, each worker in a namespace of its own, and hands over each with what is wrong.
+func each(t *testing.T, runs []*run, done func(*run, []string)) {
+	t.Helper()
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	queue := make(chan *run)
+	for w := range atOnce {
+		workers.Go(func() {
+			for r := range queue {
+				r.namespace, r.name = fmt.Sprintf("faults-%d", w), "hang"
+				r.target = "web"
+				r.clock = testclock.NewFakeClock(time.Now())
+				r.injector.namespace, r.injector.history = r.namespace, past
+				r.injector.seen, r.injector.crashed = map[string]int{}, make(chan struct{})
+				violations := r.whole(t.Context())
+				if err := clean(t.Context(), r.namespace); err != nil {
+					violations = append(violations, "cleaning up: "+err.Error())
+				}
+				mu.Lock()
+				done(r, violations)
+				mu.Unlock()
+			}
+		})
+	}
+	for _, r := range runs {
+		queue <- r
+	}
+	close(queue)
+	workers.Wait()
+}
+
+// clean empties a namespace for the next run, and forgets what was in it.
+func clean(ctx context.Context, namespace string) error {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		left := 0
+		for _, newList := range followed {
+			list := newList()
+			if err := k8s.List(ctx, list, client.InNamespace(namespace)); err != nil {
+				return err
+			}
+			left += lenOf(list)
+			if err := meta.EachListItem(list, func(o runtime.Object) error {
+				object := o.(client.Object)
+				if len(object.GetFinalizers()) > 0 {
+					object.SetFinalizers(nil)
+					if err := k8s.Update(ctx, object); client.IgnoreNotFound(err) != nil {
+						return nil // changed meanwhile: the next turn does it
+					}
+				}
+				return client.IgnoreNotFound(k8s.Delete(ctx, object, client.GracePeriodSeconds(0)))
+			}); err != nil {
+				return err
+			}
+		}
+		if left == 0 && past.settled(namespace) {
+			past.forget(namespace)
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%d objects are left in %s", left, namespace)
+		}
+	}
+}
+
+// settled says whether the last of every object that was seen is that it is gone.
+func (h *history) settled(namespace string) bool {
+	for resource := range followed {
+		last := map[types.UID]bool{}
+		for _, v := range h.of(namespace, resource) {
+			last[v.object.GetUID()] = v.gone
+		}
+		for _, gone := range last {
+			if !gone {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func lenOf(list client.ObjectList) int { return meta.LenList(list) }
+
+// startCluster starts an API server with the kinds, the classes and the webhooks, which are trusted but never called: the
+// test stamps what it creates itself, so that admission does not depend on one of the operators that are broken.
+func startCluster(t *testing.T) {
+	t.Helper()
+	logf.SetLogger(logr.Discard())
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	environment := &envtest.Environment{
+		CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true, Scheme: scheme,
+	}
+	t.Cleanup(func() {
+		if err := environment.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	var err error
+	if restConfig, err = environment.Start(); err != nil {
+		t.Fatal(err)
+	}
+	restConfig.QPS = -1
+	if k8s, err = client.NewWithWatch(restConfig, client.Options{Scheme: scheme}); err != nil {
+		t.Fatal(err)
+	}
+	players = &kubelet{k8s}
+	if past, err = follow(t.Context(), k8s, players.saw); err != nil {
+		t.Fatal(err)
+	}
+	if err := furnish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	key, err := seal.LoadOrCreateKey(t.Context(), k8s, operator.DefaultNamespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealer = seal.New(key)
+}
+
+func furnish(ctx context.Context) error {
+	objects := []client.Object{&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operator.DefaultNamespace}}}
+	for w := range atOnce {
+		namespace := fmt.Sprintf("faults-%d", w)
+		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
+			&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}})
+	}
+	for _, name := range []string{classOpen, classApproved} {
+		class := fixture.Class()
+		class.ObjectMeta = metav1.ObjectMeta{Name: name}
+		if name == classApproved {
+			fixture.Approvals(1)(&class.Spec)
+			class.Spec.Access = &v1alpha1.AccessPolicy{Verbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs}}
+		}
+		objects = append(objects, class)
+	}
+	hooks, err := webhooks()
+	if err != nil {
+		return err
+	}
+	for _, object := range append(objects, hooks...) {
+		if err := k8s.Create(ctx, object); err != nil {
+			return fmt.Errorf("%T %s: %w", object, object.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// webhooks are those of config/webhook, for objects that nobody creates.
+func webhooks() ([]client.Object, error) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "config", "webhook", "manifests.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	documents := strings.Split(strings.TrimPrefix(string(content), "---\n"), "\n---\n")
+	mutating, validating := &admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	for _, document := range documents {
+		into := any(validating)
+		if strings.Contains(document, "kind: MutatingWebhookConfiguration") {
+			into = mutating
+		}
+		if err := yaml.Unmarshal([]byte(document), into); err != nil {
+			return nil, err
+		}
+	}
+	nothing := &metav1.LabelSelector{MatchLabels: map[string]string{"faults": "call-the-webhook"}}
+	for i := range mutating.Webhooks {
+		mutating.Webhooks[i].ObjectSelector = nothing
+	}
+	for i := range validating.Webhooks {
+		validating.Webhooks[i].ObjectSelector = nothing
+	}
+	return []client.Object{mutating, validating}, nil
+}

@@ -1,0 +1,214 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// check judges the run by the ten invariants of the design, from what the API server has had and what is left in it.
+func (r *run) check(ctx context.Context) []string {
+	r.rest()
+	c := &checker{run: r, sessions: r.injector.history.of(r.namespace, "debugsessions"), pods: r.injector.history.of(r.namespace, "pods")}
+	c.checkMaking()
+	c.checkEnd()
+	c.checkTarget()
+	c.checkEvidence()
+	c.checkSettled(ctx)
+	c.checkLeaks(ctx)
+	return c.violations
+}
+
+// uid is found in a delete's body, be it JSON or protobuf, only as its precondition.
+var uid = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+type checker struct {
+	*run
+	sessions, pods []version
+	violations     []string
+}
+
+func (c *checker) must(invariant int, ok bool, format string, args ...any) {
+	if !ok {
+		c.violations = append(c.violations, fmt.Sprintf("invariant %d: ", invariant)+fmt.Sprintf(format, args...))
+	}
+}
+
+// at is the session as it was at a revision.
+func (c *checker) at(revision uint64) *v1alpha1.DebugSession {
+	var then *v1alpha1.DebugSession
+	for _, v := range c.sessions {
+		if v.revision < revision {
+			then = v.object.(*v1alpha1.DebugSession)
+		}
+	}
+	return then
+}
+
+// ended is the first version that says Ended, and when.
+func (c *checker) ended() (uint64, *v1alpha1.DebugSession) {
+	for _, v := range c.sessions {
+		if session := v.object.(*v1alpha1.DebugSession); session.Status.Phase == v1alpha1.PhaseEnded {
+			return v.revision, session
+		}
+	}
+	return 0, nil
+}
+
+// checkMaking: write ahead (1), one debugger (2), a hard deadline (3), never without permission (6), only the pod meant (8).
+func (c *checker) checkMaking() {
+	made, containers := []string{}, map[string]bool{}
+	var since []uint64
+	for _, v := range c.pods {
+		pod := v.object.(*corev1.Pod)
+		if pod.Name != c.target && !slices.Contains(made, string(pod.UID)) {
+			made, since = append(made, string(pod.UID)), append(since, v.revision)
+			c.must(3, pod.Spec.ActiveDeadlineSeconds != nil, "pod %s has no activeDeadlineSeconds", pod.Name)
+			if then := c.at(v.revision); then != nil && then.Status.Debugger != nil {
+				c.must(1, then.Status.Debugger.PodName == pod.Name, "pod %s was made, recorded was %q", pod.Name, then.Status.Debugger.PodName)
+			}
+		}
+		for _, ec := range pod.Spec.EphemeralContainers {
+			if containers[ec.Name] {
+				continue
+			}
+			containers[ec.Name], since = true, append(since, v.revision)
+			c.must(3, len(ec.Command) > 1, "container %s has the command %v: no deadline is around it", ec.Name, ec.Command)
+			if then := c.at(v.revision); then != nil && then.Status.Debugger != nil && then.Status.Target != nil {
+				c.must(1, then.Status.Debugger.ContainerName == ec.Name, "container %s was made, recorded was %q", ec.Name, then.Status.Debugger.ContainerName)
+				c.must(8, then.Status.Target.PodUID == pod.UID, "pod %s was debugged, recorded was %s", pod.UID, then.Status.Target.PodUID)
+			}
+		}
+	}
+	c.must(2, len(made)+len(containers) <= 1, "pods %v and containers %v were made for one session", made, containers)
+	for _, revision := range since {
+		c.checkPermitted(revision)
+	}
+	for _, kind := range []string{"roles", "rolebindings"} {
+		for _, v := range c.injector.history.of(c.namespace, kind) {
+			then := c.at(v.revision)
+			c.must(1, then != nil && then.Status.Access != nil && then.Status.Access.Name == v.object.GetName(), "%s %s was not recorded before it was made", kind, v.object.GetName())
+		}
+	}
+}
+
+func (c *checker) checkPermitted(revision uint64) {
+	then := c.at(revision)
+	if then == nil {
+		c.must(1, false, "something was made before there was a session")
+		return
+	}
+	s := then.Status
+	c.must(1, s.Target != nil && s.Target.PodUID != "" && s.Debugger != nil && s.StartedAt != nil && s.ExpiresAt != nil && s.HardDeadline != nil,
+		"at %d, when the debugger was made, the status did not record it: %+v", revision, s)
+	if c.scenario.class == classApproved {
+		approvals := c.injector.history.of(c.namespace, "debugapprovals")
+		c.must(6, len(approvals) > 0 && approvals[0].revision < revision, "made without an approval")
+	}
+}
+
+// checkEnd: when Ended is said nothing is left (4), it stays so (5), and it is said at all (7).
+func (c *checker) checkEnd() {
+	revision, end := c.ended()
+	if end == nil {
+		c.must(7, false, "the session never said Ended")
+		return
+	}
+	c.must(10, end.Status.Outcome == c.scenario.outcome, "the outcome is %s, not %s: %s", end.Status.Outcome, c.scenario.outcome, end.Status.Reason)
+	there := map[string]version{}
+	for _, kind := range []string{"pods", "roles", "rolebindings"} {
+		for _, v := range c.injector.history.of(c.namespace, kind) {
+			if v.revision < revision {
+				there[kind+"/"+v.object.GetName()] = v
+			}
+		}
+	}
+	for name, v := range there {
+		c.must(4, v.gone || name == "pods/"+c.target, "%s was there when the session said Ended", name)
+		if pod, ok := v.object.(*corev1.Pod); ok && name == "pods/"+c.target {
+			for _, s := range pod.Status.EphemeralContainerStatuses {
+				c.must(4, s.State.Terminated != nil, "container %s ran when the session said Ended", s.Name)
+			}
+			c.must(4, len(pod.Status.EphemeralContainerStatuses) == len(pod.Spec.EphemeralContainers), "a container was yet to start when the session said Ended")
+		}
+	}
+	for _, v := range c.sessions {
+		if v.revision > revision {
+			c.must(5, equality.Semantic.DeepEqual(v.object.(*v1alpha1.DebugSession).Status, end.Status), "the status changed after Ended, at %d", v.revision)
+		}
+	}
+	for _, v := range c.pods {
+		c.must(5, v.revision < revision || v.gone || v.object.GetName() == c.target, "pod %s changed after Ended", v.object.GetName())
+	}
+}
+
+// checkTarget: the target is as it was but for the debugger, and deletes say which pod they mean (8).
+func (c *checker) checkTarget() {
+	var first *corev1.Pod
+	for _, v := range c.pods {
+		pod := v.object.(*corev1.Pod)
+		if pod.Name != c.target {
+			continue
+		}
+		if first == nil {
+			first = pod
+		}
+		spec := pod.Spec.DeepCopy()
+		spec.EphemeralContainers = nil
+		c.must(8, !v.gone && pod.UID == first.UID && equality.Semantic.DeepEqual(*spec, first.Spec) && equality.Semantic.DeepEqual(pod.Labels, first.Labels),
+			"the target was changed or deleted")
+	}
+	for _, body := range c.injector.deletes {
+		c.must(8, uid.MatchString(body), "a delete does not say which pod it means: %q", body)
+	}
+}
+
+// checkEvidence: what a reader of the record wants to know is in it (10).
+func (c *checker) checkEvidence() {
+	_, end := c.ended()
+	if end == nil {
+		return
+	}
+	s := end.Status
+	c.must(10, s.StartedAt != nil && s.EndedAt != nil && s.Reason != "" && s.Target != nil && s.Target.PodUID != "" && s.Debugger != nil &&
+		s.Debugger.ContainerName != "" && end.Spec.Requester != nil, "the record does not tell all: %+v", s)
+	c.must(10, c.scenario.mode != v1alpha1.ModePodCopy || s.Debugger != nil && s.Debugger.PodUID != "", "the record does not tell the copy's UID")
+	c.must(10, c.scenario.outcome != v1alpha1.OutcomeCompleted || s.Debugger != nil && s.Debugger.ExitCode != nil && *s.Debugger.ExitCode == 3,
+		"the record does not tell the exit code")
+}
+
+// checkSettled: once ended a look costs nothing (9).
+func (c *checker) checkSettled(ctx context.Context) {
+	if c.latest() == nil {
+		return
+	}
+	before := c.injector.about()
+	if err := c.poke(ctx); err != nil {
+		c.must(9, false, "poking: %v", err)
+	}
+	c.rest()
+	c.must(9, c.injector.about() == before, "%d requests after the end", c.injector.about()-before)
+}
+
+// checkLeaks: nothing that the operator makes is left anywhere in the namespace.
+func (c *checker) checkLeaks(ctx context.Context) {
+	for _, list := range []client.ObjectList{&corev1.PodList{}, &rbacv1.RoleList{}, &rbacv1.RoleBindingList{}, &networkingv1.NetworkPolicyList{}} {
+		if err := k8s.List(ctx, list, client.InNamespace(c.namespace), client.HasLabels{v1alpha1.LabelSessionUID}); err != nil {
+			c.must(4, false, "listing: %v", err)
+			continue
+		}
+		if n := lenOf(list); n > 0 {
+			c.must(4, false, "%d of %T are left", n, list)
+		}
+	}
+	c.must(2, len(uids(c.sessions)) == 1, "there were %d sessions", len(uids(c.sessions)))
+}

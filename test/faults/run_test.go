@@ -1,0 +1,226 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	testclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/operator"
+)
+
+const (
+	patience = 45 * time.Second       // within which a session gets where it has to
+	idle     = 4 * time.Second        // after which the operator's timers are made to fire
+	quiet    = 150 * time.Millisecond // without a request: the operator is at rest
+	timers   = 20 * time.Second       // how far the clock is then stepped: past the pause between two looks
+)
+
+// run is one session with one fault, or none.
+type run struct {
+	scenario  scenario
+	namespace string
+	name      string
+	target    string
+	injector  *injector
+	clock     *testclock.FakeClock
+	pokes     int
+	stop      func()
+	restarts  int
+}
+
+// whole drives the session from its creation to its end, and returns what is wrong with what the API server has seen.
+func (r *run) whole(ctx context.Context) (violations []string) {
+	defer func() { r.stop() }()
+	r.stop = func() {}
+	if err := r.prepare(ctx); err != nil {
+		return []string{"preparing: " + err.Error()}
+	}
+	if err := r.live(ctx); err != nil {
+		return append(r.check(ctx), err.Error())
+	}
+	return r.check(ctx)
+}
+
+func (r *run) prepare(ctx context.Context) error {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.target, Labels: map[string]string{"app": "web"}},
+		Spec:       corev1.PodSpec{NodeName: nodeName, Containers: []corev1.Container{{Name: "app", Image: "app:1"}}},
+	}
+	if err := k8s.Create(ctx, pod); err != nil {
+		return err
+	}
+	if err := players.change(ctx, client.ObjectKeyFromObject(pod), start); err != nil {
+		return err
+	}
+	return r.startOperator(ctx, true)
+}
+
+func (r *run) live(ctx context.Context) error {
+	r.injector.arm()
+	if err := r.ask(ctx); err != nil {
+		return fmt.Errorf("asking: %w", err)
+	}
+	approved := r.scenario.class == classOpen
+	session, err := r.until(ctx, "to run", func(s *v1alpha1.DebugSession) (bool, error) {
+		if s == nil {
+			return false, fmt.Errorf("the session is gone before its end")
+		}
+		if !approved && s.Status.Phase == v1alpha1.PhaseAwaitingApproval && s.Status.Request != nil {
+			approved = true
+			return false, r.approve(ctx, s)
+		}
+		return s.Status.Phase == v1alpha1.PhaseActive || s.Status.Phase == v1alpha1.PhaseEnded, nil
+	})
+	if err != nil {
+		return err
+	}
+	if session.Status.Phase == v1alpha1.PhaseEnded {
+		return fmt.Errorf("it ended before it ran: %s: %s", session.Status.Outcome, session.Status.Reason)
+	}
+	if err := r.scenario.end(ctx, r); err != nil {
+		return fmt.Errorf("ending: %w", err)
+	}
+	_, err = r.until(ctx, "to end", func(s *v1alpha1.DebugSession) (bool, error) {
+		return s == nil || s.Status.Phase == v1alpha1.PhaseEnded && len(s.Finalizers) == 0, nil
+	})
+	return err
+}
+
+// until waits for the session, restarts the operator if it crashes, and has its timers fire if nothing happens.
+func (r *run) until(ctx context.Context, what string, done func(*v1alpha1.DebugSession) (bool, error)) (*v1alpha1.DebugSession, error) {
+	end, calls, since := time.Now().Add(patience), -1, time.Now()
+	for time.Now().Before(end) {
+		select {
+		case <-r.injector.crashed:
+			r.injector.crashed = nil
+			r.stop()
+			if err := r.startOperator(ctx, false); err != nil {
+				return nil, err
+			}
+			r.restarts++
+		default:
+		}
+		session := r.latest()
+		if ok, err := done(session); ok || err != nil {
+			return session, err
+		}
+		if now := r.injector.count(); now != calls {
+			calls, since = now, time.Now()
+		} else if time.Since(since) > idle {
+			since = time.Now()
+			r.clock.Step(timers)
+			if err := r.poke(ctx); err != nil {
+				return nil, err
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	session := r.latest()
+	if session == nil {
+		return nil, fmt.Errorf("waited in vain for the session %s: there is none", what)
+	}
+	return nil, fmt.Errorf("waited in vain for the session %s: it is %s: %s: %s; deleted: %v; finalizers: %v", what, session.Status.Phase,
+		session.Status.Reason, session.Status.WaitingFor, session.DeletionTimestamp != nil, session.Finalizers)
+}
+
+// latest is the session as the test's watch has it; nil if it is gone.
+func (r *run) latest() *v1alpha1.DebugSession {
+	versions := r.injector.history.of(r.namespace, "debugsessions")
+	if len(versions) == 0 {
+		return &v1alpha1.DebugSession{}
+	}
+	last := versions[len(versions)-1]
+	if last.gone {
+		return nil
+	}
+	return last.object.(*v1alpha1.DebugSession)
+}
+
+// startOperator starts what operator.New returns, limited to the run's namespace.
+func (r *run) startOperator(ctx context.Context, wait bool) error {
+	generation := r.injector.current()
+	connect := rest.CopyConfig(restConfig)
+	connect.Wrap(func(next http.RoundTripper) http.RoundTripper { return &transport{next, r.injector, generation} })
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	mgr, err := operator.New(connect, manager.Options{
+		Scheme:                 scheme,
+		Metrics:                metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress: "0",
+		Controller:             config.Controller{SkipNameValidation: ptr.To(true)},
+		Cache:                  cache.Options{DefaultNamespaces: map[string]cache.Config{r.namespace: {}}},
+	}, operator.Options{
+		Concurrency: 1, Clock: r.clock, Registry: prometheus.NewRegistry(),
+		Exec:    &node{r.injector, generation, players},
+		Logs:    &node{r.injector, generation, players},
+		Webhook: operator.WebhookOptions{Host: "localhost", Port: port},
+	})
+	if err != nil {
+		return fmt.Errorf("making the operator: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	r.stop = func() {
+		cancel()
+		<-ended
+	}
+	if wait && !mgr.GetCache().WaitForCacheSync(ctx) {
+		return fmt.Errorf("the operator's caches do not fill")
+	}
+	return nil
+}
+
+func (i *injector) current() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.generation
+}
+
+// rest waits until the operator has asked nothing for a moment.
+func (r *run) rest() {
+	pause := quiet
+	if f := r.injector.fault; f != nil && (f.pattern == staleRestart || f.pattern == lateEvent || f.pattern == missedEvent || f.pattern == crash) {
+		pause = standstill + 2*quiet // a watch may stand still
+	}
+	calls, since := r.injector.count(), time.Now()
+	for end := time.Now().Add(patience); time.Since(since) < pause && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if now := r.injector.count(); now != calls {
+			calls, since = now, time.Now()
+		}
+	}
+}
+
+func (r *run) story() string {
+	r.injector.mu.Lock()
+	defer r.injector.mu.Unlock()
+	return fmt.Sprintf("calls: %s; events: %s; restarts: %d; pokes: %d",
+		strings.Join(r.injector.calls, " "), strings.Join(r.injector.events, " "), r.restarts, r.pokes)
+}
+
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}

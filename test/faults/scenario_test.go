@@ -1,0 +1,109 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+)
+
+// scenario is a whole session, and how it comes to its end.
+type scenario struct {
+	name    string
+	mode    v1alpha1.Mode
+	class   string
+	outcome v1alpha1.Outcome
+	end     func(ctx context.Context, r *run) error
+}
+
+const (
+	classOpen     = "open"     // nobody's approval, no access
+	classApproved = "approved" // one approval; gives access
+)
+
+func scenarios() []scenario {
+	var all []scenario
+	for name, mode := range map[string]v1alpha1.Mode{"ephemeral": v1alpha1.ModeEphemeralContainer, "copy": v1alpha1.ModePodCopy} {
+		all = append(all,
+			scenario{name + "-expiry", mode, classOpen, v1alpha1.OutcomeExpired, expire},
+			scenario{name + "-end", mode, classOpen, v1alpha1.OutcomeTerminated, setEnd},
+			scenario{name + "-delete", mode, classOpen, v1alpha1.OutcomeTerminated, remove},
+			scenario{name + "-exit", mode, classOpen, v1alpha1.OutcomeCompleted, debuggerExits},
+			scenario{name + "-revoke", mode, classApproved, v1alpha1.OutcomeRevoked, revoke},
+		)
+	}
+	return all
+}
+
+func expire(ctx context.Context, r *run) error {
+	r.clock.Step(2 * time.Hour)
+	return r.poke(ctx)
+}
+
+func setEnd(ctx context.Context, r *run) error {
+	return k8s.Patch(ctx, r.session(), client.RawPatch(types.MergePatchType, []byte(`{"spec":{"end":true}}`)))
+}
+
+func remove(ctx context.Context, r *run) error { return k8s.Delete(ctx, r.session()) }
+
+func revoke(ctx context.Context, r *run) error {
+	return k8s.Delete(ctx, &v1alpha1.DebugApproval{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.name}})
+}
+
+func debuggerExits(ctx context.Context, r *run) error {
+	session := r.session()
+	if err := k8s.Get(ctx, client.ObjectKeyFromObject(session), session); err != nil {
+		return err
+	}
+	pod := r.target
+	if session.Spec.Mode == v1alpha1.ModePodCopy {
+		pod = session.Status.Debugger.PodName
+	}
+	return players.exit(ctx, types.NamespacedName{Namespace: r.namespace, Name: pod}, session.Status.Debugger.ContainerName, 3)
+}
+
+// ask creates the session, stamped as the operator's admission stamps it.
+func (r *run) ask(ctx context.Context) error {
+	session := fixture.Session(fixture.Unsent(r.namespace, r.name), fixture.Of(r.target), fixture.TTL(time.Hour))
+	if r.scenario.mode == v1alpha1.ModePodCopy {
+		fixture.AsCopy()(session)
+	}
+	session.Spec.ClassName = r.scenario.class
+	session.Spec.Requester = &v1alpha1.Identity{Username: "alice", Groups: []string{"system:masters"}}
+	session.Spec.Reason = "faults"
+	defaulted := session.DeepCopy()
+	if err := k8s.Create(ctx, defaulted, client.DryRunAll); err != nil {
+		return err
+	}
+	session.Spec = defaulted.Spec
+	session.Spec.Requester.Seal = sealer.Session(r.namespace, &session.Spec)
+	session.Finalizers = []string{v1alpha1.Finalizer}
+	return k8s.Create(ctx, session)
+}
+
+// approve creates an approval of what the session asks for.
+func (r *run) approve(ctx context.Context, session *v1alpha1.DebugSession) error {
+	approval := fixture.Approval(r.name, session, v1alpha1.DecisionApprove, time.Time{})
+	approval.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: session.Name, UID: session.UID,
+	}}
+	approval.Spec.Approver.Seal = sealer.Approval(r.namespace, &approval.Spec)
+	return k8s.Create(ctx, approval)
+}
+
+// poke has the session looked at, as the operator's own timers would if the clock that was stepped were theirs.
+func (r *run) poke(ctx context.Context) error {
+	r.pokes++
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{"poked":"%d"}}}`, r.pokes)
+	return client.IgnoreNotFound(k8s.Patch(ctx, r.session(), client.RawPatch(types.MergePatchType, []byte(patch))))
+}
+
+func (r *run) session() *v1alpha1.DebugSession {
+	return &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.name}}
+}
