@@ -64,7 +64,8 @@ func TestGivingAccess(t *testing.T) {
 		"worked": {plan.Result{}, want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}},
 		"refused": {plan.Result{Refusal: &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: "exceeded quota"}},
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Refused", says: "giving access: exceeded quota", does: "GiveAccess"}},
-		"failed": {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "GiveAccess", retries: true, warns: "Retrying"}},
+		"nowhere": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: "no such namespace", does: "GiveAccess", retries: true, warns: "Retrying"}},
+		"failed":  {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "GiveAccess", retries: true, warns: "Retrying"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := withResult(t, v, tc.result)

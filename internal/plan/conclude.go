@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -59,8 +60,13 @@ func (p *pass) concludeMaking(result Result, what string) {
 	}
 }
 
+var errNowhere = errors.New("the API server says that there is no such namespace")
+
 // concludeGiving keeps a session from being called active while nobody can reach its debugger.
 func (p *pass) concludeGiving(result Result) {
+	if result.Gone { // there is no pod in this action: what is not there is the namespace, or what serves roles
+		result.Gone, result.Err = false, errNowhere
+	}
 	if result.Refusal == nil && result.Err == nil {
 		return
 	}

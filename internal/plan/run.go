@@ -191,13 +191,16 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	}
 }
 
-// isMade says whether the pod is the one that was made for this session. Once its UID was recorded that alone decides: deleting a session with
-// --cascade=orphan takes the owner reference away.
+// isMade says whether the pod is the one that was made for this session. Once its UID was recorded that alone decides.
+// Deleting a session with --cascade=orphan takes the owner reference away, perhaps before the UID was seen: then the label
+// has to do, on a pod that nothing else controls and that has a name made of the session's UID.
 func (p *pass) isMade(pod *corev1.Pod) bool {
 	if uid := p.status().Debugger.PodUID; uid != "" {
 		return pod.UID == uid
 	}
-	return debugpod.OwnedBy(pod, p.Session)
+	orphaned := p.Session.DeletionTimestamp != nil && metav1.GetControllerOf(pod) == nil &&
+		pod.Labels[v1alpha1.LabelSessionUID] == string(p.Session.UID)
+	return orphaned || debugpod.OwnedBy(pod, p.Session)
 }
 
 func (p *pass) trackMade(pod *corev1.Pod) {
