@@ -16,6 +16,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -170,16 +171,7 @@ func clean(ctx context.Context, namespace string) error {
 				return err
 			}
 			left += lenOf(list)
-			if err := meta.EachListItem(list, func(o runtime.Object) error {
-				object := o.(client.Object)
-				if len(object.GetFinalizers()) > 0 {
-					object.SetFinalizers(nil)
-					if err := k8s.Update(ctx, object); client.IgnoreNotFound(err) != nil {
-						return nil // changed meanwhile: the next turn does it
-					}
-				}
-				return client.IgnoreNotFound(k8s.Delete(ctx, object, client.GracePeriodSeconds(0)))
-			}); err != nil {
+			if err := meta.EachListItem(list, func(o runtime.Object) error { return discard(ctx, o.(client.Object)) }); err != nil {
 				return err
 			}
 		}
@@ -191,6 +183,21 @@ func clean(ctx context.Context, namespace string) error {
 			return fmt.Errorf("%d objects are left in %s", left, namespace)
 		}
 	}
+}
+
+// discard deletes an object, whoever holds it. One that is changed meanwhile is left for the next turn.
+func discard(ctx context.Context, object client.Object) error {
+	if len(object.GetFinalizers()) > 0 {
+		object.SetFinalizers(nil)
+		err := k8s.Update(ctx, object)
+		if apierrors.IsConflict(err) {
+			return nil
+		}
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return client.IgnoreNotFound(k8s.Delete(ctx, object, client.GracePeriodSeconds(0)))
 }
 
 // settled says whether the last of every object that was seen is that it is gone.

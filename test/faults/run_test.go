@@ -41,6 +41,7 @@ type run struct {
 	clock     *testclock.FakeClock
 	pokes     int
 	stop      func()
+	failure   error // of the operator that was stopped last
 	restarts  int
 }
 
@@ -177,8 +178,11 @@ func (r *run) startOperator(ctx context.Context, wait bool) error {
 		return fmt.Errorf("making the operator: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.failure = mgr.Start(ctx)
+	}()
 	r.stop = func() {
 		cancel()
 		<-ended
@@ -212,8 +216,8 @@ func (r *run) rest() {
 func (r *run) story() string {
 	r.injector.mu.Lock()
 	defer r.injector.mu.Unlock()
-	return fmt.Sprintf("calls: %s; events: %s; restarts: %d; pokes: %d",
-		strings.Join(r.injector.calls, " "), strings.Join(r.injector.events, " "), r.restarts, r.pokes)
+	return fmt.Sprintf("calls: %s; events: %s; restarts: %d; pokes: %d; the operator stopped with: %v",
+		strings.Join(r.injector.calls, " "), strings.Join(r.injector.events, " "), r.restarts, r.pokes, r.failure)
 }
 
 func freePort() (int, error) {
