@@ -148,6 +148,7 @@ test: test-unit test-integration conformance $(CLUSTER_TOOL) ## Run all tests. W
 .PHONY: test-unit
 test-unit: ## Run the tests that need nothing, in every module.
 	@$(RACE) $$(go list ./... | grep -v /operator/test/)
+	@go test -v -count=1 -run '^TestAnySequenceOfEvents$$' ./internal/plan -rapid.checks=34000
 	@$(call in-each,$(filter-out .,$(SOURCES)),go test ./...)
 
 # Ginkgo's own summary is shown only with -v.

@@ -40,7 +40,7 @@ func Ephemeral(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev1.Ephe
 	if err != nil {
 		return nil, err
 	}
-	if joined != "" && joins(target) {
+	if joined != "" && Joins(target) {
 		addTargetRoot(container)
 	}
 	return &corev1.EphemeralContainer{
@@ -49,9 +49,9 @@ func Ephemeral(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev1.Ephe
 	}, nil
 }
 
-// joins reports whether the kubelet will have a debugger join a container's process namespace. It does not if the pod's
+// Joins reports whether the kubelet will have a debugger join a container's process namespace. It does not if the pod's
 // containers share one, or are in the host's: number 1 is not the target's there.
-func joins(target *corev1.Pod) bool {
+func Joins(target *corev1.Pod) bool {
 	shared := target.Spec.ShareProcessNamespace
 	return !target.Spec.HostPID && (shared == nil || !*shared) && !isWindows(target)
 }

@@ -47,6 +47,10 @@ func (p *pass) replaceOriginal(c container) {
 		p.wake(p.Now)
 		return
 	}
+	if !p.Made.fresh { // a cache may show a copy that somebody has just deleted
+		p.ask(ReadMade{Name: status.Debugger.PodName, Fresh: true})
+		return
+	}
 	p.do(ReplaceOriginal{Pod: p.podName(status.Target.PodName), UID: status.Target.PodUID})
 	status.Target.ReplacedAt = timestamp(p.Now)
 	p.event(corev1.EventTypeNormal, v1alpha1.ReasonReplaced, fmt.Sprintf("pod %q (%s) is deleted for its copy %q", status.Target.PodName, status.Target.PodUID, status.Debugger.PodName))

@@ -128,6 +128,8 @@ func (p *pass) teardownEphemeral() {
 			p.ended("its container has terminated")
 		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
 			p.ended("its pod has finished")
+		case c.state == v1alpha1.DebuggerRunning && p.foundUnstoppable():
+			p.outlast(pod)
 		case c.state == v1alpha1.DebuggerRunning:
 			c.record(status.Debugger)
 			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})
@@ -151,10 +153,11 @@ func (p *pass) sees(pod *corev1.Pod) bool {
 }
 
 // outwait deals with a container that was added but has not started: Kubernetes cannot take it back, and nothing can be
-// run in it. Past its time to start it ends itself should it ever start, and only then the session may say Ended.
+// run in it. Past its time to start it ends itself should it ever start, and only then the session may say Ended. One that
+// is unstoppable may start at any time.
 func (p *pass) outwait(c container, pod *corev1.Pod) {
 	never := latestStart(p.status())
-	if !p.Now.Before(never) {
+	if !p.Now.Before(never) && !p.unstoppable() {
 		if !p.Target.fresh { // it may have started, and the watch not have seen that
 			p.ask(ReadTarget{Name: pod.Name, Fresh: true})
 			return
@@ -166,8 +169,13 @@ func (p *pass) outwait(c container, pod *corev1.Pod) {
 	if c.troubled() {
 		waits = fmt.Sprintf("is waiting to start (%s)", c.steady().reason)
 	}
-	p.resist(fmt.Sprintf("container %q in pod %q %s, and Kubernetes cannot remove it; it is stopped if it starts, and cannot start after %s",
-		p.status().Debugger.ContainerName, pod.Name, waits, clock(never)))
+	message := fmt.Sprintf("container %q in pod %q %s, and Kubernetes cannot remove it; it is stopped if it starts",
+		p.status().Debugger.ContainerName, pod.Name, waits)
+	if p.unstoppable() {
+		p.resist(message + " and has a shell; the session ends when it has exited or its pod goes")
+		return
+	}
+	p.resist(message + ", and cannot start after " + clock(never))
 	p.wake(never)
 }
 
@@ -216,6 +224,9 @@ func (p *pass) finish(outcome v1alpha1.Outcome, reason, message string) {
 		}
 		if status.Debugger.State == v1alpha1.DebuggerRunning {
 			status.Debugger.State = v1alpha1.DebuggerTerminated
+		}
+		if status.Debugger.StartedAt != nil && status.Debugger.StoppedBy == "" {
+			status.Debugger.StoppedBy = stoppedBy(outcome, reason, status.Debugger.Message)
 		}
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, gone, "the session has ended")
 	}
