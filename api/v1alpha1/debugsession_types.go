@@ -46,8 +46,10 @@ type DebugSession struct {
 	// +required
 	Spec DebugSessionSpec `json:"spec"`
 
-	// What was done, written by the operator alone.
+	// What was done, written by the operator alone. Until the operator has looked at the session, observedGeneration is -1, by
+	// which tools that read kstatus know that it is not done.
 	// +optional
+	// +default={"observedGeneration": -1}
 	Status DebugSessionStatus `json:"status,omitzero"`
 }
 
@@ -707,7 +709,7 @@ type AccessStatus struct {
 
 // DebugSessionStatus is what was done. Times are in whole seconds, UTC.
 type DebugSessionStatus struct {
-	// The generation of the spec that this status speaks of.
+	// The generation of the spec that this status speaks of; -1 if the operator has not looked at the session yet.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 

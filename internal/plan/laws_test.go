@@ -144,7 +144,7 @@ var conditionReason = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])
 func holdsStatus(t tester, s plan.Snapshot, p plan.Plan) {
 	t.Helper()
 	status := &p.Status
-	nothing := reflect.DeepEqual(*status, v1alpha1.DebugSessionStatus{})
+	nothing := reflect.DeepEqual(*status, v1alpha1.DebugSessionStatus{ObservedGeneration: -1})
 	if status.ObservedGeneration != s.Session.Generation && !nothing {
 		t.Errorf("observedGeneration is %d, and the generation %d", status.ObservedGeneration, s.Session.Generation)
 	}
