@@ -194,8 +194,11 @@ func (p *pass) blind(what string, err error) {
 
 func (p *pass) deleting(pod *corev1.Pod) string {
 	message := fmt.Sprintf("%s %q is being deleted", p.own(), pod.Name)
-	if len(pod.Finalizers) > 0 {
+	switch {
+	case len(pod.Finalizers) > 0:
 		message += "; it is held by finalizers that others put on it: " + strings.Join(pod.Finalizers, ", ")
+	case pod.Spec.NodeName != "":
+		message += fmt.Sprintf("; node %q has yet to say that its containers have stopped: see whether that node is ready", pod.Spec.NodeName)
 	}
 	return message
 }
