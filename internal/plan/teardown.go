@@ -81,10 +81,17 @@ func (p *pass) deleteMade(pod *corev1.Pod) {
 	p.resist(p.deleting(pod))
 }
 
-// madeGone takes away what went with the pod that is gone, and ends.
+// madeGone takes away what went with the pod that is gone, and ends. The policy is deleted without a look, and looked for in
+// the next pass: nothing that is read once is believed when it says that there is nothing.
 func (p *pass) madeGone() {
 	if debugpod.Isolates(p.spec()) {
 		name := debugpod.IsolationName(p.Session.UID)
+		if !p.saidGone() {
+			p.do(LiftIsolation{Name: name})
+			p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonGone, "the "+p.own()+" is gone")
+			p.wake(p.Now)
+			return
+		}
 		switch p.Isolation.state {
 		case unasked:
 			p.ask(ReadIsolation{Name: name})
@@ -98,6 +105,12 @@ func (p *pass) madeGone() {
 		}
 	}
 	p.ended("no " + p.own() + " is left")
+}
+
+// saidGone says whether an earlier pass has written down that the pod that was made is gone.
+func (p *pass) saidGone() bool {
+	ready := meta.FindStatusCondition(p.Session.Status.Conditions, v1alpha1.ConditionDebuggerReady)
+	return ready != nil && ready.Reason == v1alpha1.ReasonGone
 }
 
 // teardownEphemeral believes its watch when that shows the container running or terminated, but not when it shows nothing:
