@@ -137,7 +137,7 @@ demo: $(CLUSTER_TOOL) $(BIN)/image ## Show debugging sessions from start to end,
 ##@ Test
 
 .PHONY: test
-test: test-unit test-integration conformance $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e is skipped where no node can run.
+test: test-unit test-integration test-faults conformance $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e is skipped where no node can run.
 	@code=0; reason=$$($(CLUSTER_TOOL) check 2>&1) || code=$$?; \
 	if [[ $$code == 3 && -z "$${CI:-}" && "$(CLUSTER)" != existing ]]; then \
 		echo "SKIPPED test-e2e: $$reason"; \
