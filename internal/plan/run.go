@@ -277,7 +277,7 @@ func (p *pass) activate(pod *corev1.Pod) {
 	}
 	stdin, tty := p.interactive(pod)
 	status.Attach = attach(p.Session.Namespace, status.Debugger, stdin, tty)
-	message := fmt.Sprintf("container %q runs in pod %q", status.Debugger.ContainerName, status.Debugger.PodName)
+	message := fmt.Sprintf("container %q runs in pod %q%s", status.Debugger.ContainerName, status.Debugger.PodName, p.sleepless(pod))
 	if p.Session.Status.Phase != v1alpha1.PhaseActive {
 		p.event(corev1.EventTypeNormal, string(v1alpha1.PhaseActive),
 			fmt.Sprintf("%s until %s; %s", message, clock(status.ExpiresAt.Time), status.Attach))
