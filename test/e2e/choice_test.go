@@ -45,7 +45,7 @@ spec:
 		// A bad deploy: one more pod, which crashes. Then one of the others is replaced, and that is the newest.
 		n.apply(replicas("exit 1"))
 		crashing := func() []string {
-			return pods(`{range .items[?(@.status.containerStatuses[0].restartCount>0)]}{.metadata.name} {end}`)
+			return pods(`{range .items[?(@.status.containerStatuses[*].restartCount>0)]}{.metadata.name} {end}`)
 		}
 		Eventually(crashing).Should(HaveLen(1))
 		crashed := crashing()[0]
@@ -84,6 +84,14 @@ spec:
 			Expect(session.Status.Target.Choice).To(Equal(test.want + " " + test.why))
 			n.patch(name, `{"end":true}`)
 		}
+
+		By("and says what keeps a debugger out of a container that does not run")
+		n.session("joining", "  target: {workload: {kind: Deployment, name: web}}\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n")
+		Eventually(func() string {
+			session := n.get("joining")
+			return session.Status.Reason + ": " + condition(session, v1alpha1.ConditionDebuggerReady).Message
+		}).Should(ContainSubstring("mode: PodCopy"))
+		n.patch("joining", `{"end":true}`)
 
 		By("and is not chosen again when it has gone")
 		n.session("gone", "  target: {workload: {kind: Deployment, name: web}, pick: Oldest}\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -48,6 +49,29 @@ spec:
 		Eventually(n.eventMessages("copy", v1alpha1.ReasonReplaced)).Should(ContainSubstring(string(original)))
 		Expect(n.kubectl("get", "pods", "-o", "name")).To(Equal("pod/web-copy\n"))
 		Expect(n.getPod("web-copy").Spec.Containers[0].Ports[0].HostPort).To(BeEquivalentTo(18080))
+	})
+
+	It("says what else is in its way, and what helps", func() {
+		n := newNamespace()
+		n.apply(strings.NewReplacer("NAMESPACE", string(n), "IMAGE", appImage).Replace(obstacles))
+		DeferCleanup(func() {
+			_, _ = tryKubectl("delete", "pv", string(n), "--wait=false", "--ignore-not-found")
+			_ = os.Remove("/tmp/" + string(n))
+		})
+		n.kubectl("wait", "pod", "claims", "alone", "--for=condition=Ready", "--timeout=30s")
+		copyOfPod := func(target string) string {
+			return "\n  target: {podName: " + target + "}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n"
+		}
+		for target, words := range map[string]string{
+			"claims": "the target holds a volume that one pod alone may use: podCopy.replaceOriginal frees it",
+			"alone":  "keep it away from pods such as those: podCopy.sameNode puts it where the target is",
+			"gated":  "the copy has the target's scheduling gates: whoever set them has to lift them",
+		} {
+			n.session(target, copyOfPod(target))
+			Eventually(readyMessage(n, target)).Should(ContainSubstring(words), target)
+		}
+		n.session("beside", copyOfPod("alone")+"  podCopy: {sameNode: true}\n")
+		n.reaches("beside", v1alpha1.PhaseActive)
 	})
 
 	It("leaves its target where the copy would not run either", func() {
@@ -107,3 +131,46 @@ spec:
 		Expect(n.get("told").Status.Phase).To(Equal(v1alpha1.PhaseActive))
 	})
 })
+
+// obstacles are pods whose copies Kubernetes would keep waiting, each for a reason of its own.
+const obstacles = `
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: NAMESPACE}
+spec:
+  capacity: {storage: 1Mi}
+  accessModes: [ReadWriteOncePod]
+  hostPath: {path: /tmp/NAMESPACE, type: DirectoryOrCreate}
+  claimRef: {namespace: NAMESPACE, name: data}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOncePod], storageClassName: "", volumeName: NAMESPACE, resources: {requests: {storage: 1Mi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: claims}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: app, image: IMAGE, volumeMounts: [{name: data, mountPath: /data}]}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: alone, labels: {app: alone}}
+spec:
+  terminationGracePeriodSeconds: 1
+  affinity:
+    podAntiAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+      - {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: alone}}}
+  containers: [{name: app, image: IMAGE}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: gated}
+spec:
+  schedulingGates: [{name: example.com/quota}]
+  containers: [{name: app, image: IMAGE}]
+`
