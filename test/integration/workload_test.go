@@ -137,6 +137,7 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 	},
 		Entry("a kind that there is not", "apps/v1", "deployment", func(context.Context) {}, `the cluster has no kind "deployment" of apps/v1`),
 		Entry("a kind of another group", "apps/v1", "Job", func(context.Context) {}, "Job and batch/v1"),
+		Entry("a group that there is not", "example.org/v1", "Rollout", func(context.Context) {}, `the cluster has no kind "Rollout" of example.org/v1`),
 		Entry("a scale that selects all", "example.com/v1", "Rollout", func(ctx context.Context) { rollout(ctx, "") }, "would select every pod"),
 		Entry("a kind without scale", "v1", "ConfigMap", func(ctx context.Context) {
 			made(ctx, `{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}}`)
