@@ -1,7 +1,6 @@
 package debugpod
 
 import (
-	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,10 +30,7 @@ func Ephemeral(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev1.Ephe
 		joined = session.Status.Target.Container
 	}
 	if joined != "" && !hasContainer(target.Spec.Containers, joined) && !hasContainer(target.Spec.InitContainers, joined) {
-		return nil, &InvalidError{
-			Field:   "spec.target.container",
-			Message: fmt.Sprintf("pod %s has no container or init container %q: name one of its own", target.Name, joined),
-		}
+		return nil, unknownContainer("spec.target.container", joined, target)
 	}
 	container, err := debuggerContainer(session, target)
 	if err != nil {

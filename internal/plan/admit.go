@@ -125,7 +125,7 @@ func (p *pass) chooseTarget() {
 	case found:
 		pod, why := choose(&p.spec().Target, p.spec().Mode, p.Candidates.value)
 		if pod == nil {
-			p.awaitUnwatched(fmt.Sprintf("none of the %d pods that spec.target selects can be debugged now", len(p.Candidates.value)))
+			p.awaitUnwatched(unsuitable(&p.spec().Target, len(p.Candidates.value)))
 			return
 		}
 		p.status().Target = podNamed(pod.Name)

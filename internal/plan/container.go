@@ -149,6 +149,9 @@ func (c container) remedy() string {
 	case "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ErrImageInspect", "RegistryUnavailable":
 		return "check the image's name and tag, and the pod's imagePullSecrets; then apply a new session"
 	case "CreateContainerConfigError":
+		if strings.Contains(c.message, "runAsNonRoot") {
+			return "the image runs as root, or does not tell: set debugger.securityContext.runAsUser to another number than 0, or runAs: FromTarget"
+		}
 		return "check debugger.env, envFrom and securityContext against what the namespace has"
 	case v1alpha1.ReasonUnschedulable:
 		return placing(c.message)

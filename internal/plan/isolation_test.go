@@ -84,6 +84,10 @@ func TestReplaceOriginal(t *testing.T) {
 		made := copyOf(t, session, fixture.Pod(), fixture.Unplaced, fixture.Unschedulable("1 node(s) didn't have free ports for the requested pod ports"))
 		want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", does: "ReplaceOriginal", warns: "Unschedulable"}.check(t, pass(t, about(session, copied(made))))
 	})
+	t.Run("not if no node would take the copy", func(t *testing.T) {
+		made := copyOf(t, session, fixture.Pod(), fixture.Unplaced, fixture.Unschedulable("1 node(s) didn't match Pod's node affinity/selector"))
+		want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", warns: "Unschedulable"}.check(t, pass(t, about(session, copied(made))))
+	})
 	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(name, fixture.Running(now)))
 	first := pass(t, about(session, copied(made)))
 	want{phase: v1alpha1.PhaseActive, does: "GiveAccess", wakes: now}.check(t, first)

@@ -279,7 +279,7 @@ func (p *pass) activate(pod *corev1.Pod) {
 	}
 	stdin, tty := p.interactive(pod)
 	status.Attach = attach(p.Session.Namespace, status.Debugger, stdin, tty)
-	message := fmt.Sprintf("container %q runs in pod %q", status.Debugger.ContainerName, status.Debugger.PodName)
+	message := fmt.Sprintf("container %q runs in pod %q%s", status.Debugger.ContainerName, status.Debugger.PodName, p.sleepless(pod))
 	if p.unstoppable() {
 		message += "; it is unstoppable: nothing can end it before its pod goes"
 	}
