@@ -78,8 +78,8 @@ var _ = BeforeSuite(func() {
 
 // startOperator runs the operator, with the rights it has in a cluster and no more, until the returned function is called or
 // the test ends. It returns when sessions can be created.
-func startOperator(exec *kubelet) (stop func()) {
-	stop = launchOperator(exec, environment.WebhookInstallOptions.LocalServingPort)
+func startOperator(exec *kubelet, change ...func(*manager.Options, *operator.Options)) (stop func()) {
+	stop = launchOperator(exec, environment.WebhookInstallOptions.LocalServingPort, change...)
 	Eventually(func() error {
 		return k8s.Create(context.Background(), newSession("default", "ready", "nothing"), client.DryRunAll)
 	}).WithTimeout(20 * time.Second).WithPolling(50 * time.Millisecond).Should(Succeed())
@@ -96,20 +96,21 @@ func freePort() int {
 }
 
 // launchOperator runs the operator with its webhooks at a port, and does not wait for it.
-func launchOperator(exec *kubelet, port int, change ...func(*manager.Options)) (stop func()) {
+func launchOperator(exec *kubelet, port int, change ...func(*manager.Options, *operator.Options)) (stop func()) {
 	options := manager.Options{
 		Scheme:                 scheme,
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: probeAddress,
 		Controller:             config.Controller{SkipNameValidation: ptr.To(true)}, // one after another in one process
 	}
-	for _, c := range change {
-		c(&options)
-	}
-	mgr, err := operator.New(accountConfig(), options, operator.Options{
+	own := operator.Options{
 		Concurrency: 4, Exec: exec, Registry: prometheus.NewRegistry(),
 		Webhook: operator.WebhookOptions{Host: environment.WebhookInstallOptions.LocalServingHost, Port: port, ExtraNames: []string{"localhost"}},
-	})
+	}
+	for _, c := range change {
+		c(&options, &own)
+	}
+	mgr, err := operator.New(accountConfig(), options, own)
 	Expect(err).NotTo(HaveOccurred())
 	leader = mgr
 

@@ -180,7 +180,7 @@ var _ = Describe("the webhooks", func() {
 		Expect(k8s.Create(ctx, lease)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, lease)).To(Succeed()) })
 		before, _ := certificates(ctx)
-		launchOperator(&kubelet{}, environment.WebhookInstallOptions.LocalServingPort, func(o *manager.Options) {
+		launchOperator(&kubelet{}, environment.WebhookInstallOptions.LocalServingPort, func(o *manager.Options, _ *operator.Options) {
 			o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace = true, lease.Name, lease.Namespace
 		})
 		Eventually(func() error { return create(ctx) }).WithTimeout(5 * time.Second).Should(Succeed())
