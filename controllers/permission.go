@@ -158,15 +158,28 @@ func indexSessionName(object client.Object) []string {
 	return []string{object.(*v1alpha1.DebugApproval).Spec.SessionName}
 }
 
-func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[[]plan.Approval] {
-	list := &v1alpha1.DebugApprovalList{}
-	err := r.Client.List(ctx, list, client.InNamespace(session.Namespace), client.MatchingFields{sessionNameField: session.Name})
+// observeApprovals lists the approvals that name the session. The API server has no index of those names, so a fresh answer
+// takes all approvals of the namespace; it is asked for once a session, right before it starts.
+func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadApprovals) plan.Observed[[]plan.Approval] {
+	list, in := &v1alpha1.DebugApprovalList{}, client.InNamespace(session.Namespace)
+	err := error(nil)
+	if q.Fresh {
+		err = r.Live.List(ctx, list, in)
+	} else {
+		err = r.Client.List(ctx, list, in, client.MatchingFields{sessionNameField: session.Name})
+	}
 	if err != nil {
 		return plan.Unknown[[]plan.Approval](err)
 	}
-	approvals := make([]plan.Approval, len(list.Items))
+	var approvals []plan.Approval
 	for i := range list.Items {
-		approvals[i] = plan.Approval{DebugApproval: &list.Items[i], Sealed: r.Seal.VerifyApproval(&list.Items[i])}
+		if approval := &list.Items[i]; approval.Spec.SessionName == session.Name {
+			approvals = append(approvals, plan.Approval{DebugApproval: approval, Sealed: r.Seal.VerifyApproval(approval)})
+		}
 	}
-	return plan.Found(approvals)
+	observed := plan.Found(approvals)
+	if q.Fresh {
+		observed = observed.Fresh()
+	}
+	return observed
 }

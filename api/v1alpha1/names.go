@@ -60,6 +60,7 @@ const (
 	ReasonTargetFinished    = "TargetFinished"    // the pod has succeeded or failed
 	ReasonTargetTerminating = "TargetTerminating" // the pod is being deleted
 	ReasonTargetIsMirrorPod = "TargetIsMirrorPod" // a static pod: the kubelet's file is its source
+	ReasonTargetIsDebugger  = "TargetIsDebugger"  // the pod was made for another session
 	ReasonContainerNotFound = "ContainerNotFound" // the pod has no such container
 	ReasonVolumeNotFound    = "VolumeNotFound"    // a volumeMount names a volume that the pod does not have
 	ReasonNameTaken         = "NameTaken"         // the copy's name belongs to another pod

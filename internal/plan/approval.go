@@ -148,6 +148,9 @@ func (p *pass) approved() bool {
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeDenied), "denied by "+t.denied.By)
 		p.finish(v1alpha1.OutcomeDenied, string(v1alpha1.OutcomeDenied), "it was denied by "+t.denied.By)
 		return false
+	case t.ttl >= wanted && !p.Approvals.fresh: // a watch may not have seen yet that one was taken back
+		p.ask(ReadApprovals{Fresh: true})
+		return false
 	case t.ttl >= wanted:
 		p.status().WaitingFor = ""
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", approvers(t))

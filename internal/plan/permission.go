@@ -55,7 +55,11 @@ func (p *pass) class() *v1alpha1.DebugClass {
 		return nil
 	case found:
 	}
-	if refusal := ForbiddenBy(p.Class.value, p.spec(), p.Namespace.value); refusal != nil {
+	refusal := ForbiddenBy(p.Class.value, p.spec(), p.Namespace.value)
+	if refusal == nil {
+		refusal = narrowed(p.Class.value, p.spec(), p.status().Class)
+	}
+	if refusal != nil {
 		p.reject(*refusal)
 		return nil
 	}
