@@ -26,8 +26,8 @@ func (r *DebugSessionReconciler) observeTrust(ctx context.Context, session *v1al
 	if session.Spec.Requester == nil || !r.Seal.VerifySession(session) {
 		return plan.Found(&plan.Refusal{
 			Reason: v1alpha1.ReasonNotTrusted,
-			Message: "spec.requester was not stamped by the operator's admission webhook, so nobody knows who asked; " +
-				"see that the webhook is installed (the operator's readiness says), then apply a new session",
+			Message: "spec.requester was not stamped by the operator's admission webhook with the key that it has now, so nobody knows who asked; " +
+				"see that the webhook is installed (the operator's readiness says), then delete the session and apply it again",
 		})
 	}
 	if err := r.Admission(ctx); err != nil {
