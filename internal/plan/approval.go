@@ -173,7 +173,7 @@ func (p *pass) awaitApproval(t tally, deadline time.Time) {
 		missing = fmt.Sprintf("%d approvals", n)
 	}
 	status.WaitingFor = fmt.Sprintf("%s by who may approve class %s", missing, p.spec().ClassName)
-	message := fmt.Sprintf("%d of %d approvals; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses/%s -n %s)",
+	message := fmt.Sprintf("%d of %d approvals; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses.debugsession.dev/%s -n %s)",
 		t.people, status.Class.ApprovalsRequired, clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 	p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, message)

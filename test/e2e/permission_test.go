@@ -80,6 +80,25 @@ var _ = Describe("who may debug", func() {
 		Eventually(func() string { out, _ := alice.do(n, "", strings.Fields(command[1])...); return out }).Should(HaveSuffix("yes\n"))
 	})
 
+	It("is not reached through another session in the same pod", func() {
+		n := newNamespace()
+		n.pod("web")
+		class := n.class(openClass)
+		n.kubectl("create", "role", "sessions", "--verb=get,list,watch,create,patch,delete", "--resource=debugsessions.debugsession.dev")
+		n.kubectl("create", "rolebinding", "sessions", "--role=sessions", "--user=alice", "--user=bob")
+		n.may("use", class, "--user=alice")
+		n.kubectl("create", "rolebinding", "use-bob", "--clusterrole="+class+"-use", "--user=bob")
+		for _, name := range []string{"alice", "bob"} {
+			manifest := sessionManifest("of-"+name, "\n  className: "+class+shell)
+			Eventually(func() error { _, err := user(name).do(n, manifest, "apply", "-f", "-"); return err }).Should(Succeed())
+		}
+		ofAlice, ofBob := n.reaches("of-alice", v1alpha1.PhaseActive), n.reaches("of-bob", v1alpha1.PhaseActive)
+		attachAs(user("bob"), n, ofBob)
+		_, err := user("bob").do(n, "", "attach", "web", "-c", ofAlice.Status.Debugger.ContainerName)
+		Expect(err).To(MatchError(ContainSubstring("which is not for you")))
+		attachAs(user("alice"), n, ofAlice)
+	})
+
 	It("cannot be forged, nor gained by editing what the operator made", func() {
 		n := newNamespace()
 		n.pod("web")
