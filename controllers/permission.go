@@ -162,13 +162,11 @@ func indexSessionName(object client.Object) []string {
 // takes all approvals of the namespace; it is asked for once a session, right before it starts.
 func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadApprovals) plan.Observed[[]plan.Approval] {
 	list, in := &v1alpha1.DebugApprovalList{}, client.InNamespace(session.Namespace)
-	err := error(nil)
+	from, which := client.Reader(r.Client), []client.ListOption{in, client.MatchingFields{sessionNameField: session.Name}}
 	if q.Fresh {
-		err = r.Live.List(ctx, list, in)
-	} else {
-		err = r.Client.List(ctx, list, in, client.MatchingFields{sessionNameField: session.Name})
+		from, which = r.Live, []client.ListOption{in}
 	}
-	if err != nil {
+	if err := from.List(ctx, list, which...); err != nil {
 		return plan.Unknown[[]plan.Approval](err)
 	}
 	var approvals []plan.Approval
