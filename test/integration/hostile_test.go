@@ -76,7 +76,10 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 
 		edit(ctx, session, fixture.End)
 		reaches(ctx, session, v1alpha1.PhaseEnded)
-		Expect(session.Finalizers).NotTo(ContainElement(v1alpha1.Finalizer))
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Finalizers).To(ConsistOf("example.com/mine"))
+		}).Should(Succeed())
 		Expect(session.Spec.Requester.Username).To(Equal("alice"))
 		nothingLeft(ctx, namespace)
 	})

@@ -82,10 +82,14 @@ var _ = Describe("what cannot be read", Ordered, ContinueOnFailure, func() {
 			c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1, SelfApproval: true}
 		})
 		pod := runningPod(ctx, namespace, "web")
-		ofClass := func(s *v1alpha1.DebugSession) { s.Spec.ClassName = class.Name }
+		ofClass := func(name string, ttl time.Duration) *v1alpha1.DebugSession {
+			session := asked(namespace, name, fixture.TTL(ttl))
+			session.Spec.ClassName = class.Name
+			Expect(k8s.Create(ctx, session)).To(Succeed())
+			return session
+		}
 		started := running()
-		running := create(ctx, namespace, "running", ofClass, fixture.TTL(15*time.Second))
-		waiting := create(ctx, namespace, "waiting", ofClass)
+		running, waiting := ofClass("running", 15*time.Second), ofClass("waiting", time.Hour)
 		for _, session := range []*v1alpha1.DebugSession{running, waiting} {
 			reaches(ctx, session, v1alpha1.PhaseAwaitingApproval)
 		}
