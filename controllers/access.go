@@ -3,6 +3,8 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -58,15 +60,42 @@ func (r *DebugSessionReconciler) giveAccess(ctx context.Context, session *v1alph
 // takeAccess removes the binding, with which the access ends, and then the role. Both have a name that no other session
 // can have.
 func (r *DebugSessionReconciler) takeAccess(ctx context.Context, session *v1alpha1.DebugSession, a plan.TakeAccess) error {
-	meta := metav1.ObjectMeta{Namespace: session.Namespace, Name: a.Name}
-	err := errors.Join(
-		client.IgnoreNotFound(r.Client.Delete(ctx, &rbacv1.RoleBinding{ObjectMeta: meta})),
-		client.IgnoreNotFound(r.Client.Delete(ctx, &rbacv1.Role{ObjectMeta: meta})),
-	)
+	name := types.NamespacedName{Namespace: session.Namespace, Name: a.Name}
+	err := errors.Join(r.takeBinding(ctx, name), r.removeGrant(ctx, "roles", name))
 	if err == nil {
 		r.access.set(session, plan.AccessTaken)
 	}
 	return err
+}
+
+// takeBinding takes the subjects from a binding that somebody's finalizer holds: it would go on giving them access.
+func (r *DebugSessionReconciler) takeBinding(ctx context.Context, name types.NamespacedName) error {
+	err := r.removeGrant(ctx, "rolebindings", name)
+	var held *heldError
+	if !errors.As(err, &held) {
+		return err
+	}
+	binding := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}
+	nobody := client.RawPatch(types.MergePatchType, []byte(`{"subjects":null}`))
+	return errors.Join(err, client.IgnoreNotFound(r.Client.Patch(ctx, binding, nobody)))
+}
+
+func (r *DebugSessionReconciler) removeGrant(ctx context.Context, resource string, name types.NamespacedName) error {
+	heldBy, err := r.Grants.Delete(ctx, resource, name)
+	if err == nil && len(heldBy) > 0 {
+		return &heldError{resource, name.Name, heldBy}
+	}
+	return err
+}
+
+// heldError is that an object was deleted and stays.
+type heldError struct {
+	resource, name string
+	finalizers     []string
+}
+
+func (e *heldError) Error() string {
+	return fmt.Sprintf("%s %q is held by finalizers that others put on it: %s; it gives nothing any more", e.resource, e.name, strings.Join(e.finalizers, ", "))
 }
 
 func onPod(pod, resource string, verbs ...string) *rbacv1ac.PolicyRuleApplyConfiguration {

@@ -35,6 +35,8 @@ type DebugSessionReconciler struct {
 	Exec Executor
 	// Logs reads the end of what a container wrote.
 	Logs LogReader
+	// Grants deletes Roles and RoleBindings.
+	Grants GrantDeleter
 	// Events tells the user.
 	Events events.EventRecorder
 	// Metrics counts what was persisted.
@@ -77,6 +79,11 @@ type Executor interface {
 // LogReader reads the end of what a container wrote; if previous, before it was restarted.
 type LogReader interface {
 	End(ctx context.Context, pod types.NamespacedName, container string, previous bool) (string, error)
+}
+
+// GrantDeleter deletes a Role or RoleBinding, and says what holds it if it stays.
+type GrantDeleter interface {
+	Delete(ctx context.Context, resource string, name types.NamespacedName) (heldBy []string, err error)
 }
 
 // Metrics is what the reconciler counts.

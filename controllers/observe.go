@@ -54,7 +54,7 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 	case plan.TryOut:
 		snapshot.Preview = r.observePreview(ctx, q.Action)
 	case plan.ReadApprovals:
-		snapshot.Approvals = r.observeApprovals(ctx, session)
+		snapshot.Approvals = r.observeApprovals(ctx, session, q)
 	case plan.RecallAccess:
 		snapshot.Access = plan.Found(r.access.recall(session))
 	case plan.ListCandidates:

@@ -26,8 +26,8 @@ func (r *DebugSessionReconciler) observeTrust(ctx context.Context, session *v1al
 	if session.Spec.Requester == nil || !r.Seal.VerifySession(session) {
 		return plan.Found(&plan.Refusal{
 			Reason: v1alpha1.ReasonNotTrusted,
-			Message: "spec.requester was not stamped by the operator's admission webhook, so nobody knows who asked; " +
-				"see that the webhook is installed (the operator's readiness says), then apply a new session",
+			Message: "spec.requester was not stamped by the operator's admission webhook with the key that it has now, so nobody knows who asked; " +
+				"see that the webhook is installed (the operator's readiness says), then delete the session and apply it again",
 		})
 	}
 	if err := r.Admission(ctx); err != nil {
@@ -158,15 +158,26 @@ func indexSessionName(object client.Object) []string {
 	return []string{object.(*v1alpha1.DebugApproval).Spec.SessionName}
 }
 
-func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[[]plan.Approval] {
-	list := &v1alpha1.DebugApprovalList{}
-	err := r.Client.List(ctx, list, client.InNamespace(session.Namespace), client.MatchingFields{sessionNameField: session.Name})
-	if err != nil {
+// observeApprovals lists the approvals that name the session. The API server has no index of those names, so a fresh answer
+// takes all approvals of the namespace; it is asked for once a session, right before it starts.
+func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadApprovals) plan.Observed[[]plan.Approval] {
+	list, in := &v1alpha1.DebugApprovalList{}, client.InNamespace(session.Namespace)
+	from, which := client.Reader(r.Client), []client.ListOption{in, client.MatchingFields{sessionNameField: session.Name}}
+	if q.Fresh {
+		from, which = r.Live, []client.ListOption{in}
+	}
+	if err := from.List(ctx, list, which...); err != nil {
 		return plan.Unknown[[]plan.Approval](err)
 	}
-	approvals := make([]plan.Approval, len(list.Items))
+	var approvals []plan.Approval
 	for i := range list.Items {
-		approvals[i] = plan.Approval{DebugApproval: &list.Items[i], Sealed: r.Seal.VerifyApproval(&list.Items[i])}
+		if approval := &list.Items[i]; approval.Spec.SessionName == session.Name {
+			approvals = append(approvals, plan.Approval{DebugApproval: approval, Sealed: r.Seal.VerifyApproval(approval)})
+		}
 	}
-	return plan.Found(approvals)
+	observed := plan.Found(approvals)
+	if q.Fresh {
+		observed = observed.Fresh()
+	}
+	return observed
 }

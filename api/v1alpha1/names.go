@@ -61,6 +61,7 @@ const (
 	ReasonTargetRestarted   = "TargetRestarted"   // the target's container ended, and the debugger with it
 	ReasonTargetTerminating = "TargetTerminating" // the pod is being deleted
 	ReasonTargetIsMirrorPod = "TargetIsMirrorPod" // a static pod: the kubelet's file is its source
+	ReasonTargetIsDebugger  = "TargetIsDebugger"  // the pod was made for another session
 	ReasonContainerNotFound = "ContainerNotFound" // the pod has no such container
 	ReasonVolumeNotFound    = "VolumeNotFound"    // a volumeMount names a volume that the pod does not have
 	ReasonNameTaken         = "NameTaken"         // the copy's name belongs to another pod

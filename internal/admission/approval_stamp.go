@@ -38,7 +38,7 @@ func (s *Server) stampApproval(ctx context.Context, req admission.Request) admis
 		if refusal := checkUnbound(&approval.Spec, req.Namespace); refusal != nil {
 			return *refusal
 		}
-	} else if refusal := bind(&p, &approval, session); refusal != nil {
+	} else if refusal := s.bindPermitted(ctx, &p, &req, &approval, session); refusal != nil {
 		return *refusal
 	}
 	approver.Seal = s.Sealer.Approval(req.Namespace, &approval.Spec)
@@ -74,6 +74,15 @@ func checkUnbound(spec *v1alpha1.DebugApprovalSpec, namespace string) *admission
 		"create the approval when kubectl get debugsession %s -n %s -o jsonpath={.status.request} shows what is asked, or leave the three out",
 		spec.SessionName, namespace, spec.SessionName, namespace)
 	return &response
+}
+
+// bindPermitted binds the approval if its author may approve. That is asked before the seal is made, so that a bound approval
+// with a seal was given by somebody who might, whatever has become of the webhook that validates.
+func (s *Server) bindPermitted(ctx context.Context, p *patch, req *admission.Request, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) *admission.Response {
+	if refusal := s.permit(ctx, &req.UserInfo, v1alpha1.VerbApprove, session.Spec.ClassName, req.Namespace); refusal != nil {
+		return refusal
+	}
+	return bind(p, approval, session)
 }
 
 // bind ties the approval to what the session asks for now, or refuses if its author meant something else.

@@ -3,7 +3,9 @@ package admission
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,7 +25,7 @@ func (s *Server) validateClass(ctx context.Context, req admission.Request) admis
 	if wrong := checkClassSpec(&class.Spec); len(wrong) > 0 {
 		return invalid("%s", strings.Join(wrong, "; "))
 	}
-	return admission.Allowed("").WithWarnings(s.classWarnings(ctx, &class)...)
+	return admission.Allowed("").WithWarnings(append(everybody(&class.Spec), s.classWarnings(ctx, &class)...)...)
 }
 
 func checkClassSpec(spec *v1alpha1.DebugClassSpec) []string {
@@ -56,6 +58,26 @@ func checkClassSpec(spec *v1alpha1.DebugClassSpec) []string {
 		complain("spec.podSelector: %v", err)
 	}
 	return wrong
+}
+
+// everybody warns of subjects that are whoever has logged in, or has not even done that.
+func everybody(spec *v1alpha1.DebugClassSpec) []string {
+	lists := map[string][]v1alpha1.Subject{}
+	if spec.Access != nil {
+		lists["spec.access.subjects"] = spec.Access.Subjects
+	}
+	if spec.Approval != nil {
+		lists["spec.approval.exempt"] = spec.Approval.Exempt
+	}
+	var warnings []string
+	for _, field := range slices.Sorted(maps.Keys(lists)) {
+		for i, subject := range lists[field] {
+			if subject.Kind == v1alpha1.SubjectGroup && slices.Contains([]string{"system:authenticated", "system:unauthenticated", "system:serviceaccounts"}, subject.Name) {
+				warnings = append(warnings, fmt.Sprintf("%s[%d]: the group %s is everybody, or every service account; name those that are meant", field, i, subject.Name))
+			}
+		}
+	}
+	return warnings
 }
 
 func defaultImage(spec *v1alpha1.DebugClassSpec) string {

@@ -92,6 +92,13 @@ func TestUnknownIsRefused(t *testing.T) {
 		expectUndecided(t, server.stampApproval(t.Context(), request(t, approval)))
 		expectUndecided(t, server.validateApproval(t.Context(), request(t, bound)))
 	})
+	t.Run("whether somebody may approve", func(t *testing.T) {
+		asking := fixture.Session()
+		asking.Status.Request, asking.Status.Class = &v1alpha1.RequestStatus{Hash: "sha256:1"}, &v1alpha1.ClassStatus{}
+		deciding := *server
+		deciding.Reviews = reviewer{err: errDown}
+		expectUndecided(t, *deciding.bindPermitted(t.Context(), &patch{}, new(request(t, approval)), approval.DeepCopy(), asking))
+	})
 	for name, reviews := range map[string]reviewer{
 		"the review fails":           {err: errDown, status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}},
 		"the review decides nothing": {status: authorizationv1.SubjectAccessReviewStatus{EvaluationError: "webhook authorizer: timeout"}},

@@ -14,4 +14,4 @@ package certs
 // A Secret that does not exist has no name that a rule could match, so create stands apart.
 // +kubebuilder:rbac:namespace=debugsession-system,groups="",resources=secrets,verbs=create
 // +kubebuilder:rbac:namespace=debugsession-system,groups="",resources=secrets,resourceNames=debugsession-webhook-cert,verbs=get;list;watch;update
-// +kubebuilder:rbac:namespace=debugsession-system,groups="",resources=secrets,resourceNames=debugsession-seal,verbs=get;patch
+// +kubebuilder:rbac:namespace=debugsession-system,groups="",resources=secrets,resourceNames=debugsession-seal,verbs=get;list;watch;patch

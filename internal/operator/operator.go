@@ -23,6 +23,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/controllers"
 	"debugsession.dev/operator/internal/certs"
+	"debugsession.dev/operator/internal/grants"
 	opmetrics "debugsession.dev/operator/internal/metrics"
 	"debugsession.dev/operator/internal/podexec"
 	"debugsession.dev/operator/internal/podlogs"
@@ -40,6 +41,8 @@ type Options struct {
 	Exec controllers.Executor
 	// Logs reads what containers wrote; left out, the API server's pods/log is read.
 	Logs controllers.LogReader
+	// Grants deletes Roles and RoleBindings; left out, by the API server.
+	Grants controllers.GrantDeleter
 	// Image is the operator's own image, by which containers can be put to sleep; empty if it runs in no pod.
 	Image string
 	// Namespace is the operator's own; left out, DefaultNamespace.
@@ -105,6 +108,9 @@ func (o *Options) complete(config *rest.Config) error {
 	if o.Logs == nil {
 		o.Logs = podlogs.New(client)
 	}
+	if o.Grants == nil {
+		o.Grants = grants.New(client)
+	}
 	return nil
 }
 
@@ -144,6 +150,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, ke
 		Waker:       waker,
 		Exec:        options.Exec,
 		Logs:        options.Logs,
+		Grants:      options.Grants,
 		Image:       options.Image,
 		Events:      mgr.GetEventRecorder("debugsession-operator"),
 		Metrics:     recorder,

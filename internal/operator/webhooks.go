@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -107,5 +108,9 @@ func newSealer(mgr manager.Manager, namespace string) (*seal.Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return seal.New(key), nil
+	clientset, err := kubernetes.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, err
+	}
+	return seal.New(key), mgr.Add(seal.NewGuard(clientset, namespace, key))
 }

@@ -148,6 +148,9 @@ func (p *pass) approved() bool {
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeDenied), "denied by "+t.denied.By)
 		p.finish(v1alpha1.OutcomeDenied, string(v1alpha1.OutcomeDenied), "it was denied by "+t.denied.By)
 		return false
+	case t.ttl >= wanted && !p.Approvals.fresh: // a watch may not have seen yet that one was taken back
+		p.ask(ReadApprovals{Fresh: true})
+		return false
 	case t.ttl >= wanted:
 		p.status().WaitingFor = ""
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", approvers(t))
@@ -170,7 +173,7 @@ func (p *pass) awaitApproval(t tally, deadline time.Time) {
 		missing = fmt.Sprintf("%d approvals", n)
 	}
 	status.WaitingFor = fmt.Sprintf("%s by who may approve class %s", missing, p.spec().ClassName)
-	message := fmt.Sprintf("%d of %d approvals; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses/%s -n %s)",
+	message := fmt.Sprintf("%d of %d approvals; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses.debugsession.dev/%s -n %s)",
 		t.people, status.Class.ApprovalsRequired, clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 	p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, message)

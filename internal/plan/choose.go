@@ -28,6 +28,9 @@ func choose(target *v1alpha1.Target, mode v1alpha1.Mode, pods []corev1.Pod) (*co
 
 // suits says whether a pod may be chosen: an ephemeral debugger needs one that is on a node and lives.
 func suits(pod *corev1.Pod, pick v1alpha1.Pick, mode v1alpha1.Mode) bool {
+	if madeBySession(pod) != nil {
+		return false // a copy that kept its labels
+	}
 	if mode == v1alpha1.ModeEphemeralContainer && (pod.Spec.NodeName == "" || checkAlive(pod) != nil) {
 		return false
 	}

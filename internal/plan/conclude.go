@@ -100,6 +100,9 @@ func (p *pass) stillThere(err error) {
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStillRunning, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStillRunning, message)
 	p.retry(err)
+	if next := p.Now.Add(recheck); p.plan.WakeAt.Before(next) { // what was to follow at once waits for what failed
+		p.plan.WakeAt = next
+	}
 }
 
 func (p *pass) retry(err error) {

@@ -55,7 +55,11 @@ func (p *pass) class() *v1alpha1.DebugClass {
 		return nil
 	case found:
 	}
-	if refusal := ForbiddenBy(p.Class.value, p.spec(), p.Namespace.value); refusal != nil {
+	refusal := ForbiddenBy(p.Class.value, p.spec(), p.Namespace.value)
+	if refusal == nil {
+		refusal = narrowed(p.Class.value, p.spec(), p.status().Class)
+	}
+	if refusal != nil {
 		p.reject(*refusal)
 		return nil
 	}
@@ -72,8 +76,8 @@ func (p *pass) mayUse() bool {
 			return true
 		}
 		p.reject(*refuse(v1alpha1.ReasonUseForbidden,
-			"%s may not use class %q in namespace %q; whoever administers it can grant the verb use on debugclasses/%s (kubectl auth can-i use debugclasses/%s -n %s)",
-			p.spec().Requester.Username, p.spec().ClassName, p.Session.Namespace, p.spec().ClassName, p.spec().ClassName, p.Session.Namespace))
+			"%s may not use class %q in namespace %q; whoever administers it can grant the verb use on it; check with: kubectl auth can-i use debugclasses.debugsession.dev/%s -n %s",
+			p.spec().Requester.Username, p.spec().ClassName, p.Session.Namespace, p.spec().ClassName, p.Session.Namespace))
 	case unknown:
 		p.unreadable("whether the requester may use the class", p.MayUse.err)
 	case absent, awaited:

@@ -104,8 +104,9 @@ type (
 	// TryOut asks the API server what it would make of an action that makes a debugger, without doing it.
 	TryOut struct{ Action Action }
 
-	// ReadApprovals asks for the approvals that name the session.
-	ReadApprovals struct{}
+	// ReadApprovals asks for the approvals that name the session. It may be answered from a watch. If Fresh, the API server
+	// itself must be asked.
+	ReadApprovals struct{ Fresh bool }
 
 	// RecallAccess asks what this process has done about the session's access.
 	RecallAccess struct{}

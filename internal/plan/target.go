@@ -15,6 +15,10 @@ import (
 // checkTarget says why the pod cannot be debugged as the session asks, or nil. Waiting would not help: nothing here can
 // change during a pod's life.
 func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
+	if owner := madeBySession(pod); owner != nil {
+		return refuse(v1alpha1.ReasonTargetIsDebugger,
+			"pod %q was made for session %q, and belongs to whom that was granted to; name the pod that it was made from", pod.Name, owner.Name)
+	}
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && spec.Mode == v1alpha1.ModeEphemeralContainer {
 		return refuse(v1alpha1.ReasonTargetIsMirrorPod,
 			"pod %q is a static pod: the kubelet runs it from a file, and no container can be added to it; use mode: PodCopy", pod.Name)
@@ -31,6 +35,16 @@ func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 		return refusal
 	}
 	return checkVolumes(spec, pod)
+}
+
+// madeBySession is the session that a pod was made for, or nil: a copy or a pod on a node, in which another session, of another
+// class, would find what was granted to somebody else.
+func madeBySession(pod *corev1.Pod) *metav1.OwnerReference {
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil || owner.Kind != "DebugSession" || !strings.HasPrefix(owner.APIVersion, v1alpha1.GroupVersion.Group+"/") {
+		return nil
+	}
+	return owner
 }
 
 // checkSelector refuses a selector that selects nothing because it is none: the API server does not look into it.

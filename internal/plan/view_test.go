@@ -42,6 +42,8 @@ type view struct {
 	freshTarget *plan.Observed[*corev1.Pod]
 	freshCopy   *plan.Observed[*corev1.Pod]
 
+	freshApprovals *plan.Observed[[]plan.Approval]
+
 	// What the rest says. Left out: a class that allows everything, used by who may, with room and without approvals; and
 	// a process that knows nothing of the session's access.
 	class     *plan.Observed[*v1alpha1.DebugClass]
@@ -100,6 +102,9 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		s.Preview = or(v.preview, plan.Found(plan.Preview{Object: []byte("{}")}))
 	case plan.ReadApprovals:
 		s.Approvals = or(v.approvals, plan.Found[[]plan.Approval](nil))
+		if q.Fresh {
+			s.Approvals = or(v.freshApprovals, s.Approvals).Fresh()
+		}
 	case plan.RecallAccess:
 		s.Access = plan.Found(v.recall())
 	case plan.ListCandidates:

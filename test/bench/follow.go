@@ -59,7 +59,11 @@ func (f *follower[T]) learn(at time.Time, facts []T) {
 
 // await returns when the fact became known, which may be before it is called.
 func (f *follower[T]) await(ctx context.Context, fact T) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	return f.awaitWithin(ctx, time.Minute, fact)
+}
+
+func (f *follower[T]) awaitWithin(ctx context.Context, within time.Duration, fact T) (time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for {
 		f.mu.Lock()

@@ -18,6 +18,7 @@ type result struct {
 	Burst              *burst              `json:"burst_sessions_per_s,omitempty"`
 	Raw                *rawClient          `json:"raw_client_per_s,omitempty"`
 	RequestsPerSession *requestsPerSession `json:"requests_per_session,omitempty"`
+	Expiry             *expiry             `json:"expired_to_ended_ms,omitempty"`
 	RSS                *memory             `json:"rss_bytes,omitempty"`
 	Admission          *admission          `json:"admission_ms,omitempty"`
 	Goals              []goal              `json:"goals"`
@@ -53,6 +54,22 @@ type kubectlDebug struct {
 	quantiles
 	// OnTheWire is by the API server's clock, without the process.
 	OnTheWire quantiles `json:"on_the_wire"`
+}
+
+// expiry is of sessions that expire in the same second.
+type expiry struct {
+	quantiles
+	// Left is what they left behind, by kind.
+	Left map[string]int `json:"left"`
+}
+
+// leaks is all that was left behind.
+func (e *expiry) leaks() int {
+	sum := 0
+	for _, n := range e.Left {
+		sum += n
+	}
+	return sum
 }
 
 type burst struct {

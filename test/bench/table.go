@@ -45,6 +45,10 @@ func (r *result) goals() []goal {
 	if r.Admission != nil {
 		atMost("admission, p99 in ms", r.Admission.P99, 15)
 	}
+	if r.Expiry != nil {
+		atMost("expiry to Ended, p99 in ms", r.Expiry.P99, 10_000)
+		atMost("objects left behind by sessions that expired", float64(r.Expiry.leaks()), 0)
+	}
 	if r.RSS != nil {
 		atMost("memory with unrelated pods over that without", r.RSS.PodsOverEmpty, 0.05)
 	}
@@ -78,6 +82,7 @@ func (r *result) print(out io.Writer) {
 	t := table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
 	r.printLatency(t)
 	r.printBurst(t)
+	r.printExpiry(t)
 	r.printRequests(t)
 	r.printMemory(t)
 	for _, g := range r.goals() {
@@ -114,6 +119,13 @@ func (r *result) printBurst(t table) {
 			fmt.Sprintf("%d sessions, creation to Active; rounds %.0f", b.Sessions, b.Rounds))
 		t.row("raw client", fmt.Sprintf("%.0f sessions/s", r.Raw.Median),
 			fmt.Sprintf("the same creations and the operator's %d writes each, %d workers; rounds %.0f", len(b.WritesPerSession), b.Workers, r.Raw.Rounds))
+	}
+}
+
+func (r *result) printExpiry(t table) {
+	if e := r.Expiry; e != nil {
+		t.quantiles("expiry to Ended", e.quantiles,
+			fmt.Sprintf("%d sessions that expire in the same second, half of them copies; %d objects left behind", e.N, e.leaks()))
 	}
 }
 

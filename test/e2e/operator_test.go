@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -35,6 +36,20 @@ var _ = Describe("the operator", func() {
 		Expect(container.SecurityContext.Capabilities.Drop).To(ConsistOf(corev1.Capability("ALL")))
 		Expect(container.ReadinessProbe.HTTPGet.Path).To(Equal("/readyz"))
 		Expect(container.LivenessProbe.HTTPGet.Path).To(Equal("/healthz"))
+	})
+
+	It("has two replicas, of which a drain leaves one, on two nodes where there are two", func() {
+		deployment, err := get[appsv1.Deployment](installed, "deployment", "debugsession-operator")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(deployment.Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
+		Expect(deployment.Spec.Template.Spec.TopologySpreadConstraints).To(ContainElement(And(
+			HaveField("TopologyKey", corev1.LabelHostname), HaveField("LabelSelector.MatchLabels", deployment.Spec.Selector.MatchLabels))))
+		Eventually(func(g Gomega) {
+			budget, err := get[policyv1.PodDisruptionBudget](installed, "poddisruptionbudget", "debugsession-operator")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(budget.Status.CurrentHealthy).To(BeEquivalentTo(2))
+			g.Expect(budget.Status.DisruptionsAllowed).To(BeEquivalentTo(1))
+		}).Should(Succeed())
 	})
 
 	It("may not do what it does not need", func() {

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -59,6 +61,42 @@ var _ = Describe("who may debug", func() {
 		Expect(err).To(MatchError(ContainSubstring("NotFound")))
 		_, err = get[rbacv1.Role](n, "role", active.Status.Access.Name)
 		Expect(err).To(MatchError(ContainSubstring("NotFound")))
+	})
+
+	It("is told to whoever is refused, by a command that answers", func() {
+		n := newNamespace()
+		n.pod("web")
+		class := n.class(openClass)
+		alice := user("alice")
+		n.kubectl("create", "role", "sessions", "--verb=create,get,patch", "--resource=debugsessions.debugsession.dev")
+		n.kubectl("create", "rolebinding", "sessions", "--role=sessions", "--user=alice")
+		said := alice.refused(n, sessionManifest("hang", "\n  className: "+class+shell))
+		command := regexp.MustCompile(`kubectl (auth can-i [^;\n]+)`).FindStringSubmatch(said)
+		Expect(command).To(HaveLen(2), said)
+
+		out, _ := alice.do(n, "", strings.Fields(command[1])...)
+		Expect(out).To(HaveSuffix("no\n"))
+		n.may("use", class, "--user=alice")
+		Eventually(func() string { out, _ := alice.do(n, "", strings.Fields(command[1])...); return out }).Should(HaveSuffix("yes\n"))
+	})
+
+	It("is not reached through another session in the same pod", func() {
+		n := newNamespace()
+		n.pod("web")
+		class := n.class(openClass)
+		n.kubectl("create", "role", "sessions", "--verb=get,list,watch,create,patch,delete", "--resource=debugsessions.debugsession.dev")
+		n.kubectl("create", "rolebinding", "sessions", "--role=sessions", "--user=alice", "--user=bob")
+		n.may("use", class, "--user=alice")
+		n.kubectl("create", "rolebinding", "use-bob", "--clusterrole="+class+"-use", "--user=bob")
+		for _, name := range []string{"alice", "bob"} {
+			manifest := sessionManifest("of-"+name, "\n  className: "+class+shell)
+			Eventually(func() error { _, err := user(name).do(n, manifest, "apply", "-f", "-"); return err }).Should(Succeed())
+		}
+		ofAlice, ofBob := n.reaches("of-alice", v1alpha1.PhaseActive), n.reaches("of-bob", v1alpha1.PhaseActive)
+		attachAs(user("bob"), n, ofBob)
+		_, err := user("bob").do(n, "", "attach", "web", "-c", ofAlice.Status.Debugger.ContainerName)
+		Expect(err).To(MatchError(ContainSubstring("which is not for you")))
+		attachAs(user("alice"), n, ofAlice)
 	})
 
 	It("cannot be forged, nor gained by editing what the operator made", func() {

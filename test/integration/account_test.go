@@ -78,10 +78,34 @@ var requests struct {
 type counted struct{ http.RoundTripper }
 
 func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	method := r.Method
+	if r.URL.Query().Get("watch") == "true" {
+		method = "WATCH"
+	}
 	requests.mu.Lock()
-	requests.made = append(requests.made, r.Method+" "+r.URL.Path)
+	requests.made = append(requests.made, method+" "+r.URL.Path)
 	requests.mu.Unlock()
 	return c.RoundTripper.RoundTrip(r)
+}
+
+// askedSince is all that they have asked since so many requests, about whatever, but for what is done for many sessions at once:
+// watches that the API server ends from time to time, and the count in a class's status.
+func askedSince(count int) []string {
+	requests.mu.Lock()
+	defer requests.mu.Unlock()
+	var made []string
+	for _, request := range requests.made[count:] {
+		if !strings.HasPrefix(request, "WATCH ") && !strings.Contains(request, "/debugclasses/") {
+			made = append(made, request)
+		}
+	}
+	return made
+}
+
+func askedSoFar() int {
+	requests.mu.Lock()
+	defer requests.mu.Unlock()
+	return len(requests.made)
 }
 
 // requestsFor is how many of them were about this namespace, and what they were.

@@ -1,10 +1,14 @@
 package integration
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/internal/seal"
@@ -33,6 +37,30 @@ var _ = Describe("the key of the seals", func() {
 		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: seal.SecretName}, secret)).To(Succeed())
 		Expect(k8s.Patch(ctx, secret, client.RawPatch(types.MergePatchType, []byte(`{"data":{"key":"AAAA"}}`)))).
 			To(MatchError(ContainSubstring("field is immutable")))
+	})
+
+	It("that is deleted or replaced has the operator start again, and no other change has", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		clientset, err := kubernetes.NewForConfig(restConfig)
+		Expect(err).NotTo(HaveOccurred())
+		key, err := seal.LoadOrCreateKey(ctx, k8s, namespace)
+		Expect(err).NotTo(HaveOccurred())
+		guarding := func(key []byte) chan error {
+			ended := make(chan error, 1)
+			go func() { ended <- seal.NewGuard(clientset, namespace, key).Start(ctx) }()
+			return ended
+		}
+		ended := guarding(key)
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: seal.SecretName}}
+		Expect(k8s.Patch(ctx, secret, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"a":"b"}}}`)))).To(Succeed())
+		Consistently(ended).WithTimeout(time.Second).ShouldNot(Receive())
+		Expect(k8s.Delete(ctx, secret)).To(Succeed())
+		Eventually(ended).WithTimeout(5 * time.Second).Should(Receive(MatchError(seal.ErrKeyChanged)))
+
+		next, err := seal.LoadOrCreateKey(ctx, k8s, namespace)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(next).NotTo(Equal(key))
+		Eventually(guarding(key)).WithTimeout(5*time.Second).Should(Receive(MatchError(seal.ErrKeyChanged)), "replaced while it was not looked at")
 	})
 
 	It("is refused if it is not as long as a key must be", func(ctx SpecContext) {

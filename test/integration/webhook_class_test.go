@@ -54,6 +54,17 @@ var _ = Describe("admission of classes", Ordered, func() {
 		Expect(message).To(And(ContainSubstring("spec.images[0]"), ContainSubstring("spec.reason.pattern")))
 	})
 
+	It("warns of subjects that are everybody", func(ctx SpecContext) {
+		all := []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}, {Kind: v1alpha1.SubjectGroup, Name: "system:authenticated"}}
+		Expect(admin.Create(ctx, class(func(s *v1alpha1.DebugClassSpec) {
+			s.Access, s.Approval = &v1alpha1.AccessPolicy{Subjects: all}, &v1alpha1.ApprovalPolicy{Required: 1, Exempt: all}
+		}), client.DryRunAll)).To(Succeed())
+		for _, field := range []string{"spec.access.subjects[1]", "spec.approval.exempt[1]"} {
+			Expect(admin.warnings.all()).To(ContainElement(HavePrefix(field + ": the group system:authenticated is everybody")))
+		}
+		Expect(admin.warnings.all()).NotTo(ContainElement(ContainSubstring("sre")))
+	})
+
 	It("warns of a second default", func(ctx SpecContext) {
 		second := class(func(*v1alpha1.DebugClassSpec) {})
 		second.Annotations = map[string]string{v1alpha1.AnnotationDefaultClass: "true"}

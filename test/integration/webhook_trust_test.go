@@ -113,6 +113,37 @@ var _ = Describe("the webhooks", func() {
 		Expect(forged.Status.Reason).To(Equal(v1alpha1.ReasonNotTrusted))
 	})
 
+	It("being removed, keep what they have stamped from starting until they are back", func(ctx SpecContext) {
+		startOperator(&kubelet{})
+		Eventually(readiness(ctx)).Should(Equal(trusted))
+		waiting := newSession(namespace, "waiting", "web")
+		Expect(k8s.Create(ctx, waiting)).To(Succeed())
+		Eventually(phase(ctx, waiting)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhasePending))
+		configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Name: certs.ConfigurationName}, configuration)).To(Succeed())
+		Expect(k8s.Delete(ctx, configuration)).To(Succeed())
+		back := false
+		restore := func(ctx context.Context) {
+			if !back {
+				back = true
+				configuration.SetResourceVersion("")
+				Expect(k8s.Create(ctx, configuration)).To(Succeed())
+			}
+		}
+		DeferCleanup(func(ctx SpecContext) { restore(ctx) })
+		Eventually(readiness(ctx)).Should(ContainSubstring("is not there"))
+
+		pod := runningPod(ctx, namespace, "web")
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, waiting)
+			g.Expect(waiting.Status.Reason).To(Equal(v1alpha1.ReasonUnreadable))
+			g.Expect(said(waiting)).To(ContainSubstring(`ValidatingWebhookConfiguration "debugsession" is not there`))
+		}).Should(Succeed())
+		Expect(waiting.Status.StartedAt).To(BeNil())
+		restore(ctx)
+		injected(ctx, waiting, pod)
+	})
+
 	It("being weakened, make the operator unready", func(ctx SpecContext) {
 		startOperator(&kubelet{})
 		configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}

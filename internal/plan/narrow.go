@@ -1,0 +1,62 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// narrowed says why the class, as it is now, does not allow what it granted when the session was found fit, or nil. What a
+// session says itself ForbiddenBy looks at; this is about what it got from its class. The grant is not cut down: it is what
+// was approved.
+func narrowed(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) *Refusal {
+	if granted == nil {
+		return nil
+	}
+	why := cmp.Or(
+		narrowedImage(class, granted),
+		narrowedProfile(class, granted),
+		narrowedTime(class, spec, granted),
+		narrowedAccess(class, spec, granted),
+	)
+	if why == "" {
+		return nil
+	}
+	return refuse(v1alpha1.ReasonClassForbids, "class %q was edited or replaced while the session waited: %s; apply a new session", class.Name, why)
+}
+
+func narrowedImage(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) string {
+	if granted.Image == "" {
+		return ""
+	}
+	return checkImage(class, "the image that it granted", granted.Image)
+}
+
+func narrowedProfile(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) string {
+	if slices.Contains(class.Spec.Profiles, granted.Profile) {
+		return ""
+	}
+	return fmt.Sprintf("it granted profile %s, and now allows %s", granted.Profile, list(class.Spec.Profiles))
+}
+
+func narrowedTime(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) string {
+	if wanted := ttl(spec, granted); wanted > class.Spec.MaxTTL.Duration {
+		return fmt.Sprintf("it granted %s, and its maxTTL is %s now", wanted, class.Spec.MaxTTL.Duration)
+	}
+	return ""
+}
+
+func narrowedAccess(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) string {
+	now := grant(class, spec)
+	for _, verb := range granted.AccessVerbs {
+		if !slices.Contains(now.AccessVerbs, verb) {
+			return fmt.Sprintf("it granted access by %s, and now gives %s", list(granted.AccessVerbs), list(now.AccessVerbs))
+		}
+	}
+	if now.ApprovalsRequired > granted.ApprovalsRequired {
+		return fmt.Sprintf("the approvals it asks for are more: %d before, %d now", granted.ApprovalsRequired, now.ApprovalsRequired)
+	}
+	return ""
+}

@@ -1,0 +1,119 @@
+package plan_test
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// granting is a class that gives a session what the session does not say itself.
+func granting(change func(*v1alpha1.DebugClassSpec)) plan.Observed[*v1alpha1.DebugClass] {
+	return plan.Found(fixture.Class(fixture.Approvals(1), func(c *v1alpha1.DebugClassSpec) {
+		c.Images = []string{"registry.example/**", "busybox"}
+		c.Defaults = &v1alpha1.ClassDefaults{Image: "registry.example/tools:1", Profile: v1alpha1.ProfileSysadmin, TTL: &metav1.Duration{Duration: 2 * time.Hour}}
+		c.Access = &v1alpha1.AccessPolicy{Verbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessExec}}
+		change(c)
+	}))
+}
+
+// asking is a session that leaves all to its class and has been approved.
+func asking(t *testing.T) (*v1alpha1.DebugSession, plan.Observed[[]plan.Approval]) {
+	t.Helper()
+	session := fixture.Session(func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Image, s.Spec.Profile, s.Spec.TTL = "", "", nil })
+	session.Finalizers = []string{v1alpha1.Finalizer}
+	v := about(session, target(fixture.Pod()))
+	v.class = ptr.To(granting(func(*v1alpha1.DebugClassSpec) {}))
+	p := pass(t, v)
+	want{phase: v1alpha1.PhaseAwaitingApproval}.check(t, p)
+	session = written(session, p)
+	return session, plan.Found([]plan.Approval{{DebugApproval: fixture.Approval("bob", session, v1alpha1.DecisionApprove, now), Sealed: true}})
+}
+
+// A class that was edited or swapped since the grant can take the session away, and never gives it more.
+func TestAClassThatChangesBetweenApprovalAndStart(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*v1alpha1.DebugClassSpec)
+		says   string // empty: it starts
+	}{
+		"not at all": {func(*v1alpha1.DebugClassSpec) {}, ""},
+		"wider": {func(c *v1alpha1.DebugClassSpec) {
+			c.Images, c.MaxTTL = nil, metav1.Duration{Duration: 48 * time.Hour}
+			c.Defaults.Image, c.Defaults.TTL.Duration = "registry.example/everything", 24*time.Hour
+			c.Access.Verbs = append(c.Access.Verbs, v1alpha1.AccessPortForward)
+			c.Approval = nil
+		}, ""},
+		"image":    {func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"busybox"}; c.Defaults.Image = "busybox" }, `the image that it granted: "registry.example/tools:1" is not allowed; it allows busybox`},
+		"profile":  {func(c *v1alpha1.DebugClassSpec) { c.Profiles, c.Defaults.Profile = []v1alpha1.Profile{v1alpha1.ProfileGeneral}, "" }, "it granted profile sysadmin, and now allows general"},
+		"ttl":      {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration, c.Defaults.TTL = time.Hour, nil }, "it granted 2h0m0s, and its maxTTL is 1h0m0s now"},
+		"access":   {func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] }, "it granted access by Attach, Exec, and now gives Attach"},
+		"approval": {fixture.Approvals(2), "the approvals it asks for are more: 1 before, 2 now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, approvals := asking(t)
+			v := about(session, target(fixture.Pod()))
+			v.approvals = &approvals
+			v.class = ptr.To(granting(tc.change))
+			p := pass(t, v)
+			if tc.says != "" {
+				want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: tc.says, warns: "Rejected"}.check(t, p)
+				return
+			}
+			want{phase: v1alpha1.PhaseStarting}.check(t, p)
+			if granted := p.Status.Class; granted.Image != "registry.example/tools:1" || granted.MaxTTL.Duration != 24*time.Hour || len(granted.AccessVerbs) != 2 {
+				t.Errorf("was granted %+v", granted)
+			}
+		})
+	}
+}
+
+// What the watch shows of approvals is not enough to start on.
+func TestAnApprovalThatIsTakenBackAtTheStart(t *testing.T) {
+	for name, fresh := range map[string]plan.Observed[[]plan.Approval]{
+		"removed": plan.Found[[]plan.Approval](nil), "unreadable": plan.Unknown[[]plan.Approval](errBusy),
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, approvals := asking(t)
+			v := about(session, target(fixture.Pod()))
+			v.class = ptr.To(granting(func(*v1alpha1.DebugClassSpec) {}))
+			v.approvals, v.freshApprovals = &approvals, &fresh
+			p := pass(t, v)
+			if p.Status.StartedAt != nil || len(p.Actions) > 0 || p.Status.Phase != v1alpha1.PhaseAwaitingApproval {
+				t.Errorf("phase %s, actions %v", p.Status.Phase, p.Actions)
+			}
+		})
+	}
+}
+
+// A copy that was granted to one requester is no target for another's session.
+func TestAPodThatWasMadeForASessionIsNoTarget(t *testing.T) {
+	made := func(p *corev1.Pod) {
+		p.OwnerReferences = []metav1.OwnerReference{{
+			APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: "of-alice", UID: "1", Controller: ptr.To(true),
+		}}
+	}
+	for name, options := range map[string][]fixture.SessionOption{"EphemeralContainer": nil, "PodCopy": one(fixture.AsCopy())} {
+		t.Run(name, func(t *testing.T) {
+			p := pass(t, about(fixture.Session(options...), target(fixture.Pod(made))))
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetIsDebugger", does: "AddFinalizer",
+				says: `pod "web" was made for session "of-alice"`, warns: "Rejected"}.check(t, p)
+		})
+	}
+}
+
+// What cannot be taken away is tried again with pauses, and not in a loop.
+func TestAccessThatResistsIsNotTriedWithoutPause(t *testing.T) {
+	session, _ := active(t)
+	session = ending(t, session)
+	v := about(session, targetIs(absent()), accessIs(plan.AccessUnsure))
+	p := pass(t, v, plan.Result{Action: plan.TakeAccess{Name: session.Status.Access.Name}, Err: errBusy})
+	if p.Retry == nil || p.WakeAt.Before(now.Add(time.Second)) {
+		t.Errorf("retries %v, wakes at %s", p.Retry, p.WakeAt)
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+const (
+	expiryNamespace = "expiry"
+	// startRate is how many sessions a second are surely active: until all are, none may expire.
+	startRate = 15
+	// endWithin is when the sessions that have not ended yet are given up.
+	endWithin = 3 * time.Minute
+)
+
+// measureExpiry has many sessions expire in the same second, half of them copies and some of those cut off from the network,
+// and times each from then until a watch brings that it has ended. Then it looks for what they have left behind.
+func measureExpiry(ctx context.Context, b *bench) error {
+	if err := makeNamespace(ctx, b.cluster.client, expiryNamespace, nil); err != nil {
+		return err
+	}
+	n := b.flags.expiring
+	if _, err := makePods(ctx, b.cluster.client, expiryNamespace, n); err != nil {
+		return err
+	}
+	sessions, err := followSessions(ctx, b.cluster, expiryNamespace)
+	if err != nil {
+		return err
+	}
+	defer sessions.stop()
+	expires := time.Now().Add(time.Duration(n/startRate)*time.Second + 10*time.Second).Truncate(time.Second)
+	if err := activateUntil(ctx, b, sessions, n, expires); err != nil {
+		return err
+	}
+	b.say(fmt.Sprintf("measuring expiry: %d sessions are active, and expire in %.0f s", n, time.Until(expires).Seconds()))
+	if err := rest(ctx, time.Until(expires)); err != nil {
+		return err
+	}
+	late := make([]time.Duration, n)
+	if err := inParallel(ctx, n, func(ctx context.Context, i int) error {
+		at, err := sessions.awaitWithin(ctx, endWithin, stands{sessionName(i), v1alpha1.PhaseEnded})
+		late[i] = at.Sub(expires)
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := rest(ctx, lateness); err != nil {
+		return err
+	}
+	left, err := leftovers(ctx, b)
+	if err != nil {
+		return err
+	}
+	b.result.Expiry = &expiry{quantiles: quantilesOf(late), Left: left}
+	return wipeStopped(ctx, b, expiryNamespace)
+}
+
+// activateUntil starts sessions that all end at the same time, and returns when all are active.
+func activateUntil(ctx context.Context, b *bench, sessions *follower[stands], n int, expires time.Time) error {
+	requester, err := b.cluster.clientOf(b.cluster.requester)
+	if err != nil {
+		return err
+	}
+	if err := inParallel(ctx, n, func(ctx context.Context, i int) error {
+		session := newSession(expiryNamespace, sessionName(i), fmt.Sprintf("pod-%05d", i))
+		if i%2 == 1 {
+			session = asCopy(session)
+			session.Spec.PodCopy.Isolate = i%10 == 1
+		}
+		session.Spec.NotAfter = ptr.To(metav1.NewTime(expires))
+		return requester.Create(ctx, session)
+	}); err != nil {
+		return err
+	}
+	if err := inParallel(ctx, n, func(ctx context.Context, i int) error {
+		_, err := sessions.awaitWithin(ctx, time.Until(expires), stands{sessionName(i), v1alpha1.PhaseActive})
+		return err
+	}); err != nil {
+		return fmt.Errorf("this machine does not start %d sessions a second: %w", startRate, err)
+	}
+	return nil
+}
+
+// leftovers counts what a session has made and should have taken away: copies, debuggers that run, access, policies, and
+// the hold on the session itself.
+func leftovers(ctx context.Context, b *bench) (map[string]int, error) {
+	left := map[string]int{}
+	made := client.HasLabels{v1alpha1.LabelSessionUID}
+	for what, list := range map[string]client.ObjectList{
+		"copies": &corev1.PodList{}, "roles": &rbacv1.RoleList{}, "role bindings": &rbacv1.RoleBindingList{},
+		"network policies": &networkingv1.NetworkPolicyList{},
+	} {
+		if err := b.cluster.client.List(ctx, list, client.InNamespace(expiryNamespace), made); err != nil {
+			return nil, err
+		}
+		left[what] = meta.LenList(list)
+	}
+	pods, sessions := &corev1.PodList{}, &v1alpha1.DebugSessionList{}
+	for _, list := range []client.ObjectList{pods, sessions} {
+		if err := b.cluster.client.List(ctx, list, client.InNamespace(expiryNamespace)); err != nil {
+			return nil, err
+		}
+	}
+	for i := range pods.Items {
+		for j := range pods.Items[i].Status.EphemeralContainerStatuses {
+			if pods.Items[i].Status.EphemeralContainerStatuses[j].State.Running != nil {
+				left["debuggers"]++
+			}
+		}
+	}
+	for i := range sessions.Items {
+		if len(sessions.Items[i].Finalizers) > 0 {
+			left["finalizers"]++
+		}
+	}
+	return left, nil
+}
+
+// wipeStopped wipes a namespace with the operator stopped, and starts it again.
+func wipeStopped(ctx context.Context, b *bench, namespace string) error {
+	if err := b.operator.stop(); err != nil {
+		return err
+	}
+	if err := wipe(ctx, b, namespace); err != nil {
+		return err
+	}
+	if err := b.operator.start(ctx); err != nil {
+		return err
+	}
+	return b.operator.awaitLeading(ctx)
+}

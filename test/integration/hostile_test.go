@@ -1,0 +1,194 @@
+package integration
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+)
+
+func mergePatch(patch string) client.Patch {
+	return client.RawPatch(types.MergePatchType, []byte(patch))
+}
+
+// activeOf has somebody create a session on the pod, and its debugger run.
+func activeOf(ctx context.Context, who client.Client, node *kubelet, session *v1alpha1.DebugSession, pod *corev1.Pod) {
+	GinkgoHelper()
+	Expect(who.Create(ctx, session)).To(Succeed())
+	if session.Spec.Mode == v1alpha1.ModePodCopy {
+		Expect(node.setContainer(ctx, copied(ctx, session), session.Status.Debugger.ContainerName, running())).To(Succeed())
+	} else {
+		injected(ctx, session, pod)
+		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+	}
+	reaches(ctx, session, v1alpha1.PhaseActive)
+}
+
+var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, func() {
+	var alice, mallory *person
+	var namespace string
+	node := &kubelet{}
+
+	BeforeAll(func() {
+		startOperator(node)
+		alice, mallory = newPerson("alice"), newPerson("mallory")
+	})
+	BeforeEach(func(ctx SpecContext) {
+		namespace = newNamespace(ctx, nil)
+		for _, user := range []string{"alice", "mallory"} {
+			mayEdit(ctx, namespace, user)
+		}
+		may(ctx, namespace, "alice", v1alpha1.VerbUse, "standard")
+	})
+
+	It("gains nothing by what can be written in a session's metadata and status", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "hang", "web")
+		activeOf(ctx, alice, node, session, pod)
+		before := session.DeepCopy()
+
+		Expect(mallory.Status().Patch(ctx, session.DeepCopy(), mergePatch(`{"status":{"phase":"Ended"}}`))).To(MatchError(ContainSubstring("forbidden")))
+		_, stderr, err := kubectl(mallory, "", "scale", "dbg/hang", "-n", namespace, "--replicas=2")
+		Expect(err).To(HaveOccurred(), stderr)
+		for _, patch := range []string{
+			`{"metadata":{"labels":{"debugsession.dev/session-uid":"0","app":"web"}}}`,
+			`{"metadata":{"annotations":{"debugsession.dev/session":"other"}}}`,
+			`{"metadata":{"finalizers":["debugsession.dev/teardown","example.com/mine"]}}`,
+			`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"mine","uid":"1","blockOwnerDeletion":true,"controller":true}]}}`,
+			`{"status":{"phase":"Ended","access":{"name":"x","subjects":[{"kind":"User","name":"mallory"}]}}}`,
+		} {
+			Expect(mallory.Patch(ctx, session.DeepCopy(), mergePatch(patch))).To(Succeed(), patch)
+		}
+		Consistently(phase(ctx, session)).WithTimeout(500 * time.Millisecond).Should(Equal(v1alpha1.PhaseActive))
+		Expect(session.Status.Access).To(Equal(before.Status.Access))
+		Expect(session.Status.Debugger).To(Equal(before.Status.Debugger))
+		Expect(reaching(ctx, "mallory", namespace, "web")).To(BeFalse())
+
+		edit(ctx, session, fixture.End)
+		reaches(ctx, session, v1alpha1.PhaseEnded)
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Finalizers).To(ConsistOf("example.com/mine"))
+		}).Should(Succeed())
+		Expect(session.Spec.Requester.Username).To(Equal("alice"))
+		nothingLeft(ctx, namespace)
+	})
+
+	It("cannot hide a copy from its end by taking its labels and its owner away", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "copy", "web")
+		session.Spec.Mode = v1alpha1.ModePodCopy
+		activeOf(ctx, alice, node, session, pod)
+		hidden := copied(ctx, session)
+		Expect(mallory.Patch(ctx, hidden, mergePatch(`{"metadata":{"labels":null,"annotations":null,"ownerReferences":null}}`))).To(Succeed())
+		Consistently(phase(ctx, session)).WithTimeout(500 * time.Millisecond).Should(Equal(v1alpha1.PhaseActive))
+		edit(ctx, session, fixture.End)
+		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+		isGone(ctx, hidden)
+	})
+
+	It("cannot debug what was made for somebody else's session", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "copy", "web")
+		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Keep: []v1alpha1.Keep{v1alpha1.KeepLabels}}
+		activeOf(ctx, alice, node, session, pod)
+		may(ctx, namespace, "mallory", v1alpha1.VerbUse, "standard")
+
+		riding := newSession(namespace, "riding", session.Status.Debugger.PodName)
+		Expect(mallory.Create(ctx, riding)).To(Succeed())
+		endsAs(ctx, riding, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetIsDebugger)
+		chosen := newSession(namespace, "chosen", "")
+		chosen.Spec.Target = v1alpha1.Target{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}}
+		Expect(mallory.Create(ctx, chosen)).To(Succeed())
+		reaches(ctx, chosen, v1alpha1.PhaseStarting)
+		Expect(chosen.Status.Target.PodName).To(Equal("web"))
+	})
+
+	It("cannot give access to whom the class does not name, be it everybody", func(ctx SpecContext) {
+		session := newSession(namespace, "hang", "web")
+		for _, subject := range []v1alpha1.Subject{
+			{Kind: v1alpha1.SubjectGroup, Name: "system:authenticated"}, {Kind: v1alpha1.SubjectUser, Name: "mallory"},
+			{Kind: v1alpha1.SubjectUser, Name: "Alice"}, {Kind: v1alpha1.SubjectGroup, Name: "alice"},
+		} {
+			session.Spec.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{subject}}
+			Expect(refusal(alice.Create(ctx, session))).To(ContainSubstring("may not be given access"))
+		}
+	})
+
+	It("finds no way around the stamp by generateName, replace or a forced replacement", func(ctx SpecContext) {
+		runningPod(ctx, namespace, "web")
+		named := newSession(namespace, "", "web")
+		named.GenerateName = "hang-"
+		Expect(alice.Create(ctx, named)).To(Succeed())
+		reaches(ctx, named, v1alpha1.PhaseStarting)
+
+		pending := newSession(namespace, "pending", "nobody")
+		Expect(alice.Create(ctx, pending)).To(Succeed())
+		manifest := "apiVersion: debugsession.dev/v1alpha1\nkind: DebugSession\nmetadata: {name: pending}\n" +
+			"spec: {target: {podName: nobody}, debugger: {image: \"busybox:1.36\"}}\n"
+		_, stderr, err := kubectl(mallory, manifest, "replace", "--force", "-n", namespace, "-f", "-")
+		Expect(err).To(HaveOccurred())
+		Expect(stderr).To(ContainSubstring(`"mallory" may not use class "standard"`))
+		isGone(ctx, pending)
+	})
+
+	It("does not keep the access of a session by a finalizer on its binding", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "hang", "web")
+		activeOf(ctx, alice, node, session, pod)
+		Eventually(func() bool { return reaching(ctx, "alice", namespace, "web") }).Should(BeTrue())
+		binding := &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: session.Status.Access.Name}}
+		Expect(k8s.Patch(ctx, binding, mergePatch(`{"metadata":{"finalizers":["example.com/hold"]}}`))).To(Succeed())
+
+		edit(ctx, session, fixture.End)
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
+			ready := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionDebuggerReady)
+			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonStillRunning))
+			g.Expect(ready.Message).To(ContainSubstring("example.com/hold"))
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(binding), binding)).To(Succeed())
+			g.Expect(binding.Subjects).To(BeEmpty())
+		}).Should(Succeed())
+		Eventually(func() bool { return reaching(ctx, "alice", namespace, "web") }).Should(BeFalse())
+
+		Expect(k8s.Patch(ctx, binding, mergePatch(`{"metadata":{"finalizers":null}}`))).To(Succeed())
+		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+		nothingLeft(ctx, namespace)
+	})
+
+	It("and is a service account, gets as a requester what a person gets", func(ctx SpecContext) {
+		account := "system:serviceaccount:" + namespace + ":ci"
+		mayEdit(ctx, namespace, account)
+		may(ctx, namespace, account, v1alpha1.VerbUse, "standard")
+		config := accountConfig()
+		config.Impersonate.UserName = account
+		config.Impersonate.Groups = []string{"system:serviceaccounts", "system:authenticated"}
+		ci, err := client.New(config, client.Options{Scheme: scheme})
+		Expect(err).NotTo(HaveOccurred())
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "hang", "web")
+		activeOf(ctx, ci, node, session, pod)
+		Eventually(func() bool { return reaching(ctx, account, namespace, "web") }).Should(BeTrue())
+		Expect(reaching(ctx, account, namespace, "neighbour")).To(BeFalse())
+		edit(ctx, session, fixture.End)
+		reaches(ctx, session, v1alpha1.PhaseEnded)
+		Eventually(func() bool { return reaching(ctx, account, namespace, "web") }).Should(BeFalse())
+	})
+})
+
+// reaching is whether somebody may attach to a pod.
+func reaching(ctx context.Context, user, namespace, pod string) bool {
+	GinkgoHelper()
+	return allowed(ctx, user, namespace, "", "pods/attach", "create", pod)
+}
