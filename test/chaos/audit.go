@@ -37,9 +37,37 @@ func (s *stage) audit() {
 	}
 	s.auditObjects()
 	s.auditContainers()
+	if !s.gentle { // or another fault's pods come and go
+		s.auditNode()
+	}
 	for _, t := range s.targets {
 		t.audit()
 	}
+}
+
+// auditNode looks for pods that run on the node and that the API server does not know.
+func (s *stage) auditNode() {
+	var orphans []string
+	if !s.soon(15*time.Second, func() bool { orphans = s.orphans(); return len(orphans) == 0 }) {
+		s.leak("the node runs pods that the API server does not know: %s", strings.Join(orphans, ", "))
+	}
+}
+
+func (s *stage) orphans() []string {
+	running := s.node.look() // first: what is created meanwhile is no orphan
+	pods := &corev1.PodList{}
+	s.must("listing all pods", s.client.List(s.ctx, pods))
+	known := map[string]bool{}
+	for i := range pods.Items {
+		known[string(pods.Items[i].UID)] = true
+	}
+	var orphans []string
+	for _, p := range running {
+		if !known[p.podUID] {
+			orphans = append(orphans, fmt.Sprintf("%s (process %d, %s)", p.podUID, p.pid, comm(p.pid)))
+		}
+	}
+	return orphans
 }
 
 // auditEnd compares how the session ended with how it should have.
@@ -52,7 +80,7 @@ func (h *session) auditEnd() {
 		return
 	}
 	status := history.latest.Status
-	if status.Outcome != h.expect {
+	if h.expect != anyOutcome && status.Outcome != h.expect {
 		h.mistake("session %s ended as %s, and should have as %s: %s", name, status.Outcome, h.expect, conditionOf(history.latest, v1alpha1.ConditionEnded).Message)
 	}
 	if seen, ever := h.processes(); ever && seen.last.After(history.ended) {
@@ -78,7 +106,7 @@ func (h *session) auditTime() {
 		return
 	}
 	wanted := h.wanted()
-	if due := h.due(wanted); !wanted.IsZero() && seen.gone.After(due.Add(h.within)) {
+	if due := h.due(wanted, h.isCopy()); !wanted.IsZero() && seen.gone.After(due.Add(h.within)) {
 		h.tardy("session %s had processes %.1f s after its end was wanted, and %.1f s after it was due",
 			h.object.Name, seen.gone.Sub(wanted).Seconds(), seen.gone.Sub(due).Seconds())
 	}

@@ -11,7 +11,11 @@ func clusterFaults() []*fault {
 	return []*fault{
 		{
 			name: "apiserver-etcd-killed", broken: "the API server and etcd killed (SIGKILL) for 25 s, across the end of sessions",
-			within: 10 * time.Second, short: true, limit: 3 * time.Minute, run: apiServerKilled,
+			within: 5 * time.Second, short: true, limit: 4 * time.Minute, run: apiServerKilled,
+		},
+		{
+			name: "apiserver-restarted", broken: "the API server killed (SIGKILL) and started again at once, across the end of sessions",
+			within: 10 * time.Second, limit: 3 * time.Minute, run: apiServerRestarted,
 		},
 		{
 			name: "kubelet-killed", broken: "the kubelet killed (SIGKILL) for 20 s, across the end of sessions",
@@ -67,9 +71,32 @@ func apiServerKilled(s *stage) {
 	}
 	s.sleepUntil(from.Add(25 * time.Second))
 	start()
-	s.allowed = "10s after the API server is back; else 5s after the hard deadline"
-	s.nobody(from, time.Now())
+	// The operator has given up its lease meanwhile, and who takes it waits for as long as it may be held.
+	s.allowed = "5s after the API server is back and the lease is over; a copy once the kubelet hears of it; else 5s after the hard deadline"
+	s.nobody(from, time.Now().Add(lease))
+	s.hears(from)
 	s.end(90*time.Second, all...)
+}
+
+// hears waits until the kubelet hears of pods again, which it does later and later the longer there was no API server.
+func (s *stage) hears(from time.Time) {
+	s.targetsWithin(90*time.Second, []string{"canary"})
+	s.nobodyForCopies(from, time.Now())
+}
+
+func apiServerRestarted(s *stage) {
+	web := s.target("web")
+	all := append(s.several(4, "hang", on(web)), s.several(2, "copy", on(web), copied)...)
+	s.reach(v1alpha1.PhaseActive, 20*time.Second, all...)
+	s.expireAt(time.Now().Add(12*time.Second), all...)
+	s.sleepUntil(all[0].wanted().Add(-time.Second))
+
+	from := time.Now()
+	s.down("apiserver")()
+	s.allowed = "10s after the API server is back"
+	s.nobody(from, time.Now())
+	s.hears(from)
+	s.end(60*time.Second, all...)
 }
 
 func kubeletKilled(s *stage) {

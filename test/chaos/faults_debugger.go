@@ -65,7 +65,7 @@ done;`, signal)
 }
 
 func resists(name, broken string, zombies int, text string, more ...option) *fault {
-	return &fault{name: name, broken: broken, within: 6 * time.Second, gentle: true, short: true, run: resist(zombies, text, more...)}
+	return &fault{name: name, broken: broken, within: 8 * time.Second, gentle: true, short: true, run: resist(zombies, text, more...)}
 }
 
 // resist runs the script in an ephemeral container, and in a copy if more says so, until their time is up.
@@ -89,9 +89,10 @@ func processTableFull(s *stage) {
 	web := s.target("web")
 	web.zombies = limit
 	h := s.session("hang", on(web), lasting(short), ofClass(classShort), script(`
+(trap '' TERM HUP; while :; do sleep 1000 & done) 2>/dev/null &
+wait
 trap '' TERM HUP
-while :; do sleep 1000 & done 2>/dev/null
-while :; do sleep 1000; done`))
+exec tail -f /dev/null`))
 	s.must("limiting the pod's processes", limitProcesses(web.pid, limit))
 	s.reach(v1alpha1.PhaseActive, short, h)
 	s.allowed = "its hard deadline, and 5s"

@@ -54,12 +54,12 @@ func newNode() *node {
 	return &node{known: map[int]*process{}, seen: map[string]*presence{}}
 }
 
-// watch looks ten times a second, or less often if looking is so much work that it would slow down what it looks at.
+// watch looks ten times a second, or down to twice if looking is so much work that it would slow down what it looks at.
 func (n *node) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		begun := time.Now()
 		n.look()
-		pause := max(100*time.Millisecond, 10*time.Since(begun))
+		pause := min(max(100*time.Millisecond, 10*time.Since(begun)), 500*time.Millisecond)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):

@@ -146,3 +146,22 @@ func (s *stage) scale(count int) error {
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, count))
 	return s.client.Patch(s.ctx, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: operatorName}}, patch)
 }
+
+// showOperator shows what the replicas have logged since a fault began, also before they were restarted.
+func (w *world) showOperator(since time.Duration) {
+	pods, err := w.replicas(w.ctx)
+	if err != nil {
+		w.progress("the operator's pods: %v", err)
+		return
+	}
+	for i := range pods {
+		for _, previous := range []bool{true, false} {
+			log, err := w.typed.CoreV1().Pods(operatorNamespace).GetLogs(pods[i].Name, &corev1.PodLogOptions{
+				Previous: previous, SinceSeconds: new(int64(since.Seconds()) + 1),
+			}).DoRaw(w.ctx)
+			if err == nil && len(log) > 0 {
+				w.progress("%s, before it was restarted: %t\n%s", pods[i].Name, previous, log)
+			}
+		}
+	}
+}

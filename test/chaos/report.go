@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 )
@@ -46,23 +47,24 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
+// together is how many gentle faults run at the same time.
+const together = 5
+
 // runAll runs the gentle faults together and the others one after the other, and returns their rows in the order given.
 func (w *world) runAll(chosen []*fault) []row {
 	rows := make([]row, len(chosen))
-	done := make(chan struct{})
-	together := 0
+	var gentle sync.WaitGroup
+	places := make(chan struct{}, together)
 	for i, f := range chosen {
 		if f.gentle {
-			together++
-			go func() {
+			places <- struct{}{}
+			gentle.Go(func() {
 				rows[i] = w.one(f)
-				done <- struct{}{}
-			}()
+				<-places
+			})
 		}
 	}
-	for range together {
-		<-done
-	}
+	gentle.Wait()
 	for i, f := range chosen {
 		if !f.gentle {
 			rows[i] = w.one(f)
@@ -83,6 +85,9 @@ func (w *world) one(f *fault) row {
 		w.mu.Lock()
 		fmt.Fprintf(os.Stderr, "\n%s: %s\n%s\n\n", f.name, f.broken, r.tale)
 		w.mu.Unlock()
+		if !r.well() {
+			w.showOperator(r.took)
+		}
 	}
 	return r
 }

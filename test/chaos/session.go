@@ -17,7 +17,12 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-const busybox = "busybox:1.36"
+const (
+	busybox = "busybox:1.36"
+
+	// anyOutcome is expected where several are right.
+	anyOutcome v1alpha1.Outcome = ""
+)
 
 // session is a DebugSession of a fault's, and how it should end.
 type session struct {
@@ -67,6 +72,7 @@ func image(name string) option {
 
 // script is what the debugger's shell runs.
 func script(text string) option {
+	text = strings.ReplaceAll(text, "$$", "$$$$") // Kubernetes makes one of two
 	return func(s *v1alpha1.DebugSessionSpec) {
 		s.Debugger.Command, s.Debugger.Stdin = []string{"sh", "-c", text}, false
 	}
@@ -186,10 +192,12 @@ func (h *session) approve() {
 	}))
 }
 
+func (h *session) isCopy() bool { return h.object.Spec.Mode == v1alpha1.ModePodCopy }
+
 // keys are what the session's processes are counted under on the node: its debugger's, and of a copy all others too.
 func (h *session) keys() []string {
 	keys := []string{h.namespace + "/" + h.object.Name}
-	if debugger := h.now().Status.Debugger; debugger != nil && h.object.Spec.Mode == v1alpha1.ModePodCopy && debugger.PodUID != "" {
+	if debugger := h.now().Status.Debugger; debugger != nil && h.isCopy() && debugger.PodUID != "" {
 		keys = append(keys, podKey(string(debugger.PodUID)))
 	}
 	return keys

@@ -36,7 +36,10 @@ type stage struct {
 }
 
 // outage is a time in which nobody was there who could have ended a session softly: what was due then is due at its end.
-type outage struct{ from, to time.Time }
+type outage struct {
+	from, to time.Time
+	copies   bool // of copies alone
+}
 
 // say adds a line to the story.
 func (s *stage) say(format string, args ...any) { s.tell(time.Now(), fmt.Sprintf(format, args...)) }
@@ -109,13 +112,21 @@ func (s *stage) nobody(from, to time.Time) {
 	s.say("nobody could end a session for %.1f s", to.Sub(from).Seconds())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outages = append(s.outages, outage{from, to})
+	s.outages = append(s.outages, outage{from: from, to: to})
+}
+
+// nobodyForCopies declares an outage of what ends copies alone: a kubelet that does not hear of deletions.
+func (s *stage) nobodyForCopies(from, to time.Time) {
+	s.say("nobody could end a copy for %.1f s", to.Sub(from).Seconds())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outages = append(s.outages, outage{from, to, true})
 }
 
 // due is when what was due at a time is due in earnest: an outage puts it off.
-func (s *stage) due(at time.Time) time.Time {
+func (s *stage) due(at time.Time, ofCopy bool) time.Time {
 	for _, o := range s.outages {
-		if !at.Before(o.from) && at.Before(o.to) {
+		if (ofCopy || !o.copies) && !at.Before(o.from) && at.Before(o.to) {
 			at = o.to
 		}
 	}

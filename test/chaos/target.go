@@ -31,6 +31,10 @@ func (s *stage) target(name string, changes ...func(*corev1.PodSpec)) *target {
 }
 
 func (s *stage) targetsNamed(names []string, changes ...func(*corev1.PodSpec)) []*target {
+	return s.targetsWithin(time.Minute, names, changes...)
+}
+
+func (s *stage) targetsWithin(patience time.Duration, names []string, changes ...func(*corev1.PodSpec)) []*target {
 	var all []*target
 	for _, name := range names {
 		pod := &corev1.Pod{
@@ -57,7 +61,7 @@ func (s *stage) targetsNamed(names []string, changes ...func(*corev1.PodSpec)) [
 		s.mu.Unlock()
 	}
 	for _, t := range all {
-		s.eventually(time.Minute, "pod "+t.name+" serves", func() bool { return t.serves() == nil })
+		s.eventually(patience, "pod "+t.name+" serves", func() bool { return t.serves() == nil })
 		t.pid = t.server()
 	}
 	return all
