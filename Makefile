@@ -138,7 +138,7 @@ demo: $(CLUSTER_TOOL) $(BIN)/image ## Show debugging sessions from start to end,
 ##@ Test
 
 .PHONY: test
-test: test-unit test-integration conformance $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e and chaos are skipped where no node can run.
+test: test-unit test-integration test-faults conformance $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e and chaos are skipped where no node can run.
 	@code=0; reason=$$($(CLUSTER_TOOL) check 2>&1) || code=$$?; \
 	if [[ $$code == 3 && -z "$${CI:-}" && "$(CLUSTER)" != existing ]]; then \
 		echo "SKIPPED test-e2e and test-chaos: $$reason"; \
@@ -149,6 +149,7 @@ test: test-unit test-integration conformance $(CLUSTER_TOOL) ## Run all tests. W
 .PHONY: test-unit
 test-unit: ## Run the tests that need nothing, in every module.
 	@$(RACE) $$(go list ./... | grep -v /operator/test/)
+	@go test -v -count=1 -run '^TestAnySequenceOfEvents$$' ./internal/plan -rapid.checks=34000
 	@$(call in-each,$(filter-out .,$(SOURCES)),go test ./...)
 
 # Ginkgo's own summary is shown only with -v.

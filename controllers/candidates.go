@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -22,7 +24,7 @@ import (
 func (r *DebugSessionReconciler) observeCandidates(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[[]corev1.Pod] {
 	selector, err := r.selector(ctx, session)
 	switch {
-	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+	case apierrors.IsNotFound(err):
 		return plan.Absent[[]corev1.Pod]()
 	case err != nil:
 		return plan.Unknown[[]corev1.Pod](err)
@@ -47,7 +49,11 @@ func (r *DebugSessionReconciler) selector(ctx context.Context, session *v1alpha1
 	selector, err := r.specSelector(ctx, workload)
 	if apierrors.IsForbidden(err) {
 		// Not one of the kinds that the operator may read. Any kind's scale subresource it may.
-		return r.scaleSelector(ctx, workload)
+		selector, err = r.scaleSelector(ctx, workload)
+	}
+	if meta.IsNoMatchError(err) {
+		return nil, unselective("the cluster has no kind %q of %s: write both as in the workload's own manifest, such as Deployment and apps/v1, or Job and batch/v1",
+			target.Workload.Kind, target.Workload.APIVersion)
 	}
 	return selector, err
 }
@@ -61,6 +67,9 @@ func (r *DebugSessionReconciler) specSelector(ctx context.Context, workload *uns
 	if err != nil || !ok {
 		return nil, unselective("%s %q has no spec.selector: name a workload that runs pods", workload.GetKind(), workload.GetName())
 	}
+	if set, plain := plainSelector(raw); plain {
+		return nonEmpty(labels.SelectorFromSet(set), nil)
+	}
 	selector := &metav1.LabelSelector{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, selector); err != nil {
 		return nil, fmt.Errorf("%s %q: reading spec.selector: %w", workload.GetKind(), workload.GetName(), err)
@@ -68,12 +77,41 @@ func (r *DebugSessionReconciler) specSelector(ctx context.Context, workload *uns
 	return nonEmpty(metav1.LabelSelectorAsSelector(selector))
 }
 
+// plainSelector reads a selector that is nothing but labels, as older kinds have it.
+func plainSelector(raw map[string]any) (labels.Set, bool) {
+	set := labels.Set{}
+	for key, value := range raw {
+		text, ok := value.(string)
+		if !ok {
+			return nil, false
+		}
+		set[key] = text
+	}
+	return set, len(set) > 0
+}
+
 func (r *DebugSessionReconciler) scaleSelector(ctx context.Context, workload *unstructured.Unstructured) (labels.Selector, error) {
 	scale := &autoscalingv1.Scale{}
-	if err := r.Client.SubResource("scale").Get(ctx, workload, scale); err != nil {
+	err := r.Client.SubResource("scale").Get(ctx, workload, scale)
+	switch {
+	case noSuchPath(err):
+		return nil, unselective("%s %q is of a kind without a scale subresource, which tells its pods: name a workload that has one, or use selector",
+			workload.GetKind(), workload.GetName())
+	case err != nil:
 		return nil, err
 	}
 	return nonEmpty(labels.Parse(scale.Status.Selector))
+}
+
+// noSuchPath says whether there is nothing at all where it was looked for: the API server then answers without an object.
+func noSuchPath(err error) bool {
+	var status apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool {
+		return c.Type == metav1.CauseTypeUnexpectedServerResponse
+	})
 }
 
 // nonEmpty keeps a workload without a selector from selecting every pod of the namespace.

@@ -40,7 +40,11 @@ func (r *DebugSessionReconciler) isolate(ctx context.Context, session *v1alpha1.
 
 func (r *DebugSessionReconciler) liftIsolation(ctx context.Context, session *v1alpha1.DebugSession, a plan.LiftIsolation) error {
 	policy := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: a.Name}}
-	return client.IgnoreNotFound(r.Client.Delete(ctx, policy, client.Preconditions{UID: &a.UID}))
+	var only client.Preconditions
+	if a.UID != "" {
+		only.UID = &a.UID
+	}
+	return client.IgnoreNotFound(r.Client.Delete(ctx, policy, only))
 }
 
 // observeIsolation reads the session's policy. It goes by the name alone, which no other session can have: deleting a

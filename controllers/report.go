@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"cmp"
 	"context"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -39,21 +38,11 @@ func (r *DebugSessionReconciler) count(ctx context.Context, session *v1alpha1.De
 	if status.Phase == before {
 		return
 	}
-	keys := []any{"uid", session.UID, "mode", session.Spec.Mode, "from", before, "to", status.Phase, "reason", status.Reason}
-	if status.Target != nil {
-		keys = append(keys, "targetPod", status.Target.PodName, "targetNode", status.Target.NodeName,
-			"targetUID", cmp.Or(status.Target.PodUID, status.Target.NodeUID))
-	}
-	if status.Debugger != nil {
-		keys = append(keys, "debuggerPod", status.Debugger.PodName, "debuggerContainer", status.Debugger.ContainerName,
-			"imageID", status.Debugger.ImageID)
-	}
 	switch status.Phase {
 	case v1alpha1.PhaseActive:
 		r.Metrics.Ready(session.Spec.Mode, r.Clock.Since(session.CreationTimestamp.Time))
 	case v1alpha1.PhaseEnded:
-		keys = append(keys, "outcome", status.Outcome)
 		r.Metrics.Ended(status.Outcome, session.Spec.Mode)
 	}
-	log.FromContext(ctx).Info("session moved", keys...)
+	log.FromContext(ctx).Info("session moved", append([]any{"from", before, "to", status.Phase}, evidence(session)...)...)
 }

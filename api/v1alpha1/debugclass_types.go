@@ -101,6 +101,11 @@ type DebugClassSpec struct {
 	// +optional
 	AllowVolumes bool `json:"allowVolumes,omitempty"`
 
+	// Whether a session may bring a debugger that nothing can end before its pod goes (debugger.unstoppable), as images
+	// without a shell need it.
+	// +optional
+	AllowUnstoppable bool `json:"allowUnstoppable,omitempty"`
+
 	// Whether a session may delete its target once the copy runs (podCopy.replaceOriginal): whoever may use the class can
 	// then delete pods.
 	// +optional

@@ -46,8 +46,10 @@ type DebugSession struct {
 	// +required
 	Spec DebugSessionSpec `json:"spec"`
 
-	// What was done, written by the operator alone.
+	// What was done, written by the operator alone. Until the operator has looked at the session, observedGeneration is -1, by
+	// which tools that read kstatus know that it is not done.
 	// +optional
+	// +default={"observedGeneration": -1}
 	Status DebugSessionStatus `json:"status,omitzero"`
 }
 
@@ -67,6 +69,7 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.container)",message="container is only for mode PodCopy: an ephemeral container is always a new one; remove it, or set mode: PodCopy",fieldPath=".debugger.container"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.mountsFrom)",message="mountsFrom is not for mode Node: a node has no containers; remove it",fieldPath=".debugger.mountsFrom"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.runAs)",message="runAs is not for mode Node: a node runs as no user; set securityContext.runAsUser instead",fieldPath=".debugger.runAs"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'EphemeralContainer' || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="unstoppable is only for mode EphemeralContainer: every other pod is deleted in time, whatever its image; remove it",fieldPath=".debugger.unstoppable"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.resources)",message="resources is not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
 // +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session",fieldPath=".reason"
@@ -308,7 +311,8 @@ type Debugger struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image's name, such as busybox:1.36, without spaces"
 	Image string `json:"image,omitempty"`
 
-	// The command, not run in a shell. Left out: sh in an ephemeral container, the image's entrypoint in a copy. At most 64 words of 4,096 characters.
+	// The command, not run in a shell. Left out: sh in an ephemeral container, the image's entrypoint in a copy or in an
+	// unstoppable container. At most 64 words of 4,096 characters.
 	// $(VAR) is replaced by the variable's value, as in a pod.
 	// +optional
 	// +listType=atomic
@@ -397,6 +401,13 @@ type Debugger struct {
 	// CPU, memory and other resources. Not with mode EphemeralContainer: such a container shares its pod's.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
+
+	// Run the image as it is, with nothing around its command that ends it: for images that have no shell. Kubernetes can
+	// neither remove an ephemeral container nor limit its time, so this one runs until it exits by itself or its pod goes.
+	// At the end of its ttl the access to it is taken away, and the session is Ending until then. Without a command the
+	// image's own entrypoint runs. Only with mode EphemeralContainer, and if the class allows it.
+	// +optional
+	Unstoppable bool `json:"unstoppable,omitempty"`
 }
 
 // RunAs says whose user the debugger runs as.
@@ -698,7 +709,7 @@ type AccessStatus struct {
 
 // DebugSessionStatus is what was done. Times are in whole seconds, UTC.
 type DebugSessionStatus struct {
-	// The generation of the spec that this status speaks of.
+	// The generation of the spec that this status speaks of; -1 if the operator has not looked at the session yet.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
@@ -760,7 +771,8 @@ type DebugSessionStatus struct {
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 
-	// When the kubelet ends the debugger whatever happens, also with the operator down: as late as ttl could be set to.
+	// When the debugger ends whatever happens, also with the operator down: as late as ttl could be set to. Empty for one
+	// that is unstoppable.
 	// +optional
 	HardDeadline *metav1.Time `json:"hardDeadline,omitempty"`
 
@@ -849,6 +861,10 @@ type DebuggerStatus struct {
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
 
+	// What ended the container: Command, Operator, HardDeadline, Target or Other. Empty if it never ran, or still does.
+	// +optional
+	StoppedBy StoppedBy `json:"stoppedBy,omitempty"`
+
 	// The command's exit code.
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
@@ -873,4 +889,17 @@ const (
 	DebuggerWaiting    DebuggerState = "Waiting"
 	DebuggerRunning    DebuggerState = "Running"
 	DebuggerTerminated DebuggerState = "Terminated"
+)
+
+// StoppedBy is what ended the debugger's container.
+// +kubebuilder:validation:Enum=Command;Operator;HardDeadline;Target;Other
+type StoppedBy string
+
+// What may have ended the debugger's container.
+const (
+	StoppedByCommand      StoppedBy = "Command"      // its command ended by itself
+	StoppedByOperator     StoppedBy = "Operator"     // the operator stopped its processes, or deleted the pod that it had made
+	StoppedByHardDeadline StoppedBy = "HardDeadline" // what holds without the operator: the wrapper around its command, or the kubelet
+	StoppedByTarget       StoppedBy = "Target"       // it went with its target
+	StoppedByOther        StoppedBy = "Other"        // somebody else deleted the pod that was made, or its node ended it
 )

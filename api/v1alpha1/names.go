@@ -58,6 +58,7 @@ const (
 	ReasonTargetChosen      = "TargetChosen"      // one of several pods was chosen, and is looked at next
 	ReasonTargetNotPlaced   = "TargetNotPlaced"   // the pod is on no node yet; waited for
 	ReasonTargetFinished    = "TargetFinished"    // the pod has succeeded or failed
+	ReasonTargetRestarted   = "TargetRestarted"   // the target's container ended, and the debugger with it
 	ReasonTargetTerminating = "TargetTerminating" // the pod is being deleted
 	ReasonTargetIsMirrorPod = "TargetIsMirrorPod" // a static pod: the kubelet's file is its source
 	ReasonContainerNotFound = "ContainerNotFound" // the pod has no such container
@@ -92,5 +93,6 @@ const (
 	ReasonReplaced      = "Replaced" // the target was deleted for its copy
 	ReasonNotStarted    = "NotStarted"
 	ReasonStillRunning  = "StillRunning" // ended, yet the container runs on
+	ReasonUnstoppable   = "Unstoppable"  // ended, yet the container runs on, and nothing but its pod's end can change that
 	ReasonRetrying      = "Retrying"     // the API server could not be asked; tried again
 )

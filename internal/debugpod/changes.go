@@ -3,6 +3,7 @@ package debugpod
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -71,9 +72,30 @@ func findContainer(spec *corev1.PodSpec, name string) *corev1.Container {
 }
 
 func noSuchContainer(field, name string, target *corev1.Pod) error {
-	message := fmt.Sprintf("pod %s has no container or init container %q: name one of its own", target.Name, name)
 	if hasContainer(target.Spec.InitContainers, name) {
-		message = fmt.Sprintf("init container %q is not copied: add InitContainers to spec.podCopy.keep, or leave it alone", name)
+		return &InvalidError{
+			Field:   field,
+			Message: fmt.Sprintf("init container %q is not copied: add InitContainers to spec.podCopy.keep, or leave it alone", name),
+		}
 	}
-	return &InvalidError{Field: field, Message: message}
+	return unknownContainer(field, name, target)
+}
+
+// unknownContainer is the error of a field that names no container of the target. It names those that there are.
+func unknownContainer(field, name string, target *corev1.Pod) error {
+	return &InvalidError{
+		Field:   field,
+		Message: fmt.Sprintf("pod %s has no container or init container %q: name one of its own, %s", target.Name, name, strings.Join(ContainerNames(target), ", ")),
+	}
+}
+
+// ContainerNames returns the names of the pod's containers, and after them those of its init containers.
+func ContainerNames(pod *corev1.Pod) []string {
+	var names []string
+	for _, containers := range [][]corev1.Container{pod.Spec.Containers, pod.Spec.InitContainers} {
+		for i := range containers {
+			names = append(names, containers[i].Name)
+		}
+	}
+	return names
 }

@@ -36,6 +36,9 @@ const wrapperName = "debugsession"
 // the command wrote there stands before it.
 const MessagePrefix = "debugsession: "
 
+// AtHardDeadline is what it says there when the hard deadline has ended the command.
+const AtHardDeadline = MessagePrefix + "ended at its hard deadline"
+
 var (
 	//go:embed deadline_processes.sh
 	processesScript string

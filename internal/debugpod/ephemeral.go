@@ -1,7 +1,6 @@
 package debugpod
 
 import (
-	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,16 +30,13 @@ func Ephemeral(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev1.Ephe
 		joined = session.Status.Target.Container
 	}
 	if joined != "" && !hasContainer(target.Spec.Containers, joined) && !hasContainer(target.Spec.InitContainers, joined) {
-		return nil, &InvalidError{
-			Field:   "spec.target.container",
-			Message: fmt.Sprintf("pod %s has no container or init container %q: name one of its own", target.Name, joined),
-		}
+		return nil, unknownContainer("spec.target.container", joined, target)
 	}
 	container, err := debuggerContainer(session, target)
 	if err != nil {
 		return nil, err
 	}
-	if joined != "" && joins(target) {
+	if joined != "" && Joins(target) {
 		addTargetRoot(container)
 	}
 	return &corev1.EphemeralContainer{
@@ -49,9 +45,9 @@ func Ephemeral(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev1.Ephe
 	}, nil
 }
 
-// joins reports whether the kubelet will have a debugger join a container's process namespace. It does not if the pod's
+// Joins reports whether the kubelet will have a debugger join a container's process namespace. It does not if the pod's
 // containers share one, or are in the host's: number 1 is not the target's there.
-func joins(target *corev1.Pod) bool {
+func Joins(target *corev1.Pod) bool {
 	shared := target.Spec.ShareProcessNamespace
 	return !target.Spec.HostPID && (shared == nil || !*shared) && !isWindows(target)
 }

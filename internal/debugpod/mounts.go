@@ -9,6 +9,8 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
+const mountsFromField = "spec.debugger.mountsFrom"
+
 // MountsLeftOut returns the paths of those mounts of spec.debugger.mountsFrom that an ephemeral container cannot have.
 func MountsLeftOut(spec *v1alpha1.DebugSessionSpec, target *corev1.Pod) []string {
 	var left []string
@@ -40,9 +42,12 @@ func volumeMounts(session *v1alpha1.DebugSession, target *corev1.Pod, sc *corev1
 	}
 	from := findContainer(&target.Spec, name)
 	if from == nil {
+		return nil, unknownContainer(mountsFromField, name, target)
+	}
+	if len(from.VolumeMounts) == 0 {
 		return nil, &InvalidError{
-			Field:   "spec.debugger.mountsFrom",
-			Message: fmt.Sprintf("pod %s has no container or init container %q: name one of its own", target.Name, name),
+			Field:   mountsFromField,
+			Message: fmt.Sprintf("container %q of pod %s mounts no volume: name another one, or remove mountsFrom", name, target.Name),
 		}
 	}
 	theirs := from.DeepCopy().VolumeMounts

@@ -125,7 +125,7 @@ func (p *pass) chooseTarget() {
 	case found:
 		pod, why := choose(&p.spec().Target, p.spec().Mode, p.Candidates.value)
 		if pod == nil {
-			p.awaitUnwatched(fmt.Sprintf("none of the %d pods that spec.target selects can be debugged now", len(p.Candidates.value)))
+			p.awaitUnwatched(unsuitable(&p.spec().Target, len(p.Candidates.value)))
 			return
 		}
 		p.status().Target = podNamed(pod.Name)
@@ -252,7 +252,10 @@ func (p *pass) record(target *subject, life lifetime) {
 		status.Debugger.PodName, status.Debugger.PodUID = target.pod.Name, target.pod.UID
 		status.Debugger.MountsLeftOut = debugpod.MountsLeftOut(p.spec(), target.pod)
 	}
-	status.StartedAt, status.ExpiresAt, status.HardDeadline = timestamp(life.started), timestamp(life.expires), timestamp(life.hard)
+	status.StartedAt, status.ExpiresAt = timestamp(life.started), timestamp(life.expires)
+	if !p.unstoppable() {
+		status.HardDeadline = timestamp(life.hard)
+	}
 }
 
 func (p *pass) unpin() {
@@ -285,8 +288,10 @@ func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Acti
 	if err != nil {
 		return nil, err
 	}
-	if err := debugpod.Limit(c, latestStart(status), status.HardDeadline.Time); err != nil {
-		return nil, err
+	if !p.unstoppable() {
+		if err := debugpod.Limit(c, latestStart(status), status.HardDeadline.Time); err != nil {
+			return nil, err
+		}
 	}
 	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
 }

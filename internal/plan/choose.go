@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -63,6 +64,26 @@ func ready(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
+}
+
+// unsuitable says why there is nothing to choose, and what can be done about it.
+func unsuitable(target *v1alpha1.Target, pods int) string {
+	from := "spec.target.selector"
+	if target.Workload != nil {
+		from = fmt.Sprintf("%s %q", target.Workload.Kind, target.Workload.Name)
+	}
+	switch {
+	case pods == 0 && target.Workload != nil:
+		return from + " has no pods: see how many replicas it wants, and its events"
+	case pods == 0:
+		return fmt.Sprintf("no pod has labels that %s selects (%s)", from, metav1.FormatLabelSelector(target.Selector))
+	case target.Pick == v1alpha1.PickReady:
+		return fmt.Sprintf("none of the %d pods of %s is ready; leave spec.target.pick out to have one that is not", pods, from)
+	case target.Pick == v1alpha1.PickUnhealthy:
+		return fmt.Sprintf("each of the %d pods of %s is ready; leave spec.target.pick out to have one all the same", pods, from)
+	default:
+		return fmt.Sprintf("none of the %d pods of %s is on a node and lives", pods, from)
+	}
 }
 
 func explain(pod *corev1.Pod, pick v1alpha1.Pick, of int) string {

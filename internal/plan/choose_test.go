@@ -34,6 +34,7 @@ func TestChoose(t *testing.T) {
 		copy bool
 		pods []corev1.Pod
 		want string // "": none fits
+		says string // why none does
 	}{
 		"sick before healthy, then newest": {pods: mixed, want: "newest-sick"},
 		"newest, when all are healthy":     {pods: healthy, want: "b"},
@@ -43,12 +44,12 @@ func TestChoose(t *testing.T) {
 		"Newest":                           {pick: v1alpha1.PickNewest, pods: mixed, want: "newest-ready"},
 		"Oldest":                           {pick: v1alpha1.PickOldest, pods: mixed, want: "oldest-ready"},
 		"Oldest, by name":                  {pick: v1alpha1.PickOldest, pods: twins, want: "a"},
-		"Unhealthy, and none is":           {pick: v1alpha1.PickUnhealthy, pods: healthy},
-		"Ready, and none is":               {pick: v1alpha1.PickReady, pods: mixed[2:]},
-		"none lives":                       {pods: unfit},
+		"Unhealthy, and none is":           {pick: v1alpha1.PickUnhealthy, pods: healthy, says: "each of the 3 pods of spec.target.selector is ready; leave spec.target.pick out"},
+		"Ready, and none is":               {pick: v1alpha1.PickReady, pods: mixed[2:], says: "none of the 2 pods of spec.target.selector is ready; leave spec.target.pick out"},
+		"none lives":                       {pods: unfit, says: "none of the 4 pods of spec.target.selector is on a node and lives"},
 		"a copy of one that failed":        {copy: true, pods: unfit[2:3], want: "failed"},
 		"one that lives, among the dead":   {pods: append(unfit[:len(unfit):len(unfit)], healthy[2]), want: "c"},
-		"no pods":                          {},
+		"no pods":                          {says: "no pod has labels that spec.target.selector selects (app=web)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session(fixture.OfSelector(map[string]string{"app": "web"}), fixture.Pick(tc.pick))
@@ -60,7 +61,7 @@ func TestChoose(t *testing.T) {
 				rand.Shuffle(len(pods), func(i, j int) { pods[i], pods[j] = pods[j], pods[i] })
 				p := pass(t, about(session, candidates(pods...)))
 				if tc.want == "" {
-					want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", does: "AddFinalizer", says: "can be debugged now",
+					want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", does: "AddFinalizer", says: tc.says,
 						wakes: after(15 * time.Second), warns: "TargetNotFound"}.check(t, p)
 					continue
 				}
@@ -121,7 +122,9 @@ func TestWithoutCandidates(t *testing.T) {
 		"no workload for too long": {fixture.OfWorkload("Deployment", "web"), none, waitUntil,
 			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, warns: "TimedOut"}},
 		"no pods for too long": {selecting, plan.Found[[]corev1.Pod](nil), waitUntil,
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "none of the 0 pods", warns: "TimedOut"}},
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "no pod has labels that spec.target.selector selects (app=web)", warns: "TimedOut"}},
+		"no pods of a workload": {fixture.OfWorkload("Deployment", "web"), plan.Found[[]corev1.Pod](nil), now,
+			want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", says: `Deployment "web" has no pods: see how many replicas it wants`, warns: "TargetNotFound"}},
 		"absent, though nothing is named": {selecting, none, now, want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", warns: "TargetNotFound"}},
 		"unreadable": {selecting, plan.Unknown[[]corev1.Pod](errOffline), now,
 			want{phase: v1alpha1.PhasePending, reason: "Unreadable", retries: true, warns: "Unreadable"}},

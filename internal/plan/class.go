@@ -23,7 +23,7 @@ const defaultApprovalTimeout = time.Hour
 // session, and the planner asks it again before the session starts.
 func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set) *Refusal {
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
-		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkReplaces, checkTTL, checkReason, checkSubjects,
+		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkUnstoppable, checkReplaces, checkTTL, checkReason, checkSubjects,
 	} {
 		if why := check(class, spec); why != "" {
 			return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
@@ -195,6 +195,13 @@ func checkReads(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) str
 		}
 	}
 	return ""
+}
+
+func checkUnstoppable(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if !spec.Debugger.Unstoppable || class.Spec.AllowUnstoppable {
+		return ""
+	}
+	return "spec.debugger.unstoppable: a debugger that nothing can end before its pod goes is not allowed; use an image with a shell, or mode: PodCopy"
 }
 
 func checkReplaces(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {

@@ -29,6 +29,10 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 		case CreatePod:
 			p.concludeMaking(result, fmt.Sprintf("creating pod %q", action.Pod.Name))
 		case StopDebugger:
+			if p.unstoppable() && result.Err != nil && lacksShell(result.Err.Error()) {
+				p.provedUnstoppable(action)
+				continue
+			}
 			p.concludeTaking(result, fmt.Sprintf("stopping container %q in pod %q", action.Container, action.Pod.Name))
 		case IsolatePod:
 			p.concludeMaking(result, fmt.Sprintf("making network policy %q", action.Policy.Name))

@@ -81,6 +81,9 @@ func readStatus(statuses []corev1.ContainerStatus, name string) container {
 	switch {
 	case terminated != nil:
 		c.state, c.ended, c.started = v1alpha1.DebuggerTerminated, terminated, terminated.StartedAt
+		if c.started.Unix() <= 0 { // what the kubelet says of a container that could not be started
+			c.started = metav1.Time{}
+		}
 	case status.State.Running != nil:
 		c.state, c.started = v1alpha1.DebuggerRunning, status.State.Running.StartedAt
 	case status.State.Waiting != nil:
@@ -105,14 +108,17 @@ func (c container) neverRan() bool {
 	return strings.Contains(c.ended.Message, notStarted)
 }
 
+// lacksShell says whether a container runtime's words are that there is no shell in a container.
+func lacksShell(words string) bool { return strings.Contains(words, `exec: "sh"`) }
+
 // failure is why a container never ran, in one word and in a sentence that says what to do.
 func (c container) failure(mode v1alpha1.Mode, image string) (reason, message string) {
 	if _, why, wrapper := strings.Cut(c.ended.Message, notStarted); wrapper {
 		return v1alpha1.ReasonNotStarted, strings.TrimSpace(why)
 	}
-	if mode == v1alpha1.ModeEphemeralContainer && strings.Contains(c.ended.Message, `exec: "sh"`) {
+	if mode == v1alpha1.ModeEphemeralContainer && lacksShell(c.ended.Message) {
 		return c.ended.Reason, fmt.Sprintf("%s; %s has no shell, which is what ends an ephemeral debugger in time; "+
-			"set debugger.image to one that has, or use mode: PodCopy", c.ended.Message, image)
+			"set debugger.image to one that has, or use mode: PodCopy, or set debugger.unstoppable if the class allows it", c.ended.Message, image)
 	}
 	return c.ended.Reason, fmt.Sprintf("%s; set debugger.command to a program that %s has", c.ended.Message, image)
 }
@@ -143,6 +149,9 @@ func (c container) remedy() string {
 	case "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ErrImageInspect", "RegistryUnavailable":
 		return "check the image's name and tag, and the pod's imagePullSecrets; then apply a new session"
 	case "CreateContainerConfigError":
+		if strings.Contains(c.message, "runAsNonRoot") {
+			return "the image runs as root, or does not tell: set debugger.securityContext.runAsUser to another number than 0, or runAs: FromTarget"
+		}
 		return "check debugger.env, envFrom and securityContext against what the namespace has"
 	case v1alpha1.ReasonUnschedulable:
 		return placing(c.message)

@@ -36,6 +36,8 @@ func TestWaitingContainers(t *testing.T) {
 		"no image's name":      {fixture.Waiting("InvalidImageName", "couldn't parse image name"), troubled("InvalidImageName", "couldn't parse image name")},
 		"image may not be pulled": {fixture.Waiting("ErrImageNeverPull", "Container image is not present with pull policy of Never"),
 			troubled("ErrImageNeverPull", "pull policy of Never")},
+		"no root": {fixture.Waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
+			troubled("CreateContainerConfigError", "set debugger.securityContext.runAsUser")},
 		"no such secret": {fixture.Waiting("CreateContainerConfigError", `secret "nope" not found`), troubled("CreateContainerConfigError", `secret "nope" not found`)},
 		"anything else":  {fixture.Waiting("CreateContainerError", "context deadline exceeded"), troubled("CreateContainerError", "context deadline exceeded")},
 	} {

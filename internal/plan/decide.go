@@ -22,8 +22,8 @@ func Decide(s Snapshot) Plan {
 	if p.plan.Ask != nil {
 		return Plan{Ask: p.plan.Ask}
 	}
-	if p.Target.state == awaited && s.Session.Status.ObservedGeneration == 0 {
-		p.plan.Status.ObservedGeneration = 0 // nothing was decided yet, and to say that is not worth a write
+	if before := s.Session.Status.ObservedGeneration; p.Target.state == awaited && before <= 0 {
+		p.plan.Status.ObservedGeneration = before // nothing was decided yet, and to say that is not worth a write
 	}
 	return p.plan
 }

@@ -44,6 +44,13 @@ func TestThePolicyGoesAfterTheCopy(t *testing.T) {
 	over := ending(t, session)
 	want{phase: v1alpha1.PhaseEnding, does: "DeletePod"}.check(t, pass(t, about(over, copied(made))))
 
+	p := pass(t, about(over, copyIs(absent())))
+	want{phase: v1alpha1.PhaseEnding, does: "LiftIsolation", wakes: now}.check(t, p) // whatever a look would show
+	failed := pass(t, about(over, copyIs(absent())), plan.Result{Action: p.Actions[0], Err: errOffline})
+	want{phase: v1alpha1.PhaseEnding, does: "LiftIsolation", retries: true}.check(t, pass(t, about(written(over, failed), copyIs(absent())),
+		plan.Result{Action: p.Actions[0], Err: errOffline}))
+	over = written(over, p)
+
 	there, gone, unseen := plan.Found(uid), plan.Absent[types.UID](), plan.Unknown[types.UID](errOffline)
 	for name, tc := range map[string]struct {
 		policy plan.Observed[types.UID]
@@ -76,6 +83,10 @@ func TestReplaceOriginal(t *testing.T) {
 	t.Run("if the copy cannot be placed", func(t *testing.T) {
 		made := copyOf(t, session, fixture.Pod(), fixture.Unplaced, fixture.Unschedulable("1 node(s) didn't have free ports for the requested pod ports"))
 		want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", does: "ReplaceOriginal", warns: "Unschedulable"}.check(t, pass(t, about(session, copied(made))))
+	})
+	t.Run("not if no node would take the copy", func(t *testing.T) {
+		made := copyOf(t, session, fixture.Pod(), fixture.Unplaced, fixture.Unschedulable("1 node(s) didn't match Pod's node affinity/selector"))
+		want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", warns: "Unschedulable"}.check(t, pass(t, about(session, copied(made))))
 	})
 	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(name, fixture.Running(now)))
 	first := pass(t, about(session, copied(made)))

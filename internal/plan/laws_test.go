@@ -88,7 +88,7 @@ func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
 			t.Fatalf("%T in phase %q", action, status.Phase)
 		}
 		if status.Target == nil || status.Target.PodUID+status.Target.NodeUID == "" || status.Debugger == nil || status.Debugger.ContainerName == "" ||
-			status.StartedAt == nil || status.ExpiresAt == nil || status.HardDeadline == nil {
+			status.StartedAt == nil || status.ExpiresAt == nil || (status.HardDeadline == nil) != s.Session.Spec.Debugger.Unstoppable {
 			t.Fatalf("%T, and the persisted status does not permit it: %+v", action, status)
 		}
 		if !slices.Contains(s.Session.Finalizers, v1alpha1.Finalizer) {
@@ -144,7 +144,7 @@ var conditionReason = regexp.MustCompile(`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])
 func holdsStatus(t tester, s plan.Snapshot, p plan.Plan) {
 	t.Helper()
 	status := &p.Status
-	nothing := reflect.DeepEqual(*status, v1alpha1.DebugSessionStatus{})
+	nothing := reflect.DeepEqual(*status, v1alpha1.DebugSessionStatus{ObservedGeneration: -1})
 	if status.ObservedGeneration != s.Session.Generation && !nothing {
 		t.Errorf("observedGeneration is %d, and the generation %d", status.ObservedGeneration, s.Session.Generation)
 	}

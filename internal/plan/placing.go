@@ -12,27 +12,45 @@ import (
 
 // obstacles are found by the scheduler's words in lower case, for which the API has no code: what keeps a copy from being where its
 // target is, or anywhere, and what can be done about it.
-var obstacles = []struct{ words, remedy string }{
-	{"free ports", "the target holds a port of its node: podCopy.replaceOriginal frees it, and so does a second node"},
-	{"readwriteoncepod", "the target holds a volume that one pod alone may use: podCopy.replaceOriginal frees it"},
-	{"persistentvolume's node affinity", "the copy's volumes are elsewhere: podCopy.sameNode puts it where the target is"},
-	{"volume", "see what the copy's volumes are bound to; podCopy.sameNode puts it where the target is"},
-	{"resourceclaim", "the target holds what the copy claims: podCopy.replaceOriginal frees it"},
-	{"allocate all claims", "the target holds what the copy claims: podCopy.replaceOriginal frees it"},
-	{"anti-affinity", "the rules that the copy has from its target keep it away from pods such as those: podCopy.sameNode puts it where the target is, unscheduled"},
-	{"topology spread", "the rules that the copy has from its target spread it: podCopy.sameNode puts it where the target is, unscheduled"},
-	{"insufficient ", "the copy needs as much as its target: ask for less by resources in podCopy.containers, or free some"},
+var obstacles = []obstacle{
+	{"free ports", "the target holds a port of its node: podCopy.replaceOriginal frees it, and so does a second node", true},
+	{"readwriteoncepod", "the target holds a volume that one pod alone may use: podCopy.replaceOriginal frees it", true},
+	{"persistentvolume's node affinity", "the copy's volumes are elsewhere: podCopy.sameNode puts it where the target is", false},
+	{"volume", "see what the copy's volumes are bound to; podCopy.sameNode puts it where the target is", false},
+	{"resourceclaim", "the target holds what the copy claims: podCopy.replaceOriginal frees it", true},
+	{"allocate all claims", "the target holds what the copy claims: podCopy.replaceOriginal frees it", true},
+	{"anti-affinity", "the rules that the copy has from its target keep it away from pods such as those: podCopy.sameNode puts it where the target is, unscheduled", true},
+	{"topology spread", "the rules that the copy has from its target spread it: podCopy.sameNode puts it where the target is, unscheduled", true},
+	{"insufficient ", "the copy needs as much as its target: ask for less by resources in podCopy.containers, or free some", true},
+}
+
+type obstacle struct {
+	words, remedy string
+	held          bool // the target may be what is in the way
 }
 
 // placing is what can be done about a copy that the scheduler has no node for.
 func placing(message string) string {
-	message = strings.ToLower(message)
-	for _, o := range obstacles {
-		if strings.Contains(message, o.words) {
-			return o.remedy
-		}
+	if o := obstacleIn(message); o != nil {
+		return o.remedy
 	}
 	return "the copy needs a node that takes it: see the message"
+}
+
+// heldByTarget says whether a copy may have a place once its target has gone.
+func heldByTarget(message string) bool {
+	o := obstacleIn(message)
+	return o != nil && o.held
+}
+
+func obstacleIn(message string) *obstacle {
+	message = strings.ToLower(message)
+	for i := range obstacles {
+		if strings.Contains(message, obstacles[i].words) {
+			return &obstacles[i]
+		}
+	}
+	return nil
 }
 
 // slow says what may hold up a debugger of which nobody says anything.

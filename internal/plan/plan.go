@@ -62,7 +62,7 @@ type (
 	// IsolatePod makes the NetworkPolicy that cuts off the pod that is made next. If it is there as it should be, all is well.
 	IsolatePod struct{ Policy *networkingv1.NetworkPolicy }
 
-	// LiftIsolation deletes that policy, if it still is the one of that UID.
+	// LiftIsolation deletes that policy, whose name no other session can have; with a UID, if it still is the one of it.
 	LiftIsolation struct {
 		Name string
 		UID  types.UID

@@ -30,11 +30,12 @@ func checks(t *testing.T, n string) {
 // the session ends and rests.
 func TestAnySequenceOfEvents(t *testing.T) {
 	checks(t, sequences)
-	for mode, options := range map[string][]fixture.SessionOption{"EphemeralContainer": nil, "PodCopy": {fixture.AsCopy()}} {
-		t.Run(mode, func(t *testing.T) {
+	t.Logf("%s sequences in each mode", flag.Lookup("rapid.checks").Value)
+	for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode} {
+		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
-				w := newWorld(t, drawSession(t, options), drawClass(t))
+				w := newWorld(t, drawSession(t, mode), drawClass(t))
 				for range rapid.IntRange(0, 30).Draw(t, "steps") {
 					step := steps[rapid.IntRange(0, len(steps)-1).Draw(t, "step")]
 					t.Log(step.name)
@@ -47,10 +48,23 @@ func TestAnySequenceOfEvents(t *testing.T) {
 	}
 }
 
-func drawSession(t *rapid.T, options []fixture.SessionOption) *v1alpha1.DebugSession {
-	session := fixture.Session(options...)
-	if rapid.Bool().Draw(t, "selector") {
+func drawSession(t *rapid.T, mode v1alpha1.Mode) *v1alpha1.DebugSession {
+	session := fixture.Session()
+	if mode != v1alpha1.ModeNode && rapid.Bool().Draw(t, "selector") {
 		fixture.OfSelector(map[string]string{"app": "web"})(session)
+	}
+	switch mode {
+	case v1alpha1.ModeEphemeralContainer:
+		session.Spec.Debugger.Unstoppable = rapid.IntRange(0, 7).Draw(t, "unstoppable") == 0
+	case v1alpha1.ModePodCopy:
+		fixture.AsCopy()(session)
+		session.Spec.PodCopy.Isolate = rapid.IntRange(0, 3).Draw(t, "isolate") == 0
+		session.Spec.PodCopy.ReplaceOriginal = rapid.SampledFrom([]v1alpha1.ReplaceOriginal{"", "", "", v1alpha1.ReplaceIfUncontrolled}).Draw(t, "replace")
+	case v1alpha1.ModeNode:
+		onNode(session)
+	}
+	if rapid.IntRange(0, 3).Draw(t, "no stdin") == 0 {
+		session.Spec.Debugger.Stdin, session.Spec.Debugger.TTY = false, false
 	}
 	if rapid.Bool().Draw(t, "has ttl") {
 		fixture.TTL(drawTTL(t))(session)
@@ -62,7 +76,7 @@ func drawSession(t *rapid.T, options []fixture.SessionOption) *v1alpha1.DebugSes
 }
 
 func drawClass(t *rapid.T) *v1alpha1.DebugClass {
-	class := fixture.Class()
+	class := fixture.Class(allowsAll)
 	if rapid.IntRange(0, 3).Draw(t, "wants approval") == 0 {
 		fixture.Approvals(1)(&class.Spec)
 	}
@@ -70,6 +84,11 @@ func drawClass(t *rapid.T) *v1alpha1.DebugClass {
 		class.Spec.Limits = &v1alpha1.ClassLimits{PerNamespace: 1}
 	}
 	return class
+}
+
+// allowsAll is for what a class must allow in so many words.
+func allowsAll(c *v1alpha1.DebugClassSpec) {
+	c.Modes, c.NodeNamespace, c.AllowUnstoppable = append(c.Modes, v1alpha1.ModeNode), fixture.Namespace, true
 }
 
 func drawTTL(t *rapid.T) time.Duration {
@@ -95,6 +114,8 @@ var steps = []step{
 	{"the clock is set back", func(_ *rapid.T, w *world) { w.goOn(w.now.Add(-time.Minute)) }},
 	{"the debugger runs", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Running(w.now)) }},
 	{"the debugger runs", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Running(w.now)) }},
+	{"the debugger is killed", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Exited(w.now, 137, "Error", "")) }},
+	{"the target's container is restarted", func(_ *rapid.T, w *world) { w.restartTarget() }},
 	{"its image is not there", func(t *rapid.T, w *world) {
 		w.setDebugger(rapid.SampledFrom([]corev1.ContainerState{fixture.Waiting("ErrImagePull", pullError), fixture.Waiting("ImagePullBackOff", pullPause)}).Draw(t, "state"))
 	}},
@@ -119,6 +140,8 @@ var steps = []step{
 			w.newTarget()
 		}
 	}},
+	{"the node goes", func(_ *rapid.T, w *world) { w.node = nil; w.changed() }},
+	{"another node has its name", func(_ *rapid.T, w *world) { w.node = node(fixture.OtherUID); w.changed() }},
 	{"the copy is held", copyDo(fixture.HeldBy("example.com/hold"))},
 	{"the copy is deleted", func(_ *rapid.T, w *world) { w.goes(&w.copied) }},
 	{"the copy is evicted", copyDo(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory"))},
@@ -144,7 +167,7 @@ var steps = []step{
 	{"the class goes", func(_ *rapid.T, w *world) { w.class = nil; w.changed() }},
 	{"the class comes", func(_ *rapid.T, w *world) {
 		if w.class == nil {
-			w.class = fixture.Class()
+			w.class = fixture.Class(allowsAll)
 			w.changed()
 		}
 	}},
@@ -188,9 +211,12 @@ func copyDo(change fixture.PodOption) func(*rapid.T, *world) {
 	}
 }
 
-// behave ends all faults: reads work, and nobody holds a pod.
+// behave ends all faults: reads work, nobody holds a pod, and what nothing can stop is ended with its pod.
 func (w *world) behave() {
 	w.sight = seeing
+	if w.unstoppable() {
+		w.target = nil
+	}
 	if w.copied != nil {
 		w.copied.Finalizers = nil
 		if w.copied.DeletionTimestamp != nil {

@@ -31,20 +31,24 @@ func checkReplace(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 	return nil
 }
 
-// replaceOriginal deletes the target when its copy runs, or cannot be placed, perhaps for what the target holds: a port of
-// the node, a volume, room. A copy whose image cannot be pulled costs nobody their pod. It is the only thing that its pass
-// does, so that what is written down of it is so.
+// replaceOriginal deletes the target when its copy runs, or cannot be placed for what the target may hold: a port of the
+// node, a volume, room. A copy whose image cannot be pulled, or that no node would take, costs nobody their pod. It is the
+// only thing that its pass does, so that what is written down of it is so.
 func (p *pass) replaceOriginal(c container) {
 	status := p.status()
 	if replaces(p.spec()) == "" || status.Target.ReplacedAt != nil || p.plan.Ask != nil ||
 		status.Phase != v1alpha1.PhaseActive && status.Phase != v1alpha1.PhaseStarting {
 		return
 	}
-	if status.Phase == v1alpha1.PhaseStarting && c.reason != v1alpha1.ReasonUnschedulable {
+	if status.Phase == v1alpha1.PhaseStarting && (c.reason != v1alpha1.ReasonUnschedulable || !heldByTarget(c.message)) {
 		return
 	}
 	if len(p.plan.Actions) > 0 {
 		p.wake(p.Now)
+		return
+	}
+	if !p.Made.fresh { // a cache may show a copy that somebody has just deleted
+		p.ask(ReadMade{Name: status.Debugger.PodName, Fresh: true})
 		return
 	}
 	p.do(ReplaceOriginal{Pod: p.podName(status.Target.PodName), UID: status.Target.PodUID})

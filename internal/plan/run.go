@@ -182,6 +182,7 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	case c.neverRan():
 		reason, why := c.failure(p.spec().Mode, cmp.Or(status.Class.Image, c.image))
 		p.end(v1alpha1.OutcomeFailed, reason, fmt.Sprintf("container %q could not start: %s", status.Debugger.ContainerName, why))
+	case c.ended != nil && p.goneWithTarget(c, pod):
 	case c.ended != nil:
 		p.completed(c, pod)
 	case c.state == v1alpha1.DebuggerRunning:
@@ -211,6 +212,7 @@ func (p *pass) trackMade(pod *corev1.Pod) {
 		c.record(p.status().Debugger)
 		p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the %s %q", p.own(), pod.Name))
 	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason == "DeadlineExceeded":
+		p.status().Debugger.StoppedBy = v1alpha1.StoppedByHardDeadline
 		p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the kubelet ended the "+p.own()+" at its hard deadline")
 	case pod.Status.Phase == corev1.PodFailed && (c.ended == nil || pod.Status.Reason != ""): // evicted, refused by its node
 		p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonGone, finished(pod))
@@ -277,7 +279,10 @@ func (p *pass) activate(pod *corev1.Pod) {
 	}
 	stdin, tty := p.interactive(pod)
 	status.Attach = attach(p.Session.Namespace, status.Debugger, stdin, tty)
-	message := fmt.Sprintf("container %q runs in pod %q", status.Debugger.ContainerName, status.Debugger.PodName)
+	message := fmt.Sprintf("container %q runs in pod %q%s", status.Debugger.ContainerName, status.Debugger.PodName, p.sleepless(pod))
+	if p.unstoppable() {
+		message += "; it is unstoppable: nothing can end it before its pod goes"
+	}
 	if p.Session.Status.Phase != v1alpha1.PhaseActive {
 		p.event(corev1.EventTypeNormal, string(v1alpha1.PhaseActive),
 			fmt.Sprintf("%s until %s; %s", message, clock(status.ExpiresAt.Time), status.Attach))

@@ -3,4 +3,4 @@
 package plan_test
 
 // sequences is how many are tried in each mode.
-const sequences = "10000"
+const sequences = "3000"

@@ -59,12 +59,9 @@ func checkContainer(name string, pod *corev1.Pod) *Refusal {
 	if name == "" {
 		return nil
 	}
-	var names []string
-	for _, c := range slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers) {
-		if c.Name == name {
-			return nil
-		}
-		names = append(names, c.Name)
+	names := debugpod.ContainerNames(pod)
+	if slices.Contains(names, name) {
+		return nil
 	}
 	for i := range pod.Spec.EphemeralContainers {
 		if pod.Spec.EphemeralContainers[i].Name == name {

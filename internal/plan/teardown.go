@@ -81,10 +81,17 @@ func (p *pass) deleteMade(pod *corev1.Pod) {
 	p.resist(p.deleting(pod))
 }
 
-// madeGone takes away what went with the pod that is gone, and ends.
+// madeGone takes away what went with the pod that is gone, and ends. The policy is deleted without a look, and looked for in
+// the next pass: nothing that is read once is believed when it says that there is nothing.
 func (p *pass) madeGone() {
 	if debugpod.Isolates(p.spec()) {
 		name := debugpod.IsolationName(p.Session.UID)
+		if !p.saidGone() {
+			p.do(LiftIsolation{Name: name})
+			p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonGone, "the "+p.own()+" is gone")
+			p.wake(p.Now)
+			return
+		}
 		switch p.Isolation.state {
 		case unasked:
 			p.ask(ReadIsolation{Name: name})
@@ -98,6 +105,12 @@ func (p *pass) madeGone() {
 		}
 	}
 	p.ended("no " + p.own() + " is left")
+}
+
+// saidGone says whether an earlier pass has written down that the pod that was made is gone.
+func (p *pass) saidGone() bool {
+	ready := meta.FindStatusCondition(p.Session.Status.Conditions, v1alpha1.ConditionDebuggerReady)
+	return ready != nil && ready.Reason == v1alpha1.ReasonGone
 }
 
 // teardownEphemeral believes its watch when that shows the container running or terminated, but not when it shows nothing:
@@ -128,6 +141,8 @@ func (p *pass) teardownEphemeral() {
 			p.ended("its container has terminated")
 		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
 			p.ended("its pod has finished")
+		case c.state == v1alpha1.DebuggerRunning && p.foundUnstoppable():
+			p.outlast(pod)
 		case c.state == v1alpha1.DebuggerRunning:
 			c.record(status.Debugger)
 			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})
@@ -151,10 +166,11 @@ func (p *pass) sees(pod *corev1.Pod) bool {
 }
 
 // outwait deals with a container that was added but has not started: Kubernetes cannot take it back, and nothing can be
-// run in it. Past its time to start it ends itself should it ever start, and only then the session may say Ended.
+// run in it. Past its time to start it ends itself should it ever start, and only then the session may say Ended. One that
+// is unstoppable may start at any time.
 func (p *pass) outwait(c container, pod *corev1.Pod) {
 	never := latestStart(p.status())
-	if !p.Now.Before(never) {
+	if !p.Now.Before(never) && !p.unstoppable() {
 		if !p.Target.fresh { // it may have started, and the watch not have seen that
 			p.ask(ReadTarget{Name: pod.Name, Fresh: true})
 			return
@@ -166,8 +182,13 @@ func (p *pass) outwait(c container, pod *corev1.Pod) {
 	if c.troubled() {
 		waits = fmt.Sprintf("is waiting to start (%s)", c.steady().reason)
 	}
-	p.resist(fmt.Sprintf("container %q in pod %q %s, and Kubernetes cannot remove it; it is stopped if it starts, and cannot start after %s",
-		p.status().Debugger.ContainerName, pod.Name, waits, clock(never)))
+	message := fmt.Sprintf("container %q in pod %q %s, and Kubernetes cannot remove it; it is stopped if it starts",
+		p.status().Debugger.ContainerName, pod.Name, waits)
+	if p.unstoppable() {
+		p.resist(message + " and has a shell; the session ends when it has exited or its pod goes")
+		return
+	}
+	p.resist(message + ", and cannot start after " + clock(never))
 	p.wake(never)
 }
 
@@ -186,8 +207,11 @@ func (p *pass) blind(what string, err error) {
 
 func (p *pass) deleting(pod *corev1.Pod) string {
 	message := fmt.Sprintf("%s %q is being deleted", p.own(), pod.Name)
-	if len(pod.Finalizers) > 0 {
+	switch {
+	case len(pod.Finalizers) > 0:
 		message += "; it is held by finalizers that others put on it: " + strings.Join(pod.Finalizers, ", ")
+	case pod.Spec.NodeName != "":
+		message += fmt.Sprintf("; node %q has yet to say that its containers have stopped: see whether that node is ready", pod.Spec.NodeName)
 	}
 	return message
 }
@@ -216,6 +240,9 @@ func (p *pass) finish(outcome v1alpha1.Outcome, reason, message string) {
 		}
 		if status.Debugger.State == v1alpha1.DebuggerRunning {
 			status.Debugger.State = v1alpha1.DebuggerTerminated
+		}
+		if status.Debugger.StartedAt != nil && status.Debugger.StoppedBy == "" {
+			status.Debugger.StoppedBy = stoppedBy(outcome, reason, status.Debugger.Message)
 		}
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, gone, "the session has ended")
 	}

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -8,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -15,7 +17,7 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// world is a cluster of one session, one target and at most one copy: as much of an API server, a kubelet and a cache as it
+// world is a cluster of one session, one target pod, one node and at most one pod of the session's own: as much of an API server, a kubelet and a cache as it
 // takes to see what the plans come to.
 type world struct {
 	t   tester
@@ -24,6 +26,7 @@ type world struct {
 	session *v1alpha1.DebugSession // nil once it was let go
 	target  *corev1.Pod            // nil if there is none
 	copied  *corev1.Pod            // the pod that has the copy's name
+	node    *corev1.Node           // nil if there is none
 
 	// What the operator sees: caches and watches lag behind.
 	seenSession *v1alpha1.DebugSession
@@ -37,12 +40,19 @@ type world struct {
 	approvals []plan.Approval
 	access    plan.AccessState // as the operator remembers
 	bound     bool             // as it is
+	isolated  bool             // the copy's network policy is there
+	replaced  bool             // the target was deleted for its copy
 
 	version int                // of whatever changed last
 	ours    map[types.UID]bool // the copies that the operator made
 	placed  map[string]bool    // the ephemeral containers that it made, by pod UID and name
 	ended   *v1alpha1.DebugSessionStatus
 }
+
+// policyUID is the UID of the copy's network policy.
+const policyUID types.UID = "9011c400-0000-4000-8000-000000000001"
+
+var errNoShell = errors.New(`exec failed: unable to start container process: exec: "sh": executable file not found in $PATH`)
 
 // sight is how reads go.
 type sight int
@@ -67,7 +77,7 @@ const (
 func newWorld(t tester, session *v1alpha1.DebugSession, class *v1alpha1.DebugClass) *world {
 	w := &world{t: t, now: fixture.Created, session: session, class: class, mayUse: true, ours: map[types.UID]bool{}, placed: map[string]bool{}}
 	w.session.ResourceVersion = "0"
-	w.target = fixture.Pod()
+	w.target, w.node = fixture.Pod(), node(nodeUID)
 	w.sync()
 	return w
 }
@@ -86,6 +96,7 @@ func observed(pod *corev1.Pod) plan.Observed[*corev1.Pod] {
 
 func (w *world) view() view {
 	v := view{session: w.seenSession, now: w.now, access: &w.access, mayUse: new(plan.Found(w.mayUse))}
+	v.labels = labels.Set{corev1.LabelMetadataName: fixture.Namespace}
 	v.class, v.approvals = new(plan.Found(w.class)), new(plan.Found(w.approvals))
 	if w.class == nil {
 		v.class = new(plan.Absent[*v1alpha1.DebugClass]())
@@ -99,6 +110,8 @@ func (w *world) view() view {
 		v.candidates, v.target, v.copied = &none, new(unknown()), new(unknown())
 		v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]plan.Approval](errOffline))
 		v.mayUse, v.preview = new(plan.Unknown[bool](errOffline)), new(plan.Unknown[plan.Preview](errOffline))
+		v.node, v.output = new(plan.Unknown[*corev1.Node](errOffline)), new(plan.Unknown[string](errOffline))
+		v.isolation = new(plan.Unknown[types.UID](errOffline))
 		return v
 	case dim:
 		none := plan.Unknown[[]corev1.Pod](errOffline)
@@ -111,6 +124,14 @@ func (w *world) view() view {
 		v.candidates, v.target, v.copied = new(plan.Found(pods)), new(observed(w.seenTarget)), new(observed(w.seenCopy))
 	}
 	v.freshTarget, v.freshCopy = new(observed(w.target)), new(observed(w.copied))
+	v.output, v.node = new(plan.Found("done")), new(plan.Absent[*corev1.Node]())
+	if w.node != nil {
+		v.node = new(plan.Found(w.node))
+	}
+	v.isolation = new(plan.Absent[types.UID]())
+	if w.isolated {
+		v.isolation = new(plan.Found(policyUID))
+	}
 	return v
 }
 
@@ -163,6 +184,12 @@ func (w *world) perform(action plan.Action, fault fault) plan.Result {
 		result.Gone = !w.inject(a)
 	case plan.CreatePod:
 		result.Refusal = w.create(a)
+	case plan.IsolatePod:
+		w.isolate(true)
+	case plan.LiftIsolation:
+		w.isolate(false)
+	case plan.ReplaceOriginal:
+		result.Gone = !w.replace(a)
 	case plan.GiveAccess:
 		w.setAccess(true)
 		w.access = plan.AccessGiven
@@ -170,7 +197,7 @@ func (w *world) perform(action plan.Action, fault fault) plan.Result {
 		w.setAccess(false)
 		w.access = plan.AccessTaken
 	case plan.StopDebugger:
-		result.Gone = !w.stop(a)
+		result.Gone, result.Err = w.stop(a)
 	case plan.DeletePod:
 		result.Gone = !w.delete(a)
 	default:
@@ -277,14 +304,52 @@ func (w *world) create(a plan.CreatePod) *plan.Refusal {
 	return nil
 }
 
-func (w *world) stop(a plan.StopDebugger) bool {
+// stop is the sweep, for which it takes a shell.
+func (w *world) stop(a plan.StopDebugger) (gone bool, err error) {
 	if w.target == nil || w.target.UID != a.UID {
-		return false
+		return true, nil
+	}
+	if w.unstoppable() {
+		return false, errNoShell
 	}
 	if w.debuggerState().Running != nil {
 		w.setDebugger(fixture.Exited(w.now, 143, "Error", ""))
 	}
+	return false, nil
+}
+
+func (w *world) unstoppable() bool { return w.session != nil && w.session.Spec.Debugger.Unstoppable }
+
+func (w *world) isolate(isolated bool) {
+	if w.isolated != isolated {
+		w.isolated = isolated
+		w.changed()
+	}
+}
+
+// replace is the deletion of the target for its copy, which must be there by then.
+func (w *world) replace(a plan.ReplaceOriginal) (there bool) {
+	if w.copied == nil || !w.ours[w.copied.UID] {
+		w.t.Fatalf("the target is deleted, and its copy is not there")
+	}
+	if w.target == nil || w.target.UID != a.UID {
+		return false
+	}
+	w.replaced = true
+	w.goes(&w.target)
 	return true
+}
+
+// restartTarget has the target's container end, and begin again. What has joined it is killed.
+func (w *world) restartTarget() {
+	if w.target == nil {
+		return
+	}
+	restarted(w.now, 1, "Error")(w.target)
+	w.changed()
+	if w.debuggerPod() == w.target && w.debuggerState().Running != nil {
+		w.setDebugger(fixture.Exited(w.now, 137, "Error", ""))
+	}
 }
 
 func (w *world) delete(a plan.DeletePod) bool {
@@ -316,7 +381,7 @@ func (w *world) debuggerPod() *corev1.Pod {
 	if w.session == nil || w.session.Status.Debugger == nil {
 		return nil
 	}
-	if w.session.Spec.Mode == v1alpha1.ModePodCopy {
+	if w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
 		if w.copied != nil && w.ours[w.copied.UID] {
 			return w.copied
 		}
@@ -355,7 +420,7 @@ func (w *world) setDebugger(state corev1.ContainerState) {
 		return
 	}
 	name := w.session.Status.Debugger.ContainerName
-	if w.session.Spec.Mode == v1alpha1.ModePodCopy {
+	if w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
 		fixture.ContainerState(name, state)(pod)
 	} else {
 		fixture.EphemeralState(name, state)(pod)
@@ -364,6 +429,9 @@ func (w *world) setDebugger(state corev1.ContainerState) {
 }
 
 func (w *world) mayStart() bool {
+	if w.unstoppable() {
+		return true
+	}
 	return w.now.Before(w.session.Status.StartedAt.Add(plan.StartTimeout))
 }
 
@@ -374,7 +442,7 @@ func (w *world) goOn(to time.Time) {
 	if status == nil || status.HardDeadline == nil || w.now.Before(status.HardDeadline.Time) {
 		return
 	}
-	if w.session.Spec.Mode == v1alpha1.ModePodCopy {
+	if w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
 		if pod := w.debuggerPod(); pod != nil && pod.Status.Phase != corev1.PodFailed {
 			fixture.Finished(corev1.PodFailed, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")(pod)
 			w.changed()
@@ -425,10 +493,13 @@ func (w *world) checkEnd() {
 	if w.bound {
 		w.t.Fatalf("Ended (%s), and access is left", status.Outcome)
 	}
+	if w.isolated {
+		w.t.Fatalf("Ended (%s), and a network policy is left", status.Outcome)
+	}
 	pod := w.debuggerPod()
 	switch {
 	case pod == nil:
-	case w.session.Spec.Mode == v1alpha1.ModePodCopy:
+	case w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer:
 		w.t.Fatalf("Ended (%s), and the copy is there", status.Outcome)
 	case w.debuggerState().Running != nil && pod.Status.Phase == corev1.PodRunning:
 		w.t.Fatalf("Ended (%s), and the debugger runs", status.Outcome)

@@ -7,6 +7,7 @@ import (
 	"math/rand"
 	"reflect"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
@@ -98,9 +99,9 @@ func (f *fuzzed) session(profile v1alpha1.Profile, mode v1alpha1.Mode) *v1alpha1
 			session.Spec.PodCopy.Keep = append(session.Spec.PodCopy.Keep, keep)
 		}
 	}
-	decide(session, f.pod)
-	session.Status.Target.Container = ""
-	session.Status.Debugger.ContainerName = debuggerName
+	session.Status.Target = &v1alpha1.TargetStatus{PodName: f.pod.Name}
+	session.Status.Debugger = &v1alpha1.DebuggerStatus{PodName: debugpod.CopyName(f.pod.Name, session.UID), ContainerName: debuggerName}
+	session.Status.HardDeadline = &metav1.Time{Time: admitted.Add(sessionSeconds * time.Second)}
 	return session
 }
 

@@ -10,8 +10,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// madeUpName is the shape's name of all made-up cases.
-const madeUpName = "random"
+// The shapes' names of made-up cases. Two are those of files, since what may differ in their cases may differ in these.
+const (
+	madeUpName      = "random"
+	existingName    = "existing"
+	onlyChangedName = "only-changed"
+)
 
 // madeUp returns n made-up cases, each with a pod of its own. The same seed makes the same ones.
 func madeUp(seed uint64, n int) []shape {
@@ -25,9 +29,9 @@ func madeUp(seed uint64, n int) []shape {
 			continue
 		}
 		pod := d.pod()
-		c := d.debugging(&pod)
+		name, c := d.debugging(&pod)
 		c.Name = fmt.Sprint("case-", i)
-		shapes = append(shapes, shape{Name: madeUpName, Objects: classes(), Pod: pod, Cases: []testCase{c}})
+		shapes = append(shapes, shape{Name: name, Objects: classes(), Pod: pod, Cases: []testCase{c}})
 	}
 	return shapes
 }
@@ -79,9 +83,17 @@ func (d dice) debuggingNode() testCase {
 	return v.testCase()
 }
 
-func (d dice) debugging(pod *podShape) testCase {
+func (d dice) debugging(pod *podShape) (name string, _ testCase) {
 	v := newInvocation()
 	isCopy := d.chance(2)
+	if isCopy && pod.Spec.OS == nil {
+		switch d.IntN(5) {
+		case 0:
+			return existingName, d.takingOver(v, pod)
+		case 1:
+			return onlyChangedName, d.onlyChanging(v, pod)
+		}
+	}
 	if isCopy {
 		v.session["mode"] = "PodCopy"
 		v.kubectl = append(v.kubectl, "--copy-to=copy")
@@ -94,6 +106,32 @@ func (d dice) debugging(pod *podShape) testCase {
 	d.profile(v)
 	d.debuggerOptions(v, pod, isCopy)
 	d.command(v) // last, since nothing may follow it
+	return madeUpName, v.testCase()
+}
+
+// takingOver makes a container that the pod has the debugger of a copy.
+func (d dice) takingOver(v *invocation, pod *podShape) testCase {
+	container := one(d, containerNames(pod)[:len(pod.Spec.Containers)]...)
+	v.session["mode"], v.debugger["container"] = "PodCopy", container
+	v.kubectl = append(v.kubectl, "--copy-to=copy", "--container="+container)
+	if d.chance(2) {
+		v.kubectl = v.kubectl[1:] // it keeps its own image
+		delete(v.debugger, "image")
+	}
+	d.copyOptions(v, pod)
+	d.profile(v)
+	d.debuggerOptions(v, pod, false)
+	d.command(v)
+	return v.testCase()
+}
+
+// onlyChanging changes images in a copy to which no debugger is added.
+func (d dice) onlyChanging(v *invocation, pod *podShape) testCase {
+	v.kubectl = []string{"--copy-to=copy", "--set-image=" + pod.Spec.Containers[0].Name + "=debug:1"}
+	v.session["mode"] = "PodCopy"
+	d.keeping(v)
+	v.podCopy["containers"] = []any{map[string]any{"name": pod.Spec.Containers[0].Name, "image": "debug:1"}}
+	v.debugger = nil
 	return v.testCase()
 }
 
@@ -106,7 +144,9 @@ func (d dice) profile(v *invocation) {
 
 // testCase is the invocation as a file would have it, having been written and read.
 func (v *invocation) testCase() testCase {
-	v.session["debugger"] = v.debugger
+	if v.debugger != nil {
+		v.session["debugger"] = v.debugger
+	}
 	if len(v.podCopy) > 0 {
 		v.session["podCopy"] = v.podCopy
 	}
@@ -127,6 +167,14 @@ func (v *invocation) testCase() testCase {
 
 // copyOptions chooses how the copy is made.
 func (d dice) copyOptions(v *invocation, pod *podShape) {
+	d.keeping(v)
+	if d.chance(3) {
+		d.changingImages(v, pod)
+	}
+}
+
+// keeping chooses what the copy has of its target, and where it runs.
+func (d dice) keeping(v *invocation) {
 	if d.chance(2) {
 		keep := []any{}
 		for _, option := range [][2]string{{"Labels", "labels"}, {"Annotations", "annotations"}, {"LivenessProbe", "liveness"},
@@ -148,25 +196,26 @@ func (d dice) copyOptions(v *invocation, pod *podShape) {
 		v.podCopy["sameNode"] = true
 		v.kubectl = append(v.kubectl, "--same-node")
 	}
-	if d.chance(3) {
-		var changes []any
-		var images []string
-		names := []string{"*"}
-		for i := range pod.Spec.Containers {
-			names = append(names, pod.Spec.Containers[i].Name)
+}
+
+func (d dice) changingImages(v *invocation, pod *podShape) {
+	var changes []any
+	var images []string
+	names := []string{"*"}
+	for i := range pod.Spec.Containers {
+		names = append(names, pod.Spec.Containers[i].Name)
+	}
+	for _, name := range some(d, names...) {
+		image := "debug:" + strings.Trim(name, "*")
+		if name == "*" {
+			image = "all:latest"
 		}
-		for _, name := range some(d, names...) {
-			image := "debug:" + strings.Trim(name, "*")
-			if name == "*" {
-				image = "all:latest"
-			}
-			changes = append(changes, map[string]any{"name": name, "image": image})
-			images = append(images, name+"="+image)
-		}
-		if len(changes) > 0 {
-			v.podCopy["containers"] = changes
-			v.kubectl = append(v.kubectl, "--set-image="+strings.Join(images, ","))
-		}
+		changes = append(changes, map[string]any{"name": name, "image": image})
+		images = append(images, name+"="+image)
+	}
+	if len(changes) > 0 {
+		v.podCopy["containers"] = changes
+		v.kubectl = append(v.kubectl, "--set-image="+strings.Join(images, ","))
 	}
 }
 

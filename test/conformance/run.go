@@ -182,8 +182,8 @@ func (r *result) judgeRefusals(kubectl, ours string, list []divergence) {
 	r.Verdict = equal
 	switch {
 	case kubectl != "" && ours != "":
-		if !r.Case.BothRefuse && essence(kubectl) != essence(ours) {
-			r.judgeRefusal("both", "kubectl: "+kubectl+"; ours: "+ours, list)
+		if !r.Case.BothRefuse {
+			r.judgeBothRefusals(kubectl, ours, list)
 		}
 	case r.Case.BothRefuse:
 		r.fail("only one side refused it, and bothRefuse says that both do: kubectl %q, ours %q", kubectl, ours)
@@ -191,6 +191,23 @@ func (r *result) judgeRefusals(kubectl, ours string, list []divergence) {
 		r.judgeRefusal("kubectl", kubectl, list)
 	default:
 		r.judgeRefusal("ours", ours, list)
+	}
+}
+
+// judgeBothRefusals judges a case that neither side got through with. What one alone is refused for beside what both are has
+// to be on the list, as if it were refused for nothing else.
+func (r *result) judgeBothRefusals(kubectl, ours string, list []divergence) {
+	theirs, mine := reasons(kubectl), reasons(ours)
+	shared := func(reason string) bool { return slices.Contains(theirs, reason) && slices.Contains(mine, reason) }
+	if !slices.ContainsFunc(theirs, shared) {
+		r.judgeRefusal("both", "kubectl: "+kubectl+"; ours: "+ours, list)
+		return
+	}
+	for _, reason := range slices.DeleteFunc(slices.Clone(theirs), shared) {
+		r.judgeRefusal("kubectl", reason, list)
+	}
+	for _, reason := range slices.DeleteFunc(slices.Clone(mine), shared) {
+		r.judgeRefusal("ours", reason, list)
 	}
 }
 
@@ -234,17 +251,20 @@ func (r *result) judgeListed() {
 var (
 	beforeReason = regexp.MustCompile(`(?s)^.*?(is invalid|is forbidden|forbidden): `)
 	quotedNames  = regexp.MustCompile(`"[^"]*(debug|copy)[^"]*"`)
+	nextReason   = regexp.MustCompile(`(?:, |\n\* )(spec|metadata)\b`)
 )
 
-// essence is a refusal without what differs between the two sides: what precedes the reasons, the names of pods and
-// debuggers, and how several reasons are set apart, which kubectl does by lines and the API server by commas.
-func essence(refusal string) string {
+// reasons are those of a refusal, in order, without what differs between the two sides: what precedes the reasons, the
+// names of pods and debuggers, and how several reasons are set apart, which kubectl does by lines and the API server by
+// commas.
+func reasons(refusal string) []string {
 	refusal = beforeReason.ReplaceAllString(strings.TrimSpace(refusal), "")
-	if reasons, several := strings.CutPrefix(refusal, "["); several {
-		refusal = strings.TrimSuffix(reasons, "]")
+	if several, ok := strings.CutPrefix(refusal, "["); ok {
+		refusal = strings.TrimSuffix(several, "]")
 	}
-	refusal = strings.TrimPrefix(strings.ReplaceAll(strings.TrimSpace(refusal), "\n* ", ", "), "* ")
-	return quotedNames.ReplaceAllString(refusal, `"NAME"`)
+	refusal = strings.TrimPrefix(strings.TrimSpace(refusal), "* ")
+	refusal = quotedNames.ReplaceAllString(refusal, `"NAME"`)
+	return slices.Compact(slices.Sorted(slices.Values(strings.Split(nextReason.ReplaceAllString(refusal, "\x00$1"), "\x00"))))
 }
 
 // verdicts counts the results by verdict.

@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-func TestEssence(t *testing.T) {
+func TestReasons(t *testing.T) {
 	for _, same := range [][2]string{
 		{"Warning: Non-root user is configured.\nThe Pod \"copy\" is invalid: spec.a: Required value", "Pod \"target-debug-1a2b3\" is invalid: spec.a: Required value"},
 		{"The Pod \"copy\" is invalid: \n* spec.a: Required value\n* spec.b: Required value", "Pod \"target-debug-1a2b3\" is invalid: [spec.a: Required value, spec.b: Required value]"},
 		{"Error from server (Forbidden): pods \"copy\" is forbidden: no PriorityClass", "pods \"target-debug-1a2b3\" is forbidden: no PriorityClass"},
 	} {
-		if kubectl, ours := essence(same[0]), essence(same[1]); kubectl != ours {
+		if kubectl, ours := reasons(same[0]), reasons(same[1]); !slices.Equal(kubectl, ours) {
 			t.Errorf("%q\nand\n%q\nare one refusal, and were told apart", kubectl, ours)
 		}
 	}
-	if essence("The Pod \"copy\" is invalid: spec.a: Required value") == essence("Pod \"copy\" is invalid: spec.b: Required value") {
+	if slices.Equal(reasons("The Pod \"copy\" is invalid: spec.a: Required value"), reasons("Pod \"copy\" is invalid: spec.b: Required value")) {
 		t.Error("two refusals were taken for one")
 	}
 }
@@ -52,6 +52,12 @@ func TestVerdicts(t *testing.T) {
 		{"kubectl alone refused, for another reason", testCase{}, func(r *result) { r.judgeRefusals("no", "", list) }, failure},
 		{"ours alone refused", testCase{}, func(r *result) { r.judgeRefusals("", "it cannot be", list) }, failure},
 		{"both refused alike", testCase{}, func(r *result) { r.judgeRefusals("x is invalid: no", "y is invalid: no", list) }, equal},
+		{"both refused, one for a listed reason more", testCase{}, func(r *result) {
+			r.judgeRefusals("x is invalid: \n* spec.a: no\n* spec.b: it cannot be", "y is invalid: spec.a: no", list)
+		}, listed},
+		{"both refused, one for another reason more", testCase{}, func(r *result) {
+			r.judgeRefusals("x is invalid: spec.a: no", "y is invalid: [spec.a: no, spec.b: it cannot be]", list)
+		}, failure},
 		{"both refused, in other words", testCase{}, func(r *result) { r.judgeRefusals("no", "never", list) }, failure},
 		{"both refused, in other words, as the case says", testCase{BothRefuse: true}, func(r *result) { r.judgeRefusals("no", "never", list) }, equal},
 		{"one refused, both were to", testCase{BothRefuse: true}, func(r *result) { r.judgeRefusals("it cannot be", "", list) }, failure},

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"time"
@@ -85,6 +86,42 @@ var _ = Describe("the end of a session", func() {
 		n.gone("pod", "web")
 		Expect(n.pod("web").UID).NotTo(Equal(before))
 		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty(), "the pod that took its name is another")
+	})
+
+	It("comes when the target's container is restarted, which takes the debugger with it", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("hang", shell)
+		active := n.reaches("hang", v1alpha1.PhaseActive)
+		// Process 1 of the joined namespace is the application. What kills it goes with it, so that its own answer says nothing.
+		_, _ = tryKubectl("-n", string(n), "exec", "web", "-c", active.Status.Debugger.ContainerName, "--", "kill", "1")
+		session := n.ends("hang", v1alpha1.OutcomeTargetGone)
+		Expect(session.Status.Reason).To(Equal(v1alpha1.ReasonTargetRestarted))
+		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByTarget))
+		Expect(condition(session, v1alpha1.ConditionEnded).Message).To(ContainSubstring(`container "app" of pod "web" ended`))
+		Eventually(func() int32 { return n.getPod("web").Status.ContainerStatuses[0].RestartCount }).Should(BeEquivalentTo(1))
+		Expect(n.debuggerState(active).Terminated).NotTo(BeNil())
+	})
+
+	It("takes the pod's own end where nothing can stop the debugger, and the session says so", func() {
+		n := newNamespace()
+		n.pod("web")
+		spec := fmt.Sprintf("  target: {podName: web}\n  debugger: {image: %q, unstoppable: true, env: [{name: PORT, value: '8082'}]}\n", appImage)
+		Expect(n.tryApply(sessionManifest("distroless", spec))).To(MatchError(And(
+			ContainSubstring("spec.debugger.unstoppable"), ContainSubstring("not allowed"))))
+		n.session("distroless", "  className: e2e-everything\n  ttl: 10s\n"+spec)
+		active := n.reaches("distroless", v1alpha1.PhaseActive)
+		Expect(active.Status.HardDeadline).To(BeNil())
+		Expect(condition(active, v1alpha1.ConditionDebuggerReady).Message).To(ContainSubstring("nothing can end it before its pod goes"))
+
+		Eventually(func() string { return condition(n.get("distroless"), v1alpha1.ConditionDebuggerReady).Reason }).
+			Should(Equal(v1alpha1.ReasonUnstoppable))
+		Expect(n.get("distroless").Status.Phase).To(Equal(v1alpha1.PhaseEnding), "what runs has not ended")
+		_, err := tryKubectl("-n", string(n), "get", "rolebinding", active.Status.Access.Name)
+		Expect(err).To(MatchError(ContainSubstring("NotFound")), "the access went at the session's time")
+		Expect(n.debuggerState(active).Running).NotTo(BeNil())
+		n.kubectl("delete", "pod", "web", "--wait=false")
+		n.ends("distroless", v1alpha1.OutcomeExpired)
 	})
 })
 

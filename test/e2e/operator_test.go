@@ -126,6 +126,7 @@ var _ = Describe("the operator", func() {
 		Expect(moves).To(ContainElement(And(
 			HaveKeyWithValue("to", "Active"), HaveKeyWithValue("from", "Starting"), HaveKeyWithValue("mode", "PodCopy"),
 			HaveKeyWithValue("targetPod", "web"), HaveKeyWithValue("debuggerPod", session.Status.Debugger.PodName),
+			HaveKeyWithValue("requester", session.Spec.Requester.Username), HaveKey("expiresAt"), HaveKey("imageID"),
 		)))
 	})
 })

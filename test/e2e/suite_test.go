@@ -67,6 +67,7 @@ spec:
   profiles: [general, baseline, restricted, netadmin, sysadmin]
   allowSecurityContext: true
   allowVolumes: true
+  allowUnstoppable: true
   maxTTL: 24h
 `
 

@@ -262,6 +262,14 @@ func furnish(ctx context.Context) error {
 		objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
 			&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "default"}})
 	}
+	objects = append(objects, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: nodeName}})
+	for w := range atOnce {
+		namespace := fmt.Sprintf("faults-%d", w)
+		class := fixture.Class()
+		class.ObjectMeta = metav1.ObjectMeta{Name: classNodes + namespace}
+		class.Spec.Modes, class.Spec.NodeNamespace = []v1alpha1.Mode{v1alpha1.ModeNode}, namespace
+		objects = append(objects, class)
+	}
 	for _, name := range []string{classOpen, classApproved} {
 		class := fixture.Class()
 		class.ObjectMeta = metav1.ObjectMeta{Name: name}

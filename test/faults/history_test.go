@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -36,6 +37,8 @@ var followed = map[string]func() client.ObjectList{
 	"pods":           func() client.ObjectList { return &corev1.PodList{} },
 	"roles":          func() client.ObjectList { return &rbacv1.RoleList{} },
 	"rolebindings":   func() client.ObjectList { return &rbacv1.RoleBindingList{} },
+
+	"networkpolicies": func() client.ObjectList { return &networkingv1.NetworkPolicyList{} },
 }
 
 // follow begins to write history. saw is told of every version of a pod.

@@ -89,6 +89,8 @@ func (c *checker) checkMaking() {
 			}
 		}
 	}
+	policies := c.injector.history.of(c.namespace, "networkpolicies")
+	c.must(6, !c.scenario.isolated || len(made) == 0 || len(policies) > 0 && policies[0].revision < since[0], "the copy was there before it was cut off")
 	c.must(2, len(made)+len(containers) <= 1, "pods %v and containers %v were made for one session", made, containers)
 	for _, revision := range since {
 		c.checkPermitted(revision)
@@ -108,7 +110,7 @@ func (c *checker) checkPermitted(revision uint64) {
 		return
 	}
 	s := then.Status
-	c.must(1, s.Target != nil && s.Target.PodUID != "" && s.Debugger != nil && s.StartedAt != nil && s.ExpiresAt != nil && s.HardDeadline != nil,
+	c.must(1, s.Target != nil && s.Target.PodUID+s.Target.NodeUID != "" && s.Debugger != nil && s.StartedAt != nil && s.ExpiresAt != nil && s.HardDeadline != nil,
 		"at %d, when the debugger was made, the status did not record it: %+v", revision, s)
 	if c.scenario.class == classApproved {
 		approvals := c.injector.history.of(c.namespace, "debugapprovals")
@@ -125,7 +127,7 @@ func (c *checker) checkEnd() {
 	}
 	c.must(10, end.Status.Outcome == c.scenario.outcome, "the outcome is %s, not %s: %s", end.Status.Outcome, c.scenario.outcome, end.Status.Reason)
 	there := map[string]version{}
-	for _, kind := range []string{"pods", "roles", "rolebindings"} {
+	for _, kind := range []string{"pods", "roles", "rolebindings", "networkpolicies"} {
 		for _, v := range c.injector.history.of(c.namespace, kind) {
 			if v.revision < revision {
 				there[kind+"/"+v.object.GetName()] = v
@@ -179,9 +181,9 @@ func (c *checker) checkEvidence() {
 		return
 	}
 	s := end.Status
-	c.must(10, s.StartedAt != nil && s.EndedAt != nil && s.Reason != "" && s.Target != nil && s.Target.PodUID != "" && s.Debugger != nil &&
+	c.must(10, s.StartedAt != nil && s.EndedAt != nil && s.Reason != "" && s.Target != nil && s.Target.PodUID+s.Target.NodeUID != "" && s.Debugger != nil &&
 		s.Debugger.ContainerName != "" && end.Spec.Requester != nil, "the record does not tell all: %+v", s)
-	c.must(10, c.scenario.mode != v1alpha1.ModePodCopy || s.Debugger != nil && s.Debugger.PodUID != "", "the record does not tell the copy's UID")
+	c.must(10, c.scenario.mode == v1alpha1.ModeEphemeralContainer || s.Debugger != nil && s.Debugger.PodUID != "", "the record does not tell the copy's UID")
 	c.must(10, c.scenario.outcome != v1alpha1.OutcomeCompleted || s.Debugger != nil && s.Debugger.ExitCode != nil && *s.Debugger.ExitCode == 3,
 		"the record does not tell the exit code")
 }

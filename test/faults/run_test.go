@@ -77,7 +77,7 @@ func (r *run) live(ctx context.Context) error {
 	if err := r.ask(ctx); err != nil {
 		return fmt.Errorf("asking: %w", err)
 	}
-	approved := r.scenario.class == classOpen
+	approved := r.scenario.class != classApproved
 	session, err := r.until(ctx, "to run", func(s *v1alpha1.DebugSession) (bool, error) {
 		if s == nil {
 			return false, fmt.Errorf("the session is gone before its end")

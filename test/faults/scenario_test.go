@@ -15,30 +15,35 @@ import (
 
 // scenario is a whole session, and how it comes to its end.
 type scenario struct {
-	name    string
-	mode    v1alpha1.Mode
-	class   string
-	outcome v1alpha1.Outcome
-	end     func(ctx context.Context, r *run) error
+	name     string
+	mode     v1alpha1.Mode
+	class    string
+	outcome  v1alpha1.Outcome
+	end      func(ctx context.Context, r *run) error
+	isolated bool // the copy is cut off
 }
 
 const (
 	classOpen     = "open"     // nobody's approval, no access
 	classApproved = "approved" // one approval; gives access
+	classNodes    = "nodes-"   // and the namespace's name: the class by which nodes are debugged there
 )
 
 func scenarios() []scenario {
 	var all []scenario
 	for name, mode := range map[string]v1alpha1.Mode{"ephemeral": v1alpha1.ModeEphemeralContainer, "copy": v1alpha1.ModePodCopy} {
 		all = append(all,
-			scenario{name + "-expiry", mode, classOpen, v1alpha1.OutcomeExpired, expire},
-			scenario{name + "-end", mode, classOpen, v1alpha1.OutcomeTerminated, setEnd},
-			scenario{name + "-delete", mode, classOpen, v1alpha1.OutcomeTerminated, remove},
-			scenario{name + "-exit", mode, classOpen, v1alpha1.OutcomeCompleted, debuggerExits},
-			scenario{name + "-revoke", mode, classApproved, v1alpha1.OutcomeRevoked, revoke},
+			scenario{name: name + "-expiry", mode: mode, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: expire},
+			scenario{name: name + "-end", mode: mode, class: classOpen, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
+			scenario{name: name + "-delete", mode: mode, class: classOpen, outcome: v1alpha1.OutcomeTerminated, end: remove},
+			scenario{name: name + "-exit", mode: mode, class: classOpen, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits},
+			scenario{name: name + "-revoke", mode: mode, class: classApproved, outcome: v1alpha1.OutcomeRevoked, end: revoke},
 		)
 	}
-	return all
+	return append(all,
+		scenario{name: "isolated-expiry", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: expire, isolated: true},
+		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
+	)
 }
 
 func expire(ctx context.Context, r *run) error {
@@ -62,7 +67,7 @@ func debuggerExits(ctx context.Context, r *run) error {
 		return err
 	}
 	pod := r.target
-	if session.Spec.Mode == v1alpha1.ModePodCopy {
+	if session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
 		pod = session.Status.Debugger.PodName
 	}
 	return players.exit(ctx, types.NamespacedName{Namespace: r.namespace, Name: pod}, session.Status.Debugger.ContainerName, 3)
@@ -71,10 +76,14 @@ func debuggerExits(ctx context.Context, r *run) error {
 // ask creates the session, stamped as the operator's admission stamps it.
 func (r *run) ask(ctx context.Context) error {
 	session := fixture.Session(fixture.Unsent(r.namespace, r.name), fixture.Of(r.target), fixture.TTL(time.Hour))
-	if r.scenario.mode == v1alpha1.ModePodCopy {
-		fixture.AsCopy()(session)
-	}
 	session.Spec.ClassName = r.scenario.class
+	switch r.scenario.mode {
+	case v1alpha1.ModePodCopy:
+		fixture.AsCopy(func(c *v1alpha1.PodCopy) { c.Isolate = r.scenario.isolated })(session)
+	case v1alpha1.ModeNode:
+		session.Spec.Mode, session.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: nodeName}
+		session.Spec.ClassName += r.namespace
+	}
 	session.Spec.Requester = &v1alpha1.Identity{Username: "alice", Groups: []string{"system:masters"}}
 	session.Spec.Reason = "faults"
 	defaulted := session.DeepCopy()
