@@ -209,6 +209,6 @@ func (t *target) audit() {
 		t.mistake("target %s is another process than it was", t.name)
 	}
 	if dead := zombies(t.pid); len(dead) > t.zombies {
-		t.mistake("target %s is left with %d zombies, and may be with %d", t.name, len(dead), t.zombies)
+		t.mistake("target %s is left with %d zombies, and may be with %d; the first is %s", t.name, len(dead), t.zombies, comm(dead[0]))
 	}
 }

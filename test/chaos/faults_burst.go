@@ -16,7 +16,7 @@ const (
 
 	// perPod is how many debuggers of a burst share a target: what a container's processes are has to be found out
 	// among all of the pod's.
-	perPod = 10
+	perPod = 4
 )
 
 // burstFaults are many sessions that expire in the same second.
