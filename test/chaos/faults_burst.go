@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -19,13 +18,20 @@ const (
 	perPod = 4
 )
 
-// burstFaults are many sessions that expire in the same second.
+// burstFaults are many sessions that expire in the same second: as many as two cores carry within the goal, and as many as
+// the goal is for.
 func burstFaults(o *options) []*fault {
-	size := cmp.Or(o.burst, 200)
-	return []*fault{{
-		name: "burst", broken: fmt.Sprintf("%d sessions expire in the same second", size),
-		within: time.Minute, limit: 12 * time.Minute, run: func(s *stage) { burst(s, size) },
-	}}
+	if o.burst > 0 {
+		return []*fault{burstOf(o.burst, time.Minute)}
+	}
+	return []*fault{burstOf(30, burstGoal), burstOf(200, time.Minute)}
+}
+
+func burstOf(size int, within time.Duration) *fault {
+	return &fault{
+		name: fmt.Sprintf("burst-%d", size), broken: fmt.Sprintf("%d sessions expire in the same second", size),
+		within: within, limit: 10 * time.Minute, run: func(s *stage) { burst(s, size) },
+	}
 }
 
 // burst has a tenth of its sessions debug copies.

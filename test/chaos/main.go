@@ -42,7 +42,7 @@ func main() {
 	flag.BoolVar(&o.short, "short", false, "Run only the faults that prove most in little time.")
 	flag.BoolVar(&o.list, "list", false, "List the faults, and run none.")
 	flag.BoolVar(&o.verbose, "v", false, "Tell the story of every fault, and not only of those that went wrong.")
-	flag.IntVar(&o.burst, "burst", 0, "How many sessions expire in the same second; 0: as many as the list of faults says.")
+	flag.IntVar(&o.burst, "burst", 0, "How many sessions expire in the same second; 0: what -list says.")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
