@@ -36,10 +36,11 @@ help: ## Show this.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n' \
+	@printf '\nVariables\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n' \
 		'CASES=DIR' 'conformance runs the cases of that folder, instead of its own' \
 		'IMG=NAME' 'the image that is built and that the manifests name ($(IMG))' \
-		'KEEP=1' 'demo and test-e2e leave the cluster up' \
+		'CHAOS=REGEXP' 'chaos breaks only what is so named' \
+		'KEEP=1' 'demo, test-e2e and chaos leave the cluster up' \
 		'CLUSTER=existing' "demo and test-e2e use kubectl's current cluster, after asking; YES=1 does not ask"
 
 .PHONY: generate
@@ -137,12 +138,12 @@ demo: $(CLUSTER_TOOL) $(BIN)/image ## Show debugging sessions from start to end,
 ##@ Test
 
 .PHONY: test
-test: test-unit test-integration test-faults conformance $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e is skipped where no node can run.
+test: test-unit test-integration test-faults conformance $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e and chaos are skipped where no node can run.
 	@code=0; reason=$$($(CLUSTER_TOOL) check 2>&1) || code=$$?; \
 	if [[ $$code == 3 && -z "$${CI:-}" && "$(CLUSTER)" != existing ]]; then \
-		echo "SKIPPED test-e2e: $$reason"; \
+		echo "SKIPPED test-e2e and test-chaos: $$reason"; \
 	else \
-		$(MAKE) test-e2e; \
+		$(MAKE) test-e2e $(if $(filter existing,$(CLUSTER)),,test-chaos); \
 	fi
 
 .PHONY: test-unit
@@ -171,6 +172,21 @@ conformance: $(CLUSTER_TOOL) ## Compare the debuggers that the operator builds w
 .PHONY: test-e2e
 test-e2e: $(CLUSTER_TOOL) $(BIN)/image ## Run the tests against the installed operator in a real cluster.
 	@IMG=$(IMG) test/with-cluster.sh go -C test/e2e test -v -count=1 -timeout 30m ./...
+
+# The table comes last of all, also after the cluster's end.
+.PHONY: chaos
+chaos: $(CLUSTER_TOOL) $(BIN)/image ## Break a real cluster while sessions run in it, and print a table. CHAOS=REGEXP breaks only that.
+	@$(MAKE) run-chaos CHAOS_FLAGS='-run "$(CHAOS)"'
+
+.PHONY: test-chaos
+test-chaos: $(CLUSTER_TOOL) $(BIN)/image ## The faults of chaos that prove most in little time.
+	@$(MAKE) run-chaos CHAOS_FLAGS=-short
+
+.PHONY: run-chaos
+run-chaos:
+	@go build -o $(BIN)/chaos ./test/chaos && rm -f $(BIN)/chaos.txt
+	@code=0; IMG=$(IMG) test/with-cluster.sh $(BIN)/chaos -report $(BIN)/chaos.txt $(CHAOS_FLAGS) || code=$$?; \
+		cat $(BIN)/chaos.txt && exit $$code
 
 .PHONY: bench
 bench: build $(CLUSTER_TOOL) ## Measure speed and memory; writes test/bench/out/bench.json. STRICT=1 fails on a missed goal.

@@ -77,7 +77,7 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 	case plan.CreatePod:
 		return r.createPod(ctx, session, a)
 	case plan.StopDebugger:
-		return classify(a, r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
+		return r.stopDebugger(ctx, session, a)
 	case plan.DeletePod:
 		return classify(a, r.deletePod(ctx, a))
 	case plan.ReplaceOriginal:

@@ -55,6 +55,7 @@ type DebugSessionReconciler struct {
 
 	written  writes
 	access   accessMemory
+	stops    stopMemory
 	starting sync.Mutex // held from counting the sessions that run to writing down one more
 }
 
@@ -135,6 +136,7 @@ func (r *DebugSessionReconciler) read(ctx context.Context, key types.NamespacedN
 			r.Pods.Release(key)
 			r.written.forget(key)
 			r.access.forget(key)
+			r.stops.forget(key)
 			err = nil
 		}
 		return nil, err

@@ -17,13 +17,14 @@ import (
 func classify(action plan.Action, err error) plan.Result {
 	result := plan.Result{Action: action}
 	deleting := false
+	_, stopping := action.(plan.StopDebugger)
 	switch action.(type) {
 	case plan.DeletePod, plan.ReplaceOriginal, plan.LiftIsolation:
 		deleting = true // then a conflict is about the UID
 	}
 	switch {
 	case err == nil:
-	case apierrors.IsNotFound(err), deleting && apierrors.IsConflict(err), otherPod(err):
+	case apierrors.IsNotFound(err), deleting && apierrors.IsConflict(err), otherPod(err), stopping && hasStopped(err):
 		result.Gone = true
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err),
 		apierrors.IsMethodNotSupported(err), apierrors.IsRequestEntityTooLargeError(err):

@@ -1,0 +1,74 @@
+package controllers
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// stopAgain is how long after a debugger was told to end it is not told again. It is shorter than the pause after which the plan
+// looks again at one that resists.
+const stopAgain = 10 * time.Second
+
+// stopDebugger ends the debugger's processes, unless that was done a moment ago: the kubelet takes a second or two to tell that
+// a container has ended, and every event of its pod meanwhile would have it executed again. Where several debuggers of a
+// pod end at once these are many.
+func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1alpha1.DebugSession, a plan.StopDebugger) plan.Result {
+	now := r.Clock.Now()
+	if r.stops.since(session, now) < stopAgain {
+		return plan.Result{Action: a}
+	}
+	err := r.Exec.Exec(ctx, a.Pod, a.Container, a.Command)
+	if err == nil {
+		r.stops.note(session, now)
+	}
+	return classify(a, err)
+}
+
+// hasStopped says whether nothing could be executed because the container has ended, which the kubelet is about to tell.
+func hasStopped(err error) bool {
+	words := err.Error()
+	return strings.Contains(words, "container not found") || strings.Contains(words, "cannot exec in a stopped")
+}
+
+// stopMemory is when this process last had a session's debugger ended.
+type stopMemory struct {
+	mu    sync.Mutex
+	stops map[types.NamespacedName]stop
+}
+
+type stop struct {
+	uid types.UID
+	at  time.Time
+}
+
+func (m *stopMemory) since(session *v1alpha1.DebugSession, now time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if last, ok := m.stops[client.ObjectKeyFromObject(session)]; ok && last.uid == session.UID {
+		return now.Sub(last.at)
+	}
+	return stopAgain
+}
+
+func (m *stopMemory) note(session *v1alpha1.DebugSession, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stops == nil {
+		m.stops = map[types.NamespacedName]stop{}
+	}
+	m.stops[client.ObjectKeyFromObject(session)] = stop{session.UID, now}
+}
+
+func (m *stopMemory) forget(key types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.stops, key)
+}

@@ -1,0 +1,70 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// executed counts what is executed, and answers with err.
+type executed struct {
+	count int
+	err   error
+}
+
+func (e *executed) Exec(context.Context, types.NamespacedName, string, []string) error {
+	e.count++
+	return e.err
+}
+
+func TestADebuggerIsNotToldAgainAtEveryEvent(t *testing.T) {
+	clock := clocktesting.NewFakePassiveClock(fixture.Created)
+	exec := &executed{err: errors.New("the node does not answer")}
+	r := &DebugSessionReconciler{Clock: clock, Exec: exec}
+	session := fixture.Session()
+	stop := func(after time.Duration, want int, why string) {
+		t.Helper()
+		clock.SetTime(fixture.Created.Add(after))
+		if result := r.stopDebugger(t.Context(), session, plan.StopDebugger{}); result.Err != nil && exec.err == nil {
+			t.Errorf("%s: %v", why, result.Err)
+		}
+		if exec.count != want {
+			t.Errorf("%s: executed %d times, want %d", why, exec.count, want)
+		}
+	}
+	stop(0, 1, "the first time")
+	stop(0, 2, "it failed, and is tried again at once")
+	exec.err = nil
+	stop(time.Second, 3, "it is done")
+	stop(2*time.Second, 3, "an event of its pod")
+	stop(16*time.Second, 4, "it resists")
+	session.UID = fixture.OtherUID
+	stop(17*time.Second, 5, "another session of its name")
+	r.stops.forget(client.ObjectKeyFromObject(session))
+	stop(18*time.Second, 6, "forgotten")
+}
+
+func TestWhatCannotBeExecutedForTheContainerHasEnded(t *testing.T) {
+	for words, gone := range map[string]bool{
+		`unable to upgrade connection: container not found ("debugger-qw1sq6cs")`:                 true,
+		`failed to exec in container: failed to create exec "0a": cannot exec in a stopped state`: true,
+		`dial tcp 10.244.0.1:10250: connect: connection refused`:                                  false,
+		`unable to upgrade connection: pod does not exist`:                                        false,
+	} {
+		result := classify(plan.StopDebugger{}, errors.New(words))
+		if result.Gone != gone || (result.Err != nil) == gone {
+			t.Errorf("%q: %+v", words, result)
+		}
+		if result := classify(plan.CreatePod{}, errors.New(words)); result.Gone {
+			t.Errorf("%q is about a container that is stopped, and not about a pod that is created", words)
+		}
+	}
+}

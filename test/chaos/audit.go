@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// hardWithin is how long after its hard deadline the last process of a debugger may be seen: the watchdog asks for a second
+// and kills for up to three, and a copy's containers get a second.
+const hardWithin = 5 * time.Second
+
+// audit looks for what was left, was late, or is wrong, once a fault is over.
+func (s *stage) audit() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Minute)
+	defer cancel()
+	s.ctx = ctx
+	for _, h := range s.sessions {
+		if !s.soon(20*time.Second, h.over) {
+			s.mistake("session %s has not ended: it is %s: %s", h.object.Name, h.now().Status.Phase, conditionOf(h.now(), v1alpha1.ConditionReady).Message)
+		}
+	}
+	s.node.look() // one that has begun after the last session had ended
+	for _, h := range s.sessions {
+		h.auditEnd()
+		h.auditTime()
+	}
+	s.auditObjects()
+	s.auditContainers()
+	if !s.gentle { // or another fault's pods come and go
+		s.auditNode()
+	}
+	for _, t := range s.targets {
+		t.audit()
+	}
+}
+
+// auditNode looks for pods that run on the node and that the API server does not know.
+func (s *stage) auditNode() {
+	var orphans []string
+	if !s.soon(15*time.Second, func() bool { orphans = s.orphans(); return len(orphans) == 0 }) {
+		s.leak("the node runs pods that the API server does not know: %s", strings.Join(orphans, ", "))
+	}
+}
+
+func (s *stage) orphans() []string {
+	running := s.node.look() // first: what is created meanwhile is no orphan
+	pods := &corev1.PodList{}
+	s.must("listing all pods", s.client.List(s.ctx, pods))
+	known := map[string]bool{}
+	for i := range pods.Items {
+		known[string(pods.Items[i].UID)] = true
+	}
+	var orphans []string
+	for _, p := range running {
+		if !known[p.podUID] {
+			orphans = append(orphans, fmt.Sprintf("%s (process %d, %s)", p.podUID, p.pid, comm(p.pid)))
+		}
+	}
+	return orphans
+}
+
+// auditEnd compares how the session ended with how it should have.
+func (h *session) auditEnd() {
+	history, name := h.history(), h.object.Name
+	if twice := history.settledTwice(); twice != "" {
+		h.mistake("session %s %s", name, twice)
+	}
+	if history.ended.IsZero() { // deleted: then there is no record
+		return
+	}
+	status := history.latest.Status
+	if h.expect != anyOutcome && status.Outcome != h.expect {
+		h.mistake("session %s ended as %s, and should have as %s: %s", name, status.Outcome, h.expect, conditionOf(history.latest, v1alpha1.ConditionEnded).Message)
+	}
+	if seen, ever := h.processes(); ever && seen.last.After(history.ended) {
+		h.mistake("session %s said Ended %.1f s before the last of its processes was seen", name, seen.last.Sub(history.ended).Seconds())
+	}
+	if slices.Contains(history.latest.Finalizers, v1alpha1.Finalizer) && !h.soon(5*time.Second, h.released) {
+		h.leak("session %s has ended, and still has its finalizer", name)
+	}
+}
+
+func (h *session) released() bool {
+	return !slices.Contains(h.now().Finalizers, v1alpha1.Finalizer) || !h.history().gone.IsZero()
+}
+
+// auditTime measures from when the session's end was wanted to when the node had no process of it.
+func (h *session) auditTime() {
+	seen, ever := h.processes()
+	if !ever {
+		return
+	}
+	if seen.gone.IsZero() {
+		h.leak("session %s has left processes on the node", h.object.Name)
+		return
+	}
+	wanted := h.wanted()
+	if due := h.due(wanted, h.isCopy()); !wanted.IsZero() && seen.gone.After(due.Add(h.within)) {
+		h.tardy("session %s had processes %.1f s after its end was wanted, and %.1f s after it was due",
+			h.object.Name, seen.gone.Sub(wanted).Seconds(), seen.gone.Sub(due).Seconds())
+	}
+	if hard := h.now().Status.HardDeadline; hard != nil && seen.gone.After(hard.Add(hardWithin)) {
+		h.tardy("session %s had processes %.1f s after its hard deadline", h.object.Name, seen.gone.Sub(hard.Time).Seconds())
+	}
+}
+
+func (s *stage) leak(format string, args ...any) {
+	s.say("LEAK: "+format, args...)
+	s.leaks = append(s.leaks, fmt.Sprintf(format, args...))
+}
+
+func (s *stage) tardy(format string, args ...any) {
+	s.say("LATE: "+format, args...)
+	s.late = append(s.late, fmt.Sprintf(format, args...))
+}
+
+// auditObjects looks for what the operator made in the namespace and did not take away.
+func (s *stage) auditObjects() {
+	if s.namespace == "" {
+		return
+	}
+	for _, list := range []client.ObjectList{
+		&corev1.PodList{}, &rbacv1.RoleList{}, &rbacv1.RoleBindingList{}, &networkingv1.NetworkPolicyList{},
+	} {
+		s.must("listing what was made", s.client.List(s.ctx, list, client.InNamespace(s.namespace), client.HasLabels{v1alpha1.LabelSessionUID}))
+		for _, name := range namesIn(list) {
+			s.leak("%s %s is left", strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", list), "*v1."), "List"), name)
+		}
+	}
+}
+
+func namesIn(list client.ObjectList) []string {
+	var names []string
+	add := func(m *metav1.ObjectMeta) { names = append(names, m.Name) }
+	switch l := list.(type) {
+	case *corev1.PodList:
+		for i := range l.Items {
+			add(&l.Items[i].ObjectMeta)
+		}
+	case *rbacv1.RoleList:
+		for i := range l.Items {
+			add(&l.Items[i].ObjectMeta)
+		}
+	case *rbacv1.RoleBindingList:
+		for i := range l.Items {
+			add(&l.Items[i].ObjectMeta)
+		}
+	case *networkingv1.NetworkPolicyList:
+		for i := range l.Items {
+			add(&l.Items[i].ObjectMeta)
+		}
+	}
+	return names
+}
+
+// auditContainers compares the debuggers that were added with the sessions that added them, and sees that none runs.
+func (s *stage) auditContainers() {
+	pods := &corev1.PodList{}
+	s.must("listing pods", s.client.List(s.ctx, pods, client.InNamespace(s.namespace)))
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		owners := map[string]int{}
+		for _, c := range pod.Spec.EphemeralContainers {
+			for _, variable := range c.Env {
+				if variable.Name == markerVariable {
+					owners[variable.Value]++
+				}
+			}
+		}
+		for owner, count := range owners {
+			if count > 1 {
+				s.mistake("%d debuggers of session %s are in pod %s", count, owner, pod.Name)
+			}
+		}
+		for _, status := range pod.Status.EphemeralContainerStatuses {
+			if status.State.Running != nil {
+				s.leak("container %s in pod %s runs", status.Name, pod.Name)
+			}
+		}
+	}
+}
+
+// audit sees that the target was not disturbed, unless it was what the fault struck.
+func (t *target) audit() {
+	if t.struck || t.pid == 0 {
+		return
+	}
+	if err := t.serves(); err != nil {
+		t.mistake("target %s does not serve: %v", t.name, err)
+		return
+	}
+	for _, status := range t.pod.Status.ContainerStatuses {
+		if status.RestartCount > 0 {
+			t.mistake("target %s was restarted %d times", t.name, status.RestartCount)
+		}
+	}
+	if now := t.server(); now != t.pid {
+		t.mistake("target %s is another process than it was", t.name)
+	}
+	if dead, most := zombies(t.pid), t.zombies+t.naps(); len(dead) > most {
+		t.mistake("target %s is left with %d zombies, and may be with %d; the first is %s", t.name, len(dead), most, comm(dead[0]))
+	}
+}
+
+// naps is how many naps of sweeps may be left to the target's server, one of each debugger that was in it: on a busy machine a
+// container may end between a sweep's look at it and its nap.
+func (t *target) naps() int {
+	count := 0
+	for _, h := range t.sessions {
+		if debugger := h.now().Status.Debugger; debugger != nil && debugger.PodName == t.name {
+			count++
+		}
+	}
+	return count
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+const (
+	// burstGoal is for the 99th percentile of a burst, from the end that was wanted to no process.
+	burstGoal = 5 * time.Second
+
+	// perPod is how many debuggers of a burst share a target: what a container's processes are has to be found out
+	// among all of the pod's.
+	perPod = 4
+)
+
+// burstFaults are many sessions that expire in the same second: as many as two cores carry within the goal, and as many as
+// the goal is for.
+func burstFaults(o *options) []*fault {
+	if o.burst > 0 {
+		return []*fault{burstOf(o.burst, time.Minute)}
+	}
+	return []*fault{burstOf(30, burstGoal), burstOf(200, time.Minute)}
+}
+
+func burstOf(size int, within time.Duration) *fault {
+	return &fault{
+		name: fmt.Sprintf("burst-%d", size), broken: fmt.Sprintf("%d sessions expire in the same second", size),
+		within: within, limit: 10 * time.Minute, run: func(s *stage) { burst(s, size) },
+	}
+}
+
+// burst has a tenth of its sessions debug copies.
+func burst(s *stage, size int) {
+	var names []string
+	for i := range (size + perPod - 1) / perPod {
+		names = append(names, fmt.Sprintf("web-%d", i))
+	}
+	targets := s.targetsNamed(names)
+	begun := time.Now()
+	all := make([]*session, size)
+	s.each(size, func(i int) {
+		options := []option{on(targets[i/perPod])}
+		if i%10 == 9 {
+			options = append(options, copied)
+		}
+		all[i] = s.session(fmt.Sprintf("burst-%d", i), options...)
+	})
+	s.reach(v1alpha1.PhaseActive, 6*time.Minute, all...)
+	s.say("%d sessions are active, after %.1f s", size, time.Since(begun).Seconds())
+
+	at := time.Now().Add(20*time.Second + time.Duration(size)*50*time.Millisecond).Truncate(time.Second)
+	s.each(size, func(i int) {
+		ttl := at.Sub(all[i].now().Status.StartedAt.Time)
+		s.must("setting ttl", all[i].change(map[string]any{"ttl": ttl.String()}))
+	})
+	for _, h := range all {
+		s.eventually(time.Until(at), "every session knows when it expires", func() bool { return h.now().Status.ExpiresAt.Time.Equal(at) })
+	}
+	s.sleepUntil(at)
+	s.end(3*time.Minute, all...)
+	s.measure(all)
+}
+
+// each does something eight at a time.
+func (s *stage) each(count int, do func(int)) {
+	var wait sync.WaitGroup
+	work := make(chan int)
+	for range 8 {
+		wait.Go(func() {
+			for i := range work {
+				s.act(func() { do(i) })
+			}
+		})
+	}
+	for i := range count {
+		work <- i
+	}
+	close(work)
+	wait.Wait()
+}
+
+// measure tells how long it took from the end of the sessions to no process, and to their record.
+func (s *stage) measure(all []*session) {
+	var gone, ended []time.Duration
+	for _, h := range all {
+		if seen, ever := h.processes(); ever && !seen.gone.IsZero() {
+			gone = append(gone, seen.gone.Sub(h.wanted()))
+		}
+		ended = append(ended, h.history().ended.Sub(h.wanted()))
+	}
+	s.remark("to no process: p50 %s, p99 %s, max %s; to Ended: p50 %s, p99 %s",
+		seconds(quantile(gone, 50)), seconds(quantile(gone, 99)), seconds(quantile(gone, 100)), seconds(quantile(ended, 50)), seconds(quantile(ended, 99)))
+}
+
+// quantile is the smallest of the values that is not less than so many percent of them.
+func quantile(values []time.Duration, percent int) time.Duration {
+	if len(values) == 0 {
+		return -1
+	}
+	ordered := slices.Sorted(slices.Values(values))
+	return ordered[(len(ordered)*percent+99)/100-1]
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// A debugger's own time to resist in.
+const short = 12 * time.Second
+
+// debuggerFaults are debuggers that do not want to end.
+func debuggerFaults() []*fault {
+	return []*fault{
+		resists("ignores-signals", "debugger ignores TERM, HUP and INT", 3, `
+trap '' TERM HUP INT QUIT
+while :; do sleep 1000; done`, copied),
+		resists("in-background", "debugger forks into the background", 6, `
+(trap '' TERM HUP; while :; do sleep 1000; done) &
+sleep 1000 & sleep 1000 &
+while :; do sleep 1000; done`, copied),
+		resists("double-forks", "debugger double-forks, and leaves its session and process group", 12, `
+stay="trap '' TERM HUP; while :; do sleep 1000; done"
+(setsid sh -c "$stay" >/dev/null 2>&1 &)
+(setsid sh -c "(sh -c \"$stay\" &) " >/dev/null 2>&1 &)
+exec sleep 100000`, copied),
+		resists("many-processes", "debugger keeps 200 processes, and starts new ones for those that end", 500, `
+trap '' TERM HUP
+n=0
+while [ $n -lt 200 ]; do sleep 1000 & n=$((n + 1)); done
+while [ $n -lt 400 ]; do wait -n 2>/dev/null || sleep 1; sleep 1000 & n=$((n + 1)); done
+sleep 1000`, copied),
+		resists("never-the-same", "debugger is a chain of processes, each of which starts the next and exits", 5000, `
+hop='[ $1 -lt 4000 ] && { sh -c "$0" "$0" $(($1 + 1)) & }; sleep 0.01'
+sh -c "$hop" "$hop" 0
+exec sleep 100000`),
+		{
+			name: "watchdog-stopped", broken: "debugger stops the watchdog and the wrapper (SIGSTOP), ignores TERM",
+			within: 12 * time.Second, gentle: true, short: true,
+			run: resist(6, `trap '' TERM HUP; `+siblings("STOP")+` kill -STOP $PPID; while :; do sleep 1000; done`),
+		},
+		{
+			name: "watchdog-killed", broken: "debugger kills the watchdog (SIGKILL), ignores TERM",
+			within: 12 * time.Second, gentle: true, short: true,
+			run: resist(6, `trap '' TERM HUP; `+siblings("KILL")+` while :; do sleep 1000; done`),
+		},
+		{
+			name: "process-table-full", broken: "debugger fills its pod's process table (pids.max), ignores TERM",
+			within: 8 * time.Second, gentle: true, short: true, run: processTableFull,
+		},
+	}
+}
+
+// siblings sends a signal to the other children of the wrapper, which is the debugger's parent: that is the watchdog.
+func siblings(signal string) string {
+	return fmt.Sprintf(`for dir in /proc/[0-9]*; do
+  read -r pid name state parent rest <$dir/stat || continue
+  [ "$parent" = "$PPID" ] && [ "$pid" != $$ ] && kill -%s "$pid"
+done;`, signal)
+}
+
+func resists(name, broken string, zombies int, text string, more ...option) *fault {
+	return &fault{name: name, broken: broken, within: 8 * time.Second, gentle: true, short: true, run: resist(zombies, text, more...)}
+}
+
+// resist runs the script in an ephemeral container, and in a copy if more says so, until their time is up.
+func resist(zombies int, text string, more ...option) func(*stage) {
+	return func(s *stage) {
+		web := s.target("web")
+		web.zombies = zombies
+		all := []*session{s.session("hang", on(web), script(text), lasting(short))}
+		if len(more) > 0 {
+			all = append(all, s.session("copy", append([]option{on(web), script(text), lasting(short)}, more...)...))
+		}
+		s.reach(v1alpha1.PhaseActive, short, all...)
+		s.end(short+time.Minute, all...)
+	}
+}
+
+// processTableFull is what a node with podPidsLimit makes of a fork bomb: nobody can start a process in the pod any more,
+// the watchdog neither.
+func processTableFull(s *stage) {
+	const limit = 60
+	web := s.target("web")
+	web.zombies = limit
+	h := s.session("hang", on(web), lasting(short), script(`
+trap '' TERM HUP
+(while :; do sleep 1000 & done) 2>/dev/null &
+wait
+exec tail -f /dev/null`))
+	pod, err := pidsCgroup(web.pid)
+	s.must("finding the pod's cgroup", err)
+	s.must("limiting the pod's processes", os.WriteFile(filepath.Join(pod, "pids.max"), fmt.Append(nil, limit), 0))
+	s.reach(v1alpha1.PhaseActive, short, h)
+	s.eventually(short, "the pod has as many processes as it may have", func() bool {
+		content, err := os.ReadFile(filepath.Join(pod, "pids.current"))
+		s.must("counting the pod's processes", err)
+		count, err := strconv.Atoi(strings.TrimSpace(string(content)))
+		return err == nil && count >= limit-1 // the one that could start no more has gone
+	})
+	s.say("the pod's process table is full")
+	s.end(short+time.Minute, h)
+}
+
+var pidsLine = regexp.MustCompile(`(?m)^(?:\d+:pids:|0::)(/.*/pod[0-9a-f-]{36})`)
+
+// pidsCgroup is the folder in which the processes of the pod of this process are limited, as podPidsLimit does it.
+func pidsCgroup(pid int) (string, error) {
+	cgroup, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return "", err
+	}
+	var tried []string
+	for _, at := range pidsLine.FindAllSubmatch(cgroup, -1) {
+		for _, root := range []string{"/sys/fs/cgroup/pids", "/sys/fs/cgroup"} {
+			folder := filepath.Join(root, string(at[1]))
+			tried = append(tried, folder)
+			if _, err := os.Stat(filepath.Join(folder, "pids.max")); err == nil {
+				return folder, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("none of these limits processes: %s", strings.Join(tried, ", "))
+}
