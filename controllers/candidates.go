@@ -91,7 +91,8 @@ func plainSelector(raw map[string]any) (labels.Set, bool) {
 }
 
 func (r *DebugSessionReconciler) scaleSelector(ctx context.Context, workload *unstructured.Unstructured) (labels.Selector, error) {
-	scale := &autoscalingv1.Scale{}
+	scale := &unstructured.Unstructured{} // as the workload is: a client for one kind of object does not read the other
+	scale.SetGroupVersionKind(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
 	err := r.Client.SubResource("scale").Get(ctx, workload, scale)
 	switch {
 	case noSuchPath(err):
@@ -100,7 +101,11 @@ func (r *DebugSessionReconciler) scaleSelector(ctx context.Context, workload *un
 	case err != nil:
 		return nil, err
 	}
-	return nonEmpty(labels.Parse(scale.Status.Selector))
+	selector, _, err := unstructured.NestedString(scale.Object, "status", "selector")
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: reading its scale's status.selector: %w", workload.GetKind(), workload.GetName(), err)
+	}
+	return nonEmpty(labels.Parse(selector))
 }
 
 // noSuchPath says whether there is nothing at all where it was looked for: the API server then answers without an object.
