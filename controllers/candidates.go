@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -108,15 +107,15 @@ func (r *DebugSessionReconciler) scaleSelector(ctx context.Context, workload *un
 	return nonEmpty(labels.Parse(selector))
 }
 
-// noSuchPath says whether there is nothing at all where it was looked for: the API server then answers without an object.
+// noSuchPath says whether there is nothing at all where it was looked for. Of an object that is not there the API server
+// tells the name.
 func noSuchPath(err error) bool {
 	var status apierrors.APIStatus
-	if !apierrors.IsNotFound(err) || !errors.As(err, &status) || status.Status().Details == nil {
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
 		return false
 	}
-	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool {
-		return c.Type == metav1.CauseTypeUnexpectedServerResponse
-	})
+	details := status.Status().Details
+	return details == nil || details.Name == "" || apierrors.IsUnexpectedServerError(err)
 }
 
 // nonEmpty keeps a workload without a selector from selecting every pod of the namespace.
