@@ -47,7 +47,7 @@ spec:
 		session := n.reaches("copy", v1alpha1.PhaseActive)
 		Expect(session.Status.Target.ReplacedAt).NotTo(BeNil())
 		Eventually(n.eventMessages("copy", v1alpha1.ReasonReplaced)).Should(ContainSubstring(string(original)))
-		Expect(n.kubectl("get", "pods", "-o", "name")).To(Equal("pod/web-copy\n"))
+		n.gone("pod", "web")
 		Expect(n.getPod("web-copy").Spec.Containers[0].Ports[0].HostPort).To(BeEquivalentTo(18080))
 	})
 
