@@ -74,6 +74,21 @@ spec:
 		n.reaches("beside", v1alpha1.PhaseActive)
 	})
 
+	It("is refused before anybody is asked to approve it, if Kubernetes would refuse it", func() {
+		n, class, alice, _ := production(productionClass)
+		n.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: full}, spec: {hard: {pods: "1"}}}`)
+		n.kubectl("wait", "resourcequota", "full", "--for=jsonpath={.status.used.pods}=1", "--timeout=30s")
+		for name, test := range map[string]struct{ more, says string }{
+			"crowded":  {"", "exceeded quota: full"},
+			"misspelt": {"  podCopy: {quiesce: [{name: ap}]}\n", `spec.podCopy.quiesce[0].name: pod web has no container or init container "ap": name one of its own, app`},
+		} {
+			alice.apply(n, sessionManifest(name, "\n  className: "+class+"\n  reason: INC-7"+copyOf+test.more))
+			session := n.ends(name, v1alpha1.OutcomeRejected)
+			Expect(condition(session, v1alpha1.ConditionAdmissible).Message).To(ContainSubstring(test.says))
+			Expect(session.Status.Request).To(BeNil())
+		}
+	})
+
 	It("leaves its target where the copy would not run either", func() {
 		n := newNamespace()
 		class := replacing(n)
