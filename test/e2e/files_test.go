@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -157,7 +159,8 @@ spec:
 		var events string
 		Eventually(func() bool {
 			events = n.kubectl("get", "events", "-o", "jsonpath={.items[*].message}")
-			return strings.Contains(events, unsupported) || n.getPod("web").Status.ContainerStatuses != nil && n.getPod("web").Status.ContainerStatuses[0].Ready
+			ready := func(s corev1.ContainerStatus) bool { return s.Ready }
+			return strings.Contains(events, unsupported) || slices.ContainsFunc(n.getPod("web").Status.ContainerStatuses, ready)
 		}).Should(BeTrue())
 		if strings.Contains(events, unsupported) {
 			Skip("no node can run such a pod: " + events)
