@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -91,7 +90,8 @@ func plainSelector(raw map[string]any) (labels.Set, bool) {
 }
 
 func (r *DebugSessionReconciler) scaleSelector(ctx context.Context, workload *unstructured.Unstructured) (labels.Selector, error) {
-	scale := &autoscalingv1.Scale{}
+	scale := &unstructured.Unstructured{} // as the workload is: a client for one kind of object does not read the other
+	scale.SetGroupVersionKind(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
 	err := r.Client.SubResource("scale").Get(ctx, workload, scale)
 	switch {
 	case noSuchPath(err):
@@ -100,18 +100,22 @@ func (r *DebugSessionReconciler) scaleSelector(ctx context.Context, workload *un
 	case err != nil:
 		return nil, err
 	}
-	return nonEmpty(labels.Parse(scale.Status.Selector))
+	selector, _, err := unstructured.NestedString(scale.Object, "status", "selector")
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: reading its scale's status.selector: %w", workload.GetKind(), workload.GetName(), err)
+	}
+	return nonEmpty(labels.Parse(selector))
 }
 
-// noSuchPath says whether there is nothing at all where it was looked for: the API server then answers without an object.
+// noSuchPath says whether there is nothing at all where it was looked for. Of an object that is not there the API server
+// tells the name.
 func noSuchPath(err error) bool {
 	var status apierrors.APIStatus
-	if !apierrors.IsNotFound(err) || !errors.As(err, &status) || status.Status().Details == nil {
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
 		return false
 	}
-	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool {
-		return c.Type == metav1.CauseTypeUnexpectedServerResponse
-	})
+	details := status.Status().Details
+	return details == nil || details.Name == "" || apierrors.IsUnexpectedServerError(err)
 }
 
 // nonEmpty keeps a workload without a selector from selecting every pod of the namespace.

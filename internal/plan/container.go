@@ -145,6 +145,9 @@ func (c container) steady() container {
 
 // remedy is what a person can do about a container that cannot start.
 func (c container) remedy() string {
+	if strings.Contains(c.message, "invalid target container") {
+		return "the debugger starts when the target's container runs again; to look at one that does not, use mode: PodCopy, with podCopy.quiesce so that it does not crash there too"
+	}
 	switch c.reason {
 	case "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ErrImageInspect", "RegistryUnavailable":
 		return "check the image's name and tag, and the pod's imagePullSecrets; then apply a new session"

@@ -39,7 +39,9 @@ func TestWaitingContainers(t *testing.T) {
 		"no root": {fixture.Waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
 			troubled("CreateContainerConfigError", "set debugger.securityContext.runAsUser")},
 		"no such secret": {fixture.Waiting("CreateContainerConfigError", `secret "nope" not found`), troubled("CreateContainerConfigError", `secret "nope" not found`)},
-		"anything else":  {fixture.Waiting("CreateContainerError", "context deadline exceeded"), troubled("CreateContainerError", "context deadline exceeded")},
+		"target does not run": {fixture.Waiting("CreateContainerError", "failed to generate spec opts: invalid target container: container \"de065c\" is not running - in state CONTAINER_EXITED"),
+			troubled("CreateContainerError", "use mode: PodCopy, with podCopy.quiesce")},
+		"anything else": {fixture.Waiting("CreateContainerError", "context deadline exceeded"), troubled("CreateContainerError", "context deadline exceeded")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := admitted(t, fixture.Session(), fixture.Pod())

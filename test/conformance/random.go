@@ -79,7 +79,7 @@ func (d dice) debuggingNode() testCase {
 	v.session["mode"] = "Node"
 	d.profile(v)
 	d.debuggerOptions(v, &podShape{}, true)
-	d.command(v)
+	d.command(v, true)
 	return v.testCase()
 }
 
@@ -105,7 +105,7 @@ func (d dice) debugging(pod *podShape) (name string, _ testCase) {
 	}
 	d.profile(v)
 	d.debuggerOptions(v, pod, isCopy)
-	d.command(v) // last, since nothing may follow it
+	d.command(v, isCopy) // last, since nothing may follow it
 	return madeUpName, v.testCase()
 }
 
@@ -114,14 +114,14 @@ func (d dice) takingOver(v *invocation, pod *podShape) testCase {
 	container := one(d, containerNames(pod)[:len(pod.Spec.Containers)]...)
 	v.session["mode"], v.debugger["container"] = "PodCopy", container
 	v.kubectl = append(v.kubectl, "--copy-to=copy", "--container="+container)
-	if d.chance(2) {
-		v.kubectl = v.kubectl[1:] // it keeps its own image
-		delete(v.debugger, "image")
-	}
 	d.copyOptions(v, pod)
 	d.profile(v)
 	d.debuggerOptions(v, pod, false)
-	d.command(v)
+	d.command(v, true)
+	if slices.Contains(v.kubectl, "--") && d.chance(2) { // it keeps its own image; kubectl asks for one or for words
+		v.kubectl = v.kubectl[1:]
+		delete(v.debugger, "image")
+	}
 	return v.testCase()
 }
 
@@ -261,13 +261,16 @@ func (d dice) debuggerOptions(v *invocation, pod *podShape, ownPod bool) {
 }
 
 // command chooses what the debugger runs.
-func (d dice) command(v *invocation) {
+func (d dice) command(v *invocation, mayBeArguments bool) {
 	words := []string{"sh", "-c", "echo $HOME"}
 	switch d.IntN(3) {
 	case 0:
 		v.debugger["command"] = words
 		v.kubectl = append(append(v.kubectl, "--"), words...)
 	case 1:
+		if !mayBeArguments { // which a session refuses, as a case of its own shows
+			return
+		}
 		v.debugger["args"] = words
 		v.kubectl = append(append(v.kubectl, "--arguments-only", "--"), words...)
 	}

@@ -104,7 +104,7 @@ spec:
 		n := newNamespace()
 		started := time.Now()
 		for name, test := range map[string]struct{ workload, says string }{
-			"kind":    {"{kind: deployment, name: web}", `spec.target.workload: the cluster has no kind "deployment" of apps/v1`},
+			"kind":    {"{kind: Deploy, name: web}", `spec.target.workload: the cluster has no kind "Deploy" of apps/v1`},
 			"version": {"{kind: Job, name: web}", `no kind "Job" of apps/v1: write both as in the workload's own manifest, such as Deployment and apps/v1, or Job and batch/v1`},
 			"podless": {"{apiVersion: v1, kind: ConfigMap, name: kube-root-ca.crt}", "without a scale subresource"},
 		} {

@@ -47,7 +47,7 @@ spec:
 		session := n.reaches("copy", v1alpha1.PhaseActive)
 		Expect(session.Status.Target.ReplacedAt).NotTo(BeNil())
 		Eventually(n.eventMessages("copy", v1alpha1.ReasonReplaced)).Should(ContainSubstring(string(original)))
-		Expect(n.kubectl("get", "pods", "-o", "name")).To(Equal("pod/web-copy\n"))
+		n.gone("pod", "web")
 		Expect(n.getPod("web-copy").Spec.Containers[0].Ports[0].HostPort).To(BeEquivalentTo(18080))
 	})
 
@@ -72,6 +72,21 @@ spec:
 		}
 		n.session("beside", copyOfPod("alone")+"  podCopy: {sameNode: true}\n")
 		n.reaches("beside", v1alpha1.PhaseActive)
+	})
+
+	It("is refused before anybody is asked to approve it, if Kubernetes would refuse it", func() {
+		n, class, alice, _ := production(productionClass)
+		n.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: full}, spec: {hard: {pods: "1"}}}`)
+		n.kubectl("wait", "resourcequota", "full", "--for=jsonpath={.status.used.pods}=1", "--timeout=30s")
+		for name, test := range map[string]struct{ more, says string }{
+			"crowded":  {"", "exceeded quota: full"},
+			"misspelt": {"  podCopy: {quiesce: [{name: ap}]}\n", `spec.podCopy.quiesce[0].name: pod web has no container or init container "ap": name one of its own, app`},
+		} {
+			alice.apply(n, sessionManifest(name, "\n  className: "+class+"\n  reason: INC-7"+copyOf+test.more))
+			session := n.ends(name, v1alpha1.OutcomeRejected)
+			Expect(condition(session, v1alpha1.ConditionAdmissible).Message).To(ContainSubstring(test.says))
+			Expect(session.Status.Request).To(BeNil())
+		}
 	})
 
 	It("leaves its target where the copy would not run either", func() {

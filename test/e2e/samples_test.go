@@ -54,7 +54,7 @@ var _ = Describe("the samples", func() {
 		nodes.reaches("node-disk-pressure", v1alpha1.PhaseAwaitingApproval)
 		nodes.edits("--user=bob")
 		nodes.may("approve", "nodes", "--user=bob")
-		bob.apply(nodes, approvalManifest("yes", "node-disk-pressure", "Approve", ""))
+		bob.apply(nodes, approvalManifest("agreed", "node-disk-pressure", "Approve", ""))
 		session := nodes.reaches("node-disk-pressure", v1alpha1.PhaseActive)
 		Expect(nodes.exec(session, "ls", "/host")).To(ContainSubstring("etc"))
 	})

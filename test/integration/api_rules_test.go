@@ -77,6 +77,10 @@ func mount(volume string, more map[string]any) []any {
 var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
 	var namespace string
 	copyMode := []fixture.SessionOption{fixture.AsCopy()}
+	onNode := []fixture.SessionOption{func(s *v1alpha1.DebugSession) {
+		s.Spec.Mode, s.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: "node-1"}
+	}}
+	named := func(name string) map[string]any { return map[string]any{"name": name} }
 
 	BeforeAll(func(ctx SpecContext) {
 		startOperator(&kubelet{})
@@ -118,6 +122,9 @@ var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
 		Entry("a copy that keeps all", copyMode, fields{"podCopy.keep": []any{"Labels", "Annotations", "LivenessProbe", "ReadinessProbe", "StartupProbe", "InitContainers"}}),
 		Entry("a copy's name of 253 characters", copyMode, fields{"podCopy.name": long(253)}),
 		Entry("a change of all images", copyMode, fields{"podCopy.containers": []any{map[string]any{"name": "*", "image": "x"}}}),
+		Entry("a copy that is quiet", copyMode, fields{"podCopy.isolate": true, "podCopy.quiesce": []any{named("*"), named("app")}}),
+		Entry("a container that becomes the debugger", copyMode, fields{"debugger.container": "app", "debugger.image": nil}),
+		Entry("a container's mounts, as its user", nil, fields{"debugger.mountsFrom": "app", "debugger.runAs": "FromTarget"}),
 	)
 
 	DescribeTable("refuses", func(ctx SpecContext, options []fixture.SessionOption, set fields, message string) {
@@ -175,6 +182,24 @@ var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
 		Entry("a copy's name that is none", copyMode, fields{"podCopy.name": "A"}, "name must be a pod's name: lower case letters, digits, - and ."),
 		Entry("a copy's name of 254 characters", copyMode, fields{"podCopy.name": long(254)}, "podCopy.name: Too long"),
 		Entry("keeping what there is not", copyMode, fields{"podCopy.keep": []any{"Everything"}}, "Unsupported value"),
+		Entry("a node, in an ephemeral container", nil, fields{"target": map[string]any{"nodeName": "node-1"}}, "mode Node goes with target.nodeName, and with no other target: set both or neither"),
+		Entry("a pod, in mode Node", onNode, fields{"target": map[string]any{"podName": "web"}}, "mode Node goes with target.nodeName"),
+		Entry("a node's container", onNode, fields{"target.container": "app"}, "a node has no container: remove container"),
+		Entry("a node's mounts", onNode, fields{"debugger.mountsFrom": "app"}, "mountsFrom is not for mode Node: a node has no containers; remove it"),
+		Entry("a node's user", onNode, fields{"debugger.runAs": "FromTarget"}, "runAs is not for mode Node: a node runs as no user; set securityContext.runAsUser instead"),
+		Entry("two users", nil, fields{"debugger.runAs": "FromTarget", "debugger.securityContext": map[string]any{"runAsUser": int64(1)}},
+			"runAs says which user: remove it, or remove runAsUser and runAsGroup from securityContext"),
+		Entry("a user that is none", nil, fields{"debugger.runAs": "Root"}, "Unsupported value"),
+		Entry("a container that becomes the debugger, in the running pod", nil, fields{"debugger.container": "app"},
+			"container is only for mode PodCopy: an ephemeral container is always a new one; remove it, or set mode: PodCopy"),
+		Entry("a debugger that sleeps", copyMode, fields{"debugger.container": "app", "podCopy.quiesce": []any{named("app")}},
+			"the debugger cannot sleep: remove its entry in quiesce, or name another debugger.container"),
+		Entry("a sleeper with a command", copyMode, fields{"podCopy.quiesce": []any{named("app")}, "podCopy.containers": []any{map[string]any{"name": "app", "command": []any{"x"}}}},
+			"a container that sleeps runs nothing else: remove its entry in quiesce, or command and args in containers"),
+		Entry("sleeping with what there is not", copyMode, fields{"podCopy.quiesce": []any{map[string]any{"name": "app", "with": "Pause"}}}, "Unsupported value"),
+		Entry("one cut off that has the target's labels", copyMode, fields{"podCopy.isolate": true, "podCopy.keep": []any{"Labels"}},
+			"with the target's labels the copy has the target's network policies too, which may allow what isolate forbids: remove Labels from keep, or remove isolate"),
+		Entry("replacing what there is not", copyMode, fields{"podCopy.replaceOriginal": "Yes"}, "Unsupported value"),
 		Entry("keeping something twice", copyMode, fields{"podCopy.keep": []any{"Labels", "Labels"}}, "Duplicate value"),
 		Entry("a change of nothing", copyMode, fields{"podCopy.containers": []any{map[string]any{"name": "app"}}}, "a change must change something: set image, command, args, env or resources"),
 		Entry("a change of all commands", copyMode, fields{"podCopy.containers": []any{map[string]any{"name": "*", "command": []any{"sh"}}}},

@@ -135,7 +135,7 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonInvalid)
 		Expect(said(session)).To(And(HavePrefix("spec.target.workload: "), ContainSubstring(says)))
 	},
-		Entry("a kind that there is not", "apps/v1", "deployment", func(context.Context) {}, `the cluster has no kind "deployment" of apps/v1`),
+		Entry("a kind that there is not", "apps/v1", "Deploy", func(context.Context) {}, `the cluster has no kind "Deploy" of apps/v1`),
 		Entry("a kind of another group", "apps/v1", "Job", func(context.Context) {}, "Job and batch/v1"),
 		Entry("a group that there is not", "example.org/v1", "Rollout", func(context.Context) {}, `the cluster has no kind "Rollout" of example.org/v1`),
 		Entry("a scale that selects all", "example.com/v1", "Rollout", func(ctx context.Context) { rollout(ctx, "") }, "would select every pod"),
