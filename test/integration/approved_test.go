@@ -179,7 +179,7 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		old := session.UID
 		manifest := "apiVersion: debugsession.dev/v1alpha1\nkind: DebugSession\nmetadata: {name: hang}\n" +
 			"spec: {className: " + class + ", ttl: 1h, target: {podName: web}, debugger: {image: \"busybox:1.36\"}}\n"
-		_, stderr, err := kubectl(alice, manifest, "replace", "--force", "--grace-period=0", "--cascade=orphan", "-n", namespace, "-f", "-")
+		_, stderr, err := kubectl(alice, manifest, "replace", "--force", "--grace-period=0", "-n", namespace, "-f", "-")
 		Expect(err).NotTo(HaveOccurred(), stderr)
 		reaches(ctx, session, v1alpha1.PhaseAwaitingApproval)
 		Expect(session.UID).NotTo(Equal(old))
