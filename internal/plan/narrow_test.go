@@ -49,8 +49,10 @@ func TestAClassThatChangesBetweenApprovalAndStart(t *testing.T) {
 			c.Access.Verbs = append(c.Access.Verbs, v1alpha1.AccessPortForward)
 			c.Approval = nil
 		}, ""},
-		"image":    {func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"busybox"}; c.Defaults.Image = "busybox" }, `the image that it granted: "registry.example/tools:1" is not allowed; it allows busybox`},
-		"profile":  {func(c *v1alpha1.DebugClassSpec) { c.Profiles, c.Defaults.Profile = []v1alpha1.Profile{v1alpha1.ProfileGeneral}, "" }, "it granted profile sysadmin, and now allows general"},
+		"image": {func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"busybox"}; c.Defaults.Image = "busybox" }, `the image that it granted: "registry.example/tools:1" is not allowed; it allows busybox`},
+		"profile": {func(c *v1alpha1.DebugClassSpec) {
+			c.Profiles, c.Defaults.Profile = []v1alpha1.Profile{v1alpha1.ProfileGeneral}, ""
+		}, "it granted profile sysadmin, and now allows general"},
 		"ttl":      {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration, c.Defaults.TTL = time.Hour, nil }, "it granted 2h0m0s, and its maxTTL is 1h0m0s now"},
 		"access":   {func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] }, "it granted access by Attach, Exec, and now gives Attach"},
 		"approval": {fixture.Approvals(2), "the approvals it asks for are more: 1 before, 2 now"},

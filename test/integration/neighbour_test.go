@@ -39,7 +39,9 @@ var _ = Describe("two sessions in one pod", Ordered, func() {
 			activeOf(ctx, people[name], node, sessions[name], pod)
 		}
 		attach := func(who *person, whose string) func() string {
-			return func() string { return attachError(ctx, who, namespace, "web", sessions[whose].Status.Debugger.ContainerName) }
+			return func() string {
+				return attachError(ctx, who, namespace, "web", sessions[whose].Status.Debugger.ContainerName)
+			}
 		}
 		Eventually(attach(people["bob"], "alice")).Should(ContainSubstring(denied), "the policy takes a moment")
 		Expect(attach(people["alice"], "bob")()).To(ContainSubstring(denied))
