@@ -176,7 +176,7 @@ test-e2e: $(CLUSTER_TOOL) $(BIN)/image ## Run the tests against the installed op
 # The table comes last of all, also after the cluster's end.
 .PHONY: chaos
 chaos: $(CLUSTER_TOOL) $(BIN)/image ## Break a real cluster while sessions run in it, and print a table. CHAOS=REGEXP breaks only that.
-	@$(MAKE) run-chaos CHAOS_FLAGS='-run "$(CHAOS)"'
+	@$(MAKE) run-chaos CHAOS_FLAGS='-run "$(CHAOS)" $(if $(CHAOS_BURST),-burst $(CHAOS_BURST))'
 
 .PHONY: test-chaos
 test-chaos: $(CLUSTER_TOOL) $(BIN)/image ## The faults of chaos that prove most in little time.

@@ -16,11 +16,11 @@ type fault struct {
 	gentle bool
 	// short faults are what CI runs.
 	short bool
-	limit time.Duration // for the whole fault; twoMinutes if zero
+	limit time.Duration // for the whole fault; usualLimit if zero
 	run   func(*stage)
 }
 
-const twoMinutes = 2 * time.Minute
+const usualLimit = 2 * time.Minute
 
 // faults are all of them, in the order of the table.
 func faults(o *options) []*fault {

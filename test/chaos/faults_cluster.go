@@ -11,7 +11,7 @@ func clusterFaults() []*fault {
 	return []*fault{
 		{
 			name: "apiserver-etcd-killed", broken: "the API server and etcd killed (SIGKILL) for 25 s, across the end of sessions",
-			within: 5 * time.Second, short: true, limit: 4 * time.Minute, run: apiServerKilled,
+			within: 5 * time.Second, limit: 4 * time.Minute, run: apiServerKilled,
 		},
 		{
 			name: "apiserver-restarted", broken: "the API server killed (SIGKILL) and started again at once, across the end of sessions",
@@ -50,7 +50,7 @@ func (s *stage) down(names ...string) (start func()) {
 }
 
 func apiServerKilled(s *stage) {
-	web := s.target("web")
+	web := s.target()
 	during := append(s.several(3, "during", on(web)), s.several(2, "copy-during", on(web), copied)...)
 	after := s.several(2, "after", on(web))
 	deadline := time.Now().Add(35 * time.Second).Truncate(time.Second)
@@ -85,7 +85,7 @@ func (s *stage) hears(from time.Time) {
 }
 
 func apiServerRestarted(s *stage) {
-	web := s.target("web")
+	web := s.target()
 	all := append(s.several(4, "hang", on(web)), s.several(2, "copy", on(web), copied)...)
 	s.reach(v1alpha1.PhaseActive, 20*time.Second, all...)
 	s.expireAt(time.Now().Add(12*time.Second), all...)
@@ -100,7 +100,7 @@ func apiServerRestarted(s *stage) {
 }
 
 func kubeletKilled(s *stage) {
-	web := s.target("web")
+	web := s.target()
 	deadline := time.Now().Add(25 * time.Second).Truncate(time.Second)
 	soft := append(s.several(3, "soft", on(web)), s.several(2, "copy", on(web), copied)...)
 	hard := s.several(2, "hard", on(web), until(deadline))
@@ -130,7 +130,7 @@ func kubeletKilled(s *stage) {
 }
 
 func containerdKilled(s *stage) {
-	web := s.target("web")
+	web := s.target()
 	all := append(s.several(3, "hang", on(web)), s.several(2, "copy", on(web), copied)...)
 	s.reach(v1alpha1.PhaseActive, 20*time.Second, all...)
 	s.expireAt(time.Now().Add(12*time.Second), all...)

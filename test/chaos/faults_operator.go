@@ -31,7 +31,7 @@ func operatorFaults() []*fault {
 		},
 		{
 			name: "leader-killed", broken: "the leader killed (SIGKILL) and its pod deleted; the other replica takes over",
-			within: 5 * time.Second, short: true, run: leaderKilled,
+			within: 5 * time.Second, run: leaderKilled,
 		},
 		{
 			name: "leader-replaced", broken: "the leader's pod deleted as an eviction or an upgrade does",
@@ -85,7 +85,7 @@ func (s *stage) restarted() bool {
 }
 
 func operatorStopped(s *stage) {
-	web := s.target("web")
+	web := s.target()
 	deadline := time.Now().Add(30 * time.Second).Truncate(time.Second)
 	hard := append(s.several(3, "hard", on(web), until(deadline)), s.several(2, "hard-copy", on(web), copied, until(deadline))...)
 	soft := append(s.several(2, "soft", on(web), ofClass(classShort), lasting(20*time.Second)),
@@ -146,7 +146,7 @@ func operatorFrozen(s *stage) {
 	s.must("taking the liveness probe away", s.unprobed())
 	s.must("the operator without its liveness probe", s.operatorReady(s.ctx))
 
-	web := s.target("web")
+	web := s.target()
 	soft := append(s.several(3, "soft", on(web)), s.several(2, "soft-copy", on(web), copied)...)
 	s.reach(v1alpha1.PhaseActive, 30*time.Second, soft...)
 	hard := append(s.several(2, "hard", on(web), ofClass(classShort), lasting(20*time.Second)),
@@ -210,7 +210,7 @@ func leaderReplaced(s *stage) {
 
 // led has sessions that expire in two seconds, and says who leads.
 func (s *stage) led() (all []*session, leader string) {
-	web := s.target("web")
+	web := s.target()
 	all = append(s.several(4, "hang", on(web)), s.several(2, "copy", on(web), copied)...)
 	s.reach(v1alpha1.PhaseActive, 30*time.Second, all...)
 	s.expireAt(time.Now().Add(12*time.Second), all...)

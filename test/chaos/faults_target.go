@@ -46,7 +46,7 @@ func killServer(t *target) { t.must("killing the target", syscall.Kill(t.pid, sy
 // goes strikes the target of two sessions. The debugger in it ends; the copy has processes of its own, and goes on.
 func goes(strike func(*target), changes ...func(*corev1.PodSpec)) func(*stage) {
 	return func(s *stage) {
-		web := s.target("web", changes...)
+		web := s.target(changes...)
 		hang, twin := s.session("hang", on(web)), s.session("copy", on(web), copied)
 		s.reach(v1alpha1.PhaseActive, 30*time.Second, hang, twin)
 		web.struck, hang.expect, hang.asked = true, v1alpha1.OutcomeTargetGone, time.Now()
@@ -77,7 +77,7 @@ func objectFaults() []*fault {
 const foreign = "example.com/held"
 
 func finalizerOnCopy(s *stage) {
-	h := s.session("copy", on(s.target("web")), isolated)
+	h := s.session("copy", on(s.target()), isolated)
 	s.reach(v1alpha1.PhaseActive, 30*time.Second, h)
 	h.hold()
 	h.terminate()

@@ -30,11 +30,11 @@ func TestPodCgroup(t *testing.T) {
 		"0::/user.slice/podman\n": {},
 	} {
 		got := podCgroup.FindStringSubmatch(cgroup)
-		if (got == nil) != (want == [2]string{}) || got != nil && (got[1] != want[0] || got[2] != want[1]) {
+		if (len(got) == 0) != (want == [2]string{}) || len(got) == 3 && (got[1] != want[0] || got[2] != want[1]) {
 			t.Errorf("of %q pod and container are %q, want %q", cgroup, got, want)
 		}
 	}
-	if at := pidsLine.FindStringSubmatch("6:cpu:/x\n5:pids:/a/kubepods/besteffort/pod" + uid + "/" + id + "\n"); at == nil || at[1] != "/a/kubepods/besteffort/pod"+uid {
+	if at := pidsLine.FindStringSubmatch("6:cpu:/x\n5:pids:/a/kubepods/besteffort/pod" + uid + "/" + id + "\n"); len(at) != 2 || at[1] != "/a/kubepods/besteffort/pod"+uid {
 		t.Errorf("the pod's cgroup is %q", at)
 	}
 }

@@ -30,7 +30,6 @@ type session struct {
 	object *v1alpha1.DebugSession
 	expect v1alpha1.Outcome
 	asked  time.Time // when somebody asked for its end; zero: it ends at its time
-	kept   bool      // somebody keeps its copy from going
 }
 
 // option changes a session before it is created.
@@ -176,12 +175,6 @@ func (s *stage) expireAt(at time.Time, sessions ...*session) {
 func (h *session) terminate() {
 	h.expect, h.asked = v1alpha1.OutcomeTerminated, time.Now()
 	h.must("setting end of "+h.object.Name, h.change(map[string]any{"end": true}))
-}
-
-// remove deletes the session.
-func (h *session) remove() {
-	h.expect, h.asked = v1alpha1.OutcomeTerminated, time.Now()
-	h.must("deleting session "+h.object.Name, client.IgnoreNotFound(h.client.Delete(h.ctx, h.object)))
 }
 
 // approve approves the session, which awaits that.

@@ -137,7 +137,7 @@ func (s *stage) due(at time.Time, ofCopy bool) time.Time {
 func (w *world) play(f *fault) row {
 	limit := f.limit
 	if limit == 0 {
-		limit = twoMinutes
+		limit = usualLimit
 	}
 	ctx, cancel := context.WithTimeout(w.ctx, limit)
 	defer cancel()

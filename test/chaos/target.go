@@ -25,9 +25,9 @@ type target struct {
 	zombies int
 }
 
-// target makes a pod and waits until it serves.
-func (s *stage) target(name string, changes ...func(*corev1.PodSpec)) *target {
-	return s.targetsNamed([]string{name}, changes...)[0]
+// target makes pod web and waits until it serves.
+func (s *stage) target(changes ...func(*corev1.PodSpec)) *target {
+	return s.targetsNamed([]string{"web"}, changes...)[0]
 }
 
 func (s *stage) targetsNamed(names []string, changes ...func(*corev1.PodSpec)) []*target {
