@@ -63,7 +63,7 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.StringVar(&f.webhookHost, "webhook-host", "", "The address to serve them on; left out, every one.")
 	set.StringVar(&f.namespace, "namespace", operator.DefaultNamespace, "The namespace the operator runs in.")
 	set.StringVar(&f.image, "image", "", "The operator's own image, by which containers of a copy can be put to sleep.")
-	set.IntVar(&f.concurrency, "concurrency", 16, "How many sessions are worked on at once.")
+	set.IntVar(&f.concurrency, "concurrency", 64, "How many sessions are worked on at once. One that ends holds a worker until its debugger has, for a second or two.")
 	set.Var(&f.logLevel, "zap-log-level", "How much is logged: debug, info or error.")
 }
 

@@ -3,8 +3,10 @@
 # to end, the next, a second later, makes it kill them. With the wrapper gone the runtime kills this process too: what it
 # exits with says nothing, the container's status says it all.
 
-# pause lets a second go by without a process to sleep.
-pause() {
+# tick lets a second go by. Whoever runs this writes a line a second to its input: a process that was started to sleep would be
+# left to the target, dead and unreaped, when the container ends beside it. Without that it watches the clock.
+tick() {
+  read -r line && return
   clock
   awake=$later
   while [ "$time" -lt "$awake" ]; do clock; done
@@ -12,24 +14,20 @@ pause() {
 
 self=$$ spare=
 exec 3>&2 2>/dev/null
-# The processes are asked with TERM and HUP. The naps of this one are among them.
+# The processes are asked with TERM and HUP.
 trap '' HUP TERM
-clock
-until=$((${up%.*} + 5))${up#*.}
-while [ "$time" -lt "$until" ]; do
+tried=0
+while [ "$tried" -lt 5 ]; do
   scan
   [ "$mine" ] || exit 0
   for pid in $mine; do kill -URG "$pid"; done
-  sleep 1
-  # The watchdog has killed the nap: the container is about to end, and this process with it. A new one would be left to
-  # the target.
-  [ $? -gt 128 ] && pause
-  clock
+  tried=$((tried + 1))
+  tick
 done
 # There is no watchdog, or somebody stopped it.
 spare=1
 finish
-pause
+tick
 spare=
 finish || echo "debugsession: these processes resist: $mine" >&3
 [ -z "$mine" ]

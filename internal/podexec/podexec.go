@@ -34,7 +34,7 @@ func New(config *rest.Config, client kubernetes.Interface) *Executor {
 	return &Executor{config: config, client: client}
 }
 
-// Exec runs the command in the container and waits for its end. The error holds what the command wrote to its standard
+// Exec runs the command in the container and waits for its end. Its standard input is an empty line a second. The error holds what the command wrote to its standard
 // error. A command that was killed is no error: one that ends every process of its container may well end with them.
 func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -44,7 +44,9 @@ func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container
 		return err
 	}
 	var stderr bytes.Buffer
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: io.Discard, Stderr: &stderr})
+	seconds := &ticks{ctx, time.NewTicker(time.Second)}
+	defer seconds.Stop()
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: seconds, Stdout: io.Discard, Stderr: &stderr})
 	var exit exec.CodeExitError
 	if errors.As(err, &exit) && exit.Code == 128+9 {
 		return nil
@@ -59,7 +61,7 @@ func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container
 func (e *Executor) executor(pod types.NamespacedName, container string, command []string) (remotecommand.Executor, error) {
 	url := e.client.CoreV1().RESTClient().Get().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).
 		SubResource("exec").VersionedParams(&corev1.PodExecOptions{
-		Container: container, Command: command, Stdout: true, Stderr: true,
+		Container: container, Command: command, Stdin: true, Stdout: true, Stderr: true,
 	}, scheme.ParameterCodec).URL()
 	websocket, err := remotecommand.NewWebSocketExecutor(e.config, "GET", url.String())
 	if err != nil {
@@ -72,4 +74,19 @@ func (e *Executor) executor(pod types.NamespacedName, container string, command 
 	return remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
 		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 	})
+}
+
+// ticks reads as an empty line each second, until nobody listens any more.
+type ticks struct {
+	ctx context.Context
+	*time.Ticker
+}
+
+func (t *ticks) Read(p []byte) (int, error) {
+	select {
+	case <-t.ctx.Done():
+		return 0, io.EOF
+	case <-t.C:
+		return copy(p, "\n"), nil
+	}
 }

@@ -174,7 +174,7 @@ func (n *node) exec(w http.ResponseWriter, req *http.Request) {
 	}
 	query := req.URL.Query()
 	remotecommand.ServeExec(w, req, &killed{n, types.NamespacedName{Namespace: parts[1], Name: parts[2]}}, parts[2], "", parts[3],
-		query["command"], &remotecommand.Options{Stdout: query.Has("output"), Stderr: query.Has("error")},
+		query["command"], &remotecommand.Options{Stdin: query.Has("input"), Stdout: query.Has("output"), Stderr: query.Has("error")},
 		time.Minute, time.Minute, remotecommand.SupportedStreamingProtocols)
 }
 

@@ -208,14 +208,14 @@ func (t *target) audit() {
 	if now := t.server(); now != t.pid {
 		t.mistake("target %s is another process than it was", t.name)
 	}
-	if dead, most := zombies(t.pid), t.zombies+t.naps(); len(dead) > most {
+	if dead, most := zombies(t.pid), t.zombies+t.hurried(); len(dead) > most {
 		t.mistake("target %s is left with %d zombies, and may be with %d; the first is %s", t.name, len(dead), most, comm(dead[0]))
 	}
 }
 
-// naps is how many naps of sweeps may be left to the target's server, one of each debugger that was in it: on a busy machine a
-// container may end between a sweep's look at it and its nap.
-func (t *target) naps() int {
+// hurried is how many of the dead may be left to the target's server, one of each debugger that was in it: on a machine too
+// busy to end them in order within a second, order is given up.
+func (t *target) hurried() int {
 	count := 0
 	for _, h := range t.sessions {
 		if debugger := h.now().Status.Debugger; debugger != nil && debugger.PodName == t.name {

@@ -164,7 +164,7 @@ func (c *container) connect(asked debugger) {
 	go func() { _, _ = io.Copy(&c.output, terminal) }()
 }
 
-// exec starts a command in the container, as pods/exec would. What it returns is closed when the command has ended.
+// exec starts a command in the container, as the operator's pods/exec would, with a line a second for its input. What it returns is closed when the command has ended.
 func (c *container) exec(command ...string) <-chan struct{} {
 	c.t.Helper()
 	cmd := exec.Command("nsenter", append([]string{"--target", strconv.Itoa(c.cmd.Process.Pid), "--mount",
@@ -175,6 +175,10 @@ func (c *container) exec(command ...string) <-chan struct{} {
 	if inside == nil {
 		inside = &target{pid: c.cmd.Process.Pid}
 	}
+	seconds, err := cmd.StdinPipe()
+	if err != nil {
+		c.t.Fatal(err)
+	}
 	if err := inside.spawn(cmd); err != nil {
 		c.t.Fatal(err)
 	}
@@ -182,6 +186,18 @@ func (c *container) exec(command ...string) <-chan struct{} {
 	go func() {
 		_ = cmd.Wait()
 		close(ended)
+	}()
+	go func() {
+		second := time.NewTicker(time.Second)
+		defer second.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-second.C:
+				_, _ = io.WriteString(seconds, "\n")
+			}
+		}
 	}()
 	return ended
 }
