@@ -47,12 +47,20 @@ func measureExpiry(ctx context.Context, b *bench) error {
 	if err := rest(ctx, time.Until(expires)); err != nil {
 		return err
 	}
+	before, err := b.cluster.processorSeconds(ctx)
+	if err != nil {
+		return err
+	}
 	late := make([]time.Duration, n)
 	if err := inParallel(ctx, n, func(ctx context.Context, i int) error {
 		at, err := sessions.awaitWithin(ctx, endWithin, stands{sessionName(i), v1alpha1.PhaseEnded})
 		late[i] = at.Sub(expires)
 		return err
 	}); err != nil {
+		return err
+	}
+	after, err := b.cluster.processorSeconds(ctx)
+	if err != nil {
 		return err
 	}
 	if err := rest(ctx, lateness); err != nil {
@@ -62,7 +70,7 @@ func measureExpiry(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.result.Expiry = &expiry{quantiles: quantilesOf(late), Left: left}
+	b.result.Expiry = &expiry{quantiles: quantilesOf(late), Left: left, APIServer: 1000 * (after - before) / float64(n)}
 	return wipeStopped(ctx, b, expiryNamespace)
 }
 

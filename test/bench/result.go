@@ -61,6 +61,8 @@ type expiry struct {
 	quantiles
 	// Left is what they left behind, by kind.
 	Left map[string]int `json:"left"`
+	// APIServer is the processor time that the API server alone takes for the end of one, in milliseconds.
+	APIServer float64 `json:"api_server_ms"`
 }
 
 // leaks is all that was left behind.

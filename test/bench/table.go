@@ -126,6 +126,7 @@ func (r *result) printExpiry(t table) {
 	if e := r.Expiry; e != nil {
 		t.quantiles("expiry to Ended", e.quantiles,
 			fmt.Sprintf("%d sessions that expire in the same second, half of them copies; %d objects left behind", e.N, e.leaks()))
+		t.row("processor time of the API server", fmt.Sprintf("%.1f ms", e.APIServer), "for the end of one of them, from when it expires to when the last has ended")
 	}
 }
 
