@@ -40,7 +40,10 @@ func (l *life) goes(looks int) *life {
 	for range looks {
 		snapshot := plan.Snapshot{Session: l.session, Now: l.now}
 		decided := plan.Decide(snapshot)
-		for ; decided.Ask != nil; decided = plan.Decide(snapshot) {
+		for asked := 0; decided.Ask != nil; decided = plan.Decide(snapshot) {
+			if asked++; asked > 20 {
+				l.t.Fatalf("asks without end; last: %T", decided.Ask)
+			}
 			l.answer(&snapshot, decided.Ask)
 		}
 		l.session.Status = decided.Status
@@ -62,7 +65,7 @@ func (l *life) answer(s *plan.Snapshot, question plan.Question) {
 	case plan.TryOut:
 		s.Preview = plan.Found(plan.Preview{Object: []byte("{}")})
 	case plan.ReadApprovals:
-		s.Approvals = plan.Found(l.said)
+		s.Approvals = plan.Found(l.said).Fresh()
 	case plan.RecallAccess:
 		s.Access = plan.Found(plan.AccessTaken)
 	case plan.ReadTarget:
