@@ -88,14 +88,16 @@ func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.RoundTripper.RoundTrip(r)
 }
 
-// askedSince is all that they have asked since so many requests, about whatever, but for what is done for many sessions at once:
-// watches that the API server ends from time to time, and the count in a class's status.
-func askedSince(count int) []string {
+// askedSince is all that they have asked since so many requests, about the namespace or about no test's, but for what is done for many
+// sessions at once: watches that the API server ends from time to time, and the count in a class's status. Sessions that other
+// specs have left waiting in other namespaces have deadlines of their own.
+func askedSince(count int, namespace string) []string {
 	requests.mu.Lock()
 	defer requests.mu.Unlock()
 	var made []string
 	for _, request := range requests.made[count:] {
-		if !strings.HasPrefix(request, "WATCH ") && !strings.Contains(request, "/debugclasses/") {
+		elsewhere := strings.Contains(request, "/namespaces/test-") && !strings.Contains(request, "/namespaces/"+namespace+"/")
+		if !strings.HasPrefix(request, "WATCH ") && !strings.Contains(request, "/debugclasses/") && !elsewhere {
 			made = append(made, request)
 		}
 	}

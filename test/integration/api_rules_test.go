@@ -38,11 +38,10 @@ func manifest(namespace, name string, options []fixture.SessionOption, set field
 	return object
 }
 
-// asked is a session that a user writes, of a class that allows everything.
+// asked is a session that a user writes, of a class that allows everything unless an option says another.
 func asked(namespace, name string, options ...fixture.SessionOption) *v1alpha1.DebugSession {
-	session := fixture.Session(append([]fixture.SessionOption{fixture.Unsent(namespace, name)}, options...)...)
-	session.Spec.ClassName = anything
-	return session
+	ofClass := func(s *v1alpha1.DebugSession) { s.Spec.ClassName = anything }
+	return fixture.Session(append([]fixture.SessionOption{fixture.Unsent(namespace, name), ofClass}, options...)...)
 }
 
 // anything is a class that allows everything.

@@ -44,7 +44,7 @@ var _ = Describe("what the operator costs", Ordered, func() {
 		so := askedSoFar()
 		look(ctx, settled, 1000)
 		look(ctx, running, 100)
-		Expect(askedSince(so)).To(BeEmpty(), "about this namespace or any other, or about none")
+		Expect(askedSince(so, namespace)).To(BeEmpty(), "about this namespace, or about none")
 		AddReportEntry("requests of an ephemeral session from creation to the end, and of another that runs", requestsFor(namespace))
 	})
 
