@@ -13,9 +13,11 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/plan"
@@ -171,7 +173,8 @@ func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.DebugSession{}).
 		Owns(&corev1.Pod{}).
 		Watches(&v1alpha1.DebugApproval{}, handler.EnqueueRequestsFromMapFunc(sessionOfApproval)).
-		Watches(&v1alpha1.DebugClass{}, handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted)).
+		Watches(&v1alpha1.DebugClass{}, handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // not when its sessions are counted anew
 		WatchesRawSource(r.Waker.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: r.Concurrency}).
 		Complete(r)

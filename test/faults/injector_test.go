@@ -60,7 +60,8 @@ type injector struct {
 	events     []string
 	deletes    []string // bodies of deletes of pods
 	reached    bool
-	staleAt    string // the version at which the next operator's first lists are taken
+	staleAt    string          // the version at which the next operator's first lists are taken
+	listed     map[string]bool // what the next operator has listed already
 	heldUntil  time.Time
 }
 
@@ -255,13 +256,26 @@ func (t *transport) fromThePast(r *http.Request) *http.Request {
 	switch {
 	case query.Get("sendInitialEvents") == "true": // refused as by a server that knows no streaming lists: a list comes next
 		query.Set("resourceVersionMatch", "none")
-	case !isWatch(r):
+	case !isWatch(r) && t.firstList(resourceOf(r)):
 		query.Set("resourceVersion", version)
 		query.Set("resourceVersionMatch", "Exact")
 		query.Del("limit")
 	}
 	r.URL.RawQuery = query.Encode()
 	return r
+}
+
+// firstList says whether the restarted operator has not listed this before: what fills its caches. What it lists later it asks
+// the API server itself, which is never behind.
+func (t *transport) firstList(resource string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.listed == nil {
+		t.listed = map[string]bool{}
+	}
+	first := !t.listed[resource]
+	t.listed[resource] = true
+	return first
 }
 
 // hold waits until the operator has asked for something else, or for a while.
