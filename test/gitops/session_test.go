@@ -41,7 +41,8 @@ func (l *life) goes(looks int) *life {
 		snapshot := plan.Snapshot{Session: l.session, Now: l.now}
 		decided := plan.Decide(snapshot)
 		for asked := 0; decided.Ask != nil; decided = plan.Decide(snapshot) {
-			if asked++; asked > 20 {
+			asked++
+			if asked > 20 {
 				l.t.Fatalf("asks without end; last: %T", decided.Ask)
 			}
 			l.answer(&snapshot, decided.Ask)
