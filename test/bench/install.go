@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/test/ports"
 )
 
 // labelUnadmitted on a namespace keeps the operator's webhooks out of it: what admission costs is the difference.
@@ -118,18 +118,9 @@ func (i *installation) answerFor(service *unstructured.Unstructured) error {
 func (i *installation) port() (int, error) {
 	var err error
 	if i.webhookPort == 0 {
-		i.webhookPort, err = freePort()
+		i.webhookPort, err = ports.Free()
 	}
 	return i.webhookPort, err
-}
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 // allowRequester gives the requester what someone who debugs has, with and without this operator.

@@ -19,6 +19,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/test/ports"
 )
 
 // leaseName is the Lease that the operator's replicas contend for.
@@ -48,7 +50,7 @@ func newOperator(c *cluster, binary, out string) (*operator, error) {
 	}
 	o := &operator{cluster: c, binary: path, log: filepath.Join(out, "operator.log")}
 	for _, address := range []*string{&o.health, &o.metrics} {
-		port, err := freePort()
+		port, err := ports.Free()
 		if err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package faults
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -22,6 +21,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/operator"
+	"debugsession.dev/operator/test/ports"
 )
 
 const (
@@ -158,7 +158,7 @@ func (r *run) startOperator(ctx context.Context, wait bool) error {
 	generation := r.injector.current()
 	connect := rest.CopyConfig(restConfig)
 	connect.Wrap(func(next http.RoundTripper) http.RoundTripper { return &transport{next, r.injector, generation} })
-	port, err := freePort()
+	port, err := ports.Free()
 	if err != nil {
 		return err
 	}
@@ -218,13 +218,4 @@ func (r *run) story() string {
 	defer r.injector.mu.Unlock()
 	return fmt.Sprintf("calls: %s; events: %s; restarts: %d; pokes: %d; the operator stopped with: %v",
 		strings.Join(r.injector.calls, " "), strings.Join(r.injector.events, " "), r.restarts, r.pokes, r.failure)
-}
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }

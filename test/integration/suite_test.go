@@ -30,6 +30,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/operator"
+	"debugsession.dev/operator/test/ports"
 )
 
 var (
@@ -62,6 +63,7 @@ var _ = BeforeSuite(func() {
 		WebhookInstallOptions: envtest.WebhookInstallOptions{
 			Paths:                        []string{filepath.Join("..", "..", "config", "webhook", "manifests.yaml")},
 			LocalServingHostExternalName: "localhost",
+			LocalServingPort:             freePort(), // it is let go and taken again by each operator that is started
 		},
 	}
 	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
@@ -89,10 +91,9 @@ func startOperator(exec *kubelet, change ...func(*manager.Options, *operator.Opt
 // freePort is one that nobody listens on.
 func freePort() int {
 	GinkgoHelper()
-	listener, err := net.Listen("tcp", "localhost:0")
+	port, err := ports.Free()
 	Expect(err).NotTo(HaveOccurred())
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // launchOperator runs the operator with its webhooks at a port, and does not wait for it.
