@@ -13,11 +13,11 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/plan"
@@ -162,7 +162,8 @@ func (r *DebugSessionReconciler) wake(session types.NamespacedName, p plan.Plan)
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
-// SetupWithManager registers the reconciler, and what wakes it: sessions, the pods it made, and the pods it watches.
+// SetupWithManager registers the reconciler, and what wakes it: sessions, the pods it made, and the pods it watches; and, when
+// they can be read, classes and approvals, which sessions end without.
 func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.DebugApproval{}, sessionNameField, indexSessionName)
 	if err != nil {
@@ -172,9 +173,11 @@ func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("debugsession").
 		For(&v1alpha1.DebugSession{}).
 		Owns(&corev1.Pod{}).
-		Watches(&v1alpha1.DebugApproval{}, handler.EnqueueRequestsFromMapFunc(sessionOfApproval)).
-		Watches(&v1alpha1.DebugClass{}, handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // not when its sessions are counted anew
+		WatchesRawSource(unawaited(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugApproval{},
+			handler.EnqueueRequestsFromMapFunc(sessionOfApproval)))).
+		WatchesRawSource(unawaited(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugClass{},
+			handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted),
+			predicate.GenerationChangedPredicate{}))). // not when its sessions are counted anew
 		WatchesRawSource(r.Waker.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: r.Concurrency}).
 		Complete(r)
