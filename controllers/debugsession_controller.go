@@ -56,9 +56,9 @@ type DebugSessionReconciler struct {
 	Admission func(ctx context.Context) error
 
 	written  writes
-	access   accessMemory
-	stops    stopMemory
-	starting sync.Mutex // held from counting the sessions that run to writing down one more
+	access   memory[plan.AccessState] // what was done about each session's access, so that it need not be asked
+	stops    memory[time.Time]        // when each session's debugger was last told to end
+	starting sync.Mutex               // held from counting the sessions that run to writing down one more
 }
 
 // Seal is what the reconciler needs of internal/seal.
