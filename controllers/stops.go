@@ -2,8 +2,12 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"syscall"
 	"time"
+
+	"k8s.io/client-go/util/exec"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/plan"
@@ -21,11 +25,21 @@ func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1al
 	if now.Before(r.stops.recall(session).Add(stopAgain)) {
 		return plan.Result{Action: a}
 	}
-	err := r.Exec.Exec(ctx, a.Pod, a.Container, a.Command)
+	err := ignoreKilled(r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
 	if err == nil {
 		r.stops.set(session, now)
 	}
 	return classify(a, err)
+}
+
+// ignoreKilled takes it for no error that what was executed was killed: it ends every process of its container, and may well end
+// with them.
+func ignoreKilled(err error) error {
+	var exit exec.CodeExitError
+	if errors.As(err, &exit) && exit.Code == 128+int(syscall.SIGKILL) {
+		return nil
+	}
+	return err
 }
 
 // hasStopped says whether nothing could be executed because the container has ended, which the kubelet is about to tell.
