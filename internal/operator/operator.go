@@ -68,7 +68,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	keeper, managerOptions.WebhookServer = newKeeper(&options)
 	managerOptions.Cache = cacheOptions(managerOptions.Cache, options.Namespace)
 	managerOptions.NewCache = caches.New(&v1alpha1.DebugSession{}, &corev1.Pod{}) // sessions end by these alone
-	managerOptions.Controller.CacheSyncTimeout = math.MaxInt64                     // a controller waits for its kind; the process does not end for want of it
+	managerOptions.Controller.CacheSyncTimeout = math.MaxInt64                    // a controller waits for its kind; the process does not end for want of it
 	mgr, err := ctrl.NewManager(config, managerOptions)
 	if err != nil {
 		return nil, err
