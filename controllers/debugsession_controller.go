@@ -97,7 +97,6 @@ type Metrics interface {
 
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch;patch;delete
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/status,verbs=patch
-// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=pods/ephemeralcontainers,verbs=patch
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get
