@@ -138,7 +138,8 @@ func (c *caches) RemoveInformer(ctx context.Context, object client.Object) error
 	return c.of(object).RemoveInformer(ctx, object)
 }
 
-// IndexField indexes a kind. An optional one that is not installed is indexed when it is; lists by the index fail until then.
+// IndexField indexes a kind; it is called before Start. An optional one that is not installed is indexed when it is: lists by
+// the index fail until then.
 func (c *caches) IndexField(ctx context.Context, object client.Object, field string, extract client.IndexerFunc) error {
 	in := c.of(object)
 	err := in.IndexField(ctx, object, field, extract)
