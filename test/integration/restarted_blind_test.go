@@ -35,8 +35,8 @@ var _ = Describe("an operator that starts where classes and approvals cannot be 
 	ofClass := func(class string) fixture.SessionOption {
 		return func(s *v1alpha1.DebugSession) { s.Spec.ClassName = class }
 	}
-	// runs starts a session that an approval was given for.
-	runs := func(ctx context.Context, ttl time.Duration) *v1alpha1.DebugSession {
+	// starts starts a session that an approval was given for.
+	starts := func(ctx context.Context, ttl time.Duration) *v1alpha1.DebugSession {
 		GinkgoHelper()
 		pod, started := runningPod(ctx, namespace, "web"), running()
 		session := create(ctx, namespace, "running", fixture.Of("web"), fixture.TTL(ttl), ofClass(approved))
@@ -47,22 +47,26 @@ var _ = Describe("an operator that starts where classes and approvals cannot be 
 		reaches(ctx, session, v1alpha1.PhaseActive)
 		return session
 	}
-	// expires waits for what is left of a session to go in time.
-	expires := func(ctx context.Context, session *v1alpha1.DebugSession) {
+	// goes waits until a session has ended and nothing is left of it.
+	goes := func(ctx context.Context, session *v1alpha1.DebugSession, outcome v1alpha1.Outcome) {
 		GinkgoHelper()
 		role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: session.Status.Access.Name}}
 		binding := &rbacv1.RoleBinding{ObjectMeta: role.ObjectMeta}
-		endsAs(ctx, session, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
-		Expect(session.Status.EndedAt.Sub(session.Status.ExpiresAt.Time)).To(BeNumerically("<", 5*time.Second))
+		endsAs(ctx, session, outcome, string(outcome))
 		isGone(ctx, role)
 		isGone(ctx, binding)
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: session.Status.Debugger.PodName}}
 		if session.Spec.Mode == v1alpha1.ModePodCopy {
-			isGone(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: session.Status.Debugger.PodName}})
+			isGone(ctx, pod)
 			return
 		}
-		node.mu.Lock()
-		defer node.mu.Unlock()
-		Expect(node.execs).To(ContainElement(session.Status.Debugger.PodName + "/" + session.Status.Debugger.ContainerName))
+		refreshed(ctx, Default, pod)
+		Expect(runs(pod, session.Status.Debugger.ContainerName)).To(BeFalse())
+	}
+	expires := func(ctx context.Context, session *v1alpha1.DebugSession) {
+		GinkgoHelper()
+		goes(ctx, session, v1alpha1.OutcomeExpired)
+		Expect(session.Status.EndedAt.Sub(session.Status.ExpiresAt.Time)).To(BeNumerically("<", 5*time.Second))
 	}
 	waitsFor := func(ctx context.Context, session *v1alpha1.DebugSession, why string) {
 		GinkgoHelper()
@@ -79,7 +83,8 @@ var _ = Describe("an operator that starts where classes and approvals cannot be 
 
 	It("for want of rights, ends sessions, and begins those that wait when it has the rights again", func(ctx SpecContext) {
 		copySession := active(ctx, node, namespace, "copy", runningPod(ctx, namespace, "shop"), fixture.AsCopy(), fixture.TTL(25*time.Second))
-		ephemeral := runs(ctx, 25*time.Second)
+		unwanted := active(ctx, node, namespace, "unwanted", runningPod(ctx, namespace, "api"))
+		ephemeral := starts(ctx, 25*time.Second)
 		waiting := create(ctx, namespace, "waiting", fixture.Of("late"))
 		reaches(ctx, waiting, v1alpha1.PhasePending)
 
@@ -92,6 +97,8 @@ var _ = Describe("an operator that starts where classes and approvals cannot be 
 		eventually(probed(ctx, "/readyz")).Should(Equal(trusted))
 		Expect(k8s.Create(ctx, asked(namespace, "new"))).To(MatchError(And(
 			ContainSubstring(`DebugClass "anything" cannot be read`), ContainSubstring("debugclasses.debugsession.dev is forbidden"))))
+		edit(ctx, unwanted, fixture.End)
+		goes(ctx, unwanted, v1alpha1.OutcomeTerminated)
 		expires(ctx, copySession)
 		expires(ctx, ephemeral)
 		refreshed(ctx, Default, waiting)
@@ -111,7 +118,7 @@ var _ = Describe("an operator that starts where classes and approvals cannot be 
 	})
 
 	It("because approvals are not installed, ends sessions, and begins those that wait when they are", func(ctx SpecContext) {
-		ephemeral := runs(ctx, 25*time.Second)
+		ephemeral := starts(ctx, 25*time.Second)
 		waiting := create(ctx, namespace, "waiting", fixture.Of("late"), ofClass(approved))
 		reaches(ctx, waiting, v1alpha1.PhasePending)
 
