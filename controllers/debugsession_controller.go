@@ -13,11 +13,11 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/plan"
@@ -56,9 +56,9 @@ type DebugSessionReconciler struct {
 	Admission func(ctx context.Context) error
 
 	written  writes
-	access   accessMemory
-	stops    stopMemory
-	starting sync.Mutex // held from counting the sessions that run to writing down one more
+	access   memory[plan.AccessState] // what was done about each session's access, so that it need not be asked
+	stops    memory[time.Time]        // when each session's debugger was last told to end
+	starting sync.Mutex               // held from counting the sessions that run to writing down one more
 }
 
 // Seal is what the reconciler needs of internal/seal.
@@ -97,7 +97,6 @@ type Metrics interface {
 
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch;patch;delete
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/status,verbs=patch
-// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/finalizers,verbs=update
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=pods/ephemeralcontainers,verbs=patch
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=get
@@ -162,7 +161,8 @@ func (r *DebugSessionReconciler) wake(session types.NamespacedName, p plan.Plan)
 	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
-// SetupWithManager registers the reconciler, and what wakes it: sessions, the pods it made, and the pods it watches.
+// SetupWithManager registers the reconciler, and what wakes it: sessions, the pods it made, and the pods it watches; and, when
+// they can be read, classes and approvals, which sessions end without.
 func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.DebugApproval{}, sessionNameField, indexSessionName)
 	if err != nil {
@@ -172,9 +172,11 @@ func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("debugsession").
 		For(&v1alpha1.DebugSession{}).
 		Owns(&corev1.Pod{}).
-		Watches(&v1alpha1.DebugApproval{}, handler.EnqueueRequestsFromMapFunc(sessionOfApproval)).
-		Watches(&v1alpha1.DebugClass{}, handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})). // not when its sessions are counted anew
+		WatchesRawSource(unawaited(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugApproval{},
+			handler.EnqueueRequestsFromMapFunc(sessionOfApproval)))).
+		WatchesRawSource(unawaited(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugClass{},
+			handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted),
+			predicate.GenerationChangedPredicate{}))). // not when its sessions are counted anew
 		WatchesRawSource(r.Waker.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: r.Concurrency}).
 		Complete(r)

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/exec"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/plan"
@@ -25,12 +22,12 @@ const stopAgain = 10 * time.Second
 // pod end at once these are many.
 func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1alpha1.DebugSession, a plan.StopDebugger) plan.Result {
 	now := r.Clock.Now()
-	if r.stops.since(session, now) < stopAgain {
+	if now.Before(r.stops.recall(session).Add(stopAgain)) {
 		return plan.Result{Action: a}
 	}
 	err := ignoreKilled(r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
 	if err == nil {
-		r.stops.note(session, now)
+		r.stops.set(session, now)
 	}
 	return classify(a, err)
 }
@@ -49,39 +46,4 @@ func ignoreKilled(err error) error {
 func hasStopped(err error) bool {
 	words := err.Error()
 	return strings.Contains(words, "container not found") || strings.Contains(words, "cannot exec in a stopped")
-}
-
-// stopMemory is when this process last had a session's debugger ended.
-type stopMemory struct {
-	mu    sync.Mutex
-	stops map[types.NamespacedName]stop
-}
-
-type stop struct {
-	uid types.UID
-	at  time.Time
-}
-
-func (m *stopMemory) since(session *v1alpha1.DebugSession, now time.Time) time.Duration {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if last, ok := m.stops[client.ObjectKeyFromObject(session)]; ok && last.uid == session.UID {
-		return now.Sub(last.at)
-	}
-	return stopAgain
-}
-
-func (m *stopMemory) note(session *v1alpha1.DebugSession, now time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.stops == nil {
-		m.stops = map[types.NamespacedName]stop{}
-	}
-	m.stops[client.ObjectKeyFromObject(session)] = stop{session.UID, now}
-}
-
-func (m *stopMemory) forget(key types.NamespacedName) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.stops, key)
 }

@@ -7,9 +7,16 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
+
+// unawaited lets a controller start before it is known whether what a source watches can be read. The source goes on trying,
+// and tells of all that there is when it can.
+func unawaited(from source.Source) source.Source {
+	return source.Func(from.Start)
+}
 
 // sessionOfApproval is the session that an approval names.
 func sessionOfApproval(_ context.Context, object client.Object) []ctrl.Request {

@@ -31,7 +31,7 @@ const (
 	ConditionAdmissible = "Admissible"
 
 	// ConditionApproved is True when as many people as its class asks for have approved the session as it is. It is
-	// absent if none are asked for.
+	// absent if none are asked for, and Unknown while the approvals cannot be read.
 	ConditionApproved = "Approved"
 
 	// ConditionDebuggerReady is True while the debugger's container runs, so that one can attach to it.

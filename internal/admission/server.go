@@ -8,6 +8,7 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -56,10 +57,11 @@ func Hooks() []certs.Hook {
 	}
 }
 
-// Watch has the cache hold what admission reads from it, before the first request is answered.
+// Watch has the cache hold what admission reads from it, before the first request is answered. A kind that is not installed
+// is not held until it is read when it is.
 func Watch(ctx context.Context, c cache.Cache) error {
 	for _, object := range []client.Object{&v1alpha1.DebugClass{}, namespaceMetadata()} {
-		if _, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+		if _, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil && !meta.IsNoMatchError(err) {
 			return fmt.Errorf("watching %T: %w", object, err)
 		}
 	}

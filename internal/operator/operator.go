@@ -4,6 +4,7 @@ package operator
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +23,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/controllers"
+	"debugsession.dev/operator/internal/caches"
 	"debugsession.dev/operator/internal/certs"
 	"debugsession.dev/operator/internal/grants"
 	opmetrics "debugsession.dev/operator/internal/metrics"
@@ -65,6 +67,8 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	var keeper *certs.Keeper
 	keeper, managerOptions.WebhookServer = newKeeper(&options)
 	managerOptions.Cache = cacheOptions(managerOptions.Cache, options.Namespace)
+	managerOptions.NewCache = caches.New(&v1alpha1.DebugSession{}, &corev1.Pod{}) // sessions end by these alone
+	managerOptions.Controller.CacheSyncTimeout = math.MaxInt64                    // a controller waits for its kind; the process does not end for want of it
 	mgr, err := ctrl.NewManager(config, managerOptions)
 	if err != nil {
 		return nil, err

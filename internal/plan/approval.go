@@ -125,6 +125,12 @@ func (p *pass) tally() (tally, bool) {
 	case unasked:
 		p.ask(ReadApprovals{})
 	case unknown:
+		message := fmt.Sprintf("the approvals cannot be read: %v", p.Approvals.err)
+		p.warnOnce(v1alpha1.ConditionApproved, v1alpha1.ReasonUnreadable, message)
+		p.set(v1alpha1.ConditionApproved, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable, message)
+		if p.status().StartedAt == nil {
+			p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonUnreadable, message)
+		}
 		p.plan.Retry = fmt.Errorf("reading approvals: %w", p.Approvals.err)
 	case found, absent:
 		t := count(p.Approvals.value, p.Session, int(p.status().Class.ApprovalsRequired))

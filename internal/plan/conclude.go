@@ -30,7 +30,7 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 			p.concludeMaking(result, fmt.Sprintf("creating pod %q", action.Pod.Name))
 		case StopDebugger:
 			if p.unstoppable() && result.Err != nil && lacksShell(result.Err.Error()) {
-				p.provedUnstoppable(action)
+				p.outlast(action.Container, action.Pod.Name)
 				continue
 			}
 			p.concludeTaking(result, fmt.Sprintf("stopping container %q in pod %q", action.Container, action.Pod.Name))

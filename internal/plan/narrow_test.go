@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -88,6 +89,10 @@ func TestAnApprovalThatIsTakenBackAtTheStart(t *testing.T) {
 			p := pass(t, v)
 			if p.Status.StartedAt != nil || len(p.Actions) > 0 || p.Status.Phase != v1alpha1.PhaseAwaitingApproval {
 				t.Errorf("phase %s, actions %v", p.Status.Phase, p.Actions)
+			}
+			unreadable := meta.IsStatusConditionPresentAndEqual(p.Status.Conditions, v1alpha1.ConditionApproved, metav1.ConditionUnknown)
+			if unreadable != (name == "unreadable") || unreadable != (p.Status.Reason == v1alpha1.ReasonUnreadable) || unreadable != (p.Retry != nil) {
+				t.Errorf("reason %s, conditions %v, retries %v", p.Status.Reason, p.Status.Conditions, p.Retry)
 			}
 		})
 	}

@@ -142,7 +142,7 @@ func (p *pass) teardownEphemeral() {
 		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
 			p.ended("its pod has finished")
 		case c.state == v1alpha1.DebuggerRunning && p.foundUnstoppable():
-			p.outlast(pod)
+			p.outlast(status.Debugger.ContainerName, pod.Name)
 		case c.state == v1alpha1.DebuggerRunning && p.atItsDeadline():
 			c.record(status.Debugger)
 			p.wake(status.Debugger.Deadline.Add(ownEnd))

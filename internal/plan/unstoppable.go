@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -22,17 +21,8 @@ func (p *pass) foundUnstoppable() bool {
 	return p.unstoppable() && ready != nil && ready.Reason == v1alpha1.ReasonUnstoppable
 }
 
-// provedUnstoppable writes down that there is no shell to stop it with.
-func (p *pass) provedUnstoppable(tried StopDebugger) {
-	p.lingers(tried.Container, tried.Pod.Name)
-}
-
 // outlast waits for the container's own end, or its pod's. The watch tells of both.
-func (p *pass) outlast(pod *corev1.Pod) {
-	p.lingers(p.status().Debugger.ContainerName, pod.Name)
-}
-
-func (p *pass) lingers(container, pod string) {
+func (p *pass) outlast(container, pod string) {
 	message := fmt.Sprintf("container %q in pod %q is unstoppable: the access to it is gone, and the session ends when the container exits or its pod goes: kubectl delete pod %s -n %s",
 		container, pod, pod, p.Session.Namespace)
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonUnstoppable, message)

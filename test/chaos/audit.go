@@ -10,7 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -134,34 +135,11 @@ func (s *stage) auditObjects() {
 		&corev1.PodList{}, &rbacv1.RoleList{}, &rbacv1.RoleBindingList{}, &networkingv1.NetworkPolicyList{},
 	} {
 		s.must("listing what was made", s.client.List(s.ctx, list, client.InNamespace(s.namespace), client.HasLabels{v1alpha1.LabelSessionUID}))
-		for _, name := range namesIn(list) {
-			s.leak("%s %s is left", strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%T", list), "*v1."), "List"), name)
-		}
+		s.must("reading what was made", meta.EachListItem(list, func(left runtime.Object) error {
+			s.leak("%s %s is left", strings.TrimPrefix(fmt.Sprintf("%T", left), "*v1."), left.(client.Object).GetName())
+			return nil
+		}))
 	}
-}
-
-func namesIn(list client.ObjectList) []string {
-	var names []string
-	add := func(m *metav1.ObjectMeta) { names = append(names, m.Name) }
-	switch l := list.(type) {
-	case *corev1.PodList:
-		for i := range l.Items {
-			add(&l.Items[i].ObjectMeta)
-		}
-	case *rbacv1.RoleList:
-		for i := range l.Items {
-			add(&l.Items[i].ObjectMeta)
-		}
-	case *rbacv1.RoleBindingList:
-		for i := range l.Items {
-			add(&l.Items[i].ObjectMeta)
-		}
-	case *networkingv1.NetworkPolicyList:
-		for i := range l.Items {
-			add(&l.Items[i].ObjectMeta)
-		}
-	}
-	return names
 }
 
 // auditContainers compares the debuggers that were added with the sessions that added them, and sees that none runs.

@@ -59,7 +59,7 @@ spec:
 			newest = all[2]
 			g.Expect(newest).NotTo(BeElementOf(oldest, crashed))
 		}).Should(Succeed())
-		n.kubectl("wait", "pod", newest, "--for=condition=Ready", "--timeout=30s")
+		n.ready(newest)
 
 		for _, test := range []struct{ pick, want, why string }{
 			{"", crashed, "of 3 pods, by Unhealthy, then Newest; it was not ready"},

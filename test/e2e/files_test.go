@@ -70,8 +70,7 @@ var _ = Describe("the target's files", func() {
 		// One that is ended rather than ends: what stops it writes nothing either.
 		n.session("ended", shell)
 		n.reaches("ended", v1alpha1.PhaseActive)
-		n.patch("ended", `{"end":true}`)
-		n.ends("ended", v1alpha1.OutcomeTerminated)
+		n.end("ended")
 
 		Expect(n.once("after", list, asTarget).Status.Debugger.Output).To(Equal(before))
 	})
@@ -98,7 +97,7 @@ spec:
     - {name: settings, mountPath: /etc/app.conf, subPath: app.conf}
   volumes: [{name: data, emptyDir: {}}, {name: settings, configMap: {name: settings}}]
 `)
-		n.kubectl("wait", "pod", "web", "--for=condition=Ready", "--timeout=30s")
+		n.ready("web")
 		const (
 			script = `exec 2>&1; cat /data/here; cat /settings/app.conf; echo; cat /etc/app.conf; echo; echo x >/settings/mine`
 			mounts = "    mountsFrom: app\n"
@@ -118,25 +117,19 @@ spec:
 var _ = Describe("a pod in its node's namespaces", func() {
 	It("is debugged in both modes, and the node's other processes are left alone", func() {
 		n := newNamespace()
-		n.apply(`
-apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec:
+		n.podWith(`
   hostPID: true
   hostNetwork: true
   terminationGracePeriodSeconds: 1
   containers: [{name: app, image: "busybox:1.36", command: [sleep, "1234"]}]
 `)
-		n.kubectl("wait", "pod", "web", "--for=condition=Ready", "--timeout=30s")
 		n.session("joined", shell)
 		n.session("copied", copyOf)
 		for _, name := range []string{"joined", "copied"} {
 			session := n.reaches(name, v1alpha1.PhaseActive)
 			Expect(n.exec(session, "ps")).To(And(ContainSubstring("sleep 1234"), ContainSubstring("kubelet")), name)
 			Expect(n.exec(session, "sh", "-c", `echo "<$TARGET_ROOT>"`)).To(Equal("<>\n"), "number 1 is not the target's here")
-			n.patch(name, `{"end":true}`)
-			n.ends(name, v1alpha1.OutcomeTerminated)
+			n.end(name)
 		}
 		Expect(n.getPod("web").Status.ContainerStatuses[0].State.Running).NotTo(BeNil())
 		Expect(n.getPod("web").Status.ContainerStatuses[0].RestartCount).To(BeZero())

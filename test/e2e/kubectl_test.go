@@ -129,8 +129,21 @@ spec:
   containers:
   - {name: app, image: %q, env: [{name: PORT, value: "8080"}]}
 `, name, name, appImage))
-	n.kubectl("wait", "pod", name, "--for=condition=Ready", "--timeout=30s")
+	n.ready(name)
 	return n.getPod(name)
+}
+
+// podWith applies the pod "web", and waits until it is ready. Its spec is YAML as in a manifest, in a block of two spaces.
+func (n namespace) podWith(spec string) {
+	GinkgoHelper()
+	n.apply("apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n" + spec)
+	n.ready("web")
+}
+
+// ready waits until pods are.
+func (n namespace) ready(pods ...string) {
+	GinkgoHelper()
+	n.kubectl(append([]string{"wait", "--for=condition=Ready", "--timeout=30s", "pod"}, pods...)...)
 }
 
 // get reads an object as kubectl prints it.
@@ -181,6 +194,13 @@ func (n namespace) ends(name string, outcome v1alpha1.Outcome) *v1alpha1.DebugSe
 	Expect(session.Status.Attach).To(BeEmpty())
 	Expect(session.Status.EndedAt).NotTo(BeNil())
 	return session
+}
+
+// end ends a session that runs, and waits until it has ended.
+func (n namespace) end(name string) {
+	GinkgoHelper()
+	n.patch(name, `{"end":true}`)
+	n.ends(name, v1alpha1.OutcomeTerminated)
 }
 
 // gone waits until an object is no more.

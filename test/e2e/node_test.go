@@ -52,8 +52,7 @@ var _ = Describe("a debugger on a node", func() {
 		kubectl("taint", "node", node, "e2e/broken-")
 		operatorReady()
 
-		n.patch("disk", `{"end":true}`)
-		n.ends("disk", v1alpha1.OutcomeTerminated)
+		n.end("disk")
 		Expect(n.kubectl("get", "pods", "-o", "name")).To(BeEmpty())
 	})
 

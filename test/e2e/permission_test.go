@@ -53,8 +53,7 @@ var _ = Describe("who may debug", func() {
 		alice.must(n, "patch", "dbg", "hang", "--type=merge", "-p", `{"spec":{"end":true}}`)
 		n.ends("hang", v1alpha1.OutcomeTerminated)
 		Eventually(attached).Should(gexec.Exit())
-		n.patch("again", `{"end":true}`)
-		n.ends("again", v1alpha1.OutcomeTerminated)
+		n.end("again")
 		_, err = alice.do(n, "", "attach", "web", "-c", at.ContainerName)
 		Expect(err).To(MatchError(ContainSubstring("forbidden")), "the session has ended")
 		_, err = get[rbacv1.RoleBinding](n, "rolebinding", active.Status.Access.Name)
@@ -134,8 +133,7 @@ var _ = Describe("who may debug", func() {
 		bob.must(n, "patch", "dbg", "hang", "--type=merge", "-p",
 			`{"metadata":{"ownerReferences":[]}}`)
 		Expect(n.get("hang").Status.Phase).To(Equal(v1alpha1.PhaseActive))
-		n.patch("hang", `{"end":true}`)
-		n.ends("hang", v1alpha1.OutcomeTerminated)
+		n.end("hang")
 	})
 
 	It("leaves alone a pod that was made by hand to look like a copy", func() {
@@ -148,8 +146,7 @@ var _ = Describe("who may debug", func() {
 		n.kubectl("annotate", "pod", "lookalike", v1alpha1.AnnotationSession+"=copy")
 		before := n.getPod("lookalike")
 
-		n.patch("copy", `{"end":true}`)
-		n.ends("copy", v1alpha1.OutcomeTerminated)
+		n.end("copy")
 		n.gone("pod", active.Status.Debugger.PodName)
 		after := n.getPod("lookalike")
 		Expect(after.UID).To(Equal(before.UID))
@@ -166,7 +163,6 @@ var _ = Describe("who may debug", func() {
 		n.reaches("early", v1alpha1.PhaseActive)
 
 		kubectl("delete", "debugclass", string(n)+"-class")
-		n.patch("early", `{"end":true}`)
-		n.ends("early", v1alpha1.OutcomeTerminated)
+		n.end("early")
 	})
 })

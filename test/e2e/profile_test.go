@@ -131,11 +131,7 @@ var _ = Describe("a profile", func() {
 
 	It("is not in the way of a container that is there, has capabilities, and forbids privilege escalation", func() {
 		n := newNamespace()
-		n.apply(`
-apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec:
+		n.podWith(`
   terminationGracePeriodSeconds: 1
   containers:
   - name: app
@@ -143,7 +139,6 @@ spec:
     command: [sleep, "1000"]
     securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL], add: [SYS_PTRACE, CHOWN]}}
 `)
-		n.kubectl("wait", "pod", "web", "--for=condition=Ready", "--timeout=30s")
 		takesOver := func(profile string) {
 			n.session(profile, fmt.Sprintf(`
   className: e2e-everything

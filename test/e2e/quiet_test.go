@@ -14,10 +14,6 @@ var _ = Describe("a quiet copy", func() {
 	// consumer is a pod of two containers that would be the next incident if they ran twice. One image has no sleep, and its
 	// container may write nowhere, as a user whom no image knows.
 	const consumer = `
-apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec:
   terminationGracePeriodSeconds: 1
   containers:
   - name: app
@@ -35,8 +31,7 @@ spec:
 `
 	It("does not run the application, and has no network, while its debugger works", func() {
 		n := newNamespace()
-		n.apply(strings.NewReplacer("IMAGE", appImage, "QUEUE", GinkgoT().TempDir()).Replace(consumer))
-		n.kubectl("wait", "pod", "web", "--for=condition=Ready", "--timeout=30s")
+		n.podWith(strings.NewReplacer("IMAGE", appImage, "QUEUE", GinkgoT().TempDir()).Replace(consumer))
 		n.session("quiet", `
   className: e2e-everything
   target: {podName: web}
@@ -79,8 +74,7 @@ spec:
 
 		n.exec(session, "rm", "-r", "/queue/consumed-by-web")
 		Consistently(asleep, "3s").Should(HaveLen(3), "without the probes that nobody answers")
-		n.patch("quiet", `{"end":true}`)
-		n.ends("quiet", v1alpha1.OutcomeTerminated)
+		n.end("quiet")
 		Expect(n.kubectl("get", "networkpolicies", "-o", "name")).To(BeEmpty())
 		Expect(n.kubectl("get", "pods", "-o", "name")).To(Equal("pod/web\n"))
 	})

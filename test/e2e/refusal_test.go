@@ -86,15 +86,10 @@ spec: {restartPolicy: Never, containers: [{name: app, image: "busybox:1.36", com
 
 	It("is for a pod that is being deleted", func() {
 		n := newNamespace()
-		n.apply(`
-apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec:
+		n.podWith(`
   terminationGracePeriodSeconds: 20
   containers: [{name: app, image: "busybox:1.36", command: [sh, -c, "trap '' TERM; while :; do sleep 1; done"]}]
 `)
-		n.kubectl("wait", "pod", "web", "--for=condition=Ready", "--timeout=30s")
 		n.kubectl("delete", "pod", "web", "--wait=false")
 		n.session("late", shell)
 		rejected(n, "late", v1alpha1.ReasonTargetTerminating, "is being deleted")
@@ -122,18 +117,13 @@ spec: {terminationGracePeriodSeconds: 0, containers: [{name: app, image: "`+appI
 
 	It("violates the namespace's Pod Security level, and the API server's words say how", func() {
 		n := newNamespace("pod-security.kubernetes.io/enforce=restricted")
-		n.apply(`
-apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec:
+		n.podWith(`
   securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
   containers:
   - name: app
     image: "` + appImage + `"
     securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
 `)
-		n.kubectl("wait", "pod", "web", "--for=condition=Ready", "--timeout=30s")
 		n.session("general", shell)
 		n.session("copy", copyOf)
 		rejected(n, "general", v1alpha1.ReasonRefused, `violates PodSecurity "restricted:latest"`, "SYS_PTRACE", "profile: restricted")
@@ -177,8 +167,7 @@ var _ = Describe("a debugger that cannot start", func() {
 			Expect(message).To(And(ContainSubstring("nowhere.example/no/such:tag"), ContainSubstring("not found"), ContainSubstring("check the image's name")))
 			Eventually(n.eventMessages(name, "ErrImagePull")).Should(ContainSubstring("not found"))
 		}
-		n.patch("copy", `{"end":true}`)
-		n.ends("copy", v1alpha1.OutcomeTerminated)
+		n.end("copy")
 	})
 
 	It("has a command that its image lacks", func() {

@@ -28,15 +28,10 @@ var _ = Describe("a copy that its target is in the way of", func() {
 	It("says so, and takes its place where it is told to", func() {
 		n := newNamespace()
 		class := replacing(n)
-		n.apply(`
-apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec:
+		n.podWith(`
   terminationGracePeriodSeconds: 1
   containers: [{name: app, image: "` + appImage + `", ports: [{containerPort: 8080, hostPort: 18080}]}]
 `)
-		n.kubectl("wait", "pod", "web", "--for=condition=Ready", "--timeout=30s")
 		original := n.getPod("web").UID
 		n.session("copy", class+copyOf)
 		Eventually(readyMessage(n, "copy")).Should(And(ContainSubstring("free ports"), ContainSubstring("podCopy.replaceOriginal frees it")))
@@ -58,7 +53,7 @@ spec:
 			_, _ = tryKubectl("delete", "pv", string(n), "--wait=false", "--ignore-not-found")
 			_ = os.Remove("/tmp/" + string(n))
 		})
-		n.kubectl("wait", "pod", "claims", "alone", "--for=condition=Ready", "--timeout=30s")
+		n.ready("claims", "alone")
 		copyOfPod := func(target string) string {
 			return "\n  target: {podName: " + target + "}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n"
 		}
@@ -105,16 +100,11 @@ spec:
 		n.kubectl("delete", "pod", "web")
 		DeferCleanup(func() { _, _ = tryKubectl("label", "node", node, "e2e-disk-") })
 		kubectl("label", "node", node, "e2e-disk=ssd")
-		n.apply(`
-apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec:
+		n.podWith(`
   nodeSelector: {e2e-disk: ssd}
   terminationGracePeriodSeconds: 1
   containers: [{name: app, image: "` + appImage + `"}]
 `)
-		n.kubectl("wait", "pod", "web", "--for=condition=Ready", "--timeout=30s")
 		kubectl("label", "node", node, "e2e-disk-")
 		n.session("copy", class+copyOf+"  podCopy: {replaceOriginal: Always}\n")
 		Eventually(readyMessage(n, "copy")).Should(And(ContainSubstring("node affinity/selector"), ContainSubstring("needs a node that takes it")))

@@ -30,9 +30,12 @@ import (
 const trusted = "200: ok"
 
 // readiness is what the operator says of its webhooks when its readiness is probed.
-func readiness(ctx context.Context) func(Gomega) string {
+func readiness(ctx context.Context) func(Gomega) string { return probed(ctx, "/readyz/webhooks") }
+
+// probed is what the operator answers to a probe.
+func probed(ctx context.Context, path string) func(Gomega) string {
 	return func(g Gomega) string {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+probeAddress+"/readyz/webhooks", http.NoBody)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+probeAddress+path, http.NoBody)
 		g.Expect(err).NotTo(HaveOccurred())
 		response, err := http.DefaultClient.Do(request)
 		g.Expect(err).NotTo(HaveOccurred())
