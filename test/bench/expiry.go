@@ -47,9 +47,24 @@ func measureExpiry(ctx context.Context, b *bench) error {
 	if err := rest(ctx, time.Until(expires)); err != nil {
 		return err
 	}
-	before, err := b.cluster.processorSeconds(ctx)
+	result, err := awaitEnds(ctx, b, sessions, n, expires)
 	if err != nil {
 		return err
+	}
+	b.result.Expiry = result
+	return wipeStopped(ctx, b, expiryNamespace)
+}
+
+// awaitEnds times each session from when it expires until it has ended, counts what the operator asked for that and what
+// processor time it took whom, and looks for what is left.
+func awaitEnds(ctx context.Context, b *bench, sessions *follower[stands], n int, expires time.Time) (*expiry, error) {
+	before, err := readProcessorTime()
+	if err != nil {
+		return nil, err
+	}
+	mark, err := b.cluster.audit.mark()
+	if err != nil {
+		return nil, err
 	}
 	late := make([]time.Duration, n)
 	if err := inParallel(ctx, n, func(ctx context.Context, i int) error {
@@ -57,21 +72,21 @@ func measureExpiry(ctx context.Context, b *bench) error {
 		late[i] = at.Sub(expires)
 		return err
 	}); err != nil {
-		return err
-	}
-	after, err := b.cluster.processorSeconds(ctx)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := rest(ctx, lateness); err != nil {
-		return err
+		return nil, err
+	}
+	after, err := readProcessorTime()
+	if err != nil {
+		return nil, err
+	}
+	requests, err := countFrom(b, mark, expires, n)
+	if err != nil {
+		return nil, err
 	}
 	left, err := leftovers(ctx, b)
-	if err != nil {
-		return err
-	}
-	b.result.Expiry = &expiry{quantiles: quantilesOf(late), Left: left, APIServer: 1000 * (after - before) / float64(n)}
-	return wipeStopped(ctx, b, expiryNamespace)
+	return &expiry{quantiles: quantilesOf(late), Left: left, Requests: requests, Processor: after.since(before, n)}, err
 }
 
 // activateUntil starts sessions that all end at the same time, and returns when all are active.

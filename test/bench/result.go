@@ -61,8 +61,10 @@ type expiry struct {
 	quantiles
 	// Left is what they left behind, by kind.
 	Left map[string]int `json:"left"`
-	// APIServer is the processor time that the API server alone takes for the end of one, in milliseconds.
-	APIServer float64 `json:"api_server_ms"`
+	// Requests are what the operator asks for the end of one.
+	Requests *tally `json:"requests"`
+	// Processor is the processor time that each process takes for the end of one, in milliseconds.
+	Processor processorTime `json:"processor_ms"`
 }
 
 // leaks is all that was left behind.

@@ -126,7 +126,13 @@ func (r *result) printExpiry(t table) {
 	if e := r.Expiry; e != nil {
 		t.quantiles("expiry to Ended", e.quantiles,
 			fmt.Sprintf("%d sessions that expire in the same second, half of them copies; %d objects left behind", e.N, e.leaks()))
-		t.row("processor time of the API server", fmt.Sprintf("%.1f ms", e.APIServer), "for the end of one of them, from when it expires to when the last has ended")
+		t.row("  requests of the operator", fmt.Sprintf("%.1f", e.Requests.Total), "for the end of one of them")
+		for _, what := range slices.Sorted(maps.Keys(e.Requests.Each)) {
+			t.row("    "+what, fmt.Sprintf("%.2f", e.Requests.Each[what]), "")
+		}
+		for _, who := range slices.Sorted(maps.Keys(e.Processor)) {
+			t.row("  processor time of "+who, fmt.Sprintf("%.1f ms", e.Processor[who]), "for the end of one of them, until the last has ended")
+		}
 	}
 }
 
