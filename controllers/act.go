@@ -78,6 +78,8 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 		return r.createPod(ctx, session, a)
 	case plan.StopDebugger:
 		return r.stopDebugger(ctx, session, a)
+	case plan.ExtendDebugger:
+		return classify(a, r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
 	case plan.DeletePod:
 		return classify(a, r.deletePod(ctx, a))
 	case plan.ReplaceOriginal:

@@ -16,15 +16,16 @@ import (
 // classify tells apart what the API server's answer to an action means: done, refused for good, gone, or not known.
 func classify(action plan.Action, err error) plan.Result {
 	result := plan.Result{Action: action}
-	deleting := false
-	_, stopping := action.(plan.StopDebugger)
+	deleting, executing := false, false
 	switch action.(type) {
 	case plan.DeletePod, plan.ReplaceOriginal, plan.LiftIsolation:
 		deleting = true // then a conflict is about the UID
+	case plan.StopDebugger, plan.ExtendDebugger:
+		executing = true
 	}
 	switch {
 	case err == nil:
-	case apierrors.IsNotFound(err), deleting && apierrors.IsConflict(err), otherPod(err), stopping && hasStopped(err):
+	case apierrors.IsNotFound(err), deleting && apierrors.IsConflict(err), otherPod(err), executing && hasStopped(err):
 		result.Gone = true
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err),
 		apierrors.IsMethodNotSupported(err), apierrors.IsRequestEntityTooLargeError(err):

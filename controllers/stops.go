@@ -2,11 +2,14 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/exec"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -25,11 +28,21 @@ func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1al
 	if r.stops.since(session, now) < stopAgain {
 		return plan.Result{Action: a}
 	}
-	err := r.Exec.Exec(ctx, a.Pod, a.Container, a.Command)
+	err := ignoreKilled(r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
 	if err == nil {
 		r.stops.note(session, now)
 	}
 	return classify(a, err)
+}
+
+// ignoreKilled takes it for no error that what was executed was killed: it ends every process of its container, and may well end
+// with them.
+func ignoreKilled(err error) error {
+	var exit exec.CodeExitError
+	if errors.As(err, &exit) && exit.Code == 128+int(syscall.SIGKILL) {
+		return nil
+	}
+	return err
 }
 
 // hasStopped says whether nothing could be executed because the container has ended, which the kubelet is about to tell.

@@ -767,12 +767,13 @@ type DebugSessionStatus struct {
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
 
-	// When the session ends by itself: startedAt plus ttl, or notAfter if that is earlier.
+	// When the session ends by itself: startedAt plus ttl, or notAfter if that is earlier. A later ttl counts when the debugger
+	// has been told of it.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 
-	// When the debugger ends whatever happens, also with the operator down: as late as ttl could be set to. Empty for one
-	// that is unstoppable.
+	// As late as ttl could be set to: the debugger ends then whatever happens, also with the operator down. Empty for one that is
+	// unstoppable.
 	// +optional
 	HardDeadline *metav1.Time `json:"hardDeadline,omitempty"`
 
@@ -849,6 +850,12 @@ type DebuggerStatus struct {
 	// +optional
 	ImageID string `json:"imageID,omitempty"`
 
+	// When an ephemeral debugger ends by itself, also with the operator down: expiresAt, as it was when the debugger was made or as
+	// it was told since. If ttl was shortened it is later than expiresAt, and the operator ends it earlier. Empty for one that is
+	// unstoppable.
+	// +optional
+	Deadline *metav1.Time `json:"deadline,omitempty"`
+
 	// Where the container stands: Waiting, Running or Terminated, as last seen.
 	// +optional
 	State DebuggerState `json:"state,omitempty"`
@@ -861,7 +868,7 @@ type DebuggerStatus struct {
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
 
-	// What ended the container: Command, Operator, HardDeadline, Target or Other. Empty if it never ran, or still does.
+	// What ended the container: Command, Deadline, Operator, HardDeadline, Target or Other. Empty if it never ran, or still does.
 	// +optional
 	StoppedBy StoppedBy `json:"stoppedBy,omitempty"`
 
@@ -892,14 +899,15 @@ const (
 )
 
 // StoppedBy is what ended the debugger's container.
-// +kubebuilder:validation:Enum=Command;Operator;HardDeadline;Target;Other
+// +kubebuilder:validation:Enum=Command;Deadline;Operator;HardDeadline;Target;Other
 type StoppedBy string
 
 // What may have ended the debugger's container.
 const (
 	StoppedByCommand      StoppedBy = "Command"      // its command ended by itself
 	StoppedByOperator     StoppedBy = "Operator"     // the operator stopped its processes, or deleted the pod that it had made
-	StoppedByHardDeadline StoppedBy = "HardDeadline" // what holds without the operator: the wrapper around its command, or the kubelet
+	StoppedByDeadline     StoppedBy = "Deadline"     // it reached the deadline that an ephemeral debugger keeps to by itself
+	StoppedByHardDeadline StoppedBy = "HardDeadline" // the same, at its latest; or the kubelet, for a pod that was made
 	StoppedByTarget       StoppedBy = "Target"       // it went with its target
 	StoppedByOther        StoppedBy = "Other"        // somebody else deleted the pod that was made, or its node ended it
 )

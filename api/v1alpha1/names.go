@@ -93,6 +93,8 @@ const (
 	ReasonGone          = "Gone"
 	ReasonReplaced      = "Replaced" // the target was deleted for its copy
 	ReasonNotStarted    = "NotStarted"
+	ReasonRescheduled   = "Rescheduled"  // an event: expiresAt was moved
+	ReasonNotExtended   = "NotExtended"  // ttl was raised, and the debugger could not be told
 	ReasonStillRunning  = "StillRunning" // ended, yet the container runs on
 	ReasonUnstoppable   = "Unstoppable"  // ended, yet the container runs on, and nothing but its pod's end can change that
 	ReasonRetrying      = "Retrying"     // the API server could not be asked; tried again

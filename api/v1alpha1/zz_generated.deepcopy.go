@@ -722,6 +722,10 @@ func (in *DebuggerStatus) DeepCopyInto(out *DebuggerStatus) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Deadline != nil {
+		in, out := &in.Deadline, &out.Deadline
+		*out = (*in).DeepCopy()
+	}
 	if in.StartedAt != nil {
 		in, out := &in.StartedAt, &out.StartedAt
 		*out = (*in).DeepCopy()

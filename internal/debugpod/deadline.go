@@ -17,14 +17,14 @@ import (
 // A command can exit with the same ones; the container's termination message, which then begins with MessagePrefix,
 // tells them apart.
 const (
-	// ExitDeadline: the hard deadline ended it, or had passed before it started, or it started too late. The same as timeout(1)'s.
+	// ExitDeadline: its deadline ended it, or had passed before it started, or it started too late. The same as timeout(1)'s.
 	ExitDeadline = 124
 
 	// ExitUnable: the command was not started, for nothing could have ended it in time; the message says what the image
 	// lacks.
 	ExitUnable = 125
 
-	// ExitSwept: ended before the hard deadline, by the sweep or because the watchdog could not go on; the message says
+	// ExitSwept: ended before its deadline, by the sweep or because the watchdog could not go on; the message says
 	// which. The same as if TERM had ended it.
 	ExitSwept = 143
 )
@@ -36,8 +36,11 @@ const wrapperName = "debugsession"
 // the command wrote there stands before it.
 const MessagePrefix = "debugsession: "
 
-// AtHardDeadline is what it says there when the hard deadline has ended the command.
-const AtHardDeadline = MessagePrefix + "ended at its hard deadline"
+// What it says there when the deadline has ended the command, and when that was as late as the hard deadline.
+const (
+	AtDeadline     = MessagePrefix + "ended at its deadline"
+	AtHardDeadline = MessagePrefix + "ended at its hard deadline"
+)
 
 var (
 	//go:embed deadline_processes.sh
@@ -46,20 +49,36 @@ var (
 	//go:embed deadline_wrap.sh
 	wrapScript string
 
+	//go:embed deadline_exec.sh
+	execScript string
+
 	//go:embed deadline_sweep.sh
 	sweepScript string
+
+	//go:embed deadline_extend.sh
+	extendScript string
 )
 
-// Wrap returns the command of a container that runs command with args and ends at deadline, in whole seconds, whatever
-// happens to the operator. A container that is started at startBy or later ends at once: its session has ended without it.
-// It leaves args empty: all of it goes
-// into the container's command.
+// Deadlines are the times that a debugger keeps to by itself, in whole seconds.
+type Deadlines struct {
+	// StartBy: a container that is started then or later ends at once. Its session has ended without it.
+	StartBy time.Time
+
+	// End is when it ends, unless it is told of a later time.
+	End time.Time
+
+	// Hard is as late as it can be told to end.
+	Hard time.Time
+}
+
+// Wrap returns the command of a container that runs command with args and keeps to the deadlines, whatever happens to the operator.
+// It leaves args empty: all of it goes into the container's command.
 //
 // What the session wrote means what it means without the wrapper: the kubelet still expands $(VAR) in it. The script is
 // escaped so that the kubelet leaves it as it is.
 //
 // It returns an *InvalidError if there is no command: what the image would run is not known here.
-func Wrap(command, args []string, startBy, deadline time.Time) ([]string, error) {
+func Wrap(command, args []string, deadlines Deadlines) ([]string, error) {
 	if len(command) == 0 {
 		return nil, &InvalidError{
 			Field:   "spec.debugger.command",
@@ -67,7 +86,7 @@ func Wrap(command, args []string, startBy, deadline time.Time) ([]string, error)
 		}
 	}
 	script := strings.ReplaceAll(bare(processesScript+wrapScript), "$", "$$")
-	wrapped := []string{"sh", "-c", script, wrapperName, unix(deadline), unix(startBy), "--"}
+	wrapped := []string{"sh", "-c", script, wrapperName, unix(deadlines.End), unix(deadlines.Hard), unix(deadlines.StartBy), "--"}
 	return slices.Concat(wrapped, command, args), nil
 }
 
@@ -80,7 +99,14 @@ func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 // Its own exit code says nothing: it runs in what it ends. The container's status does. In a container that is not
 // wrapped it kills what can be killed from inside, after five seconds: everything but process 1 of its own namespace.
 func Sweep() []string {
-	return []string{"sh", "-c", bare(processesScript + sweepScript), wrapperName}
+	return []string{"sh", "-c", bare(processesScript + execScript + sweepScript), wrapperName}
+}
+
+// Extend returns the command that has a wrapped container end later, when it is executed in it: at deadline, which is not after
+// its hard deadline. It succeeds if the container will end then, or later; a second time is harmless. It fails if the container
+// is at its end already. Its clock is that of the sweep.
+func Extend(deadline time.Time) []string {
+	return []string{"sh", "-c", bare(processesScript + execScript + extendScript), wrapperName, unix(deadline)}
 }
 
 // bare is the script without its comments, empty lines and indentation: ps in the debugger shows what is left.

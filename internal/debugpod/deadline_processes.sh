@@ -51,6 +51,14 @@ descend() {
   done
 }
 
+# called PID sets name to what a process calls itself: at most 15 characters, which it can write to its /proc/self/comm.
+called() {
+  name=
+  { IFS= read -r stat <"/proc/$1/stat"; } || return
+  name=${stat#*\(}
+  name=${name%)*}
+}
+
 # clock sets time to the machine's uptime in hundredths of a second, and later to a second after that.
 clock() {
   read -r up rest </proc/uptime

@@ -3,15 +3,6 @@
 # to end, the next, a second later, makes it kill them. With the wrapper gone the runtime kills this process too: what it
 # exits with says nothing, the container's status says it all.
 
-# tick lets a second go by. Whoever runs this writes a line a second to its input: a process that was started to sleep would be
-# left to the target, dead and unreaped, when the container ends beside it. Without that it watches the clock.
-tick() {
-  read -r line && return
-  clock
-  awake=$later
-  while [ "$time" -lt "$awake" ]; do clock; done
-}
-
 self=$$ spare=
 exec 3>&2 2>/dev/null
 # The processes are asked with TERM and HUP.

@@ -9,24 +9,23 @@ import (
 )
 
 var (
-	startBy  = time.Unix(1763990000, 0)
-	deadline = time.Unix(1764000000, 999)
+	deadlines = Deadlines{StartBy: time.Unix(1763990000, 0), End: time.Unix(1764000000, 999), Hard: time.Unix(1764000900, 0)}
 )
 
 func TestWrapKeepsTheCommand(t *testing.T) {
 	command, args := []string{"strace", "-f"}, []string{"-p", "1 2", "", "--", "é\n"}
-	got, err := Wrap(command, args, startBy, deadline)
+	got, err := Wrap(command, args, deadlines)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"debugsession", "1764000000", "1763990000", "--", "strace", "-f", "-p", "1 2", "", "--", "é\n"}
+	want := []string{"debugsession", "1764000000", "1764000900", "1763990000", "--", "strace", "-f", "-p", "1 2", "", "--", "é\n"}
 	if !slices.Equal(got[:2], []string{"sh", "-c"}) || !slices.Equal(got[3:], want) {
 		t.Errorf("got %q, want sh -c SCRIPT %q", slices.Delete(slices.Clone(got), 2, 3), want)
 	}
 }
 
 func TestWrapNeedsACommand(t *testing.T) {
-	_, err := Wrap(nil, []string{"-i"}, startBy, deadline)
+	_, err := Wrap(nil, []string{"-i"}, deadlines)
 	var invalid *InvalidError
 	if !errors.As(err, &invalid) || invalid.Field != "spec.debugger.command" {
 		t.Errorf("error %v, want an InvalidError of spec.debugger.command", err)
@@ -37,7 +36,7 @@ func TestWrapNeedsACommand(t *testing.T) {
 func TestWrapThroughTheKubelet(t *testing.T) {
 	variables := map[string]string{"NAME": "checkout", "now": "broken", "mine": "broken", "$": "broken"}
 	for _, word := range []string{"$(NAME)", "$$(NAME)", "$$$(NAME)", "$(OTHER)", "$HOME", "$$", "$", "a$", "$(NAME", "$()", "é$(NAME)$$"} {
-		got, err := Wrap([]string{"echo", word}, nil, startBy, deadline)
+		got, err := Wrap([]string{"echo", word}, nil, deadlines)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +98,17 @@ func TestKubeletExpands(t *testing.T) {
 // The sweep goes through pods/exec, where nothing is expanded, in a URL that proxies may bound.
 func TestSweep(t *testing.T) {
 	got := Sweep()
-	if len(got) != 4 || got[2] != bare(processesScript+sweepScript) {
+	if len(got) != 4 || got[2] != bare(processesScript+execScript+sweepScript) {
+		t.Errorf("got %q", got)
+	}
+	if size := len(got[2]); size > 4096 {
+		t.Errorf("the script is %d bytes long", size)
+	}
+}
+
+func TestExtend(t *testing.T) {
+	got := Extend(deadlines.Hard)
+	if len(got) != 5 || got[2] != bare(processesScript+execScript+extendScript) || got[4] != "1764000900" {
 		t.Errorf("got %q", got)
 	}
 	if size := len(got[2]); size > 4096 {

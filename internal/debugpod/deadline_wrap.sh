@@ -1,5 +1,6 @@
-# sh -c THIS debugsession DEADLINE START_BY -- COMMAND ARG…
-# Runs COMMAND, and ends the container at DEADLINE, in seconds since 1970, or when it gets a SIGURG.
+# sh -c THIS debugsession DEADLINE HARD_DEADLINE START_BY -- COMMAND ARG…
+# Runs COMMAND, and ends the container at DEADLINE, in seconds since 1970, or when it gets a SIGURG. The deadline can be told to be
+# later, as late as HARD_DEADLINE.
 # Three processes: the wrapper, which only waits, and whose exit ends the container; its watchdog, which ends the
 # others; and COMMAND. The signal is URG because a process that knows nothing of it is not disturbed by it.
 
@@ -33,14 +34,18 @@ ask_time() {
 
 # watch is the watchdog. It holds none of the command's files, no signal meant for the command ends it, and whatever
 # makes it leave, it ends the container. It naps for a minute at most, so that it follows a clock that is set. It exits
-# with 0 at the deadline, with 1 when asked to end earlier, and with another code when it cannot go on.
+# with 0 at the deadline, with 3 at the hard deadline, with 1 when asked to end earlier, and with another code when it cannot
+# go on.
 watch() {
   read -r self rest </proc/self/stat
   trap 'over=1' URG
+  trap 'told=1' USR1
   trap 'leave' VTALRM
   trap 'end' EXIT
   ended=1
+  publish
   while [ -z "$over" ]; do
+    [ "$told" ] && hear
     ask_time
     [ "$now" ] || exit 2
     [ "$now" -lt "$deadline" ] && left=$((deadline - now)) || break
@@ -57,9 +62,29 @@ watch() {
     [ $? = 0 ] && [ "$last" ] && timer=$last && break
     [ "$over" ] || drop
   done
-  [ "$over" ] || ended=0
+  trap '' USR1
+  if [ "$over" ]; then :; elif [ "$deadline" = "$hard" ]; then ended=3; else ended=0; fi
   part
   exit "$ended"
+}
+
+# publish has the watchdog call itself by its deadline: that is how it is found, and how it answers.
+publish() {
+  echo "ends $deadline" >/proc/self/comm
+}
+
+# hear looks for who calls itself by a later deadline, and makes that its own. It is never moved forward, and never past the hard
+# deadline.
+hear() {
+  told=
+  scan
+  for pid in $mine; do
+    called "$pid"
+    wanted=${name#until}
+    case $wanted in "$name" | '' | *[!0-9]*) continue ;; esac
+    [ "$wanted" -gt "$deadline" ] && [ "$wanted" -le "$hard" ] && deadline=$wanted
+  done
+  publish
 }
 
 # part asks the processes to end and gives them a second: until the timer or the sweep says that it is over, or the
@@ -138,24 +163,32 @@ outcome() {
   done
 }
 
-# without_terminal runs the command in the background: only then can a signal be passed on while it runs.
+# without_terminal runs the command in the background: only then can a signal be passed on while it runs. One that comes
+# before it is known whom to pass it to is kept until then.
 without_terminal() {
+  signals='HUP INT QUIT TERM USR1 USR2' kept=
+  for signal in $signals; do
+    trap "kept=\"\$kept $signal\"" "$signal"
+  done
   (
-    trap - INT QUIT URG
+    trap - $signals URG
     exec <&3 >&4 2>&5 3<&- 4>&- 5>&-
     exec "$@"
   ) &
   command=$!
   exec 3<&- 4>&- 5>&-
-  for signal in HUP INT QUIT TERM USR1 USR2; do
+  for signal in $signals; do
     trap "kill -$signal $command" "$signal"
+  done
+  for signal in $kept; do
+    kill "-$signal" "$command"
   done
   outcome "$command"
 }
 
-deadline=$1 start_by=$2
-shift 3
-self=$$ spare= over= gone= timer=
+deadline=$1 hard=$2 start_by=$3
+shift 4
+self=$$ spare= over= told= gone= timer=
 [ /proc/self/ns/mnt -ef "/proc/$$/ns/mnt" ] ||
   give_up 125 "/proc/self/ns/mnt cannot be read, so nothing could find its processes to end them"
 command -v sleep >/dev/null ||
@@ -164,7 +197,7 @@ ask_time
 [ "$now" ] ||
   give_up 125 "the image has no date, so nothing could end it in time; use an image with a shell, sleep and date"
 [ "$now" -lt "$deadline" ] ||
-  give_up 124 "its hard deadline had passed before it could start"
+  give_up 124 "its deadline had passed before it could start"
 [ "$now" -lt "$start_by" ] ||
   give_up 124 "it came too late: its session has stopped waiting for it"
 command -v "$1" >/dev/null ||
@@ -172,10 +205,10 @@ command -v "$1" >/dev/null ||
 
 exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
 # Ignored before the watchdog is born, which thus never knows them.
-trap '' HUP INT QUIT TERM TSTP TTIN TTOU
+trap '' HUP INT QUIT TERM USR1 USR2 TSTP TTIN TTOU
 watch 3<&- 4>&- 5>&- &
 watchdog=$!
-trap - HUP INT QUIT TERM TSTP TTIN TTOU
+trap - HUP INT QUIT TERM USR1 USR2 TSTP TTIN TTOU
 trap 'over=1' URG
 if [ "$over" ]; then :; elif [ -t 3 ]; then at_terminal "$@"; else without_terminal "$@"; fi
 
@@ -192,10 +225,14 @@ wait
 [ "$over" ] || exit "$own"
 case $ended in
 0)
+  note "ended at its deadline"
+  exit 124
+  ;;
+3)
   note "ended at its hard deadline"
   exit 124
   ;;
-1) note "ended before its hard deadline, as asked" ;;
-*) note "ended before its hard deadline, for its watchdog was lost" ;;
+1) note "ended before its deadline, as asked" ;;
+*) note "ended before its deadline, for its watchdog was lost" ;;
 esac
 exit 143

@@ -2,21 +2,20 @@ package debugpod
 
 import (
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Limit has the container end at the deadline whatever happens to the operator, and at once if it starts at startBy or later. A container without command and args
-// runs sh: what its image would run is not known here.
+// Limit has the container keep to the deadlines whatever happens to the operator. A container without command and args runs sh: what
+// its image would run is not known here.
 //
 // It returns an *InvalidError if there are args and no command to give them to.
-func Limit(container *corev1.EphemeralContainer, startBy, deadline time.Time) error {
+func Limit(container *corev1.EphemeralContainer, deadlines Deadlines) error {
 	command := container.Command
 	if len(command) == 0 && len(container.Args) == 0 {
 		command = []string{"sh"}
 	}
-	wrapped, err := Wrap(command, container.Args, startBy, deadline)
+	wrapped, err := Wrap(command, container.Args, deadlines)
 	if err != nil {
 		return err
 	}

@@ -250,6 +250,9 @@ func (p *pass) record(target *subject, life lifetime) {
 	default:
 		status.Target.Container = targetContainer(p.spec(), target.pod)
 		status.Debugger.PodName, status.Debugger.PodUID = target.pod.Name, target.pod.UID
+		if !p.unstoppable() {
+			status.Debugger.Deadline = timestamp(life.expires)
+		}
 		status.Debugger.MountsLeftOut = debugpod.MountsLeftOut(p.spec(), target.pod)
 	}
 	status.StartedAt, status.ExpiresAt = timestamp(life.started), timestamp(life.expires)
@@ -289,7 +292,7 @@ func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Acti
 		return nil, err
 	}
 	if !p.unstoppable() {
-		if err := debugpod.Limit(c, latestStart(status), status.HardDeadline.Time); err != nil {
+		if err := debugpod.Limit(c, deadlines(status)); err != nil {
 			return nil, err
 		}
 	}

@@ -116,7 +116,10 @@ func TestAdmittedIsRecorded(t *testing.T) {
 		if got := *status.Target; got != (v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1", Container: "app"}) {
 			t.Errorf("target is %+v", got)
 		}
-		if got := *status.Debugger; !reflect.DeepEqual(got, v1alpha1.DebuggerStatus{PodName: "web", PodUID: fixture.PodUID, ContainerName: debugpod.ContainerName(fixture.SessionUID)}) {
+		want := v1alpha1.DebuggerStatus{
+			PodName: "web", PodUID: fixture.PodUID, ContainerName: debugpod.ContainerName(fixture.SessionUID), Deadline: status.ExpiresAt,
+		}
+		if got := *status.Debugger; !reflect.DeepEqual(got, want) {
 			t.Errorf("debugger is %+v", got)
 		}
 	})

@@ -34,6 +34,8 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 				continue
 			}
 			p.concludeTaking(result, fmt.Sprintf("stopping container %q in pod %q", action.Container, action.Pod.Name))
+		case ExtendDebugger:
+			p.concludeExtending(action, result)
 		case IsolatePod:
 			p.concludeMaking(result, fmt.Sprintf("making network policy %q", action.Policy.Name))
 		case LiftIsolation:
@@ -81,6 +83,29 @@ func (p *pass) concludeGiving(result Result) {
 		return
 	}
 	p.concludeMaking(result, "giving access")
+}
+
+// concludeExtending moves the end, once the debugger keeps to the later one. One that could not be told ends when it would have.
+func (p *pass) concludeExtending(action ExtendDebugger, result Result) {
+	status := p.status()
+	before := status.ExpiresAt.Time
+	switch {
+	case result.Gone: // its container has ended, as the watch is about to tell
+		return
+	case result.Refusal != nil:
+		result.Err = result.Refusal
+	case result.Err == nil:
+		status.Debugger.Deadline = timestamp(action.Until)
+		p.moveEnd(action.Until)
+		if p.plan.WakeAt.Equal(before) {
+			p.plan.WakeAt = action.Until
+		}
+		return
+	}
+	message := fmt.Sprintf("the debugger cannot be told to go on until %s, and ends at %s; it is tried again: %v", clock(action.Until), clock(before), result.Err)
+	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonNotExtended, message)
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, v1alpha1.ReasonNotExtended, message)
+	p.retry(fmt.Errorf("extending the session: %w", result.Err))
 }
 
 // concludeTaking keeps a session in Ending, and says why it is still there.

@@ -97,12 +97,27 @@ func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
 		if !s.Now.Before(p.Status.ExpiresAt.Time) {
 			t.Errorf("%T at %s, after the session's time, %s", action, s.Now, p.Status.ExpiresAt)
 		}
+		if a, ok := action.(plan.InjectDebugger); ok && !s.Session.Spec.Debugger.Unstoppable {
+			holdsDeadlines(t, status, a.Container.Command)
+		}
 		if a, ok := action.(plan.InjectDebugger); ok && (a.UID != status.Target.PodUID || a.Pod.Name != status.Target.PodName || a.Container.Name != status.Debugger.ContainerName) {
 			t.Errorf("injects %q into pod %s (%s), and recorded was %+v, %+v", a.Container.Name, a.Pod, a.UID, status.Target, status.Debugger)
 		}
 		if a, ok := action.(plan.CreatePod); ok && a.Pod.Name != status.Debugger.PodName {
 			t.Errorf("creates copy %q, and recorded was %+v", a.Pod.Name, status.Debugger)
 		}
+	}
+}
+
+// holdsDeadlines: a debugger keeps to what was persisted.
+func holdsDeadlines(t tester, status *v1alpha1.DebugSessionStatus, command []string) {
+	t.Helper()
+	recorded := status.Debugger.Deadline
+	if recorded == nil {
+		recorded = status.HardDeadline
+	}
+	if end, hard := told(t, command[4]), told(t, command[5]); !end.Equal(recorded.Time) || !hard.Equal(status.HardDeadline.Time) || end.After(hard) {
+		t.Errorf("it ends at %s and at the latest at %s, and recorded was %s, %s", end, hard, recorded, status.HardDeadline)
 	}
 }
 
@@ -159,7 +174,14 @@ func holdsStatus(t tester, s plan.Snapshot, p plan.Plan) {
 			t.Errorf("condition %s changed at %s", c.Type, c.LastTransitionTime)
 		}
 	}
-	for _, at := range []*metav1.Time{status.StartedAt, status.ExpiresAt, status.HardDeadline, status.EndedAt} {
+	times := []*metav1.Time{status.StartedAt, status.ExpiresAt, status.HardDeadline, status.EndedAt}
+	if status.Debugger != nil && status.Debugger.Deadline != nil {
+		times = append(times, status.Debugger.Deadline)
+		if status.ExpiresAt.After(status.Debugger.Deadline.Time) {
+			t.Errorf("expires at %s, after the debugger's own deadline, %s", status.ExpiresAt, status.Debugger.Deadline)
+		}
+	}
+	for _, at := range times {
 		if at != nil && at.Nanosecond() != 0 {
 			t.Errorf("%s is not in whole seconds, and will not be read back as it was written", at)
 		}

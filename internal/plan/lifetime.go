@@ -1,11 +1,15 @@
 package plan
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 const (
@@ -17,6 +21,9 @@ const (
 
 	// slowStart is how long a debugger that is on its way may take before the session says what may hold it up.
 	slowStart = time.Minute
+
+	// ownEnd is how long a debugger may take to end by itself at its own deadline, before the operator ends it.
+	ownEnd = 5 * time.Second
 
 	// recheck is how often a debugger that resists its end is looked at again, beside being watched.
 	recheck = 15 * time.Second
@@ -73,6 +80,47 @@ func startBy(status *v1alpha1.DebugSessionStatus) time.Time {
 // startBy it stays as it was when the debugger was made.
 func latestStart(status *v1alpha1.DebugSessionStatus) time.Time {
 	return status.StartedAt.Add(StartTimeout)
+}
+
+// deadlines are the times that an ephemeral debugger keeps to by itself.
+func deadlines(status *v1alpha1.DebugSessionStatus) debugpod.Deadlines {
+	end := status.Debugger.Deadline
+	if end == nil { // recorded by an operator that told a debugger only its hard deadline
+		end = status.HardDeadline
+	}
+	return debugpod.Deadlines{StartBy: latestStart(status), End: end.Time, Hard: status.HardDeadline.Time}
+}
+
+// follow moves the end to where ttl has been set. A debugger that keeps to a deadline of its own has to hear of a later one
+// first: until then the end is when it ends.
+func (p *pass) follow(wanted time.Time) {
+	if own := p.status().Debugger.Deadline; own != nil && wanted.After(own.Time) {
+		p.later, wanted = wanted, own.Time
+	}
+	p.moveEnd(wanted)
+}
+
+// moveEnd writes down when the session ends now.
+func (p *pass) moveEnd(to time.Time) {
+	status := p.status()
+	if status.ExpiresAt.Time.Equal(to) {
+		return
+	}
+	p.event(corev1.EventTypeNormal, v1alpha1.ReasonRescheduled, fmt.Sprintf("the session ends at %s instead of %s", clock(to), clock(status.ExpiresAt.Time)))
+	status.ExpiresAt = timestamp(to)
+}
+
+// atItsDeadline says whether the debugger has reached the deadline that it keeps to by itself, and may still be on its way to end.
+func (p *pass) atItsDeadline() bool {
+	own := p.status().Debugger.Deadline
+	return passed(own, p.Now) && p.Now.Before(own.Add(ownEnd))
+}
+
+// reachedItsDeadline says whether that is what a container has ended of. Both times are of the node's clock.
+func (p *pass) reachedItsDeadline(c container) bool {
+	own := p.status().Debugger.Deadline
+	return own != nil && c.ended.ExitCode == debugpod.ExitDeadline && !c.ended.FinishedAt.Before(own) &&
+		(strings.Contains(c.ended.Message, debugpod.AtDeadline) || strings.Contains(c.ended.Message, debugpod.AtHardDeadline))
 }
 
 func passed(deadline *metav1.Time, now time.Time) bool {

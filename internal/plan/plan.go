@@ -96,6 +96,14 @@ type (
 		Command   []string
 	}
 
+	// ExtendDebugger has a debugger that keeps to a deadline of its own keep to a later one, by running Command in its container.
+	ExtendDebugger struct {
+		Pod       types.NamespacedName
+		Container string
+		Until     time.Time
+		Command   []string
+	}
+
 	// DeletePod deletes the session's own pod, if it still is the pod of that UID.
 	DeletePod struct {
 		Pod          types.NamespacedName
@@ -115,6 +123,7 @@ func (GiveAccess) action()      {}
 func (TakeAccess) action()      {}
 func (DeleteRecord) action()    {}
 func (StopDebugger) action()    {}
+func (ExtendDebugger) action()  {}
 func (DeletePod) action()       {}
 
 // Result is how an action went.

@@ -115,6 +115,7 @@ var steps = []step{
 	{"the debugger runs", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Running(w.now)) }},
 	{"the debugger runs", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Running(w.now)) }},
 	{"the debugger is killed", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Exited(w.now, 137, "Error", "")) }},
+	{"its watchdog is killed", func(_ *rapid.T, w *world) { w.lost = true }},
 	{"the target's container is restarted", func(_ *rapid.T, w *world) { w.restartTarget() }},
 	{"its image is not there", func(t *rapid.T, w *world) {
 		w.setDebugger(rapid.SampledFrom([]corev1.ContainerState{fixture.Waiting("ErrImagePull", pullError), fixture.Waiting("ImagePullBackOff", pullPause)}).Draw(t, "state"))
@@ -243,7 +244,7 @@ func (w *world) endsAndRests(t *rapid.T) {
 		case p.Status.Phase == v1alpha1.PhaseEnded:
 			w.rests(t)
 			return
-		case p.Retry != nil:
+		case p.Retry != nil && !w.lost: // who has killed its watchdog cannot be extended: that is tried until its end
 			t.Fatalf("retries, and nothing is wrong: %v", p.Retry)
 		case p.WakeAt.IsZero():
 			t.Fatalf("is never woken, and has not ended: phase %q, %s", p.Status.Phase, said(p))

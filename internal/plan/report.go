@@ -14,6 +14,8 @@ import (
 type pass struct {
 	Snapshot
 	plan Plan
+
+	later time.Time // when the session is to end, and its debugger has not heard of it; zero: nothing is to be heard
 }
 
 func newPass(s Snapshot) *pass {

@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -26,7 +25,7 @@ func (p *pass) run() {
 		p.follow(expiry(p.spec(), status.StartedAt.Time, min(lasts, p.ttl())))
 	}
 	if passed(status.ExpiresAt, p.Now) {
-		p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(status.ExpiresAt.Time))
+		p.expire()
 		return
 	}
 	if !known {
@@ -45,11 +44,8 @@ func (p *pass) run() {
 	}
 }
 
-// follow moves the end to where ttl has been set.
-func (p *pass) follow(expires time.Time) {
-	if !p.status().ExpiresAt.Time.Equal(expires) {
-		p.status().ExpiresAt = timestamp(expires)
-	}
+func (p *pass) expire() {
+	p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time))
 }
 
 func (p *pass) runEphemeral() {
@@ -182,6 +178,8 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	case c.neverRan():
 		reason, why := c.failure(p.spec().Mode, cmp.Or(status.Class.Image, c.image))
 		p.end(v1alpha1.OutcomeFailed, reason, fmt.Sprintf("container %q could not start: %s", status.Debugger.ContainerName, why))
+	case c.ended != nil && p.reachedItsDeadline(c):
+		p.expire()
 	case c.ended != nil && p.goneWithTarget(c, pod):
 	case c.ended != nil:
 		p.completed(c, pod)
@@ -275,6 +273,12 @@ func (p *pass) activate(pod *corev1.Pod) {
 		p.do(GiveAccess{
 			Name: status.Access.Name, Pod: status.Debugger.PodName,
 			Verbs: status.Class.AccessVerbs, Subjects: status.Access.Subjects,
+		})
+	}
+	if !p.later.IsZero() {
+		p.do(ExtendDebugger{
+			Pod: p.podName(pod.Name), Container: status.Debugger.ContainerName,
+			Until: p.later, Command: debugpod.Extend(p.later),
 		})
 	}
 	stdin, tty := p.interactive(pod)

@@ -30,12 +30,15 @@ func stoppedBy(outcome v1alpha1.Outcome, reason, words string) v1alpha1.StoppedB
 	switch {
 	case strings.Contains(words, notStarted):
 		return ""
+	case outcome == v1alpha1.OutcomeCompleted && strings.Contains(words, debugpod.MessagePrefix): // by a signal of somebody's
+		return v1alpha1.StoppedByOther
 	case strings.Contains(words, debugpod.AtHardDeadline):
 		return v1alpha1.StoppedByHardDeadline
+	case strings.Contains(words, debugpod.AtDeadline):
+		return v1alpha1.StoppedByDeadline
 	case outcome == v1alpha1.OutcomeTargetGone:
 		return v1alpha1.StoppedByTarget
-	case outcome == v1alpha1.OutcomeFailed, reason == v1alpha1.ReasonGone, // evicted, or deleted by somebody
-		outcome == v1alpha1.OutcomeCompleted && strings.Contains(words, debugpod.MessagePrefix): // stopped by a signal of somebody's
+	case outcome == v1alpha1.OutcomeFailed, reason == v1alpha1.ReasonGone: // evicted, or deleted by somebody
 		return v1alpha1.StoppedByOther
 	case outcome == v1alpha1.OutcomeCompleted:
 		return v1alpha1.StoppedByCommand

@@ -74,7 +74,7 @@ func TestWhatStoppedTheDebugger(t *testing.T) {
 		}
 		return session.Status.Debugger.StoppedBy
 	}
-	swept := fixture.Exited(now, 143, "Error", "debugsession: ended before its hard deadline, as asked\n")
+	swept := fixture.Exited(now, 143, "Error", "debugsession: ended before its deadline, as asked\n")
 	late := after(plan.DefaultTTL)
 	for name, tc := range map[string]struct{ got, want v1alpha1.StoppedBy }{
 		"its command ended":            {exits(session, fixture.Exited(now, 0, "Completed", ""), now), v1alpha1.StoppedByCommand},

@@ -143,6 +143,9 @@ func (p *pass) teardownEphemeral() {
 			p.ended("its pod has finished")
 		case c.state == v1alpha1.DebuggerRunning && p.foundUnstoppable():
 			p.outlast(pod)
+		case c.state == v1alpha1.DebuggerRunning && p.atItsDeadline():
+			c.record(status.Debugger)
+			p.wake(status.Debugger.Deadline.Add(ownEnd))
 		case c.state == v1alpha1.DebuggerRunning:
 			c.record(status.Debugger)
 			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -47,6 +48,9 @@ type world struct {
 	ours    map[types.UID]bool // the copies that the operator made
 	placed  map[string]bool    // the ephemeral containers that it made, by pod UID and name
 	ended   *v1alpha1.DebugSessionStatus
+
+	lost bool      // its watchdog was killed
+	ends time.Time // the deadline that an ephemeral debugger keeps to by itself; zero if it has none
 }
 
 // policyUID is the UID of the copy's network policy.
@@ -198,6 +202,8 @@ func (w *world) perform(action plan.Action, fault fault) plan.Result {
 		w.access = plan.AccessTaken
 	case plan.StopDebugger:
 		result.Gone, result.Err = w.stop(a)
+	case plan.ExtendDebugger:
+		result.Err = w.extend(a)
 	case plan.DeletePod:
 		result.Gone = !w.delete(a)
 	default:
@@ -279,6 +285,9 @@ func (w *world) inject(a plan.InjectDebugger) bool {
 	if !w.placed[id] {
 		w.placed[id] = true
 		w.target.Spec.EphemeralContainers = append(w.target.Spec.EphemeralContainers, a.Container)
+		if !w.unstoppable() {
+			w.ends = told(w.t, a.Container.Command[4])
+		}
 		w.changed()
 	}
 	if len(w.placed) > 1 {
@@ -316,6 +325,30 @@ func (w *world) stop(a plan.StopDebugger) (gone bool, err error) {
 		w.setDebugger(fixture.Exited(w.now, 143, "Error", ""))
 	}
 	return false, nil
+}
+
+// extend is the debugger's watchdog, which hears of a later deadline while it waits for its own.
+func (w *world) extend(a plan.ExtendDebugger) error {
+	if w.session == nil || w.debuggerState().Running == nil || w.lost || !w.now.Before(w.ends) {
+		return errOffline
+	}
+	until := told(w.t, a.Command[4])
+	if hard := w.session.Status.HardDeadline; !until.Equal(a.Until) || until.After(hard.Time) {
+		w.t.Fatalf("told to go on until %s instead of %s, and its hard deadline is %s", until, a.Until, hard)
+	}
+	if until.After(w.ends) {
+		w.ends = until
+	}
+	return nil
+}
+
+// told is a time as the debugger is told it.
+func told(t tester, seconds string) time.Time {
+	unix, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		t.Fatalf("is told a deadline of %q", seconds)
+	}
+	return time.Unix(unix, 0).UTC()
 }
 
 func (w *world) unstoppable() bool { return w.session != nil && w.session.Spec.Debugger.Unstoppable }
@@ -435,20 +468,22 @@ func (w *world) mayStart() bool {
 	return w.now.Before(w.session.Status.StartedAt.Add(plan.StartTimeout))
 }
 
-// goOn lets time go by. What runs past its hard deadline is ended, with the operator or without.
+// goOn lets time go by. What runs past its deadline is ended, with the operator or without: but a watchdog that was lost ends nothing.
 func (w *world) goOn(to time.Time) {
 	w.now = to
 	status := w.debuggerStatus()
-	if status == nil || status.HardDeadline == nil || w.now.Before(status.HardDeadline.Time) {
+	if status == nil || status.HardDeadline == nil {
 		return
 	}
-	if w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
-		if pod := w.debuggerPod(); pod != nil && pod.Status.Phase != corev1.PodFailed {
-			fixture.Finished(corev1.PodFailed, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")(pod)
-			w.changed()
+	if w.session.Spec.Mode == v1alpha1.ModeEphemeralContainer {
+		if w.debuggerState().Running != nil && !w.lost && !w.now.Before(w.ends) {
+			w.setDebugger(fixture.Exited(w.ends, 124, "Error", "debugsession: ended at its deadline\n"))
 		}
-	} else if w.debuggerState().Running != nil {
-		w.setDebugger(fixture.Exited(w.now, 124, "Error", ""))
+		return
+	}
+	if pod := w.debuggerPod(); pod != nil && pod.Status.Phase != corev1.PodFailed && !w.now.Before(status.HardDeadline.Time) {
+		fixture.Finished(corev1.PodFailed, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")(pod)
+		w.changed()
 	}
 }
 
@@ -482,6 +517,9 @@ func (w *world) checkEnd() {
 	status := &w.session.Status
 	if status.Phase == v1alpha1.PhaseActive && !w.bound {
 		w.t.Fatalf("Active, and nobody was given access")
+	}
+	if status.Phase == v1alpha1.PhaseActive && !w.ends.IsZero() && status.ExpiresAt.After(w.ends) {
+		w.t.Fatalf("said to last until %s, and the debugger ends at %s", status.ExpiresAt, w.ends)
 	}
 	if w.ended != nil && (status.Phase != v1alpha1.PhaseEnded || status.Outcome != w.ended.Outcome || !status.EndedAt.Equal(w.ended.EndedAt)) {
 		w.t.Fatalf("an ended session is written again: %+v", status)

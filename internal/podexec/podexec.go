@@ -4,7 +4,6 @@ package podexec
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -16,7 +15,6 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
-	"k8s.io/client-go/util/exec"
 	"k8s.io/streaming/pkg/httpstream"
 )
 
@@ -34,8 +32,8 @@ func New(config *rest.Config, client kubernetes.Interface) *Executor {
 	return &Executor{config: config, client: client}
 }
 
-// Exec runs the command in the container and waits for its end. Its standard input is an empty line a second. The error holds what the command wrote to its standard
-// error. A command that was killed is no error: one that ends every process of its container may well end with them.
+// Exec runs the command in the container and waits for its end. Its standard input is an empty line a second. The error holds
+// what the command wrote to its standard error, and is an exec.CodeExitError if the command ended with another code than 0.
 func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -47,10 +45,6 @@ func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container
 	seconds := &ticks{ctx, time.NewTicker(time.Second)}
 	defer seconds.Stop()
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: seconds, Stdout: io.Discard, Stderr: &stderr})
-	var exit exec.CodeExitError
-	if errors.As(err, &exit) && exit.Code == 128+9 {
-		return nil
-	}
 	if err != nil && stderr.Len() > 0 {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
 	}

@@ -46,7 +46,8 @@ type debugger struct {
 	tty     bool
 	path    string // instead of the shell's own
 	command []string
-	left    time.Duration // until the hard deadline; zero: an hour
+	left    time.Duration // until its deadline; zero: an hour
+	longest time.Duration // until the hard deadline; zero: it is the same
 	late    bool          // it is started when it may not start any more
 }
 
@@ -73,11 +74,12 @@ func start(t *testing.T, asked debugger) *container {
 	if left == 0 {
 		left = time.Hour
 	}
-	startBy := time.Now().Add(time.Hour)
+	now := time.Now()
+	deadlines := debugpod.Deadlines{StartBy: now.Add(time.Hour), End: now.Add(left), Hard: now.Add(max(left, asked.longest))}
 	if asked.late {
-		startBy = time.Now().Add(-time.Second)
+		deadlines.StartBy = now.Add(-time.Second)
 	}
-	wrapped, err := debugpod.Wrap(asked.command, nil, startBy, time.Now().Add(left))
+	wrapped, err := debugpod.Wrap(asked.command, nil, deadlines)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,8 +166,9 @@ func (c *container) connect(asked debugger) {
 	go func() { _, _ = io.Copy(&c.output, terminal) }()
 }
 
-// exec starts a command in the container, as the operator's pods/exec would, with a line a second for its input. What it returns is closed when the command has ended.
-func (c *container) exec(command ...string) <-chan struct{} {
+// exec starts a command in the container, as the operator's pods/exec would, with a line a second for its input. It returns where
+// its exit code will be.
+func (c *container) exec(command ...string) <-chan int {
 	c.t.Helper()
 	cmd := exec.Command("nsenter", append([]string{"--target", strconv.Itoa(c.cmd.Process.Pid), "--mount",
 		"--setuid", strconv.Itoa(c.user), "--setgid", strconv.Itoa(c.user), "--"}, command...)...)
@@ -182,9 +185,10 @@ func (c *container) exec(command ...string) <-chan struct{} {
 	if err := inside.spawn(cmd); err != nil {
 		c.t.Fatal(err)
 	}
-	ended := make(chan struct{})
+	ended, code := make(chan struct{}), make(chan int, 1)
 	go func() {
 		_ = cmd.Wait()
+		code <- cmd.ProcessState.ExitCode()
 		close(ended)
 	}()
 	go func() {
@@ -199,7 +203,19 @@ func (c *container) exec(command ...string) <-chan struct{} {
 			}
 		}
 	}()
-	return ended
+	return code
+}
+
+// extend has the container end so long after now, as the operator does, and returns the exit code of that.
+func (c *container) extend(left time.Duration) int {
+	c.t.Helper()
+	select {
+	case code := <-c.exec(debugpod.Extend(time.Now().Add(left))...):
+		return code
+	case <-time.After(patience):
+		c.t.Fatal("the watchdog was not told")
+		return 0
+	}
 }
 
 // sweep ends the container as the operator does, and returns when the sweep is over too.

@@ -72,7 +72,7 @@ func TestSweep(t *testing.T) {
 		c := begin(t, asked)
 		began := time.Now()
 		c.sweep()
-		c.expectEnd(debugpod.ExitSwept, "ended before its hard deadline, as asked")
+		c.expectEnd(debugpod.ExitSwept, "ended before its deadline, as asked")
 		t.Logf("took %s", time.Since(began).Round(time.Millisecond))
 	})
 }
@@ -173,7 +173,7 @@ func TestInTheTargetsMounts(t *testing.T) {
 				return nil
 			})
 			c.sweep()
-			c.expectEnd(debugpod.ExitSwept, "ended before its hard deadline, as asked")
+			c.expectEnd(debugpod.ExitSwept, "ended before its deadline, as asked")
 			if p, err := readProcess(inside.pid); err == nil && p.state != 'Z' {
 				t.Errorf("%v still runs in the target's mount namespace", p)
 			}
@@ -216,7 +216,7 @@ func TestHeldTerminal(t *testing.T) {
 				return err
 			})
 			c.sweep()
-			c.expectEnd(debugpod.ExitSwept, "ended before its hard deadline, as asked")
+			c.expectEnd(debugpod.ExitSwept, "ended before its deadline, as asked")
 		})
 	}
 }
@@ -244,7 +244,7 @@ func TestNoProcessForTheWatchdog(t *testing.T) {
 			if err := syscall.Kill(sleeper.pid, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			c.expectEnd(debugpod.ExitSwept, "ended before its hard deadline, for its watchdog was lost")
+			c.expectEnd(debugpod.ExitSwept, "ended before its deadline, for its watchdog was lost")
 		})
 	}
 }
@@ -255,8 +255,8 @@ func TestTooLate(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
 			c := start(t, debugger{shell: shell, command: []string{"echo", "ran"}, left: -time.Second})
-			c.expectEnd(debugpod.ExitDeadline, "not started: its hard deadline had passed before it could start")
-			if printed := c.output.String(); !strings.Contains(printed, "not started: its hard deadline had passed") ||
+			c.expectEnd(debugpod.ExitDeadline, "not started: its deadline had passed before it could start")
+			if printed := c.output.String(); !strings.Contains(printed, "not started: its deadline had passed") ||
 				strings.Contains(printed, "ran") {
 				t.Errorf("printed %q", printed)
 			}

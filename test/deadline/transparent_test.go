@@ -159,16 +159,17 @@ func TestInteractive(t *testing.T) {
 		asked.command = []string{"sh", "-i"}
 		c := start(t, asked)
 		c.prompt()
+		shell := c.command()
 
 		c.types("sleep 1001\n")
 		c.foreground("1001")
-		c.types("\x03")
+		c.presses("\x03", shell)
 		c.types("echo after=$?\n")
 		c.says("after=130")
 
 		c.types("sleep 1002\n")
 		c.foreground("1002")
-		c.types("\x1a")
+		c.presses("\x1a", shell)
 		c.types("jobs; echo 'jobs 'listed\n")
 		c.says("Stopped")
 		c.says("jobs listed")
@@ -176,17 +177,17 @@ func TestInteractive(t *testing.T) {
 		c.inState("1002", 'S')
 		c.types("fg\n")
 		c.foreground("1002")
-		c.types("\x03")
+		c.presses("\x03", shell)
 		c.types("echo again=$?\n")
 		c.says("again=130")
 
-		c.types("sh -c 'trap \"echo resi\"zed WINCH; echo wai\"\"ting; while :; do sleep 0.05; done'\n")
+		c.types("sh -c 'trap \"echo resi\"zed WINCH; trap exit INT; echo wai\"\"ting; while :; do sleep 0.05; done'\n")
 		c.says("waiting")
 		if err := pty.Setsize(c.terminal, &pty.Winsize{Rows: 37, Cols: 111}); err != nil {
 			t.Fatal(err)
 		}
 		c.says("resized")
-		c.types("\x03")
+		c.presses("\x03", shell)
 		c.types("stty size </dev/tty\n")
 		c.says("37 111")
 
@@ -284,6 +285,20 @@ func (c *container) inState(seconds string, state byte) {
 		p, err := c.sleep(seconds)
 		if err == nil && p.state != state {
 			err = fmt.Errorf("%v is not in state %c; printed:\n%s", p, state, c.output.String())
+		}
+		return err
+	})
+}
+
+// presses types a key that takes the terminal from what has it, and waits until the shell has it: what is typed before that is
+// thrown away with what the key interrupts.
+func (c *container) presses(key string, shell process) {
+	c.t.Helper()
+	c.types(key)
+	eventually(c.t, func() error {
+		p, err := readProcess(shell.pid)
+		if err == nil && p.group != p.foreground {
+			err = fmt.Errorf("%v does not have the terminal; printed:\n%s", p, c.output.String())
 		}
 		return err
 	})
