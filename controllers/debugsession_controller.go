@@ -170,7 +170,8 @@ func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("debugsession").
-		For(&v1alpha1.DebugSession{}).
+		For(&v1alpha1.DebugSession{}, builder.WithPredicates(predicate.Not(nothingUrgent))).
+		Watches(&v1alpha1.DebugSession{}, lastly(), builder.WithPredicates(nothingUrgent)).
 		Owns(&corev1.Pod{}).
 		Watches(&v1alpha1.DebugApproval{}, handler.EnqueueRequestsFromMapFunc(sessionOfApproval)).
 		Watches(&v1alpha1.DebugClass{}, handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted),

@@ -42,7 +42,7 @@ func (c *containers) look(pod *corev1.Pod, now time.Time) (status *corev1.PodSta
 		spec := &pod.Spec.EphemeralContainers[i]
 		it := c.started(pod.UID, spec, now)
 		if it.ended == nil && !it.endsAt.IsZero() && !now.Before(it.endsAt) {
-			it.end(debugpod.ExitDeadline, debugpod.AtHardDeadline, now)
+			it.end(debugpod.ExitDeadline, debugpod.AtDeadline, now)
 		}
 		if it.ended == nil && !it.endsAt.IsZero() && (endsAt.IsZero() || it.endsAt.Before(endsAt)) {
 			endsAt = it.endsAt
