@@ -112,7 +112,12 @@ type stands struct {
 
 func followSessions(ctx context.Context, c *cluster, namespace string) (*follower[stands], error) {
 	return follow(ctx, c, c.admin, &v1alpha1.DebugSessionList{}, namespace, func(o client.Object) []stands {
-		return []stands{{o.GetName(), o.(*v1alpha1.DebugSession).Status.Phase}}
+		session := o.(*v1alpha1.DebugSession)
+		facts := []stands{{o.GetName(), session.Status.Phase}}
+		if session.Status.Phase == v1alpha1.PhaseEnded && len(session.Finalizers) == 0 {
+			facts = append(facts, stands{o.GetName(), letGo})
+		}
+		return facts
 	})
 }
 
