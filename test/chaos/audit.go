@@ -16,9 +16,9 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// hardWithin is how long after its hard deadline the last process of a debugger may be seen: the watchdog asks for a second
-// and kills for up to three, and a copy's containers get a second.
-const hardWithin = 5 * time.Second
+// ownWithin is how long after its own deadline the last process of a debugger may be seen, whoever is there to end it: the
+// watchdog asks for a second and kills for up to three, and a copy's containers get a second.
+const ownWithin = 5 * time.Second
 
 // audit looks for what was left, was late, or is wrong, once a fault is over.
 func (s *stage) audit() {
@@ -110,8 +110,8 @@ func (h *session) auditTime() {
 		h.tardy("session %s had processes %.1f s after its end was wanted, and %.1f s after it was due",
 			h.object.Name, seen.gone.Sub(wanted).Seconds(), seen.gone.Sub(due).Seconds())
 	}
-	if hard := h.now().Status.HardDeadline; hard != nil && seen.gone.After(hard.Add(hardWithin)) {
-		h.tardy("session %s had processes %.1f s after its hard deadline", h.object.Name, seen.gone.Sub(hard.Time).Seconds())
+	if own := h.deadline(); !own.IsZero() && seen.gone.After(own.Add(max(ownWithin, h.within))) {
+		h.tardy("session %s had processes %.1f s after its own deadline", h.object.Name, seen.gone.Sub(own).Seconds())
 	}
 }
 

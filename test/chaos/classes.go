@@ -10,7 +10,7 @@ import (
 
 // The classes of the faults' sessions.
 const (
-	classChaos    = "chaos"          // a hard deadline that is far away: it is the operator that ends these
+	classChaos    = "chaos"          // a hard deadline that is far away
 	classShort    = "chaos-short"    // a hard deadline after 40 seconds
 	classApproval = "chaos-approval" // somebody has to approve
 )

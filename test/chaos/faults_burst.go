@@ -42,25 +42,18 @@ func burst(s *stage, size int) {
 	}
 	targets := s.targetsNamed(names)
 	begun := time.Now()
+	at := begun.Add(30*time.Second + time.Duration(size)*time.Second).Truncate(time.Second)
 	all := make([]*session, size)
 	s.each(size, func(i int) {
-		options := []option{on(targets[i/perPod])}
+		options := []option{on(targets[i/perPod]), until(at)}
 		if i%10 == 9 {
 			options = append(options, copied)
 		}
 		all[i] = s.session(fmt.Sprintf("burst-%d", i), options...)
 	})
-	s.reach(v1alpha1.PhaseActive, 6*time.Minute, all...)
+	s.reach(v1alpha1.PhaseActive, time.Until(at), all...)
 	s.say("%d sessions are active, after %.1f s", size, time.Since(begun).Seconds())
 
-	at := time.Now().Add(20*time.Second + time.Duration(size)*50*time.Millisecond).Truncate(time.Second)
-	s.each(size, func(i int) {
-		ttl := at.Sub(all[i].now().Status.StartedAt.Time)
-		s.must("setting ttl", all[i].change(map[string]any{"ttl": ttl.String()}))
-	})
-	for _, h := range all {
-		s.eventually(time.Until(at), "every session knows when it expires", func() bool { return h.now().Status.ExpiresAt.Time.Equal(at) })
-	}
 	s.sleepUntil(at)
 	s.end(3*time.Minute, all...)
 	s.measure(all)

@@ -63,16 +63,16 @@ func apiServerKilled(s *stage) {
 
 	from := time.Now()
 	start := s.down("apiserver", "etcd")
-	s.sleepUntil(deadline.Add(hardWithin))
+	s.sleepUntil(deadline.Add(ownWithin))
 	for _, h := range hard {
 		if h.runs() {
-			s.mistake("session %s has outlived its hard deadline", h.object.Name)
+			s.mistake("session %s has outlived its own deadline", h.object.Name)
 		}
 	}
 	s.sleepUntil(from.Add(25 * time.Second))
 	start()
 	// The operator has given up its lease meanwhile, and who takes it waits for as long as it may be held.
-	s.allowed = "5s after the API server is back and the lease is over; a copy once the kubelet hears of it; else 5s after the hard deadline"
+	s.allowed = "5s after the API server is back and the lease is over; a copy once the kubelet hears of it; else 5s after its own deadline"
 	s.nobody(from, time.Now().Add(lease))
 	s.hears(from)
 	s.end(90*time.Second, all...)
@@ -111,10 +111,10 @@ func kubeletKilled(s *stage) {
 
 	from := time.Now()
 	start := s.down("kubelet")
-	s.sleepUntil(deadline.Add(hardWithin))
+	s.sleepUntil(deadline.Add(ownWithin))
 	for _, h := range hard {
 		if h.runs() {
-			s.mistake("session %s has outlived its hard deadline", h.object.Name)
+			s.mistake("session %s has outlived its own deadline", h.object.Name)
 		}
 	}
 	s.sleepUntil(from.Add(20 * time.Second))
@@ -124,7 +124,7 @@ func kubeletKilled(s *stage) {
 		}
 	}
 	start()
-	s.allowed = "20s after the kubelet is back; else 5s after the hard deadline"
+	s.allowed = "20s after the kubelet is back; else 5s after its own deadline"
 	s.nobody(from, time.Now())
 	s.end(90*time.Second, all...)
 }

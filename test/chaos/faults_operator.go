@@ -22,7 +22,7 @@ func operatorFaults() []*fault {
 			within: 5 * time.Second, short: true, limit: 3 * time.Minute, run: operatorKilled,
 		},
 		{
-			name: "operator-stopped", broken: "no replica from before the end of sessions until after their hard deadline",
+			name: "operator-stopped", broken: "no replica from before the end of sessions until after it",
 			within: 5 * time.Second, short: true, limit: 3 * time.Minute, run: operatorStopped,
 		},
 		{
@@ -103,12 +103,12 @@ func operatorStopped(s *stage) {
 	s.say("no replica is left")
 	latest := deadline
 	for _, h := range soft {
-		if at := h.now().Status.HardDeadline.Time; at.After(latest) {
+		if at := h.deadline(); at.After(latest) {
 			latest = at
 		}
 	}
 	s.sleepUntil(latest)
-	s.eventually(hardWithin, "no debugger outlives its hard deadline", func() bool {
+	s.eventually(ownWithin, "no debugger outlives its own deadline", func() bool {
 		for _, h := range all {
 			if h.runs() {
 				return false
@@ -123,7 +123,7 @@ func operatorStopped(s *stage) {
 	}
 	s.must("the operator after the fault", s.back())
 	s.say("the operator is back")
-	s.allowed = "5s after the hard deadline"
+	s.allowed = "5s after its own deadline"
 	s.nobody(from, time.Now())
 	s.end(20*time.Second, all...)
 }
@@ -161,7 +161,7 @@ func operatorFrozen(s *stage) {
 	s.sleepUntil(soft[0].wanted().Add(2 * time.Minute))
 	for _, h := range hard {
 		if h.runs() {
-			s.mistake("session %s has outlived its hard deadline", h.object.Name)
+			s.mistake("session %s has outlived its own deadline", h.object.Name)
 		}
 	}
 	for _, h := range soft {
@@ -170,7 +170,7 @@ func operatorFrozen(s *stage) {
 		}
 	}
 	s.signal(syscall.SIGCONT, managers)
-	s.allowed = "5s after it runs on; else 5s after the hard deadline"
+	s.allowed = "5s after it runs on; else 5s after its own deadline"
 	s.nobody(from, time.Now())
 	s.end(time.Minute, append(soft, hard...)...)
 }

@@ -156,7 +156,8 @@ func (h *session) change(spec map[string]any) error {
 	return h.client.Patch(h.ctx, &v1alpha1.DebugSession{ObjectMeta: h.object.ObjectMeta}, client.RawPatch(types.MergePatchType, patch))
 }
 
-// expireAt sets the sessions' ttl so that all of them expire at that time, and waits until that is written down.
+// expireAt sets the sessions' ttl so that all of them expire at that time, and waits until that is written down. That is sooner
+// than they were to expire, so it is the operator that has to end them.
 func (s *stage) expireAt(at time.Time, sessions ...*session) {
 	at = at.Truncate(time.Second)
 	for _, h := range sessions {
@@ -233,6 +234,19 @@ func (h *session) wanted() time.Time {
 	}
 }
 
+// deadline is when the debugger ends by itself: an ephemeral one at its deadline, a copy at its hard deadline.
+func (h *session) deadline() time.Time {
+	status := h.now().Status
+	switch {
+	case status.Debugger != nil && status.Debugger.Deadline != nil:
+		return status.Debugger.Deadline.Time
+	case status.HardDeadline != nil:
+		return status.HardDeadline.Time
+	default:
+		return time.Time{}
+	}
+}
+
 // tale is what the session did.
 func (h *session) tale() []string {
 	var lines []string
@@ -249,8 +263,8 @@ func (h *session) tale() []string {
 	if wanted := h.wanted(); !wanted.IsZero() {
 		add(wanted, "its end is wanted")
 	}
-	if history.latest != nil && history.latest.Status.HardDeadline != nil {
-		add(history.latest.Status.HardDeadline.Time, "its hard deadline")
+	if own := h.deadline(); !own.IsZero() {
+		add(own, "its own deadline")
 	}
 	if seen, ever := h.processes(); ever {
 		add(seen.first, "processes on the node")

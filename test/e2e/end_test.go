@@ -30,6 +30,7 @@ var _ = Describe("the end of a session", func() {
 
 		ended := n.ends("hang", v1alpha1.OutcomeExpired)
 		Expect(time.Since(ended.Status.ExpiresAt.Time)).To(BeNumerically("<", 8*time.Second))
+		Expect(ended.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline))
 		Expect(n.debuggerState(session).Terminated).NotTo(BeNil())
 		Eventually(attached).WithTimeout(5 * time.Second).Should(BeClosed())
 
@@ -39,6 +40,22 @@ var _ = Describe("the end of a session", func() {
 		target := n.getPod("web").Status.ContainerStatuses[0]
 		Expect(target.Ready).To(BeTrue())
 		Expect(target.RestartCount).To(BeZero())
+	})
+
+	It("moves to a later ttl, when the debugger has been told of it", func() {
+		n := newNamespace()
+		n.pod("web")
+		n.session("hang", shell+"  ttl: 15s\n")
+		session := n.reaches("hang", v1alpha1.PhaseActive)
+		n.patch("hang", `{"ttl":"22s"}`)
+		Eventually(func() time.Duration {
+			return n.get("hang").Status.ExpiresAt.Sub(session.Status.StartedAt.Time)
+		}).WithTimeout(10 * time.Second).Should(Equal(22 * time.Second))
+		Expect(n.get("hang").Status.Debugger.Deadline).To(Equal(n.get("hang").Status.ExpiresAt))
+
+		ended := n.ends("hang", v1alpha1.OutcomeExpired)
+		Expect(ended.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline))
+		Expect(n.debuggerState(session).Terminated.FinishedAt.Time).To(BeTemporally(">=", ended.Status.ExpiresAt.Time))
 	})
 
 	It("moves with ttl, and is final", func() {

@@ -84,16 +84,16 @@ var _ = Describe("the operator", func() {
 		operatorReady()
 	})
 
-	It("is not needed for a debugger to end at its hard deadline", func() {
+	It("is not needed for a debugger to end on time", func() {
 		n := newNamespace()
 		n.pod("web")
 		deadline := time.Now().Add(20 * time.Second).UTC().Truncate(time.Second)
 		until := "  notAfter: '" + deadline.Format(time.RFC3339) + "'\n"
-		n.session("hang", shell+until)
+		n.session("hang", shell+"  ttl: 20s\n")
 		n.session("copy", copyOf+until)
 		session := n.reaches("hang", v1alpha1.PhaseActive)
 		made := n.reaches("copy", v1alpha1.PhaseActive).Status.Debugger.PodName
-		Expect(session.Status.HardDeadline.Time).To(BeTemporally("==", deadline))
+		Expect(session.Status.HardDeadline.After(deadline.Add(time.Minute))).To(BeTrue())
 
 		DeferCleanup(func() {
 			installed.kubectl("scale", operator, "--replicas=2")

@@ -241,7 +241,7 @@ func startCluster(t *testing.T) {
 	if k8s, err = client.NewWithWatch(restConfig, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
-	players = &kubelet{k8s}
+	players = &kubelet{client: k8s}
 	if past, err = follow(t.Context(), k8s, players.saw); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -21,6 +22,7 @@ func (r *run) check(ctx context.Context) []string {
 	c := &checker{run: r, sessions: r.injector.history.of(r.namespace, "debugsessions"), pods: r.injector.history.of(r.namespace, "pods")}
 	c.checkMaking()
 	c.checkEnd()
+	c.checkDeadline(ctx)
 	c.checkTarget()
 	c.checkEvidence()
 	c.checkSettled(ctx)
@@ -150,6 +152,23 @@ func (c *checker) checkEnd() {
 	}
 	for _, v := range c.pods {
 		c.must(5, v.revision < revision || v.gone || v.object.GetName() == c.target, "pod %s changed after Ended", v.object.GetName())
+	}
+}
+
+// checkDeadline: a session never says that it lasts longer than its debugger does (3).
+func (c *checker) checkDeadline(ctx context.Context) {
+	pod := &corev1.Pod{}
+	if err := k8s.Get(ctx, types.NamespacedName{Namespace: c.namespace, Name: c.target}, pod); err != nil {
+		c.must(8, false, "reading the target: %v", err)
+		return
+	}
+	for i := range pod.Spec.EphemeralContainers {
+		ends, err := players.deadline(pod, &pod.Spec.EphemeralContainers[i])
+		c.must(3, err == nil, "the debugger's deadline: %v", err)
+		for _, v := range c.sessions {
+			expires := v.object.(*v1alpha1.DebugSession).Status.ExpiresAt
+			c.must(3, expires == nil || !expires.After(ends), "the session was said to last until %s, and its debugger ends at %s", expires, ends)
+		}
 	}
 }
 

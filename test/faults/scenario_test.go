@@ -41,11 +41,13 @@ func scenarios() []scenario {
 		)
 	}
 	return append(all,
+		scenario{name: "ephemeral-extend", mode: v1alpha1.ModeEphemeralContainer, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: extend},
 		scenario{name: "isolated-expiry", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: expire, isolated: true},
 		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 	)
 }
 
+// expire lets more time pass than the debugger has, whose watchdog was lost.
 func expire(ctx context.Context, r *run) error {
 	r.clock.Step(2 * time.Hour)
 	return r.poke(ctx)
@@ -61,6 +63,20 @@ func revoke(ctx context.Context, r *run) error {
 	return k8s.Delete(ctx, &v1alpha1.DebugApproval{ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.name}})
 }
 
+// extend lengthens the session, and once it says so has its debugger end when it was told to.
+func extend(ctx context.Context, r *run) error {
+	if err := k8s.Patch(ctx, r.session(), client.RawPatch(types.MergePatchType, []byte(`{"spec":{"ttl":"90m"}}`))); err != nil {
+		return err
+	}
+	session, err := r.until(ctx, "to be extended", func(s *v1alpha1.DebugSession) (bool, error) {
+		return s != nil && s.Status.ExpiresAt.Sub(s.Status.StartedAt.Time) == 90*time.Minute, nil
+	})
+	if err != nil {
+		return err
+	}
+	return players.reach(ctx, types.NamespacedName{Namespace: r.namespace, Name: r.target}, session.Status.Debugger.ContainerName)
+}
+
 func debuggerExits(ctx context.Context, r *run) error {
 	session := r.session()
 	if err := k8s.Get(ctx, client.ObjectKeyFromObject(session), session); err != nil {
@@ -70,7 +86,8 @@ func debuggerExits(ctx context.Context, r *run) error {
 	if session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
 		pod = session.Status.Debugger.PodName
 	}
-	return players.exit(ctx, types.NamespacedName{Namespace: r.namespace, Name: pod}, session.Status.Debugger.ContainerName, 3)
+	exited := fixture.Exited(time.Now(), 3, "Error", "")
+	return players.exit(ctx, types.NamespacedName{Namespace: r.namespace, Name: pod}, session.Status.Debugger.ContainerName, exited)
 }
 
 // ask creates the session, stamped as the operator's admission stamps it.

@@ -3,24 +3,33 @@ package integration
 import (
 	"context"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/internal/debugpod"
 )
 
-// kubelet says what a kubelet would say of pods, when a test has it say so. As an Executor it stops containers.
+// kubelet says what a kubelet would say of pods, when a test has it say so. As an Executor it stops containers. What runs with a
+// deadline around it ends then by itself.
 type kubelet struct {
 	mu    sync.Mutex
 	execs []string
 	fail  error
+	ends  map[string]time.Time // by pod and container, what was told a later deadline
 }
 
-// Exec stands for the operator's sweep: the container's main process ends.
-func (k *kubelet) Exec(ctx context.Context, pod types.NamespacedName, container string, _ []string) error {
+// Exec stands for what the operator runs in a container: the sweep, by which its main process ends, and what tells its
+// watchdog of a later deadline.
+func (k *kubelet) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	k.mu.Lock()
 	k.execs = append(k.execs, pod.Name+"/"+container)
 	fail := k.fail
@@ -28,11 +37,22 @@ func (k *kubelet) Exec(ctx context.Context, pod types.NamespacedName, container 
 	if fail != nil {
 		return fail
 	}
+	if !slices.Equal(command, debugpod.Sweep()) {
+		k.extend(pod.String()+"/"+container, moment(command[len(command)-1]))
+		return nil
+	}
 	there := &corev1.Pod{}
 	if err := k8s.Get(ctx, pod, there); err != nil {
 		return err
 	}
 	return k.setEphemeral(ctx, there, container, exited(137, "Error", ""))
+}
+
+// answers sets how the node answers from now on.
+func (k *kubelet) answers(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fail = err
 }
 
 func running() corev1.ContainerState {
@@ -45,7 +65,55 @@ func exited(code int32, reason, message string) corev1.ContainerState {
 	}}
 }
 
+func (k *kubelet) extend(container string, until time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ends == nil {
+		k.ends = map[string]time.Time{}
+	}
+	k.ends[container] = until
+}
+
+// guard ends a container at its deadline, or at the later one that it was told of meanwhile.
+func (k *kubelet) guard(pod types.NamespacedName, container string, ends time.Time) {
+	time.AfterFunc(time.Until(ends), func() {
+		k.mu.Lock()
+		later := k.ends[pod.String()+"/"+container]
+		k.mu.Unlock()
+		if later.After(ends) {
+			k.guard(pod, container, later)
+			return
+		}
+		ctx := context.Background()
+		_ = retry.OnError(retry.DefaultBackoff, apierrors.IsConflict, func() error {
+			there := &corev1.Pod{}
+			if err := k8s.Get(ctx, pod, there); err != nil || !runs(there, container) {
+				return err
+			}
+			return k.setEphemeral(ctx, there, container, exited(debugpod.ExitDeadline, "Error", debugpod.AtDeadline+"\n"))
+		})
+	})
+}
+
+func runs(pod *corev1.Pod, container string) bool {
+	return slices.ContainsFunc(pod.Status.EphemeralContainerStatuses, func(s corev1.ContainerStatus) bool {
+		return s.Name == container && s.State.Running != nil
+	})
+}
+
+// moment is a time as the operator tells it to a debugger.
+func moment(seconds string) time.Time {
+	unix, err := strconv.ParseInt(seconds, 10, 64)
+	Expect(err).NotTo(HaveOccurred())
+	return time.Unix(unix, 0)
+}
+
 func (k *kubelet) setEphemeral(ctx context.Context, pod *corev1.Pod, container string, state corev1.ContainerState) error {
+	for i := range pod.Spec.EphemeralContainers {
+		if c := &pod.Spec.EphemeralContainers[i]; c.Name == container && state.Running != nil && len(debugpod.Unlimited(c.Command)) < len(c.Command) {
+			k.guard(client.ObjectKeyFromObject(pod), container, moment(c.Command[4]))
+		}
+	}
 	base := pod.DeepCopy()
 	status := corev1.ContainerStatus{Name: container, Image: "registry/busybox:1.36", ImageID: "registry/busybox@sha256:abc", State: state}
 	pod.Status.EphemeralContainerStatuses = replace(pod.Status.EphemeralContainerStatuses, status)

@@ -2,11 +2,15 @@ package integration
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -174,6 +178,40 @@ var _ = Describe("an operator that is restarted", func() {
 				Expect(session.Status.EndedAt).To(Equal(was.EndedAt))
 			}
 		}
+	})
+
+	It("lasts longer once its debugger has been told so", func(ctx SpecContext) {
+		node := &kubelet{}
+		startOperator(node)
+		createAnything(ctx)
+		namespace := newNamespace(ctx, nil)
+		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), fixture.TTL(20*time.Second))
+		before := session.Status.ExpiresAt
+		node.answers(errors.New("the node does not answer"))
+		edit(ctx, session, fixture.TTL(23*time.Second))
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			ready := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionDebuggerReady)
+			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonNotExtended))
+			g.Expect(ready.Message).To(ContainSubstring("the node does not answer"))
+		}).Should(Succeed())
+		Expect(session.Status.ExpiresAt).To(Equal(before))
+		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseActive))
+
+		node.answers(nil)
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Status.ExpiresAt.Time).To(Equal(before.Add(3 * time.Second)))
+			g.Expect(session.Status.Debugger.Deadline).To(Equal(session.Status.ExpiresAt))
+		}).Should(Succeed())
+		eventually(func(g Gomega) {
+			all := &eventsv1.EventList{}
+			g.Expect(k8s.List(ctx, all, client.InNamespace(namespace))).To(Succeed())
+			g.Expect(all.Items).To(ContainElement(HaveField("Reason", v1alpha1.ReasonRescheduled)))
+		}).Should(Succeed())
+		endsAs(ctx, session, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
+		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline))
+		Expect(session.Status.EndedAt.Time).To(BeTemporally(">=", session.Status.ExpiresAt.Time))
 	})
 
 	It("ends a session whose time was up while there was none", func(ctx SpecContext) {

@@ -65,8 +65,11 @@ var _ = Describe("the main path", func() {
 		Expect(session.Status.Attach).To(Equal("kubectl attach -it -n " + namespace + " web -c " + debugger.Name))
 		Expect(session.Status.Debugger.ImageID).NotTo(BeEmpty())
 
+		Expect(session.Status.Debugger.Deadline).To(Equal(session.Status.ExpiresAt))
 		Eventually(phase(ctx, session)).WithTimeout(15 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
 		Expect(session.Status.Outcome).To(Equal(v1alpha1.OutcomeExpired))
+		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline))
+		Expect(node.execs).To(BeEmpty())
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Finalizers).To(BeEmpty())
