@@ -122,7 +122,7 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if session == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	if r.endings.yields(session, r.Clock.Now()) {
+	if r.endings.yields(session, r.Clock.Now(), r.Concurrency) {
 		return ctrl.Result{RequeueAfter: waitsFor, Priority: ptr.To(priorityLast)}, nil
 	}
 	snapshot, decided, done := r.observe(ctx, session)

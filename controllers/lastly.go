@@ -22,7 +22,7 @@ const (
 	// priorityLast comes after what was there when the operator started, which comes after everything that happens since.
 	priorityLast = handler.LowPriority - 1
 
-	// patience is how long a session that has ended waits for others that end; one of them may be held for ever.
+	// patience is how long a session that has ended waits for others that end: they may be held for ever.
 	patience = time.Minute
 
 	// waitsFor is how often it looks whether they have.
@@ -62,8 +62,8 @@ func lastly() handler.EventHandler {
 	}
 }
 
-// endings is which sessions are being ended. Where many end at once, those that have ended are tidied up after them: that
-// takes as much of the API server as an end does, and what still runs is not to wait for it.
+// endings is which sessions are being ended. Where more end than are worked on at once, those that have ended are tidied up after
+// them: that takes as much of the API server as an end does, and what still runs is not to wait for it.
 type endings struct {
 	mu       sync.Mutex
 	sessions map[types.NamespacedName]struct{}
@@ -90,12 +90,12 @@ func (e *endings) forget(key types.NamespacedName) {
 	delete(e.sessions, key)
 }
 
-// yields says whether a session is to wait for those.
-func (e *endings) yields(session *v1alpha1.DebugSession, now time.Time) bool {
+// yields says whether a session is to wait for them: for more than so many.
+func (e *endings) yields(session *v1alpha1.DebugSession, now time.Time, many int) bool {
 	if !nothingUrgent(session) || session.Status.EndedAt == nil || !now.Before(session.Status.EndedAt.Add(patience)) {
 		return false
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.sessions) > 0
+	return len(e.sessions) > many
 }
