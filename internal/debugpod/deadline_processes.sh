@@ -65,11 +65,10 @@ clock() {
   time=${up%.*}${up#*.} later=$((${up%.*} + 1))${up#*.}
 }
 
-# ask tells the processes that have no children to end: a debugger lets go of what it holds, a capture is written out, an
+# ask tells those of mine that have no children to end: a debugger lets go of what it holds, a capture is written out, an
 # interactive shell keeps its history. Shells ignore TERM but not HUP. Their parents are stopped meanwhile, or a script
 # would go on with its next line.
 ask() {
-  scan
   for pid in $mine; do
     case $parents in
     *" $pid "*) kill -STOP "$pid" ;;
@@ -125,9 +124,8 @@ reap() {
   [ "$children" ] || return 1
   tried="$tried$1 "
   kill -CONT "$1"
-  patience=5000
   for child in $children; do
-    while [ "$patience" -gt 0 ] && [ -d "/proc/$child" ]; do patience=$((patience - 1)); done
+    while [ "$time" -lt "$orderly" ] && [ -d "/proc/$child" ]; do clock; done
   done
   kill -STOP "$1"
 }

@@ -93,6 +93,7 @@ part() {
   trap 'gone=1' VTALRM
   kill -URG "$$"
   spare=1
+  scan
   farewell
   ask
   [ "$gone" ] || wait "$timer"
@@ -105,12 +106,18 @@ leave() {
   exit 1
 }
 
-# drop ends the watchdog's own children.
+# drop ends the watchdog's own children. Not every kernel lists them.
 drop() {
-  scan
-  for entry in $all; do
-    [ "${entry#*:}" = "$self" ] && kill -KILL "${entry%:*}"
-  done
+  list=/proc/$self/task/$self/children born=
+  if [ -r "$list" ]; then
+    read -r born <"$list"
+  else
+    scan
+    for entry in $all; do
+      [ "${entry#*:}" = "$self" ] && born="$born ${entry%:*}"
+    done
+  fi
+  for pid in $born; do kill -KILL "$pid"; done
   wait
 }
 
@@ -129,7 +136,6 @@ end() {
 # farewell tells whoever is at the terminal; in a process of its own, for a terminal that was held with Ctrl-S blocks
 # who writes to it. Not when there are many processes: it may then be impossible to start another.
 farewell() {
-  scan
   set -- $mine
   [ -c /dev/console ] && [ "$#" -lt 30 ] || return
   printf '\r\ndebugsession: this session is over.\r\n' >/dev/console &

@@ -23,7 +23,7 @@ const (
 	slowStart = time.Minute
 
 	// ownEnd is how long a debugger may take to end by itself at its own deadline, before the operator ends it.
-	ownEnd = 5 * time.Second
+	ownEnd = 8 * time.Second
 
 	// recheck is how often a debugger that resists its end is looked at again, beside being watched.
 	recheck = 15 * time.Second

@@ -158,9 +158,9 @@ func rescheduled(t *testing.T, p plan.Plan) {
 func TestTheDebuggerEndsItself(t *testing.T) {
 	session, pod := active(t, fixture.TTL(time.Minute))
 	expired := written(session, pass(t, about(session, target(pod), at(after(time.Minute)))))
-	waits := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, wakes: after(65 * time.Second)}
+	waits := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, wakes: after(68 * time.Second)}
 	waits.check(t, pass(t, about(expired, target(pod), at(after(time.Minute)))))
-	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}.check(t, pass(t, about(expired, target(pod), at(after(65*time.Second)))))
+	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}.check(t, pass(t, about(expired, target(pod), at(after(68*time.Second)))))
 
 	itself := fixture.Exited(after(time.Minute), 124, "Error", "debugsession: ended at its deadline\n")
 	ends := func(name string, session *v1alpha1.DebugSession, state corev1.ContainerState, want v1alpha1.Outcome, by v1alpha1.StoppedBy) {
@@ -202,7 +202,7 @@ func TestNothingStopsAnEndThatWasPersisted(t *testing.T) {
 
 	session = written(session, p, fixture.TTL(time.Hour), func(s *v1alpha1.DebugSession) { s.Generation++ })
 	p = pass(t, about(session, target(pod), at(after(time.Minute))))
-	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, wakes: after(time.Minute + 5*time.Second)}.check(t, p)
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, wakes: after(time.Minute + 8*time.Second)}.check(t, p)
 	if !p.Status.ExpiresAt.Time.Equal(after(time.Minute)) {
 		t.Errorf("expiresAt moved to %s", p.Status.ExpiresAt)
 	}
