@@ -12,7 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -58,7 +60,8 @@ type DebugSessionReconciler struct {
 	written  writes
 	access   memory[plan.AccessState] // what was done about each session's access, so that it need not be asked
 	stops    memory[time.Time]        // when each session's debugger was last told to end
-	starting sync.Mutex               // held from counting the sessions that run to writing down one more
+	endings  endings
+	starting sync.Mutex // held from counting the sessions that run to writing down one more
 }
 
 // Seal is what the reconciler needs of internal/seal.
@@ -119,6 +122,9 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if session == nil || err != nil {
 		return ctrl.Result{}, err
 	}
+	if r.endings.yields(session, r.Clock.Now(), r.Concurrency) {
+		return ctrl.Result{RequeueAfter: waitsFor, Priority: ptr.To(priorityLast)}, nil
+	}
 	snapshot, decided, done := r.observe(ctx, session)
 	defer done()
 	results := r.act(ctx, session, decided.Actions)
@@ -126,6 +132,7 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err := r.report(ctx, session, concluded); err != nil {
 		return ctrl.Result{}, err
 	}
+	r.endings.note(session)
 	return r.wake(req.NamespacedName, concluded)
 }
 
@@ -138,6 +145,7 @@ func (r *DebugSessionReconciler) read(ctx context.Context, key types.NamespacedN
 			r.written.forget(key)
 			r.access.forget(key)
 			r.stops.forget(key)
+			r.endings.forget(key)
 			err = nil
 		}
 		return nil, err
@@ -170,7 +178,8 @@ func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("debugsession").
-		For(&v1alpha1.DebugSession{}).
+		For(&v1alpha1.DebugSession{}, builder.WithPredicates(predicate.Not(tidying))).
+		Watches(&v1alpha1.DebugSession{}, lastly(), builder.WithPredicates(tidying)).
 		Owns(&corev1.Pod{}).
 		WatchesRawSource(unawaited(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugApproval{},
 			handler.EnqueueRequestsFromMapFunc(sessionOfApproval)))).

@@ -54,6 +54,22 @@ func TestAccessAfterARestart(t *testing.T) {
 	want{phase: v1alpha1.PhaseEnded}.check(t, pass(t, about(over, targetIs(absent()), accessIs(plan.AccessTaken))))
 }
 
+// What is known of a debugger that ended by itself is written with the session's end, not once more before it.
+func TestTakingAccessWritesNothing(t *testing.T) {
+	session, _ := active(t)
+	session = ending(t, session)
+	exited := target(debugged(session, fixture.Exited(now, 124, "Error", "")))
+	p := pass(t, about(session, exited, accessIs(plan.AccessUnsure)))
+	want{phase: v1alpha1.PhaseEnding, does: "TakeAccess", wakes: now}.check(t, p)
+	quiet(t, session, p)
+
+	p = pass(t, about(session, exited, accessIs(plan.AccessTaken)))
+	want{phase: v1alpha1.PhaseEnded}.check(t, p)
+	if code := p.Status.Debugger.ExitCode; code == nil || *code != 124 {
+		t.Errorf("exit code %v", code)
+	}
+}
+
 func TestGivingAccess(t *testing.T) {
 	session := admitted(t, fixture.Session(), fixture.Pod())
 	v := about(session, target(debugged(session, fixture.Running(now))))

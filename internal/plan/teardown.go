@@ -137,7 +137,9 @@ func (p *pass) teardownEphemeral() {
 		case !injected:
 			p.ended("nothing was made")
 		case c.ended != nil:
-			c.record(status.Debugger)
+			if len(p.plan.Actions) == 0 { // or it is written with the end, which is to follow at once
+				c.record(status.Debugger)
+			}
 			p.ended("its container has terminated")
 		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
 			p.ended("its pod has finished")

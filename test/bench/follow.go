@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	restclient "k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,7 +20,7 @@ type follower[T comparable] struct {
 	mu    sync.Mutex
 	facts map[T]time.Time
 	news  chan struct{} // closed and replaced when there is more
-	watch watch.Interface
+	stop  context.CancelFunc
 }
 
 // follow watches the objects of a list in a namespace. tell returns what has become true of an object.
@@ -28,18 +29,40 @@ func follow[T comparable](ctx context.Context, c *cluster, config *restclient.Co
 	if err != nil {
 		return nil, err
 	}
-	f := &follower[T]{facts: map[T]time.Time{}, news: make(chan struct{})}
-	if f.watch, err = watching.Watch(ctx, list, client.InNamespace(namespace)); err != nil {
+	ctx, stop := context.WithCancel(ctx)
+	f := &follower[T]{facts: map[T]time.Time{}, news: make(chan struct{}), stop: stop}
+	from := &client.ListOptions{Namespace: namespace, Raw: &metav1.ListOptions{}}
+	events, err := watching.Watch(ctx, list, from)
+	if err != nil {
+		stop()
 		return nil, err
 	}
 	go func() {
-		for event := range f.watch.ResultChan() {
-			if object, ok := event.Object.(client.Object); ok && event.Type != watch.Deleted {
-				f.learn(time.Now(), tell(object))
+		for ctx.Err() == nil {
+			if err == nil {
+				from.Raw.ResourceVersion = f.read(events, from.Raw.ResourceVersion, tell)
 			}
+			// An API server that has much to do closes watches. Where one has ended the next begins.
+			events, err = watching.Watch(ctx, list, from)
 		}
 	}()
 	return f, nil
+}
+
+// read learns from a watch until it ends, and returns from where to go on: from the present, if that is not known.
+func (f *follower[T]) read(events watch.Interface, version string, tell func(client.Object) []T) string {
+	defer events.Stop()
+	for event := range events.ResultChan() {
+		object, ok := event.Object.(client.Object)
+		if !ok {
+			return ""
+		}
+		version = object.GetResourceVersion()
+		if event.Type != watch.Deleted {
+			f.learn(time.Now(), tell(object))
+		}
+	}
+	return version
 }
 
 func (f *follower[T]) learn(at time.Time, facts []T) {
@@ -81,8 +104,6 @@ func (f *follower[T]) awaitWithin(ctx context.Context, within time.Duration, fac
 	}
 }
 
-func (f *follower[T]) stop() { f.watch.Stop() }
-
 // stands is that a session is in a phase.
 type stands struct {
 	session string
@@ -91,7 +112,12 @@ type stands struct {
 
 func followSessions(ctx context.Context, c *cluster, namespace string) (*follower[stands], error) {
 	return follow(ctx, c, c.admin, &v1alpha1.DebugSessionList{}, namespace, func(o client.Object) []stands {
-		return []stands{{o.GetName(), o.(*v1alpha1.DebugSession).Status.Phase}}
+		session := o.(*v1alpha1.DebugSession)
+		facts := []stands{{o.GetName(), session.Status.Phase}}
+		if session.Status.Phase == v1alpha1.PhaseEnded && len(session.Finalizers) == 0 {
+			facts = append(facts, stands{o.GetName(), letGo})
+		}
+		return facts
 	})
 }
 

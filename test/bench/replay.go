@@ -11,11 +11,13 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	restclient "k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -32,49 +34,62 @@ type script struct {
 // record has the operator serve a session in the namespace whose requests are kept with their bodies.
 func record(ctx context.Context, b *bench) (*script, error) {
 	const name = "recording-one" // as long as the names of the sessions that are played
-	if err := makeNamespace(ctx, b.cluster.client, recordedNamespace, nil); err != nil {
-		return nil, err
-	}
 	pod, session := newPod(recordedNamespace, "target-00"), newSession(recordedNamespace, name, "target-00")
-	if err := b.cluster.client.Create(ctx, pod); err != nil {
-		return nil, err
-	}
-	mark, err := b.cluster.audit.mark()
-	if err != nil {
-		return nil, err
-	}
-	sessions, err := followSessions(ctx, b.cluster, recordedNamespace)
+	began, sessions, err := serve(ctx, b, session, pod)
 	if err != nil {
 		return nil, err
 	}
 	defer sessions.stop()
-	requester, err := b.cluster.clientOf(b.cluster.requester)
-	if err != nil {
-		return nil, err
-	}
-	if err := requester.Create(ctx, session); err != nil {
-		return nil, err
-	}
 	if _, err := sessions.await(ctx, stands{name, v1alpha1.PhaseActive}); err != nil {
 		return nil, err
 	}
 	if err := rest(ctx, lateness); err != nil { // for the events
 		return nil, err
 	}
-	if err := b.cluster.client.Get(ctx, types.NamespacedName{Namespace: recordedNamespace, Name: name}, session); err != nil {
+	if err := b.cluster.client.Get(ctx, client.ObjectKeyFromObject(session), session); err != nil {
 		return nil, err
 	}
-	writes, err := b.cluster.audit.since(mark, func(r *request) bool {
-		return r.byOperator() && r.changes() && r.ObjectRef.Namespace == recordedNamespace
+	writes, err := recorded(b, began, (*request).changes)
+	if err != nil {
+		return nil, err
+	}
+	return &script{session, pod, writes}, endAll(ctx, b, recordedNamespace)
+}
+
+// serve creates a session with its pod in the recorded namespace, and returns where its requests begin in the audit log.
+func serve(ctx context.Context, b *bench, session *v1alpha1.DebugSession, pod *corev1.Pod) (mark int64, sessions *follower[stands], err error) {
+	if err := makeNamespace(ctx, b.cluster.client, recordedNamespace, nil); client.IgnoreAlreadyExists(err) != nil {
+		return 0, nil, err
+	}
+	if err := b.cluster.client.Create(ctx, pod); err != nil {
+		return 0, nil, err
+	}
+	requester, err := b.cluster.clientOf(b.cluster.requester)
+	if err != nil {
+		return 0, nil, err
+	}
+	if mark, err = b.cluster.audit.mark(); err != nil {
+		return 0, nil, err
+	}
+	if sessions, err = followSessions(ctx, b.cluster, recordedNamespace); err != nil {
+		return 0, nil, err
+	}
+	return mark, sessions, requester.Create(ctx, session)
+}
+
+// recorded are the operator's requests in the recorded namespace since the mark that are wanted, in the order in which they came.
+func recorded(b *bench, mark int64, wanted func(*request) bool) ([]request, error) {
+	requests, err := b.cluster.audit.since(mark, func(r *request) bool {
+		return r.byOperator() && wanted(r) && r.ObjectRef.Namespace == recordedNamespace
 	})
 	if err != nil {
 		return nil, err
 	}
-	if len(writes) == 0 {
+	if len(requests) == 0 {
 		return nil, errors.New("the audit log has none")
 	}
-	slices.SortStableFunc(writes, func(a, b request) int { return a.RequestReceivedTimestamp.Compare(b.RequestReceivedTimestamp) })
-	return &script{session, pod, writes}, endAll(ctx, b, recordedNamespace)
+	slices.SortStableFunc(requests, func(a, b request) int { return a.RequestReceivedTimestamp.Compare(b.RequestReceivedTimestamp) })
+	return requests, nil
 }
 
 func (s *script) describe() []string {
@@ -89,36 +104,63 @@ var resourceVersion = regexp.MustCompile(`"resourceVersion":"\d+"`)
 
 // play makes the recorded writes for another session, one after the other, as soon as the one before was answered.
 func (s *script) play(ctx context.Context, sender *restclient.RESTClient, session *v1alpha1.DebugSession, pod *corev1.Pod) error {
-	replace := strings.NewReplacer(
+	return s.part(session, pod).play(ctx, sender, s.writes)
+}
+
+// part is another session in the place of the recorded one.
+type part struct {
+	names   []string // of the recorded and of the other, in turn
+	version string
+	// copied is the UID of the recorded copy.
+	copied types.UID
+}
+
+func (s *script) part(session *v1alpha1.DebugSession, pod *corev1.Pod, more ...string) *part {
+	return &part{version: session.ResourceVersion, names: append([]string{
 		string(s.session.UID), string(session.UID),
 		string(s.pod.UID), string(pod.UID),
+		debugpod.CopyName(s.pod.Name, s.session.UID), debugpod.CopyName(pod.Name, session.UID),
 		s.session.Name, session.Name,
 		s.pod.Name, pod.Name,
 		recordedNamespace, session.Namespace,
 		debugpod.AccessName(s.session.UID), debugpod.AccessName(session.UID),
 		debugpod.ContainerName(s.session.UID), debugpod.ContainerName(session.UID),
-	)
-	version := session.ResourceVersion
-	for i := range s.writes {
-		w := &s.writes[i]
-		body := resourceVersion.ReplaceAllString(replace.Replace(string(w.RequestObject)), `"resourceVersion":"`+version+`"`)
-		answer, err := sender.Verb(methods[w.Verb]).RequestURI(replace.Replace(w.RequestURI)).
-			SetHeader("Content-Type", contentType(w)).Body([]byte(body)).Do(ctx).Raw()
-		if err != nil {
-			return fmt.Errorf("%s for %s: %w", w.what(), session.Name, err)
+	}, more...)}
+}
+
+// play makes some of the recorded requests. That what is read or deleted is gone already is an answer like another.
+func (p *part) play(ctx context.Context, sender *restclient.RESTClient, requests []request) error {
+	replace := strings.NewReplacer(p.names...)
+	for i := range requests {
+		r := &requests[i]
+		body := resourceVersion.ReplaceAllString(replace.Replace(string(r.RequestObject)), `"resourceVersion":"`+p.version+`"`)
+		answer, err := sender.Verb(methods[r.Verb]).RequestURI(replace.Replace(r.RequestURI)).
+			SetHeader("Content-Type", contentType(r)).Body([]byte(body)).Do(ctx).Raw()
+		if apierrors.IsNotFound(err) && (r.Verb == "get" || r.Verb == "delete") {
+			continue
 		}
-		if w.ObjectRef.Resource == "debugsessions" {
-			var written metav1.PartialObjectMetadata
-			if err := json.Unmarshal(answer, &written); err != nil {
-				return err
-			}
-			version = written.ResourceVersion
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.what(), err)
+		}
+		if r.Verb == "delete" || r.ObjectRef.Resource != "debugsessions" && r.what() != "create pods" {
+			continue
+		}
+		var written metav1.PartialObjectMetadata
+		if err := json.Unmarshal(answer, &written); err != nil {
+			return err
+		}
+		if r.ObjectRef.Resource == "debugsessions" {
+			p.version = written.ResourceVersion
+		} else {
+			p.names = append(p.names, string(p.copied), string(written.UID))
+			replace = strings.NewReplacer(p.names...)
 		}
 	}
 	return nil
 }
 
 var methods = map[string]string{
+	"get":    http.MethodGet,
 	"create": http.MethodPost, "update": http.MethodPut, "patch": http.MethodPatch, "delete": http.MethodDelete,
 }
 

@@ -112,7 +112,14 @@ func passThrough(ctx context.Context, requester client.Client, sessions *followe
 // count tallies what the operator asked since the mark, per session. The leader's lease is told apart: it is renewed however
 // many sessions there are.
 func count(b *bench, mark int64, sessions int) (*tally, error) {
-	requests, err := b.cluster.audit.since(mark, (*request).byOperator)
+	return countFrom(b, mark, time.Time{}, sessions)
+}
+
+// countFrom leaves out what was asked before a time: the end of a watch is written down as well.
+func countFrom(b *bench, mark int64, from time.Time, sessions int) (*tally, error) {
+	requests, err := b.cluster.audit.since(mark, func(r *request) bool {
+		return r.byOperator() && !r.RequestReceivedTimestamp.Before(from)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -39,10 +39,12 @@ func quantilesOf(took []time.Duration) quantiles {
 	sorted := slices.Sorted(slices.Values(took))
 	at := func(q float64) float64 {
 		rank := int(math.Ceil(q * float64(len(sorted))))
-		return float64(sorted[max(rank, 1)-1].Microseconds()) / 1000
+		return milliseconds(sorted[max(rank, 1)-1])
 	}
 	return quantiles{P50: at(0.5), P99: at(0.99), N: len(sorted)}
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 type applyToInjected struct {
 	quantiles
@@ -58,20 +60,36 @@ type kubectlDebug struct {
 
 // expiry is of sessions that expire in the same second.
 type expiry struct {
-	quantiles
+	*ends
+	// Tidied is how many milliseconds after they expired the last was let go.
+	Tidied float64 `json:"tidied"`
 	// Left is what they left behind, by kind.
 	Left map[string]int `json:"left"`
-	// APIServer is the processor time that the API server alone takes for the end of one, in milliseconds.
-	APIServer float64 `json:"api_server_ms"`
+	// Requests are what the operator asks for the end of one, with what is tidied up.
+	Requests *tally `json:"requests"`
+	// Raw is of a client that makes the same requests without looking at anything.
+	Raw        *ends   `json:"raw"`
+	RatioToRaw float64 `json:"ratio_to_raw"`
 }
 
-// leaks is all that was left behind.
-func (e *expiry) leaks() int {
-	sum := 0
-	for _, n := range e.Left {
-		sum += n
+// ends is of sessions from when they expire until they have ended.
+type ends struct {
+	quantiles
+	PerSecond float64 `json:"per_s"`
+	// Processor is the processor time that each process takes for the end of one, in milliseconds.
+	Processor processorTime `json:"processor_ms"`
+}
+
+func endsOf(late []time.Duration, processor processorTime) *ends {
+	return &ends{quantilesOf(late), float64(len(late)) / slices.Max(late).Seconds(), processor}
+}
+
+func sum(left map[string]int) int {
+	all := 0
+	for _, n := range left {
+		all += n
 	}
-	return sum
+	return all
 }
 
 type burst struct {

@@ -1,0 +1,86 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+func phased(name string, phase v1alpha1.Phase, endedAt time.Time) *v1alpha1.DebugSession {
+	session := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, ResourceVersion: name}}
+	session.Status.Phase = phase
+	if !endedAt.IsZero() {
+		session.Status.EndedAt = &metav1.Time{Time: endedAt}
+	}
+	return session
+}
+
+// What has ended stands last in the queue, also behind what was there when the operator started, however early it came.
+func TestWhatHasEndedStandsLast(t *testing.T) {
+	queue := priorityqueue.New[ctrl.Request]("test")
+	defer queue.ShutDown()
+	was, ended, runs := phased("ended", v1alpha1.PhaseEnding, time.Time{}), phased("ended", v1alpha1.PhaseEnded, time.Unix(0, 0)), phased("runs", v1alpha1.PhaseActive, time.Time{})
+	lastly().Update(t.Context(), event.UpdateEvent{ObjectOld: was, ObjectNew: ended}, queue)
+	queue.AddWithOpts(priorityqueue.AddOpts{Priority: new(-100)}, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(phased("found", v1alpha1.PhaseActive, time.Time{}))})
+	queue.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(runs)})
+	for _, want := range []string{"runs", "found", "ended"} {
+		if got, _, _ := queue.GetWithPriority(); got.Name != want {
+			t.Errorf("came to %s; want %s", got.Name, want)
+		}
+	}
+}
+
+func TestTidyingIsWhatNobodyWaitsFor(t *testing.T) {
+	gone := phased("gone", v1alpha1.PhaseEnded, time.Unix(0, 0))
+	gone.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+	for _, tc := range []struct {
+		session *v1alpha1.DebugSession
+		want    bool
+	}{
+		{phased("ended", v1alpha1.PhaseEnded, time.Unix(0, 0)), true},
+		{phased("ending", v1alpha1.PhaseEnding, time.Time{}), false},
+		{phased("new", "", time.Time{}), false},
+		{gone, false},
+	} {
+		if got := tidying.Update(event.UpdateEvent{ObjectOld: tc.session, ObjectNew: tc.session}); got != tc.want {
+			t.Errorf("%s: %t", tc.session.Name, got)
+		}
+	}
+}
+
+// A session that has ended waits while more end than are worked on at once, but not for ever, and never before it has ended.
+func TestTidyingYieldsToEnds(t *testing.T) {
+	now := time.Date(2026, time.November, 24, 12, 0, 0, 0, time.UTC)
+	ended := phased("ended", v1alpha1.PhaseEnded, now)
+	one, other := phased("one", v1alpha1.PhaseEnding, time.Time{}), phased("other", v1alpha1.PhaseEnding, time.Time{})
+	e := &endings{}
+	yields := func(session *v1alpha1.DebugSession, at time.Time, want bool, when string) {
+		t.Helper()
+		if got := e.yields(session, at, 1); got != want {
+			t.Errorf("%s: %t", when, got)
+		}
+	}
+	yields(ended, now, false, "none ends")
+	e.note(one)
+	e.note(one)
+	yields(ended, now, false, "as many end as are worked on")
+	e.note(other)
+	yields(ended, now, true, "more end")
+	yields(one, now, false, "it ends itself")
+	yields(ended, now.Add(patience), false, "it has ended for long")
+	deleted := ended.DeepCopy()
+	deleted.DeletionTimestamp = &metav1.Time{Time: now}
+	yields(deleted, now, false, "it is to go")
+	e.note(phased("one", v1alpha1.PhaseEnded, now))
+	yields(ended, now, false, "another has ended")
+	e.note(one)
+	e.forget(client.ObjectKeyFromObject(other))
+	yields(ended, now, false, "another is gone")
+}
