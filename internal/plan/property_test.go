@@ -173,7 +173,7 @@ var steps = []step{
 		}
 	}},
 	{"reads", func(t *rapid.T, w *world) {
-		w.sight = rapid.SampledFrom([]sight{seeing, seeing, blind, dim}).Draw(t, "sight")
+		w.sight = rapid.SampledFrom([]sight{seeing, seeing, seeing, blind, dim, unsure}).Draw(t, "sight")
 	}},
 }
 

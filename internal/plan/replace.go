@@ -36,7 +36,7 @@ func checkReplace(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 // only thing that its pass does, so that what is written down of it is so.
 func (p *pass) replaceOriginal(c container) {
 	status := p.status()
-	if replaces(p.spec()) == "" || status.Target.ReplacedAt != nil || p.plan.Ask != nil ||
+	if p.withheld || replaces(p.spec()) == "" || status.Target.ReplacedAt != nil || p.plan.Ask != nil ||
 		status.Phase != v1alpha1.PhaseActive && status.Phase != v1alpha1.PhaseStarting {
 		return
 	}

@@ -15,6 +15,8 @@ type pass struct {
 	Snapshot
 	plan Plan
 
+	withheld bool // nothing is made or given, for the approvals cannot be read; what ends is seen all the same
+
 	later time.Time // when the session is to end, and its debugger has not heard of it; zero: nothing is to be heard
 }
 

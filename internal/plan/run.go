@@ -28,15 +28,15 @@ func (p *pass) run() {
 		p.expire()
 		return
 	}
-	if !known {
-		p.wake(status.ExpiresAt.Time) // nothing more is given on approvals that cannot be read
+	p.wake(status.ExpiresAt.Time)
+	if status.Phase == v1alpha1.PhaseEnding || p.plan.Ask != nil {
 		return
 	}
-	if !p.hasFinalizer() {
+	p.withheld = !known
+	if known && !p.hasFinalizer() {
 		p.do(AddFinalizer{}) // somebody took it away, or adding it failed: nothing is made without it
 		return
 	}
-	p.wake(status.ExpiresAt.Time)
 	if makesPod(p.spec()) {
 		p.runMade()
 	} else {
@@ -143,6 +143,9 @@ func (p *pass) pinnedTarget() *corev1.Pod {
 
 // make plans the debugger that the status records. Only what an earlier pass persisted is made.
 func (p *pass) make(target *subject) {
+	if p.withheld {
+		return
+	}
 	action, err := p.build(target, &p.Session.Status)
 	if err != nil {
 		refusal := invalid(err)
@@ -264,6 +267,9 @@ func (p *pass) starting(c container, pod *corev1.Pod) {
 
 // activate records that one can attach, and lets those who may.
 func (p *pass) activate(pod *corev1.Pod) {
+	if p.withheld {
+		return
+	}
 	status := p.status()
 	if p.Access.state == unasked {
 		p.ask(RecallAccess{})

@@ -65,6 +65,7 @@ const (
 	seeing sight = iota
 	blind        // reads fail
 	dim          // watches have not begun
+	unsure       // classes and approvals cannot be read
 )
 
 // fault is what goes wrong in a pass.
@@ -120,12 +121,15 @@ func (w *world) view() view {
 	case dim:
 		none := plan.Unknown[[]corev1.Pod](errOffline)
 		v.candidates, v.target, v.copied = &none, new(awaited()), new(awaited())
-	case seeing:
+	case seeing, unsure:
 		var pods []corev1.Pod
 		if w.target != nil {
 			pods = append(pods, *w.target)
 		}
 		v.candidates, v.target, v.copied = new(plan.Found(pods)), new(observed(w.seenTarget)), new(observed(w.seenCopy))
+		if w.sight == unsure {
+			v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]plan.Approval](errOffline))
+		}
 	}
 	v.freshTarget, v.freshCopy = new(observed(w.target)), new(observed(w.copied))
 	v.output, v.node = new(plan.Found("done")), new(plan.Absent[*corev1.Node]())
@@ -502,10 +506,13 @@ func (w *world) checkMaking(action plan.Action) {
 	if phase := w.session.Status.Phase; phase != v1alpha1.PhaseStarting && phase != v1alpha1.PhaseActive {
 		w.t.Fatalf("%T, and what is persisted is %s", action, phase)
 	}
-	if w.sight != seeing {
+	if w.sight != seeing && w.sight != unsure {
 		w.t.Fatalf("%T without having seen the target", action)
 	}
 	if required := w.session.Status.Class.ApprovalsRequired; required > 0 {
+		if w.sight == unsure {
+			w.t.Fatalf("%T, and nobody can know whether it is still approved", action)
+		}
 		if len(w.approvals) < int(required) || w.approvals[0].Spec.Decision != v1alpha1.DecisionApprove {
 			w.t.Fatalf("%T without approval", action)
 		}
