@@ -58,7 +58,7 @@ func record(ctx context.Context, b *bench) (*script, error) {
 
 // serve creates a session with its pod in the recorded namespace, and returns where its requests begin in the audit log.
 func serve(ctx context.Context, b *bench, session *v1alpha1.DebugSession, pod *corev1.Pod) (mark int64, sessions *follower[stands], err error) {
-	if err := makeNamespace(ctx, b.cluster.client, recordedNamespace, nil); client.IgnoreAlreadyExists(err) != nil {
+	if err := client.IgnoreAlreadyExists(makeNamespace(ctx, b.cluster.client, recordedNamespace, nil)); err != nil {
 		return 0, nil, err
 	}
 	if err := b.cluster.client.Create(ctx, pod); err != nil {
