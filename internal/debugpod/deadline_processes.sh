@@ -18,14 +18,17 @@ scan() {
     # PID (NAME) STATE PARENT GROUP SESSION …, where NAME may hold spaces and brackets.
     stat=${stat##*) }
     set -- $stat
-    case $1 in
-    Z | X) dead="$dead ${dir#/proc/}:$2:$3:$4" ;;
-    *)
-      entry=${dir#/proc/}:$2
-      all="$all $entry"
-      [ "$dir/ns/mnt" -ef /proc/self/ns/mnt ] && kin="$kin${entry%:*} "
+    pid=${dir#/proc/}
+    # One whose first thread has ended looks dead, and is not while others run.
+    case $1 in Z | X)
+      for thread in "$dir"/task/*; do
+        [ "${thread##*/}" != "$pid" ] && [ -d "$thread" ] && dir=$thread
+      done
+      [ "$dir" = "/proc/$pid" ] && dead="$dead $pid:$2:$3:$4" && continue
       ;;
     esac
+    all="$all $pid:$2"
+    [ "$dir/ns/mnt" -ef /proc/self/ns/mnt ] && kin="$kin$pid "
   done
   descend
   mine= parents=' '

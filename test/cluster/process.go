@@ -46,14 +46,19 @@ func identify(pid int) (identity, error) {
 	return identity{pid, start, strings.TrimSpace(string(boot))}, err
 }
 
-// alive says whether this very process still runs. A zombie does not.
+// alive says whether this very process still runs. A zombie does not, unless threads of it are left: they hold its files, such as the
+// port that it listens on.
 func (id identity) alive() bool {
 	now, err := identify(id.PID)
 	if err != nil || now != id {
 		return false
 	}
 	state, _, err := readStat(id.PID)
-	return err == nil && state != 'Z' && state != 'X'
+	if err != nil || state != 'Z' && state != 'X' {
+		return err == nil
+	}
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", id.PID))
+	return err == nil && len(threads) > 1
 }
 
 func readStat(pid int) (state byte, start uint64, err error) {

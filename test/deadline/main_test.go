@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 		err = beTarget()
 	case "container":
 		err = beContainer()
+	case "headless":
+		err = beHeadless()
 	default:
 		err = test(m)
 	}
