@@ -29,78 +29,62 @@ func TestExtend(t *testing.T) {
 }
 
 func TestExtendToTheHardDeadline(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), left: 6 * time.Second, longest: 9 * time.Second, command: []string{"cat"}})
-			watchdog(t, c)
-			hard := time.Unix(deadlinesOf(c)[1], 0)
-			if code := c.extend(time.Until(hard) + time.Hour); code == 0 {
-				t.Error("it was extended past its hard deadline")
-			}
-			if code := c.extend(time.Until(hard)); code != 0 {
-				t.Errorf("it was not extended to its hard deadline: exit code %d", code)
-			}
-			c.expectEnd(debugpod.ExitDeadline, "ended at its hard deadline")
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), left: 6 * time.Second, longest: 9 * time.Second, command: []string{"cat"}})
+		watchdog(t, c)
+		hard := time.Unix(deadlinesOf(c)[1], 0)
+		if code := c.extend(time.Until(hard) + time.Hour); code == 0 {
+			t.Error("it was extended past its hard deadline")
+		}
+		if code := c.extend(time.Until(hard)); code != 0 {
+			t.Errorf("it was not extended to its hard deadline: exit code %d", code)
+		}
+		c.expectEnd(debugpod.ExitDeadline, "ended at its hard deadline")
+	})
 }
 
 // An extension that comes late, or was overtaken, moves nothing.
 func TestNoEarlierEnd(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, longest: 2 * time.Hour, command: []string{"cat"}})
-			watchdog(t, c)
-			ends := deadlinesOf(c)[0]
-			if code := c.extend(time.Second); code != 0 {
-				t.Errorf("exit code %d: it ends later than that already", code)
-			}
-			if name := watchdog(t, c).name; name != fmt.Sprint("ends ", ends) {
-				t.Errorf("its watchdog is called %q", name)
-			}
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, longest: 2 * time.Hour, command: []string{"cat"}})
+		watchdog(t, c)
+		ends := deadlinesOf(c)[0]
+		if code := c.extend(time.Second); code != 0 {
+			t.Errorf("exit code %d: it ends later than that already", code)
+		}
+		if name := watchdog(t, c).name; name != fmt.Sprint("ends ", ends) {
+			t.Errorf("its watchdog is called %q", name)
+		}
+	})
 }
 
 // Without a watchdog that answers it is not said that the debugger was extended.
 func TestNobodyToExtend(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), longest: 2 * time.Hour, command: []string{"cat"}})
-			if err := syscall.Kill(watchdog(t, c).pid, syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
-			if code := c.extend(90 * time.Minute); code != 1 {
-				t.Errorf("exit code %d with a watchdog that is stopped", code)
-			}
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), longest: 2 * time.Hour, command: []string{"cat"}})
+		if err := syscall.Kill(watchdog(t, c).pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		if code := c.extend(90 * time.Minute); code != 1 {
+			t.Errorf("exit code %d with a watchdog that is stopped", code)
+		}
+	})
 }
 
 // A command that signals its whole process group means others than the watchdog.
 func TestSignalsOfOthers(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), longest: 2 * time.Hour,
-				command: []string{"sh", "-c", "trap 'echo begun' USR1; kill -USR1 0; while :; do read -r line; done"}})
-			c.says("begun")
-			ends := deadlinesOf(c)[0]
-			if code := c.extend(time.Second); code != 0 {
-				t.Errorf("exit code %d: the watchdog does not answer", code)
-			}
-			if name := watchdog(t, c).name; name != fmt.Sprint("ends ", ends) {
-				t.Errorf("its watchdog is called %q", name)
-			}
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), longest: 2 * time.Hour,
+			command: []string{"sh", "-c", "trap 'echo begun' USR1; kill -USR1 0; while :; do read -r line; done"}})
+		c.says("begun")
+		ends := deadlinesOf(c)[0]
+		if code := c.extend(time.Second); code != 0 {
+			t.Errorf("exit code %d: the watchdog does not answer", code)
+		}
+		if name := watchdog(t, c).name; name != fmt.Sprint("ends ", ends) {
+			t.Errorf("its watchdog is called %q", name)
+		}
+	})
 }
 
 // watchdog is the container's process that calls itself by its deadline.

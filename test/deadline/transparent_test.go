@@ -35,50 +35,38 @@ func TestExitCode(t *testing.T) {
 }
 
 func TestUnknownCommand(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"no-such-command"}})
-			c.expectEnd(127, "not started: the image has no no-such-command; set debugger.command to a program that it has")
-			if printed := c.output.String(); !strings.Contains(printed, "no-such-command") {
-				t.Errorf("printed %q", printed)
-			}
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"no-such-command"}})
+		c.expectEnd(127, "not started: the image has no no-such-command; set debugger.command to a program that it has")
+		if printed := c.output.String(); !strings.Contains(printed, "no-such-command") {
+			t.Errorf("printed %q", printed)
+		}
+	})
 }
 
 // A command that a signal ended gives 128 and the signal, as it does under a shell.
 func TestKilledCommand(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"cat"}})
-			if err := syscall.Kill(c.command().pid, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			c.expectEnd(137, "")
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"cat"}})
+		if err := syscall.Kill(c.command().pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		c.expectEnd(137, "")
+	})
 }
 
 func TestStandardInput(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"cat"}})
-			c.types("one\n")
-			c.says("one")
-			c.types("two\n")
-			c.says("two")
-			if err := c.stdin.Close(); err != nil {
-				t.Fatal(err)
-			}
-			c.expectEnd(0, "")
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"cat"}})
+		c.types("one\n")
+		c.says("one")
+		c.types("two\n")
+		c.says("two")
+		if err := c.stdin.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c.expectEnd(0, "")
+	})
 }
 
 // Without a terminal a signal reaches the command at once, which may end as it likes.
@@ -112,42 +100,34 @@ func TestSignals(t *testing.T) {
 
 // Signals that come while the wrapper is not waiting cut short its next wait. The command has not ended for that.
 func TestManySignals(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, command: []string{"sh", "-c",
-				"trap : USR1; trap 'echo told; exit 9' TERM; echo begun; while :; do sleep 0.05; done"}})
-			c.says("begun")
-			for range 2000 {
-				if err := syscall.Kill(c.cmd.Process.Pid, syscall.SIGUSR1); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := syscall.Kill(c.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, command: []string{"sh", "-c",
+			"trap : USR1; trap 'echo told; exit 9' TERM; echo begun; while :; do sleep 0.05; done"}})
+		c.says("begun")
+		for range 2000 {
+			if err := syscall.Kill(c.cmd.Process.Pid, syscall.SIGUSR1); err != nil {
 				t.Fatal(err)
 			}
-			c.expectEnd(9, "")
-		})
-	}
+		}
+		if err := syscall.Kill(c.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		c.expectEnd(9, "")
+	})
 }
 
 // At a terminal a joined wrapper ends at once with TERM, and does not hold up the deletion of the pod.
 func TestTerminatedAtTerminal(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), tty: true, command: []string{"sh", "-i"}})
-			c.prompt()
-			if err := syscall.Kill(c.cmd.Process.Pid, syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			if code := c.code(); code != 128+int(syscall.SIGTERM) {
-				t.Errorf("exit code %d", code)
-			}
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), tty: true, command: []string{"sh", "-i"}})
+		c.prompt()
+		if err := syscall.Kill(c.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if code := c.code(); code != 128+int(syscall.SIGTERM) {
+			t.Errorf("exit code %d", code)
+		}
+	})
 }
 
 // An interactive shell has its terminal to itself: Ctrl-C, Ctrl-Z, bg, fg, the window's size and the end of input.
@@ -201,70 +181,58 @@ func TestInteractive(t *testing.T) {
 
 // Ctrl-D ends a shell, and with it the container.
 func TestEndOfInputAtTerminal(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), tty: true, command: []string{"sh", "-i"}})
-			c.prompt()
-			c.types("\x04")
-			c.expectEnd(0, "")
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), tty: true, command: []string{"sh", "-i"}})
+		c.prompt()
+		c.types("\x04")
+		c.expectEnd(0, "")
+	})
 }
 
 // Ctrl-C ends a command that is not a shell, and neither the wrapper before it nor its watchdog.
 func TestInterruptedCommand(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), tty: true, command: []string{"sh", "-c",
-				"trap 'echo interrupted' INT; echo begun; while :; do read -r line && echo got $line; done"}})
-			c.says("begun")
-			c.types("\x03")
-			c.types("\n")
-			c.says("interrupted")
-			c.types("more\n")
-			c.says("got more")
-			c.named("sleep", 1)
-			if err := syscall.Kill(c.command().pid, syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-			if err := syscall.Kill(c.command().pid, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			c.expectEnd(137, "")
-		})
-	}
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), tty: true, command: []string{"sh", "-c",
+			"trap 'echo interrupted' INT; echo begun; while :; do read -r line && echo got $line; done"}})
+		c.says("begun")
+		c.types("\x03")
+		c.types("\n")
+		c.says("interrupted")
+		c.types("more\n")
+		c.says("got more")
+		c.named("sleep", 1)
+		if err := syscall.Kill(c.command().pid, syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(c.command().pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		c.expectEnd(137, "")
+	})
 }
 
 // The command's environment and files are its own: nothing of the wrapper's shows in them.
 func TestNothingInherited(t *testing.T) {
-	t.Parallel()
-	for shell := range shells {
-		t.Run(shell, func(t *testing.T) {
-			t.Parallel()
-			c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"cat"}})
-			pid := c.command().pid
-			eventually(t, func() error {
-				name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-				if err != nil || string(name) != "cat\n" {
-					return fmt.Errorf("the command has not begun: %s, %w", name, err)
-				}
-				return nil
-			})
-			files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-			if err != nil || len(files) != 3 {
-				t.Errorf("%d open files, %v; want standard input, output and error alone", len(files), err)
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"cat"}})
+		pid := c.command().pid
+		eventually(t, func() error {
+			name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+			if err != nil || string(name) != "cat\n" {
+				return fmt.Errorf("the command has not begun: %s, %w", name, err)
 			}
-			variables, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-			if err != nil || strings.Contains(string(variables), "deadline=") {
-				t.Errorf("environment %q, %v", variables, err)
-			}
-			c.sweep()
+			return nil
 		})
-	}
+		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		if err != nil || len(files) != 3 {
+			t.Errorf("%d open files, %v; want standard input, output and error alone", len(files), err)
+		}
+		variables, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil || strings.Contains(string(variables), "deadline=") {
+			t.Errorf("environment %q, %v", variables, err)
+		}
+		c.sweep()
+	})
 }
 
 // sleep is the container's process that sleeps for so many seconds.
