@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -60,8 +59,7 @@ type DebugSessionReconciler struct {
 	written  writes
 	access   memory[plan.AccessState] // what was done about each session's access, so that it need not be asked
 	stops    memory[time.Time]        // when each session's debugger was last told to end
-	endings  endings
-	starting sync.Mutex // held from counting the sessions that run to writing down one more
+	starting sync.Mutex               // held from counting the sessions that run to writing down one more
 }
 
 // Seal is what the reconciler needs of internal/seal.
@@ -122,9 +120,6 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if session == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	if r.endings.yields(session, r.Clock.Now(), r.Concurrency) {
-		return ctrl.Result{RequeueAfter: waitsFor, Priority: ptr.To(priorityLast)}, nil
-	}
 	snapshot, decided, done := r.observe(ctx, session)
 	defer done()
 	results := r.act(ctx, session, decided.Actions)
@@ -132,7 +127,6 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if err := r.report(ctx, session, concluded); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.endings.note(session)
 	return r.wake(req.NamespacedName, concluded)
 }
 
@@ -145,7 +139,6 @@ func (r *DebugSessionReconciler) read(ctx context.Context, key types.NamespacedN
 			r.written.forget(key)
 			r.access.forget(key)
 			r.stops.forget(key)
-			r.endings.forget(key)
 			err = nil
 		}
 		return nil, err

@@ -54,33 +54,3 @@ func TestTidyingIsWhatNobodyWaitsFor(t *testing.T) {
 		}
 	}
 }
-
-// A session that has ended waits while more end than are worked on at once, but not for ever, and never before it has ended.
-func TestTidyingYieldsToEnds(t *testing.T) {
-	now := time.Date(2026, time.November, 24, 12, 0, 0, 0, time.UTC)
-	ended := phased("ended", v1alpha1.PhaseEnded, now)
-	one, other := phased("one", v1alpha1.PhaseEnding, time.Time{}), phased("other", v1alpha1.PhaseEnding, time.Time{})
-	e := &endings{}
-	yields := func(session *v1alpha1.DebugSession, at time.Time, want bool, when string) {
-		t.Helper()
-		if got := e.yields(session, at, 1); got != want {
-			t.Errorf("%s: %t", when, got)
-		}
-	}
-	yields(ended, now, false, "none ends")
-	e.note(one)
-	e.note(one)
-	yields(ended, now, false, "as many end as are worked on")
-	e.note(other)
-	yields(ended, now, true, "more end")
-	yields(one, now, false, "it ends itself")
-	yields(ended, now.Add(patience), false, "it has ended for long")
-	deleted := ended.DeepCopy()
-	deleted.DeletionTimestamp = &metav1.Time{Time: now}
-	yields(deleted, now, false, "it is to go")
-	e.note(phased("one", v1alpha1.PhaseEnded, now))
-	yields(ended, now, false, "another has ended")
-	e.note(one)
-	e.forget(client.ObjectKeyFromObject(other))
-	yields(ended, now, false, "another is gone")
-}

@@ -149,6 +149,28 @@ var _ = Describe("a session that is deleted", Ordered, ContinueOnFailure, func()
 	})
 })
 
+var _ = Describe("sessions that cannot end", func() {
+	It("hold up none of the others, however many they are", func(ctx SpecContext) {
+		node := &kubelet{}
+		startOperator(node)
+		createAnything(ctx)
+		held := make([]*v1alpha1.DebugSession, 2*concurrency)
+		for i := range held {
+			at := everywhere["Ending, a copy"]
+			held[i] = at.reach(ctx, node, newNamespace(ctx, nil))
+			DeferCleanup(at.release, node, held[i])
+		}
+		namespace := newNamespace(ctx, nil)
+		other := active(ctx, node, namespace, "other", runningPod(ctx, namespace, "web"))
+		edit(ctx, other, fixture.End)
+		endsAs(ctx, other, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+		for _, session := range held {
+			refreshed(ctx, Default, session)
+			Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
+		}
+	})
+})
+
 var _ = Describe("an operator that is restarted", func() {
 	It("carries sessions in every phase on to their end", func(ctx SpecContext) {
 		node := &kubelet{}

@@ -78,6 +78,9 @@ var _ = BeforeSuite(func() {
 	probeAddress = net.JoinHostPort("localhost", strconv.Itoa(freePort()))
 })
 
+// concurrency is how many sessions the operator under test works on at once.
+const concurrency = 4
+
 // startOperator runs the operator, with the rights it has in a cluster and no more, until the returned function is called or
 // the test ends. It returns when sessions can be created.
 func startOperator(exec *kubelet, change ...func(*manager.Options, *operator.Options)) (stop func()) {
@@ -105,7 +108,7 @@ func launchOperator(exec *kubelet, port int, change ...func(*manager.Options, *o
 		Controller:             config.Controller{SkipNameValidation: ptr.To(true)}, // one after another in one process
 	}
 	own := operator.Options{
-		Concurrency: 4, Exec: exec, Registry: prometheus.NewRegistry(),
+		Concurrency: concurrency, Exec: exec, Registry: prometheus.NewRegistry(),
 		Webhook: operator.WebhookOptions{Host: environment.WebhookInstallOptions.LocalServingHost, Port: port, ExtraNames: []string{"localhost"}},
 	}
 	for _, c := range change {
