@@ -42,8 +42,12 @@ func ignoreKilled(err error) error {
 	return err
 }
 
-// hasStopped says whether nothing could be executed because the container has ended, which the kubelet is about to tell.
+// hasStopped says whether nothing could be executed because the container has ended, which the kubelet is about to tell. What
+// was executed can say anything.
 func hasStopped(err error) bool {
+	if errors.As(err, new(exec.CodeExitError)) {
+		return false
+	}
 	words := err.Error()
 	return strings.Contains(words, "container not found") || strings.Contains(words, "cannot exec in a stopped")
 }

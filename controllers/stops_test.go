@@ -3,10 +3,12 @@ package controllers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/exec"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -65,6 +67,10 @@ func TestWhatCannotBeExecutedForTheContainerHasEnded(t *testing.T) {
 		}
 		if result := classify(plan.CreatePod{}, errors.New(words)); result.Gone {
 			t.Errorf("%q is about a container that is stopped, and not about a pod that is created", words)
+		}
+		said := fmt.Errorf("%w: %s", exec.CodeExitError{Err: errors.New("exit code 1"), Code: 1}, words)
+		if result := classify(plan.StopDebugger{}, said); result.Gone || result.Err == nil {
+			t.Errorf("%q is what the container itself says: %+v", words, result)
 		}
 	}
 }

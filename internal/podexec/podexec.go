@@ -2,7 +2,6 @@
 package podexec
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -21,6 +20,9 @@ import (
 // timeout bounds one command. What the operator runs takes well under a second; a node that hangs must not hold a worker.
 const timeout = 15 * time.Second
 
+// most is how many bytes are kept of what a command says: what it runs may be the container's own, which says what it likes.
+const most = 1 << 10
+
 // Executor runs commands through the API server's pods/exec.
 type Executor struct {
 	config *rest.Config
@@ -33,7 +35,8 @@ func New(config *rest.Config, client kubernetes.Interface) *Executor {
 }
 
 // Exec runs the command in the container and waits for its end. Its standard input is an empty line a second. The error holds
-// what the command wrote to its standard error, and is an exec.CodeExitError if the command ended with another code than 0.
+// the beginning of what the command wrote to its standard error, and is an exec.CodeExitError if the command ended with another
+// code than 0.
 func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -41,14 +44,22 @@ func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container
 	if err != nil {
 		return err
 	}
-	var stderr bytes.Buffer
+	var stderr words
 	seconds := &ticks{ctx, time.NewTicker(time.Second)}
 	defer seconds.Stop()
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: seconds, Stdout: io.Discard, Stderr: &stderr})
-	if err != nil && stderr.Len() > 0 {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
+	if err != nil && len(stderr) > 0 {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(stderr)))
 	}
 	return err
+}
+
+// words keeps the beginning of what is written to it.
+type words []byte
+
+func (w *words) Write(p []byte) (int, error) {
+	*w = append(*w, p[:min(len(p), most-len(*w))]...)
+	return len(p), nil
 }
 
 // executor speaks WebSocket, and SPDY to an API server that cannot.
