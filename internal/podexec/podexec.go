@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -48,18 +49,29 @@ func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container
 	seconds := &ticks{ctx, time.NewTicker(time.Second)}
 	defer seconds.Stop()
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: seconds, Stdout: io.Discard, Stderr: &stderr})
-	if err != nil && len(stderr) > 0 {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(stderr)))
+	if said := stderr.String(); err != nil && said != "" {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(said))
 	}
 	return err
 }
 
-// words keeps the beginning of what is written to it.
-type words []byte
+// words keeps the beginning of what is written to it. A command that was given up may write to it still.
+type words struct {
+	mu   sync.Mutex
+	kept []byte
+}
 
 func (w *words) Write(p []byte) (int, error) {
-	*w = append(*w, p[:min(len(p), most-len(*w))]...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.kept = append(w.kept, p[:min(len(p), most-len(w.kept))]...)
 	return len(p), nil
+}
+
+func (w *words) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(w.kept)
 }
 
 // executor speaks WebSocket, and SPDY to an API server that cannot.

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -53,5 +54,18 @@ func TestOnlyTheBeginningOfWhatACommandSaysIsKept(t *testing.T) {
 	}
 	if words := err.Error(); len(words) > 2*most || !strings.Contains(words, "0123456789abcdef") {
 		t.Errorf("says %d bytes: %.200s", len(words), words)
+	}
+}
+
+// It may also write when nobody waits for it any more.
+func TestACommandThatIsGivenUpWritesOn(t *testing.T) {
+	without := node(t, 1<<30)
+	for range 20 {
+		ctx, giveUp := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		err := without.Exec(ctx, types.NamespacedName{Namespace: "shop", Name: "web"}, "debugger", []string{"sh"})
+		giveUp()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("came to %.200v", err)
+		}
 	}
 }
