@@ -13,12 +13,9 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-func phased(name string, phase v1alpha1.Phase, endedAt time.Time) *v1alpha1.DebugSession {
+func phased(name string, phase v1alpha1.Phase) *v1alpha1.DebugSession {
 	session := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, ResourceVersion: name}}
 	session.Status.Phase = phase
-	if !endedAt.IsZero() {
-		session.Status.EndedAt = &metav1.Time{Time: endedAt}
-	}
 	return session
 }
 
@@ -26,9 +23,9 @@ func phased(name string, phase v1alpha1.Phase, endedAt time.Time) *v1alpha1.Debu
 func TestWhatHasEndedStandsLast(t *testing.T) {
 	queue := priorityqueue.New[ctrl.Request]("test")
 	defer queue.ShutDown()
-	was, ended, runs := phased("ended", v1alpha1.PhaseEnding, time.Time{}), phased("ended", v1alpha1.PhaseEnded, time.Unix(0, 0)), phased("runs", v1alpha1.PhaseActive, time.Time{})
+	was, ended, runs := phased("ended", v1alpha1.PhaseEnding), phased("ended", v1alpha1.PhaseEnded), phased("runs", v1alpha1.PhaseActive)
 	lastly().Update(t.Context(), event.UpdateEvent{ObjectOld: was, ObjectNew: ended}, queue)
-	queue.AddWithOpts(priorityqueue.AddOpts{Priority: new(-100)}, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(phased("found", v1alpha1.PhaseActive, time.Time{}))})
+	queue.AddWithOpts(priorityqueue.AddOpts{Priority: new(-100)}, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(phased("found", v1alpha1.PhaseActive))})
 	queue.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(runs)})
 	for _, want := range []string{"runs", "found", "ended"} {
 		if got, _, _ := queue.GetWithPriority(); got.Name != want {
@@ -38,15 +35,15 @@ func TestWhatHasEndedStandsLast(t *testing.T) {
 }
 
 func TestTidyingIsWhatNobodyWaitsFor(t *testing.T) {
-	gone := phased("gone", v1alpha1.PhaseEnded, time.Unix(0, 0))
+	gone := phased("gone", v1alpha1.PhaseEnded)
 	gone.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
 	for _, tc := range []struct {
 		session *v1alpha1.DebugSession
 		want    bool
 	}{
-		{phased("ended", v1alpha1.PhaseEnded, time.Unix(0, 0)), true},
-		{phased("ending", v1alpha1.PhaseEnding, time.Time{}), false},
-		{phased("new", "", time.Time{}), false},
+		{phased("ended", v1alpha1.PhaseEnded), true},
+		{phased("ending", v1alpha1.PhaseEnding), false},
+		{phased("new", ""), false},
 		{gone, false},
 	} {
 		if got := tidying.Update(event.UpdateEvent{ObjectOld: tc.session, ObjectNew: tc.session}); got != tc.want {

@@ -154,9 +154,8 @@ var _ = Describe("sessions that cannot end", func() {
 		node := &kubelet{}
 		startOperator(node)
 		createAnything(ctx)
-		held := make([]*v1alpha1.DebugSession, 2*concurrency)
+		at, held := everywhere["Ending, a copy"], make([]*v1alpha1.DebugSession, 2*concurrency)
 		for i := range held {
-			at := everywhere["Ending, a copy"]
 			held[i] = at.reach(ctx, node, newNamespace(ctx, nil))
 			DeferCleanup(at.release, node, held[i])
 		}
