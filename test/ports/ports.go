@@ -6,17 +6,24 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync/atomic"
 )
 
 // Below 30000 are neither the ports from which systems make outgoing connections nor Kubernetes' node ports. A port that the system
 // chooses is one of the former: between being found free and being listened on, any connection may be given it.
 const first, last = 20000, 29999
 
-// Free is a port that nobody listens on at localhost.
+// tried is how many ports were looked at, from some port on: other processes begin at another one.
+var tried atomic.Uint32
+
+func init() { tried.Store(rand.Uint32N(last - first + 1)) }
+
+// Free is a port that nobody listens on at localhost, and that was given to nobody else in this process who may be about to listen
+// on it: only after all of the others is it given again.
 func Free() (int, error) {
 	var err error
 	for range 100 {
-		port := first + rand.IntN(last-first+1)
+		port := first + int(tried.Add(1)%(last-first+1))
 		var listener net.Listener
 		listener, err = net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(port)))
 		if err == nil {
