@@ -15,8 +15,8 @@ import (
 )
 
 // An end is written down before it is carried out. Whoever may change a session could keep that from being written, and so
-// keep the access: by writing the session so often that the operator always comes too late, or by making it so large that not
-// a word can be added. Neither holds up an end.
+// keep the access, or outlast a denial: by writing the session so often that the operator always comes too late, or by making
+// it so large that not a word can be added. Neither holds up an end.
 
 // insist deals with a status that was not written. It returns what has to be tried again.
 func (r *DebugSessionReconciler) insist(ctx context.Context, session *v1alpha1.DebugSession, before v1alpha1.Phase, p plan.Plan, err error) error {
@@ -25,16 +25,16 @@ func (r *DebugSessionReconciler) insist(ctx context.Context, session *v1alpha1.D
 		return ignoreOutdated(err)
 	case apierrors.IsConflict(err):
 		return r.endWhateverIsWritten(ctx, session)
-	case unwritable(err) && before != v1alpha1.PhaseEnding:
+	case unwritable(err) && p.Status.Phase == v1alpha1.PhaseEnding && before != v1alpha1.PhaseEnding:
 		return errors.Join(err, r.endUnwritten(ctx, session, p))
 	default:
 		return ignoreOutdated(err)
 	}
 }
 
-// ends says whether a session that had started is over.
+// ends says whether a session is over.
 func ends(status *v1alpha1.DebugSessionStatus) bool {
-	return status.StartedAt != nil && (status.Phase == v1alpha1.PhaseEnding || status.Phase == v1alpha1.PhaseEnded)
+	return status.Phase == v1alpha1.PhaseEnding || status.Phase == v1alpha1.PhaseEnded
 }
 
 // unwritable says whether the API server will not take a status however often it is sent. That etcd finds it too large has no
@@ -51,15 +51,15 @@ func (r *DebugSessionReconciler) endWhateverIsWritten(ctx context.Context, sessi
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(session), now); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if now.UID != session.UID || now.Status.StartedAt == nil {
+	if now.UID != session.UID || now.Status.Phase == "" {
 		return nil // the watch is about to tell of it
 	}
 	snapshot, decided, done := r.observe(ctx, now)
 	defer done()
-	concluded := plan.Conclude(snapshot, decided, r.act(ctx, now, decided.Actions))
-	if !ends(&concluded.Status) {
-		return concluded.Retry
+	if !ends(&decided.Status) {
+		return nil
 	}
+	concluded := plan.Conclude(snapshot, decided, r.act(ctx, now, decided.Actions))
 	return errors.Join(concluded.Retry, ignoreOutdated(r.report(ctx, now, concluded, unlessMoved)))
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -38,6 +39,20 @@ func fill(ctx context.Context, who client.Client, session *v1alpha1.DebugSession
 		return err != nil
 	})
 	Expect(refused).To(MatchError(ContainSubstring("too large")))
+}
+
+// writing has somebody write a session all the time, until stop is called.
+func writing(ctx context.Context, who client.Client, session *v1alpha1.DebugSession) (stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	for writer := range 8 {
+		at := session.DeepCopy()
+		go func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				_ = who.Patch(ctx, at.DeepCopy(), mergePatch(fmt.Sprintf(`{"metadata":{"annotations":{"n%d":"%d"}}}`, writer, i)))
+			}
+		}()
+	}
+	return stop
 }
 
 var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() {
@@ -85,17 +100,69 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 		session := newSession(namespace, "hang", "web")
 		activeOf(ctx, alice, node, session, pod)
 		Eventually(reached(ctx)).Should(BeTrue())
-		writing, stop := context.WithCancel(ctx)
-		defer stop()
-		for writer := range 8 {
-			go func() {
-				for i := 0; writing.Err() == nil; i++ {
-					_ = alice.Patch(writing, session.DeepCopy(), mergePatch(fmt.Sprintf(`{"metadata":{"annotations":{"n%d":"%d"}}}`, writer, i)))
-				}
-			}()
-		}
+		defer writing(ctx, alice, session)()
 		edit(ctx, session, func(s *v1alpha1.DebugSession) { s.Spec.End = true })
 		Eventually(reached(ctx)).WithTimeout(5 * time.Second).Should(BeFalse())
 		reaches(ctx, session, v1alpha1.PhaseEnded)
+	})
+
+	It("does not outlast a denial by writing it all the time", func(ctx SpecContext) {
+		class := "of-" + namespace
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) { c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1} })
+		may(ctx, namespace, "alice", v1alpha1.VerbUse, class)
+		session := newSession(namespace, "hang", "web")
+		session.Spec.ClassName = class
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseAwaitingApproval)
+		defer writing(ctx, alice, session)()
+		denial := newApproval(namespace, "no", "hang")
+		denial.Spec.Decision = v1alpha1.DecisionDeny
+		Expect(k8s.Create(ctx, denial)).To(Succeed())
+		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+		Expect(session.Status.Outcome).To(Equal(v1alpha1.OutcomeDenied))
+	})
+
+	It("has no more sessions at once than the class lets one requester have, nor one namespace", func(ctx SpecContext) {
+		class := "few-" + namespace
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) { c.Spec.Limits = &v1alpha1.ClassLimits{PerRequester: 2, PerNamespace: 3} })
+		bob := newPerson("bob")
+		mayEdit(ctx, namespace, "bob")
+		for _, user := range []string{"alice", "bob"} {
+			may(ctx, namespace, user, v1alpha1.VerbUse, class)
+		}
+		var all []*v1alpha1.DebugSession
+		var creating sync.WaitGroup
+		for i := range 12 {
+			session := newSession(namespace, fmt.Sprint("hang-", i), "web")
+			session.Spec.ClassName = class
+			all = append(all, session)
+			creating.Go(func() {
+				defer GinkgoRecover()
+				Expect([]*person{alice, bob}[i%2].Create(ctx, session)).To(Succeed())
+			})
+		}
+		creating.Wait()
+		started := func(g Gomega) map[string]int {
+			list := &v1alpha1.DebugSessionList{}
+			g.Expect(k8s.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+			count := map[string]int{}
+			for i := range list.Items {
+				if s := &list.Items[i]; s.Status.StartedAt != nil && s.Status.Phase != v1alpha1.PhaseEnded {
+					count[s.Spec.Requester.Username]++
+					count["all"]++
+				} else {
+					g.Expect(s.Status.Reason).To(Equal(v1alpha1.ReasonLimitReached))
+				}
+			}
+			return count
+		}
+		full := And(HaveKeyWithValue("all", 3), HaveKeyWithValue("alice", BeNumerically("<=", 2)), HaveKeyWithValue("bob", BeNumerically("<=", 2)))
+		Eventually(started).WithTimeout(10 * time.Second).Should(full)
+		Consistently(started).WithTimeout(time.Second).Should(full)
+		refreshed(ctx, Default, pod)
+		Expect(pod.Spec.EphemeralContainers).To(HaveLen(3))
+		for _, session := range all {
+			Expect(k8s.Delete(ctx, session)).To(Succeed())
+		}
 	})
 })
