@@ -69,7 +69,11 @@ func (r *DebugSessionReconciler) endUnwritten(ctx context.Context, session *v1al
 	over.Status = p.Status
 	snapshot, decided, done := r.observe(ctx, over)
 	defer done()
-	return plan.Conclude(snapshot, decided, r.act(ctx, over, decided.Actions)).Retry
+	concluded := plan.Conclude(snapshot, decided, r.act(ctx, over, decided.Actions))
+	if !concluded.WakeAt.IsZero() {
+		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), concluded.WakeAt.Sub(r.Clock.Now()))
+	}
+	return concluded.Retry
 }
 
 // ifUnchanged is a patch of the status that counts only for the very version that it was made from.

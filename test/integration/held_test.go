@@ -75,26 +75,35 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 		return func() bool { return reaching(ctx, "alice", namespace, "web") }
 	}
 
-	It("does not outlast its end by making it too large to be written", func(ctx SpecContext) {
+	DescribeTable("does not outlast its end by making it too large to be written", func(ctx SpecContext, mode v1alpha1.Mode) {
 		session := newSession(namespace, "hang", "web")
-		session.Spec.TTL = &metav1.Duration{Duration: 59 * time.Second}
+		session.Spec.Mode, session.Spec.TTL = mode, &metav1.Duration{Duration: 59 * time.Second}
 		activeOf(ctx, alice, node, session, pod)
-		Eventually(reached(ctx)).Should(BeTrue())
+		at := session.Status.Debugger
+		reached := func() bool { return reaching(ctx, "alice", namespace, at.PodName) }
+		Eventually(reached).Should(BeTrue())
 		fill(ctx, alice, session)
-		Expect(reached(ctx)()).To(BeTrue())
+		Expect(reached()).To(BeTrue())
 
 		Expect(k8s.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"ttl":"10s"}}`))).To(Succeed(), "it is no longer than before")
-		Eventually(reached(ctx)).WithTimeout(20 * time.Second).Should(BeFalse())
-		eventually(func(g Gomega) {
-			refreshed(ctx, g, pod)
-			g.Expect(runs(pod, session.Status.Debugger.ContainerName)).To(BeFalse())
-		}).Should(Succeed())
+		Eventually(reached).WithTimeout(20 * time.Second).Should(BeFalse())
+		if mode == v1alpha1.ModePodCopy {
+			isGone(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: at.PodName}})
+		} else {
+			eventually(func(g Gomega) {
+				refreshed(ctx, g, pod)
+				g.Expect(runs(pod, at.ContainerName)).To(BeFalse())
+			}).Should(Succeed())
+		}
 		refreshed(ctx, Default, session)
 		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseActive), "or it was not too large")
 
 		Expect(k8s.Patch(ctx, session, mergePatch(`{"metadata":{"annotations":null}}`))).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseEnded)
-	})
+	},
+		Entry("with an ephemeral container", v1alpha1.ModeEphemeralContainer),
+		Entry("with a copy", v1alpha1.ModePodCopy),
+	)
 
 	It("does not outlast its end by writing it all the time", func(ctx SpecContext) {
 		session := newSession(namespace, "hang", "web")
