@@ -4,6 +4,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -121,11 +122,16 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		return ctrl.Result{}, err
 	}
 	snapshot, decided, done := r.observe(ctx, session)
+	done = sync.OnceFunc(done)
 	defer done()
 	results := r.act(ctx, session, decided.Actions)
 	concluded := plan.Conclude(snapshot, decided, results)
-	if err := r.report(ctx, session, concluded); err != nil {
-		return ctrl.Result{}, err
+	before := session.Status.Phase
+	// The lock makes this pass's decision count only for what it was made from.
+	err = r.report(ctx, session, concluded, ifUnchanged)
+	done() // what follows may look again, and count
+	if err = r.insist(ctx, session, before, concluded, err); err != nil {
+		concluded.Retry = errors.Join(concluded.Retry, err)
 	}
 	return r.wake(req.NamespacedName, concluded)
 }

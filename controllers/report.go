@@ -12,17 +12,17 @@ import (
 )
 
 // report writes the status, once and only if it changed, and then tells what has become true by it.
-func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.DebugSession, p plan.Plan) error {
+func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.DebugSession, p plan.Plan,
+	patch func(before, after *v1alpha1.DebugSession) client.Patch,
+) error {
 	before := session.Status
 	if equality.Semantic.DeepEqual(before, p.Status) {
 		return nil
 	}
-	// The lock makes this pass's decision count only for what it was made from.
 	base := session.DeepCopy()
 	session.Status = p.Status
-	err := r.Client.Status().Patch(ctx, session, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
-	if err != nil {
-		return ignoreOutdated(err)
+	if err := r.Client.Status().Patch(ctx, session, patch(base, session)); err != nil {
+		return err
 	}
 	r.written.remember(session)
 	for _, e := range p.Events {

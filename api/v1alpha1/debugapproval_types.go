@@ -64,7 +64,8 @@ type DebugApprovalSpec struct {
 	Reason string `json:"reason,omitempty"`
 
 	// What exactly is approved: the session's status.request.hash. Stamped at creation. If you write it yourself, as a
-	// reviewed commit may, the approval is refused unless the session still asks for just that.
+	// reviewed commit may, the approval is refused unless the session still asks for just that. How long is not in it: write
+	// ttl, too.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	RequestHash string `json:"requestHash,omitempty"`

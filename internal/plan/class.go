@@ -128,10 +128,24 @@ func checkPrivileges(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec
 	if class.Spec.AllowSecurityContext {
 		return ""
 	}
-	if field := raises(spec.Debugger.SecurityContext); field != "" {
+	field := raises(spec.Debugger.SecurityContext)
+	if field == "" && dropsLess(class, spec) {
+		field = "capabilities.drop"
+	}
+	if field != "" {
 		return fmt.Sprintf("spec.debugger.securityContext.%s goes beyond the profile, which is not allowed; choose another profile or class", field)
 	}
 	return ""
+}
+
+// dropsLess says whether a session's own list of capabilities to drop may take the place of a longer one: that of the profile
+// restricted, which is ALL, or that of the container which becomes the debugger.
+func dropsLess(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) bool {
+	sc := spec.Debugger.SecurityContext
+	if sc == nil || sc.Capabilities == nil || len(sc.Capabilities.Drop) == 0 || slices.Contains(sc.Capabilities.Drop, "ALL") {
+		return false
+	}
+	return spec.Debugger.Container != "" || effectiveProfile(class, spec) == v1alpha1.ProfileRestricted
 }
 
 // raises names the first field by which a security context may do more than take privileges away.

@@ -58,5 +58,8 @@ func narrowedAccess(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec,
 	if now.ApprovalsRequired > granted.ApprovalsRequired {
 		return fmt.Sprintf("the approvals it asks for are more: %d before, %d now", granted.ApprovalsRequired, now.ApprovalsRequired)
 	}
+	if granted.SelfApproval && now.ApprovalsRequired > 0 && !now.SelfApproval {
+		return "it let the requester's own approval count, and does not now"
+	}
 	return ""
 }

@@ -156,6 +156,15 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		nothingLeft(ctx, namespace)
 	})
 
+	It("is not its requester's to approve once its class has stopped that, though it was granted before", func(ctx SpecContext) {
+		session := ask(ctx, 1, time.Hour, func(c *v1alpha1.DebugClass) { c.Spec.Approval = &v1alpha1.ApprovalPolicy{SelfApproval: true} })
+		Expect(session.Status.Class.SelfApproval).To(BeTrue())
+		there := &v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{Name: class}}
+		Expect(k8s.Patch(ctx, there, mergePatch(`{"spec":{"approval":{"selfApproval":false}}}`))).To(Succeed())
+		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonClassForbids)
+		Expect(said(session)).To(ContainSubstring("requester's own approval"))
+	})
+
 	It("waits for nobody if its requester's group is exempt, however many are required", func(ctx SpecContext) {
 		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
 			c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 2, Exempt: []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}}}

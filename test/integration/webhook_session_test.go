@@ -145,6 +145,34 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		Eventually(func() error { return alice.Create(ctx, session) }).Should(Succeed())
 	})
 
+	It("takes a list of capabilities to drop that is shorter than the profile's for what it is: more of them", func(ctx SpecContext) {
+		newClass(ctx, "strict-"+namespace, func(c *v1alpha1.DebugClass) {
+			c.Spec.Profiles = []v1alpha1.Profile{v1alpha1.ProfileRestricted, v1alpha1.ProfileGeneral}
+			c.Spec.Defaults = &v1alpha1.ClassDefaults{Profile: v1alpha1.ProfileRestricted}
+			c.Spec.AllowVolumes = true
+		})
+		may(ctx, namespace, "alice", v1alpha1.VerbUse, "strict-"+namespace)
+		session := func(dropped ...corev1.Capability) *v1alpha1.DebugSession {
+			session := newSession(namespace, "hang", "web")
+			session.Spec.ClassName, session.Spec.Profile = "strict-"+namespace, ""
+			session.Spec.Debugger.SecurityContext = &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: dropped}}
+			return session
+		}
+		const beyond = "spec.debugger.securityContext.capabilities.drop goes beyond the profile"
+		Eventually(func() string { return refusal(alice.Create(ctx, session("KILL"))) }).Should(ContainSubstring(beyond))
+		explicit := session("KILL")
+		explicit.Spec.Profile = v1alpha1.ProfileRestricted
+		Expect(refusal(alice.Create(ctx, explicit))).To(ContainSubstring(beyond))
+		taken := session("KILL")
+		taken.Spec.Profile, taken.Spec.Mode, taken.Spec.Debugger.Container = v1alpha1.ProfileGeneral, v1alpha1.ModePodCopy, "app"
+		Expect(refusal(alice.Create(ctx, taken))).To(ContainSubstring(beyond), "the container may drop ALL, and the list takes its list's place")
+
+		Expect(alice.Create(ctx, session("ALL", "KILL"), client.DryRunAll)).To(Succeed())
+		fewer := session("KILL")
+		fewer.Spec.Profile = v1alpha1.ProfileGeneral
+		Expect(alice.Create(ctx, fewer, client.DryRunAll)).To(Succeed(), "of a profile that drops nothing")
+	})
+
 	Describe("which class is the default", func() {
 		annotate := func(ctx context.Context, name string, value any) {
 			GinkgoHelper()
