@@ -79,7 +79,7 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 	case plan.StopDebugger:
 		return r.stopDebugger(ctx, session, a)
 	case plan.ExtendDebugger:
-		return classify(a, r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
+		return classify(a, r.exec(ctx, session, a.Pod, a.Container, a.Command))
 	case plan.DeletePod:
 		return classify(a, r.deletePod(ctx, a))
 	case plan.ReplaceOriginal:

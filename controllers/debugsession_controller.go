@@ -59,7 +59,9 @@ type DebugSessionReconciler struct {
 
 	written  writes
 	access   memory[plan.AccessState] // what was done about each session's access, so that it need not be asked
-	stops    memory[time.Time]        // when each session's debugger was last told to end
+	retried  memory[time.Time]        // when it was last written down of each session that something is tried again
+	told     memory[told]             // what each session's debugger was last told
+	execs    execs                    // what is being told
 	starting sync.Mutex               // held from counting the sessions that run to writing down one more
 }
 
@@ -144,7 +146,8 @@ func (r *DebugSessionReconciler) read(ctx context.Context, key types.NamespacedN
 			r.Pods.Release(key)
 			r.written.forget(key)
 			r.access.forget(key)
-			r.stops.forget(key)
+			r.told.forget(key)
+			r.retried.forget(key)
 			err = nil
 		}
 		return nil, err

@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,6 +13,9 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
+// wordsPause is how long a status is not written again for nothing but other words of what is tried again.
+const wordsPause = 15 * time.Second
+
 // report writes the status, once and only if it changed, and then tells what has become true by it.
 func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.DebugSession, p plan.Plan,
 	patch func(before, after *v1alpha1.DebugSession) client.Patch,
@@ -19,17 +24,39 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 	if equality.Semantic.DeepEqual(before, p.Status) {
 		return nil
 	}
+	// A write has the session looked at at once. What says something else at each try, be it the port that it was tried from,
+	// would be tried without a pause.
+	now := r.Clock.Now()
+	if p.Retry != nil && now.Before(r.retried.recall(session).Add(wordsPause)) && sameButForWords(before, p.Status) {
+		return nil
+	}
 	base := session.DeepCopy()
 	session.Status = p.Status
 	if err := r.Client.Status().Patch(ctx, session, patch(base, session)); err != nil {
 		return err
 	}
 	r.written.remember(session)
+	if p.Retry != nil {
+		r.retried.set(session, now)
+	}
 	for _, e := range p.Events {
 		r.Events.Eventf(session, nil, e.Type, e.Reason, "Debug", "%s", e.Note)
 	}
 	r.count(ctx, session, before.Phase)
 	return nil
+}
+
+// sameButForWords says whether two statuses differ in nothing but the messages of their conditions.
+func sameButForWords(a, b v1alpha1.DebugSessionStatus) bool {
+	return equality.Semantic.DeepEqual(wordless(a), wordless(b))
+}
+
+func wordless(status v1alpha1.DebugSessionStatus) v1alpha1.DebugSessionStatus {
+	status.Conditions = slices.Clone(status.Conditions)
+	for i := range status.Conditions {
+		status.Conditions[i].Message = ""
+	}
+	return status
 }
 
 // count logs and measures a change of phase that was persisted.

@@ -8,26 +8,38 @@ import (
 	"time"
 
 	"k8s.io/client-go/util/exec"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/plan"
 )
 
-// stopAgain is how long after a debugger was told to end it is not told again. It is shorter than the pause after which the plan
-// looks again at one that resists.
-const stopAgain = 10 * time.Second
+const (
+	// stopAgain is how long after a debugger was told to end it is not told again. It is shorter than the pause after which the plan
+	// looks again at one that resists.
+	stopAgain = 10 * time.Second
+
+	// roomSoon is how long a debugger waits that is to be told and cannot be, as too many others are.
+	roomSoon = time.Second
+)
 
 // stopDebugger ends the debugger's processes, unless that was done a moment ago: the kubelet takes a second or two to tell that
 // a container has ended, and every event of its pod meanwhile would have it executed again. Where several debuggers of a
-// pod end at once these are many.
+// pod end at once these are many. One that does not answer is not asked again at once either.
 func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1alpha1.DebugSession, a plan.StopDebugger) plan.Result {
 	now := r.Clock.Now()
-	if now.Before(r.stops.recall(session).Add(stopAgain)) {
+	if now.Before(r.told.recall(session).stopped.Add(stopAgain)) {
 		return plan.Result{Action: a}
 	}
-	err := ignoreKilled(r.Exec.Exec(ctx, a.Pod, a.Container, a.Command))
-	if err == nil {
-		r.stops.set(session, now)
+	err := ignoreKilled(r.exec(ctx, session, a.Pod, a.Container, a.Command))
+	switch {
+	case errors.Is(err, errBusy):
+		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), roomSoon)
+		return plan.Result{Action: a}
+	case err == nil:
+		r.told.set(session, told{stopped: now})
+	case errors.Is(err, context.DeadlineExceeded):
+		r.told.set(session, told{stopped: r.Clock.Now(), hangs: true})
 	}
 	return classify(a, err)
 }

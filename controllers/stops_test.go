@@ -50,7 +50,7 @@ func TestADebuggerIsNotToldAgainAtEveryEvent(t *testing.T) {
 	stop(16*time.Second, 4, "it resists")
 	session.UID = fixture.OtherUID
 	stop(17*time.Second, 5, "another session of its name")
-	r.stops.forget(client.ObjectKeyFromObject(session))
+	r.told.forget(client.ObjectKeyFromObject(session))
 	stop(18*time.Second, 6, "forgotten")
 }
 
@@ -73,4 +73,61 @@ func TestWhatCannotBeExecutedForTheContainerHasEnded(t *testing.T) {
 			t.Errorf("%q is what the container itself says: %+v", words, result)
 		}
 	}
+}
+
+// The whole of a pass is one worker's. What does not answer holds it for as long as that is waited for.
+func TestWhatDoesNotAnswerHoldsFewWorkers(t *testing.T) {
+	const workers = 8
+	clock := clocktesting.NewFakePassiveClock(fixture.Created)
+	hang := &hanging{}
+	r := &DebugSessionReconciler{Clock: clock, Exec: hang, Concurrency: workers, Waker: &Waker{}}
+	held := func() int {
+		hang.started, hang.release = make(chan struct{}), make(chan struct{})
+		passed := make(chan struct{})
+		for n := range 2 * workers {
+			session := fixture.Session()
+			session.Name = fmt.Sprint("hang-", n)
+			go func() {
+				r.stopDebugger(t.Context(), session, plan.StopDebugger{})
+				passed <- struct{}{}
+			}()
+		}
+		count := 0
+		for range 2 * workers { // each hangs, or has passed
+			select {
+			case <-hang.started:
+				count++
+			case <-passed:
+			}
+		}
+		close(hang.release)
+		for range count {
+			<-passed
+		}
+		return count
+	}
+	for round, want := range []int{
+		6, // of sixteen that never were told anything
+		6, // of the other ten
+		4, // of the rest, and none again so soon
+	} {
+		if count := held(); count != want {
+			t.Errorf("round %d: %d of %d workers wait", round, count, workers)
+		}
+	}
+	clock.SetTime(fixture.Created.Add(time.Hour))
+	if count := held(); count != 1 {
+		t.Errorf("%d of %d workers wait for those that have not answered before", count, workers)
+	}
+}
+
+// hanging is a node that does not answer.
+type hanging struct {
+	started, release chan struct{}
+}
+
+func (h *hanging) Exec(context.Context, types.NamespacedName, string, []string) error {
+	h.started <- struct{}{}
+	<-h.release
+	return fmt.Errorf("it was given up: %w", context.DeadlineExceeded)
 }

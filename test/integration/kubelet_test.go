@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
 )
 
@@ -23,7 +24,8 @@ import (
 type kubelet struct {
 	mu    sync.Mutex
 	execs []string
-	fail  error
+	fail  func() error
+	stuck string               // the name of a pod whose containers do not answer
 	ends  map[string]time.Time // by pod and container, what was told a later deadline
 }
 
@@ -32,10 +34,13 @@ type kubelet struct {
 func (k *kubelet) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	k.mu.Lock()
 	k.execs = append(k.execs, pod.Name+"/"+container)
-	fail := k.fail
+	fail, stuck := k.fail, k.stuck == pod.Name
 	k.mu.Unlock()
+	if stuck {
+		return hang(ctx)
+	}
 	if fail != nil {
-		return fail
+		return fail()
 	}
 	if !slices.Equal(command, debugpod.Sweep()) {
 		k.extend(pod.String()+"/"+container, moment(command[len(command)-1]))
@@ -48,11 +53,43 @@ func (k *kubelet) Exec(ctx context.Context, pod types.NamespacedName, container 
 	return k.setEphemeral(ctx, there, container, exited(137, "Error", ""))
 }
 
+// hang is how a command goes that never ends: it is given up.
+func hang(ctx context.Context) error {
+	ctx, giveUp := context.WithTimeout(ctx, 15*time.Second)
+	defer giveUp()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
 // answers sets how the node answers from now on.
 func (k *kubelet) answers(err error) {
+	if err == nil {
+		k.says(nil)
+		return
+	}
+	k.says(func() error { return err })
+}
+
+// says sets what the node answers from now on to each command.
+func (k *kubelet) says(what func() error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.fail = err
+	k.fail = what
+}
+
+// executed counts the commands that were run in a session's debugger.
+func (k *kubelet) executed(session *v1alpha1.DebugSession) func() int {
+	debugger := session.Status.Debugger.PodName + "/" + session.Status.Debugger.ContainerName
+	return func() (count int) {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		for _, exec := range k.execs {
+			if exec == debugger {
+				count++
+			}
+		}
+		return count
+	}
 }
 
 func running() corev1.ContainerState {

@@ -3,6 +3,8 @@ package integration
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -167,6 +169,47 @@ var _ = Describe("sessions that cannot end", func() {
 			refreshed(ctx, Default, session)
 			Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
 		}
+	})
+})
+
+var _ = Describe("debuggers that resist", func() {
+	It("hold up none of the others by not answering, however many they are", func(ctx SpecContext) {
+		node := &kubelet{stuck: "stuck"}
+		startOperator(node)
+		createAnything(ctx)
+		namespace := newNamespace(ctx, nil)
+		pod := runningPod(ctx, namespace, "stuck")
+		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, pod, client.GracePeriodSeconds(0))).To(Succeed()) })
+		stuck := make([]*v1alpha1.DebugSession, 2*concurrency)
+		for i := range stuck {
+			stuck[i] = active(ctx, node, namespace, fmt.Sprint("stuck-", i), pod)
+		}
+		other := active(ctx, node, namespace, "other", runningPod(ctx, namespace, "web"), fixture.AsCopy())
+		for _, session := range stuck {
+			edit(ctx, session, fixture.End)
+		}
+		for _, session := range stuck {
+			reaches(ctx, session, v1alpha1.PhaseEnding)
+		}
+		edit(ctx, other, fixture.End)
+		Eventually(phase(ctx, other)).WithTimeout(3 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+	})
+
+	It("are not asked without a pause for saying something else each time", func(ctx SpecContext) {
+		node := &kubelet{}
+		startOperator(node)
+		createAnything(ctx)
+		namespace := newNamespace(ctx, nil)
+		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"))
+		var said atomic.Int64
+		node.says(func() error { return fmt.Errorf("read tcp 10.0.0.1:%d->10.0.0.2:10250: connection reset by peer", said.Add(1)) })
+		edit(ctx, session, fixture.End)
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			ready := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionDebuggerReady)
+			g.Expect(ready.Message).To(ContainSubstring("connection reset by peer"))
+		}).Should(Succeed())
+		Consistently(node.executed(session)).WithTimeout(3 * time.Second).Should(BeNumerically("<", 20))
 	})
 })
 

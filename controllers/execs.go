@@ -1,0 +1,64 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// errBusy is that as many commands run in containers as may.
+var errBusy = errors.New("as many commands are being run in containers as may be at once")
+
+// told is what a session's debugger was last told by a command in its container.
+type told struct {
+	stopped time.Time // when it was told to end, or did not answer
+	hangs   bool      // the last command did not end in time
+}
+
+// execs counts the commands that run in containers. Each holds a worker until it has ended, or is given up: for seconds, if a
+// node does not answer, or a debugger's own shell. They never hold all of the workers, and those that did not answer before
+// only a few, so that nothing else waits for them.
+type execs struct {
+	mu             sync.Mutex
+	running, again int
+}
+
+// begin says whether one more may run, and what to do when it has ended.
+func (e *execs) begin(workers int, hangs bool) (end func(), ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running >= max(workers*3/4, 1) || hangs && e.again >= max(workers/8, 1) {
+		return nil, false
+	}
+	again := 0
+	if hangs {
+		again = 1
+	}
+	e.running, e.again = e.running+1, e.again+again
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.running, e.again = e.running-1, e.again-again
+	}, true
+}
+
+// exec runs a command in a debugger's container, if there is room for one more.
+func (r *DebugSessionReconciler) exec(ctx context.Context, session *v1alpha1.DebugSession, pod types.NamespacedName, container string, command []string) error {
+	last := r.told.recall(session)
+	end, ok := r.execs.begin(r.Concurrency, last.hangs)
+	if !ok {
+		return errBusy
+	}
+	defer end()
+	err := r.Exec.Exec(ctx, pod, container, command)
+	if hangs := errors.Is(err, context.DeadlineExceeded); hangs != last.hangs {
+		last.hangs = hangs
+		r.told.set(session, last)
+	}
+	return err
+}
