@@ -13,9 +13,12 @@ func Decide(s Snapshot) Plan {
 	case s.Session.Status.Phase == v1alpha1.PhaseEnded:
 		p.settle()
 	case s.Session.Status.Phase == v1alpha1.PhaseEnding:
+		p.mend()
 		p.teardown()
-	case s.Session.Status.StartedAt == nil:
+	case !begun(&s.Session.Status):
 		p.admit()
+	case p.damaged():
+		p.mend()
 	default:
 		p.run()
 	}

@@ -36,9 +36,12 @@ func (p *pass) teardown() {
 	if p.Access.value != AccessTaken && p.status().Access != nil {
 		p.do(TakeAccess{Name: p.status().Access.Name})
 	}
-	if makesPod(p.spec()) {
+	switch {
+	case p.status().Debugger.PodName == "":
+		p.ended("nobody knows any more in which pod it was: its status was lost")
+	case makesPod(p.spec()):
 		p.teardownMade()
-	} else {
+	default:
 		p.teardownEphemeral()
 	}
 }
@@ -132,7 +135,7 @@ func (p *pass) teardownEphemeral() {
 		pod := p.Target.value
 		c, injected := readEphemeral(pod, status.Debugger.ContainerName)
 		switch {
-		case pod.UID != status.Target.PodUID:
+		case !p.isTarget(pod):
 			p.ended("its pod is gone")
 		case !injected:
 			p.ended("nothing was made")
@@ -161,9 +164,16 @@ func (p *pass) teardownEphemeral() {
 	}
 }
 
+// isTarget says whether the pod is the recorded one. If no UID is left of that, the debugger's name has to do, which no
+// other session's has.
+func (p *pass) isTarget(pod *corev1.Pod) bool {
+	uid := p.status().Target.PodUID
+	return uid == "" || pod.UID == uid
+}
+
 // sees says whether the pod is the recorded one, with the debugger in it.
 func (p *pass) sees(pod *corev1.Pod) bool {
-	if pod == nil || pod.UID != p.status().Target.PodUID {
+	if pod == nil || !p.isTarget(pod) {
 		return false
 	}
 	_, injected := readEphemeral(pod, p.status().Debugger.ContainerName)

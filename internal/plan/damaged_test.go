@@ -1,0 +1,79 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
+)
+
+var missing = map[string]func(*v1alpha1.DebugSessionStatus){
+	"nothing":       func(*v1alpha1.DebugSessionStatus) {},
+	"class":         func(s *v1alpha1.DebugSessionStatus) { s.Class = nil },
+	"target":        func(s *v1alpha1.DebugSessionStatus) { s.Target = nil },
+	"debugger":      func(s *v1alpha1.DebugSessionStatus) { s.Debugger = nil },
+	"access":        func(s *v1alpha1.DebugSessionStatus) { s.Access = nil },
+	"startedAt":     func(s *v1alpha1.DebugSessionStatus) { s.StartedAt = nil },
+	"expiresAt":     func(s *v1alpha1.DebugSessionStatus) { s.ExpiresAt = nil },
+	"hardDeadline":  func(s *v1alpha1.DebugSessionStatus) { s.HardDeadline = nil },
+	"conditions":    func(s *v1alpha1.DebugSessionStatus) { s.Conditions = nil },
+	"all but phase": func(s *v1alpha1.DebugSessionStatus) { *s = v1alpha1.DebugSessionStatus{Phase: s.Phase} },
+}
+
+// Nobody but the operator writes a status, unless it was restored from somewhere, or edited by an administrator. What is
+// missing in one keeps no debugger from being ended, and no session from being deleted.
+func TestASessionWhoseStatusIsDamagedEnds(t *testing.T) {
+	ephemeral, pod := active(t)
+	copySession, made := activeCopy(t)
+	for mode, is := range map[string]struct {
+		session *v1alpha1.DebugSession
+		does    string
+	}{"ephemeral": {ephemeral, "StopDebugger"}, "copy": {copySession, "DeletePod"}} {
+		for _, session := range []*v1alpha1.DebugSession{is.session, ending(t, is.session)} {
+			for first, take := range missing {
+				for second, takeToo := range missing {
+					t.Run(fmt.Sprintf("%s/%s/%s/%s", mode, session.Status.Phase, first, second), func(t *testing.T) {
+						session := session.DeepCopy()
+						fixture.Deleted(session)
+						take(&session.Status)
+						takeToo(&session.Status)
+						var did []string
+						for range 3 {
+							p := pass(t, about(session, target(pod), copied(made)))
+							did = append(did, does(p))
+							session = written(session, p)
+						}
+						if !slices.ContainsFunc(did, func(all string) bool { return strings.Contains(all, is.does) }) {
+							t.Errorf("it did %q: %s", did, session.Status.Phase)
+						}
+						p := pass(t, about(session, targetIs(absent()), copyIs(absent())))
+						if p.Status.Phase != v1alpha1.PhaseEnded {
+							t.Errorf("with nothing left it is %s", p.Status.Phase)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+func TestADamagedSessionThatIsNotDeletedEnds(t *testing.T) {
+	session, pod := active(t)
+	session.Status.Class = nil
+	p := pass(t, about(session, target(pod)))
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, says: "part of its status was lost"}.check(t, p)
+}
+
+// The name of a pod that was chosen is in the status alone.
+func TestNothingIsKnownAnyMore(t *testing.T) {
+	session, _ := active(t)
+	session.Spec.Target.PodName = ""
+	session.Status.Target, session.Status.Debugger = nil, nil
+	p := pass(t, about(session, accessIs(plan.AccessTaken)))
+	p = pass(t, about(written(session, p)))
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeFailed, says: "nobody knows any more", warns: "Failed"}.check(t, p)
+}
