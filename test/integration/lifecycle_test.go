@@ -202,7 +202,9 @@ var _ = Describe("debuggers that resist", func() {
 		namespace := newNamespace(ctx, nil)
 		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"))
 		var said atomic.Int64
-		node.says(func() error { return fmt.Errorf("read tcp 10.0.0.1:%d->10.0.0.2:10250: connection reset by peer", said.Add(1)) })
+		node.says(func() error {
+			return fmt.Errorf("read tcp 10.0.0.1:%d->10.0.0.2:10250: connection reset by peer", said.Add(1))
+		})
 		edit(ctx, session, fixture.End)
 		eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
