@@ -18,7 +18,7 @@ func narrowed(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, grant
 	why := cmp.Or(
 		narrowedImage(class, granted),
 		narrowedProfile(class, granted),
-		narrowedTime(class, spec, granted),
+		narrowedTime(class, granted),
 		narrowedAccess(class, spec, granted),
 	)
 	if why == "" {
@@ -41,9 +41,10 @@ func narrowedProfile(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) 
 	return fmt.Sprintf("it granted profile %s, and now allows %s", granted.Profile, list(class.Spec.Profiles))
 }
 
-func narrowedTime(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) string {
-	if wanted := ttl(spec, granted); wanted > class.Spec.MaxTTL.Duration {
-		return fmt.Sprintf("it granted %s, and its maxTTL is %s now", wanted, class.Spec.MaxTTL.Duration)
+// narrowedTime looks at the most that was granted and not at what is asked for: a session that has started may ask for that.
+func narrowedTime(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) string {
+	if granted.MaxTTL.Duration > class.Spec.MaxTTL.Duration {
+		return fmt.Sprintf("it granted up to %s, and its maxTTL is %s now", granted.MaxTTL.Duration, class.Spec.MaxTTL.Duration)
 	}
 	return ""
 }
