@@ -212,6 +212,9 @@ var _ = Describe("debuggers that resist", func() {
 			g.Expect(ready.Message).To(ContainSubstring("connection reset by peer"))
 		}).Should(Succeed())
 		Consistently(node.executed(session)).WithTimeout(3 * time.Second).Should(BeNumerically("<", 20))
+		node.answers(nil)
+		Expect(k8s.Delete(ctx, session)).To(Succeed())
+		isGone(ctx, session)
 	})
 })
 

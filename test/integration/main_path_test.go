@@ -69,7 +69,7 @@ var _ = Describe("the main path", func() {
 		Eventually(phase(ctx, session)).WithTimeout(15 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
 		Expect(session.Status.Outcome).To(Equal(v1alpha1.OutcomeExpired))
 		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline))
-		Expect(node.execs).To(BeEmpty())
+		Expect(node.executed(session)()).To(BeZero())
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Finalizers).To(BeEmpty())
