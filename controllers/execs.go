@@ -16,41 +16,53 @@ var errBusy = errors.New("as many commands are being run in containers as may be
 
 // told is what a session's debugger was last told by a command in its container.
 type told struct {
-	stopped time.Time // when it was told to end, or did not answer
+	stopped time.Time // when it was told to end, did not answer, or had ended already
 	hangs   bool      // the last command did not end in time
 }
 
 // execs counts the commands that run in containers. Each holds a worker until it has ended, or is given up: for seconds, if a
-// node does not answer, or a debugger's own shell. They never hold all of the workers, and those that did not answer before
-// only a few, so that nothing else waits for them.
+// node does not answer, or a debugger's own shell. They never hold all of the workers, those on one node no more than it
+// can do with, and those that did not answer before only a few, so that nothing else waits for them.
 type execs struct {
 	mu             sync.Mutex
 	running, again int
+	onNode         map[string]int
 }
 
-// begin says whether one more may run, and what to do when it has ended.
-func (e *execs) begin(workers int, hangs bool) (end func(), ok bool) {
+// begin says whether one more may run on the node, and what to do when it has ended.
+func (e *execs) begin(workers int, node string, hangs bool) (end func(), ok bool) {
+	share := func(quarters int) int { return max(workers*quarters/4, 1) }
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.running >= max(workers*3/4, 1) || hangs && e.again >= max(workers/8, 1) {
+	if e.running >= share(3) || e.onNode[node] >= share(1) || hangs && e.again >= max(workers/8, 1) {
 		return nil, false
 	}
-	again := 0
-	if hangs {
-		again = 1
-	}
-	e.running, e.again = e.running+1, e.again+again
+	e.add(node, hangs, 1)
 	return func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.running, e.again = e.running-1, e.again-again
+		e.add(node, hangs, -1)
 	}, true
+}
+
+func (e *execs) add(node string, hangs bool, n int) {
+	if e.onNode == nil {
+		e.onNode = map[string]int{}
+	}
+	e.running += n
+	e.onNode[node] += n
+	if e.onNode[node] == 0 {
+		delete(e.onNode, node)
+	}
+	if hangs {
+		e.again += n
+	}
 }
 
 // exec runs a command in a debugger's container, if there is room for one more.
 func (r *DebugSessionReconciler) exec(ctx context.Context, session *v1alpha1.DebugSession, pod types.NamespacedName, container string, command []string) error {
 	last := r.told.recall(session)
-	end, ok := r.execs.begin(r.Concurrency, last.hangs)
+	end, ok := r.execs.begin(r.Concurrency, nodeOf(session), last.hangs)
 	if !ok {
 		return errBusy
 	}
@@ -61,4 +73,12 @@ func (r *DebugSessionReconciler) exec(ctx context.Context, session *v1alpha1.Deb
 		r.told.set(session, last)
 	}
 	return err
+}
+
+// nodeOf is where the session's debugger is.
+func nodeOf(session *v1alpha1.DebugSession) string {
+	if session.Status.Target == nil {
+		return ""
+	}
+	return session.Status.Target.NodeName
 }

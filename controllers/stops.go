@@ -24,8 +24,8 @@ const (
 )
 
 // stopDebugger ends the debugger's processes, unless that was done a moment ago: the kubelet takes a second or two to tell that
-// a container has ended, and every event of its pod meanwhile would have it executed again. Where several debuggers of a
-// pod end at once these are many. One that does not answer is not asked again at once either.
+// a container has ended, more where it has much to do, and every event of its pod meanwhile would have it executed again. Where
+// several debuggers of a pod end at once these are many. One that does not answer is not asked again at once either.
 func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1alpha1.DebugSession, a plan.StopDebugger) plan.Result {
 	now := r.Clock.Now()
 	if now.Before(r.told.recall(session).stopped.Add(stopAgain)) {
@@ -36,7 +36,7 @@ func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1al
 	case errors.Is(err, errBusy):
 		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), roomSoon)
 		return plan.Result{Action: a}
-	case err == nil:
+	case err == nil, hasStopped(err):
 		r.told.set(session, told{stopped: now})
 	case errors.Is(err, context.DeadlineExceeded):
 		r.told.set(session, told{stopped: r.Clock.Now(), hangs: true})

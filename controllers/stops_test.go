@@ -12,6 +12,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -48,10 +49,13 @@ func TestADebuggerIsNotToldAgainAtEveryEvent(t *testing.T) {
 	stop(time.Second, 3, "it is done")
 	stop(2*time.Second, 3, "an event of its pod")
 	stop(16*time.Second, 4, "it resists")
+	exec.err = errors.New(`unable to upgrade connection: container not found ("debugger")`)
+	stop(27*time.Second, 5, "it has ended")
+	stop(28*time.Second, 5, "an event of its pod, which does not tell that yet")
 	session.UID = fixture.OtherUID
-	stop(17*time.Second, 5, "another session of its name")
+	stop(29*time.Second, 6, "another session of its name")
 	r.told.forget(client.ObjectKeyFromObject(session))
-	stop(18*time.Second, 6, "forgotten")
+	stop(30*time.Second, 7, "forgotten")
 }
 
 func TestWhatCannotBeExecutedForTheContainerHasEnded(t *testing.T) {
@@ -86,7 +90,7 @@ func TestWhatDoesNotAnswerHoldsFewWorkers(t *testing.T) {
 		passed := make(chan struct{})
 		for n := range 2 * workers {
 			session := fixture.Session()
-			session.Name = fmt.Sprint("hang-", n)
+			session.Name, session.Status.Target = fmt.Sprint("hang-", n), &v1alpha1.TargetStatus{NodeName: fmt.Sprint("node-", n)}
 			go func() {
 				r.stopDebugger(t.Context(), session, plan.StopDebugger{})
 				passed <- struct{}{}
@@ -118,6 +122,35 @@ func TestWhatDoesNotAnswerHoldsFewWorkers(t *testing.T) {
 	clock.SetTime(fixture.Created.Add(time.Hour))
 	if count := held(); count != 1 {
 		t.Errorf("%d of %d workers wait for those that have not answered before", count, workers)
+	}
+}
+
+// A node that is told to end many debuggers at once has them end no sooner, and everything else on it waits.
+func TestANodeIsToldOnlySomeAtOnce(t *testing.T) {
+	const workers = 8
+	var e execs
+	var ends []func()
+	begin := func(node string, want bool) {
+		t.Helper()
+		end, ok := e.begin(workers, node, false)
+		if ok != want {
+			t.Fatalf("%s: %t with %d running there", node, ok, e.onNode[node])
+		}
+		if ok {
+			ends = append(ends, end)
+		}
+	}
+	begin("node-1", true)
+	begin("node-1", true)
+	begin("node-1", false)
+	begin("node-2", true)
+	ends[0]()
+	begin("node-1", true)
+	for _, end := range ends[1:] {
+		end()
+	}
+	if len(e.onNode) > 0 || e.running > 0 {
+		t.Errorf("%d run, %v", e.running, e.onNode)
 	}
 }
 
