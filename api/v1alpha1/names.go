@@ -60,6 +60,7 @@ const (
 	ReasonTargetFinished    = "TargetFinished"    // the pod has succeeded or failed
 	ReasonTargetRestarted   = "TargetRestarted"   // the target's container ended, and the debugger with it
 	ReasonTargetTerminating = "TargetTerminating" // the pod is being deleted
+	ReasonTargetChanged     = "TargetChanged"     // the pod is not any more what approvers were shown
 	ReasonTargetIsMirrorPod = "TargetIsMirrorPod" // a static pod: the kubelet's file is its source
 	ReasonTargetIsDebugger  = "TargetIsDebugger"  // the pod was made for another session
 	ReasonContainerNotFound = "ContainerNotFound" // the pod has no such container

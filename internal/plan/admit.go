@@ -216,10 +216,10 @@ func (p *pass) pin(target *subject) {
 	}
 	p.record(target, life)
 
-	// Built once here, only to see whether it can be.
-	if _, err := p.build(target, status); err != nil {
+	// Built once here, only to see whether it can be, and whether it is what was approved.
+	if _, refusal := p.buildApproved(target, status); refusal != nil {
 		p.unpin()
-		p.reject(invalid(err))
+		p.reject(*refusal)
 		return
 	}
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
@@ -297,6 +297,16 @@ func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Acti
 		}
 	}
 	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
+}
+
+// buildApproved is build, held against what was approved.
+func (p *pass) buildApproved(target *subject, status *v1alpha1.DebugSessionStatus) (Action, *Refusal) {
+	action, err := p.build(target, status)
+	if err != nil {
+		refusal := invalid(err)
+		return nil, &refusal
+	}
+	return action, p.asShown(target, action)
 }
 
 func copyName(session *v1alpha1.DebugSession, target string) string {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 // Approval is a DebugApproval as it was read, and whether the operator's admission vouches for it.
@@ -21,21 +22,50 @@ type Approval struct {
 	Sealed bool
 }
 
-// RequestHash stands for what an approver approves: the session's spec but for ttl and end, what the class granted, and
-// the very pod. A ttl is approved beside it, so that a shorter one needs no new approval.
-func RequestHash(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID) string {
+// requestHash stands for what an approver approves: the session's spec but for ttl and end, what the class granted, the
+// very pod, and what would be made of it. A ttl is approved beside it, so that a shorter one needs no new approval.
+func requestHash(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, making Action) string {
 	fixed := *spec
 	fixed.TTL, fixed.End = nil, false
 	text, err := json.Marshal(struct {
 		Spec   *v1alpha1.DebugSessionSpec
 		Class  *v1alpha1.ClassStatus
 		Target types.UID
-	}{&fixed, class, target})
+		Made   any
+	}{&fixed, class, target, shown(making)})
 	if err != nil {
 		panic(err) // plain data: it has been JSON before
 	}
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// shown is what an approver is shown of what an action makes, without what depends on the time it is made at, and on where
+// the target has been placed by then.
+func shown(making Action) any {
+	switch a := making.(type) {
+	case InjectDebugger:
+		container := a.Container
+		container.Command = debugpod.Unlimited(container.Command)
+		return container
+	case CreatePod:
+		pod := a.Pod.DeepCopy()
+		pod.Spec.ActiveDeadlineSeconds, pod.Spec.NodeName, pod.Spec.SchedulingGates = nil, "", nil
+		return pod
+	default:
+		panic("plan: an action that makes no debugger")
+	}
+}
+
+// asShown refuses to make something else than what was shown to whoever approved it: who may patch a pod can change what a
+// debugger of it, or a copy, comes to.
+func (p *pass) asShown(target *subject, making Action) *Refusal {
+	request := p.status().Request
+	if request == nil || request.Hash == requestHash(p.spec(), p.status().Class, target.uid(), making) {
+		return nil
+	}
+	return refuse(v1alpha1.ReasonTargetChanged,
+		"what would be made now is not what its approvers were shown (status.request.preview): %s was changed since, or the operator was; apply a new session", target)
 }
 
 // Verdict is whether an approval counts, and why.

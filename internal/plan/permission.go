@@ -150,7 +150,7 @@ func (p *pass) request(target *subject) {
 		status := p.status()
 		status.Target = trial.status().Target
 		status.Request = &v1alpha1.RequestStatus{
-			Hash:    RequestHash(p.spec(), status.Class, target.uid()),
+			Hash:    requestHash(p.spec(), status.Class, target.uid(), action),
 			Since:   *timestamp(p.Now),
 			Preview: &runtime.RawExtension{Raw: p.Preview.value.Object},
 		}

@@ -146,9 +146,8 @@ func (p *pass) make(target *subject) {
 	if p.withheld {
 		return
 	}
-	action, err := p.build(target, &p.Session.Status)
-	if err != nil {
-		refusal := invalid(err)
+	action, refusal := p.buildApproved(target, &p.Session.Status)
+	if refusal != nil {
 		p.end(v1alpha1.OutcomeRejected, refusal.Reason, refusal.Message)
 		return
 	}
