@@ -52,7 +52,7 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 	case plan.CheckUse:
 		snapshot.MayUse = r.observeUse(ctx, session)
 	case plan.TryOut:
-		snapshot.Preview = r.observePreview(ctx, q.Action)
+		snapshot.Preview = r.observePreview(ctx, session, q.Action)
 	case plan.ReadApprovals:
 		snapshot.Approvals = r.observeApprovals(ctx, session, q)
 	case plan.RecallAccess:
