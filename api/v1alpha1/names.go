@@ -83,7 +83,7 @@ const (
 	ReasonOtherSession = "OtherSession" // it was for a session of that name that is gone
 	ReasonOtherRequest = "OtherRequest" // the session asks for something else
 	ReasonSelfApproval = "SelfApproval" // the class does not let a requester approve
-	ReasonSessionEnded = "SessionEnded" // it came too late
+	ReasonSessionEnded = "SessionEnded" // it came when the time to approve was up
 	ReasonShorterTTL   = "ShorterTTL"   // it approved a shorter ttl than the session asks for now
 
 	// Where a debugger stands: reasons of DebuggerReady.

@@ -87,14 +87,30 @@ func Judge(approval Approval, session *v1alpha1.DebugSession) Verdict {
 	case session == nil || session.UID != spec.SessionUID:
 		return Verdict{Reason: v1alpha1.ReasonOtherSession, Message: fmt.Sprintf(
 			"it was for a session %q with UID %s, which is gone; a new session needs a new approval", spec.SessionName, spec.SessionUID)}
-	case session.Status.Request == nil || session.Status.Request.Hash != spec.RequestHash:
+	case session.Status.Request == nil || session.Status.Class == nil || session.Status.Request.Hash != spec.RequestHash:
 		return Verdict{Reason: v1alpha1.ReasonOtherRequest, Message: "the session asks for something else than this approved; delete it, and create it again"}
+	case late(approval, &session.Status):
+		return Verdict{Reason: v1alpha1.ReasonSessionEnded, Message: "it came after the session's time to be approved was up, which is final; apply a new session"}
 	case spec.Decision == v1alpha1.DecisionApprove && selfApproved(approval, session):
 		return Verdict{Reason: v1alpha1.ReasonSelfApproval, Message: fmt.Sprintf(
 			"%s asked for the session, and class %q wants somebody else to approve it", spec.Approver.Username, session.Spec.ClassName)}
 	default:
 		return Verdict{Counts: true, Reason: v1alpha1.ReasonCounted, Message: fmt.Sprintf("%s by %s", spec.Decision, spec.Approver.Username)}
 	}
+}
+
+// late says whether a session that has not started was no longer waiting for the approval.
+func late(approval Approval, session *v1alpha1.DebugSessionStatus) bool {
+	return session.StartedAt == nil && !approval.CreationTimestamp.Time.Before(waitsUntil(session))
+}
+
+// waitsUntil is when a session that asks for approval has waited long enough.
+func waitsUntil(session *v1alpha1.DebugSessionStatus) time.Time {
+	wait := defaultApprovalTimeout
+	if granted := session.Class.ApprovalTimeout; granted != nil { // else somebody has edited the status
+		wait = granted.Duration
+	}
+	return session.Request.Since.Add(wait)
 }
 
 func selfApproved(approval Approval, session *v1alpha1.DebugSession) bool {
@@ -178,7 +194,7 @@ func (p *pass) approved() bool {
 		return false
 	}
 	status, wanted := p.status(), p.ttl()
-	deadline := status.Request.Since.Add(status.Class.ApprovalTimeout.Duration)
+	deadline := waitsUntil(status)
 	switch {
 	case t.denied != nil:
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeDenied), "denied by "+t.denied.By)
@@ -193,7 +209,7 @@ func (p *pass) approved() bool {
 		return true
 	case !p.Now.Before(deadline):
 		p.finish(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonAwaitingApproval,
-			fmt.Sprintf("it was not approved within %s; apply a new session", status.Class.ApprovalTimeout.Duration))
+			fmt.Sprintf("it was not approved within %s; apply a new session", deadline.Sub(status.Request.Since.Time)))
 		return false
 	default:
 		p.awaitApproval(t, deadline)

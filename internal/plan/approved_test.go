@@ -13,11 +13,11 @@ import (
 )
 
 // shown is a session whose approvers have been shown what would be made of this pod, and one of them has approved it.
-func shown(t *testing.T, pod *corev1.Pod, options ...fixture.SessionOption) (*v1alpha1.DebugSession, view) {
+func shown(t *testing.T, pod *corev1.Pod, required int32, options ...fixture.SessionOption) (*v1alpha1.DebugSession, view) {
 	t.Helper()
 	session := fixture.Session(options...)
 	session.Finalizers = []string{v1alpha1.Finalizer}
-	class := ptr.To(plan.Found(fixture.Class(fixture.Approvals(1))))
+	class := ptr.To(plan.Found(fixture.Class(fixture.Approvals(required))))
 	v := about(session, target(pod), copyIs(absent()))
 	v.class = class
 	p := pass(t, v)
@@ -85,7 +85,7 @@ func TestATargetThatChangesBetweenApprovalAndStart(t *testing.T) {
 			}
 			pod, changed := fixture.Pod(before...), fixture.Pod(before...)
 			tc.change(changed)
-			session, v := shown(t, pod, tc.options...)
+			session, v := shown(t, pod, 1, tc.options...)
 			started := pass(t, v)
 			want{phase: v1alpha1.PhaseStarting}.check(t, started)
 
@@ -111,6 +111,39 @@ func TestATargetThatChangesBetweenApprovalAndStart(t *testing.T) {
 			default:
 				want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: v1alpha1.ReasonTargetChanged}.check(t, p)
 			}
+		})
+	}
+}
+
+// Timeout is final: what is approved after it does not count, though the operator was away at that moment.
+func TestAnApprovalThatComesAfterTheTimeout(t *testing.T) {
+	const timeout = time.Hour // of a class that says nothing
+	for name, tc := range map[string]struct {
+		approved []time.Duration
+		required int32
+		starts   bool
+	}{
+		"before it":           {approved: []time.Duration{timeout - time.Second}, required: 1, starts: true},
+		"at it":               {approved: []time.Duration{timeout}, required: 1},
+		"after it":            {approved: []time.Duration{timeout + time.Minute}, required: 1},
+		"one of two after it": {approved: []time.Duration{time.Minute, timeout + time.Minute}, required: 2},
+		"one more after it":   {approved: []time.Duration{time.Minute, timeout + time.Minute}, required: 1, starts: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, v := shown(t, fixture.Pod(), tc.required)
+			var approvals []plan.Approval
+			for i, at := range tc.approved {
+				approval := fixture.Approval(string(rune('a'+i)), session, v1alpha1.DecisionApprove, session.Status.Request.Since.Add(at))
+				approval.Spec.Approver.Username = approval.Name
+				approvals = append(approvals, plan.Approval{DebugApproval: approval, Sealed: true})
+			}
+			v.session, v.approvals, v.now = session, ptr.To(plan.Found(approvals)), after(timeout+2*time.Minute)
+			p := pass(t, v)
+			if tc.starts {
+				want{phase: v1alpha1.PhaseStarting}.check(t, p)
+				return
+			}
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "it was not approved within 1h0m0s", warns: "TimedOut"}.check(t, p)
 		})
 	}
 }
