@@ -45,9 +45,30 @@ func (p *pass) admit() {
 	if p.status().Class.ApprovalsRequired > 0 && !p.permitted(target) {
 		return
 	}
-	if p.mayUse() && p.hasRoom(class) {
+	if p.mayUse() && p.nameIsFree() && p.hasRoom(class) {
 		p.pin(target)
 	}
+}
+
+// nameIsFree says whether no pod has the name that the session has chosen for its copy. A pod that is there before the copy can
+// be made is not the copy, whatever somebody has written into its metadata.
+func (p *pass) nameIsFree() bool {
+	if p.spec().PodCopy == nil || p.spec().PodCopy.Name == "" {
+		return true // one that is made of the session's UID is nobody else's
+	}
+	name := p.spec().PodCopy.Name
+	switch p.Made.state {
+	case unasked:
+		p.ask(ReadMade{Name: name, Fresh: true})
+	case found:
+		p.reject(*NameTaken(name))
+	case absent:
+		return true
+	case unknown:
+		p.unreadable(fmt.Sprintf("pod %q", name), p.Made.err)
+	case awaited:
+	}
+	return false
 }
 
 // fitTarget is what to debug if it can be debugged, or nil; then what is awaited, or the end, is in the plan.

@@ -114,6 +114,36 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 		Expect(chosen.Status.Target.PodName).To(Equal("web"))
 	})
 
+	DescribeTable("cannot pass another pod off as a session's copy", func(ctx SpecContext, change func(*v1alpha1.DebugSessionSpec)) {
+		victim := runningPod(ctx, namespace, "db-0")
+		session := newSession(namespace, "copy", "late")
+		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Name: "db-0"}
+		change(&session.Spec)
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhasePending)
+		Expect(alice.Patch(ctx, victim, mergePatch(`{"metadata":{
+			"labels":{"debugsession.dev/session-uid":"`+string(session.UID)+`"},
+			"annotations":{"debugsession.dev/session":"copy"},
+			"ownerReferences":[{"apiVersion":"debugsession.dev/v1alpha1","kind":"DebugSession","name":"copy","uid":"`+string(session.UID)+`","controller":true}]}}`))).
+			To(Succeed())
+		Expect(node.setContainer(ctx, victim, "app", running())).To(Succeed())
+		runningPod(ctx, namespace, "late")
+		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonNameTaken)
+		Expect(reaching(ctx, "alice", namespace, "db-0")).To(BeFalse())
+		uid := victim.UID
+		refreshed(ctx, Default, victim)
+		Expect(victim.UID).To(Equal(uid))
+		Expect(victim.DeletionTimestamp).To(BeNil())
+	},
+		Entry("with a debugger that is added", func(*v1alpha1.DebugSessionSpec) {}),
+		Entry("with a container that becomes the debugger", func(s *v1alpha1.DebugSessionSpec) {
+			s.Debugger = v1alpha1.Debugger{Container: "app", Stdin: true}
+		}),
+		Entry("with a container that is changed", func(s *v1alpha1.DebugSessionSpec) {
+			s.Debugger, s.PodCopy.Containers = v1alpha1.Debugger{}, []v1alpha1.ContainerChange{{Name: "app", Command: []string{"sh"}}}
+		}),
+	)
+
 	It("cannot give access to whom the class does not name, be it everybody", func(ctx SpecContext) {
 		session := newSession(namespace, "hang", "web")
 		for _, subject := range []v1alpha1.Subject{
