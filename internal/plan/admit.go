@@ -96,6 +96,9 @@ func (p *pass) fitTarget(class *v1alpha1.DebugClass) *subject {
 		p.reject(*refusal)
 		return nil
 	}
+	if !p.isNobodysCopy(target) {
+		return nil
+	}
 	if target.Spec.NodeName == "" && p.spec().Mode == v1alpha1.ModeEphemeralContainer {
 		p.await(v1alpha1.ReasonTargetNotPlaced, fmt.Sprintf("pod %q is not on a node yet", target.Name))
 		return nil

@@ -210,6 +210,9 @@ func (p *pass) isMade(pod *corev1.Pod) bool {
 
 func (p *pass) trackMade(pod *corev1.Pod) {
 	p.status().Debugger.PodUID = pod.UID
+	if p.Made.fresh { // the cache does not show it, and will not tell: somebody may have taken its label
+		p.wake(p.Now.Add(recheck))
+	}
 	c := readMade(pod, p.status().Debugger.ContainerName)
 	switch {
 	case pod.DeletionTimestamp != nil:

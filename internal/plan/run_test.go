@@ -159,7 +159,7 @@ func TestActiveCopy(t *testing.T) {
 		"goes on":                    {[]look{copied(made)}, goesOn},
 		"unknown: goes on":           {[]look{copyIs(unknown())}, want{phase: v1alpha1.PhaseActive, retries: true}},
 		"awaited: goes on":           {[]look{copyIs(awaited())}, goesOn},
-		"not in the cache: goes on":  {[]look{copyIs(absent()), freshCopy(plan.Found(made))}, goesOn},
+		"not in the cache: goes on":  {[]look{copyIs(absent()), freshCopy(plan.Found(made))}, want{phase: v1alpha1.PhaseActive, wakes: after(10*time.Minute + 15*time.Second)}},
 		"nor to be read: goes on":    {[]look{copyIs(absent()), freshCopy(unknown())}, want{phase: v1alpha1.PhaseActive, retries: true}},
 		"disowned: goes on":          {[]look{copied(with(disowned))}, goesOn},
 		"deleted":                    {[]look{copyIs(absent()), freshCopy(absent())}, terminated},

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -112,6 +113,47 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 		Expect(mallory.Create(ctx, chosen)).To(Succeed())
 		reaches(ctx, chosen, v1alpha1.PhaseStarting)
 		Expect(chosen.Status.Target.PodName).To(Equal("web"))
+	})
+
+	It("cannot debug a copy of somebody else's by hiding whose it is", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "copy", "web")
+		session.Spec.Mode = v1alpha1.ModePodCopy
+		activeOf(ctx, alice, node, session, pod)
+		made := copied(ctx, session)
+		Expect(mallory.Patch(ctx, made, mergePatch(`{"metadata":{"labels":{"debugsession.dev/session-uid":null,"mine":"yes"},"annotations":null,"ownerReferences":null}}`))).To(Succeed())
+		may(ctx, namespace, "mallory", v1alpha1.VerbUse, "standard")
+
+		for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy} {
+			riding := newSession(namespace, "riding-"+strings.ToLower(string(mode)), made.Name)
+			riding.Spec.Mode = mode
+			Expect(mallory.Create(ctx, riding)).To(Succeed())
+			endsAs(ctx, riding, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetIsDebugger)
+			Expect(said(riding)).To(ContainSubstring(`was made for session "copy"`))
+		}
+		chosen := newSession(namespace, "chosen", "")
+		chosen.Spec.Mode = v1alpha1.ModePodCopy // for which a pod need not be on a node
+		chosen.Spec.Target = v1alpha1.Target{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"mine": "yes"}}}
+		Expect(mallory.Create(ctx, chosen)).To(Succeed())
+		endsAs(ctx, chosen, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetIsDebugger)
+		Expect(reaching(ctx, "mallory", namespace, made.Name)).To(BeFalse())
+	})
+
+	It("does not keep the access to a copy's name by hiding the copy and deleting it", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "copy", "web")
+		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Name: "db-3"}
+		activeOf(ctx, alice, node, session, pod)
+		Eventually(func() bool { return reaching(ctx, "alice", namespace, "db-3") }).Should(BeTrue())
+		hidden := copied(ctx, session)
+		Expect(alice.Patch(ctx, hidden, mergePatch(`{"metadata":{"labels":null}}`))).To(Succeed())
+		Consistently(phase(ctx, session)).WithTimeout(500 * time.Millisecond).Should(Equal(v1alpha1.PhaseActive))
+
+		vanish(ctx, hidden)
+		another := runningPod(ctx, namespace, "db-3")
+		endsAs(ctx, session, v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone)
+		Eventually(func() bool { return reaching(ctx, "alice", namespace, "db-3") }).Should(BeFalse())
+		isAsItWas(ctx, another)
 	})
 
 	DescribeTable("cannot pass another pod off as a session's copy", func(ctx SpecContext, change func(*v1alpha1.DebugSessionSpec)) {
