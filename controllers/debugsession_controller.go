@@ -174,8 +174,11 @@ func (r *DebugSessionReconciler) wake(session types.NamespacedName, p plan.Plan)
 // SetupWithManager registers the reconciler, and what wakes it: sessions, the pods it made, and the pods it watches; and, when
 // they can be read, classes and approvals, which sessions end without.
 func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.DebugApproval{}, sessionNameField, indexSessionName)
-	if err != nil {
+	indexer := mgr.GetFieldIndexer()
+	if err := indexer.IndexField(context.Background(), &v1alpha1.DebugApproval{}, sessionNameField, indexSessionName); err != nil {
+		return err
+	}
+	if err := indexer.IndexField(context.Background(), &v1alpha1.DebugSession{}, madePodField, indexMadePod); err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).

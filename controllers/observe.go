@@ -52,13 +52,15 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 	case plan.CheckUse:
 		snapshot.MayUse = r.observeUse(ctx, session)
 	case plan.TryOut:
-		snapshot.Preview = r.observePreview(ctx, q.Action)
+		snapshot.Preview = r.observePreview(ctx, session, q.Action)
 	case plan.ReadApprovals:
 		snapshot.Approvals = r.observeApprovals(ctx, session, q)
 	case plan.RecallAccess:
 		snapshot.Access = plan.Found(r.access.recall(session))
 	case plan.ListCandidates:
 		snapshot.Candidates = r.observeCandidates(ctx, session)
+	case plan.FindMaker:
+		snapshot.Maker = r.observeMaker(ctx, session, q.Pod)
 	case plan.ReadNode:
 		snapshot.Node = r.observeNode(ctx, q.Name)
 	case plan.ReadIsolation:
@@ -98,6 +100,30 @@ func (r *DebugSessionReconciler) observeOutput(ctx context.Context, q plan.ReadO
 		return plan.Unknown[string](err)
 	}
 	return plan.Found(output)
+}
+
+// observeMaker looks for the pod in what the sessions of the namespace have written down.
+func (r *DebugSessionReconciler) observeMaker(ctx context.Context, session *v1alpha1.DebugSession, pod string) plan.Observed[string] {
+	sessions := &v1alpha1.DebugSessionList{}
+	if err := r.Client.List(ctx, sessions, client.InNamespace(session.Namespace), client.MatchingFields{madePodField: pod}, client.UnsafeDisableDeepCopy); err != nil {
+		return plan.Unknown[string](err)
+	}
+	for i := range sessions.Items {
+		if sessions.Items[i].UID != session.UID {
+			return plan.Found(sessions.Items[i].Name)
+		}
+	}
+	return plan.Absent[string]()
+}
+
+// madePodField indexes sessions by the pod that each has for its own.
+const madePodField = "status.debugger.podName"
+
+func indexMadePod(object client.Object) []string {
+	if pod := plan.MadePod(object.(*v1alpha1.DebugSession)); pod != "" {
+		return []string{pod}
+	}
+	return nil
 }
 
 // observeNode reads a node from the API server: it is read once or twice in a session's life, and not worth a watch on all.

@@ -106,8 +106,8 @@ func runs(session *v1alpha1.DebugSession) bool {
 }
 
 // observePreview has the API server do everything but keep it: admission, quota and validation see the real thing.
-func (r *DebugSessionReconciler) observePreview(ctx context.Context, action plan.Action) plan.Observed[plan.Preview] {
-	kept, err := r.dryRun(ctx, action)
+func (r *DebugSessionReconciler) observePreview(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) plan.Observed[plan.Preview] {
+	kept, err := r.dryRun(ctx, session, action)
 	if create, copies := action.(plan.CreatePod); copies && apierrors.IsAlreadyExists(err) {
 		return plan.Found(plan.Preview{Refusal: plan.NameTaken(create.Pod.Name)})
 	}
@@ -127,7 +127,7 @@ func (r *DebugSessionReconciler) observePreview(ctx context.Context, action plan
 	return plan.Found(plan.Preview{Object: object})
 }
 
-func (r *DebugSessionReconciler) dryRun(ctx context.Context, action plan.Action) (any, error) {
+func (r *DebugSessionReconciler) dryRun(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) (any, error) {
 	switch a := action.(type) {
 	case plan.InjectDebugger:
 		pod, err := r.patchEphemeral(ctx, a, client.DryRunAll)
@@ -139,7 +139,9 @@ func (r *DebugSessionReconciler) dryRun(ctx context.Context, action plan.Action)
 			return nil, fmt.Errorf("the API server's answer has no container %q", a.Container.Name)
 		}
 		kept := pod.Spec.EphemeralContainers[i]
-		kept.Command = debugpod.Unlimited(kept.Command) // an approver wants to read what was asked for
+		if !session.Spec.Debugger.Unstoppable { // nothing is around that one's command, whatever it looks like
+			kept.Command = debugpod.Unlimited(kept.Command) // an approver wants to read what was asked for
+		}
 		return kept, nil
 	case plan.CreatePod:
 		pod := a.Pod.DeepCopy()

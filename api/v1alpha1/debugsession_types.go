@@ -663,7 +663,8 @@ type ClassStatus struct {
 
 // RequestStatus is what an approver is asked to approve.
 type RequestStatus struct {
-	// Stands for all of it: the session's spec but for ttl and end, what its class granted, and the target's UID.
+	// Stands for all of it: the session's spec but for ttl and end, what its class granted, the target's UID, and what would
+	// be made. If that has changed by the start, as by an edit of the target, the session ends as Rejected.
 	Hash string `json:"hash"`
 
 	// Since when approval is awaited.

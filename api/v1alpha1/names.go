@@ -60,6 +60,7 @@ const (
 	ReasonTargetFinished    = "TargetFinished"    // the pod has succeeded or failed
 	ReasonTargetRestarted   = "TargetRestarted"   // the target's container ended, and the debugger with it
 	ReasonTargetTerminating = "TargetTerminating" // the pod is being deleted
+	ReasonTargetChanged     = "TargetChanged"     // the pod is not any more what approvers were shown
 	ReasonTargetIsMirrorPod = "TargetIsMirrorPod" // a static pod: the kubelet's file is its source
 	ReasonTargetIsDebugger  = "TargetIsDebugger"  // the pod was made for another session
 	ReasonContainerNotFound = "ContainerNotFound" // the pod has no such container
@@ -82,7 +83,7 @@ const (
 	ReasonOtherSession = "OtherSession" // it was for a session of that name that is gone
 	ReasonOtherRequest = "OtherRequest" // the session asks for something else
 	ReasonSelfApproval = "SelfApproval" // the class does not let a requester approve
-	ReasonSessionEnded = "SessionEnded" // it came too late
+	ReasonSessionEnded = "SessionEnded" // it came when the time to approve was up
 	ReasonShorterTTL   = "ShorterTTL"   // it approved a shorter ttl than the session asks for now
 
 	// Where a debugger stands: reasons of DebuggerReady.

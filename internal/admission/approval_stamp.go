@@ -7,7 +7,6 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -101,10 +100,9 @@ func bind(p *patch, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSes
 		p.set("/spec/sessionUID", session.UID)
 		p.set("/spec/requestHash", hash)
 		p.set("/spec/ttl", ttl)
-		if !ownedBy(approval, session.UID) {
-			p.addOwner(&approval.ObjectMeta, metav1.OwnerReference{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: session.Name, UID: session.UID,
-			})
+		owner := metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: session.Name, UID: session.UID}
+		if !ownedBy(approval, &owner) {
+			p.addOwner(&approval.ObjectMeta, owner)
 		}
 		return nil
 	}
@@ -125,8 +123,11 @@ func effectiveTTL(session *v1alpha1.DebugSession) metav1.Duration {
 	return session.Status.Class.TTL
 }
 
-func ownedBy(approval *v1alpha1.DebugApproval, uid types.UID) bool {
-	return slices.ContainsFunc(approval.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == uid })
+// ownedBy goes by all that the garbage collector looks an owner up by: one that it does not find is gone to it, whatever the UID.
+func ownedBy(approval *v1alpha1.DebugApproval, owner *metav1.OwnerReference) bool {
+	return slices.ContainsFunc(approval.OwnerReferences, func(r metav1.OwnerReference) bool {
+		return r.UID == owner.UID && r.Name == owner.Name && r.Kind == owner.Kind && r.APIVersion == owner.APIVersion
+	})
 }
 
 // restampApproval has a manifest without the stamps replace the approval that was made from it.

@@ -41,8 +41,8 @@ func (s *Server) validateApproval(ctx context.Context, req admission.Request) ad
 // garbage collector delete it, and so revoke the session, for someone who may not delete it. Owners may be taken away, as
 // the garbage collector itself does: what an approval is for is in its spec.
 func validateApprovalUpdate(approval, old *v1alpha1.DebugApproval) admission.Response {
-	for _, owner := range approval.OwnerReferences {
-		if !ownedBy(old, owner.UID) {
+	for i := range approval.OwnerReferences {
+		if owner := &approval.OwnerReferences[i]; !ownedBy(old, owner) {
 			return forbidden("metadata.ownerReferences: an approval belongs to its session alone; remove %s %q, or delete the approval to take it back",
 				owner.Kind, owner.Name)
 		}

@@ -45,9 +45,30 @@ func (p *pass) admit() {
 	if p.status().Class.ApprovalsRequired > 0 && !p.permitted(target) {
 		return
 	}
-	if p.mayUse() && p.hasRoom(class) {
+	if p.mayUse() && p.nameIsFree() && p.hasRoom(class) {
 		p.pin(target)
 	}
+}
+
+// nameIsFree says whether no pod has the name that the session has chosen for its copy. A pod that is there before the copy can
+// be made is not the copy, whatever somebody has written into its metadata.
+func (p *pass) nameIsFree() bool {
+	if p.spec().PodCopy == nil || p.spec().PodCopy.Name == "" {
+		return true // one that is made of the session's UID is nobody else's
+	}
+	name := p.spec().PodCopy.Name
+	switch p.Made.state {
+	case unasked:
+		p.ask(ReadMade{Name: name, Fresh: true})
+	case found:
+		p.reject(*NameTaken(name))
+	case absent:
+		return true
+	case unknown:
+		p.unreadable(fmt.Sprintf("pod %q", name), p.Made.err)
+	case awaited:
+	}
+	return false
 }
 
 // fitTarget is what to debug if it can be debugged, or nil; then what is awaited, or the end, is in the plan.
@@ -73,6 +94,9 @@ func (p *pass) fitTarget(class *v1alpha1.DebugClass) *subject {
 	}
 	if refusal != nil {
 		p.reject(*refusal)
+		return nil
+	}
+	if !p.isNobodysCopy(target) {
 		return nil
 	}
 	if target.Spec.NodeName == "" && p.spec().Mode == v1alpha1.ModeEphemeralContainer {
@@ -216,10 +240,10 @@ func (p *pass) pin(target *subject) {
 	}
 	p.record(target, life)
 
-	// Built once here, only to see whether it can be.
-	if _, err := p.build(target, status); err != nil {
+	// Built once here, only to see whether it can be, and whether it is what was approved.
+	if _, refusal := p.buildApproved(target, status); refusal != nil {
 		p.unpin()
-		p.reject(invalid(err))
+		p.reject(*refusal)
 		return
 	}
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
@@ -297,6 +321,16 @@ func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Acti
 		}
 	}
 	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
+}
+
+// buildApproved is build, held against what was approved.
+func (p *pass) buildApproved(target *subject, status *v1alpha1.DebugSessionStatus) (Action, *Refusal) {
+	action, err := p.build(target, status)
+	if err != nil {
+		refusal := invalid(err)
+		return nil, &refusal
+	}
+	return action, p.asShown(target, action)
 }
 
 func copyName(session *v1alpha1.DebugSession, target string) string {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 // Approval is a DebugApproval as it was read, and whether the operator's admission vouches for it.
@@ -21,21 +22,50 @@ type Approval struct {
 	Sealed bool
 }
 
-// RequestHash stands for what an approver approves: the session's spec but for ttl and end, what the class granted, and
-// the very pod. A ttl is approved beside it, so that a shorter one needs no new approval.
-func RequestHash(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID) string {
+// requestHash stands for what an approver approves: the session's spec but for ttl and end, what the class granted, the
+// very pod, and what would be made of it. A ttl is approved beside it, so that a shorter one needs no new approval.
+func requestHash(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, making Action) string {
 	fixed := *spec
 	fixed.TTL, fixed.End = nil, false
 	text, err := json.Marshal(struct {
 		Spec   *v1alpha1.DebugSessionSpec
 		Class  *v1alpha1.ClassStatus
 		Target types.UID
-	}{&fixed, class, target})
+		Made   any
+	}{&fixed, class, target, shown(making)})
 	if err != nil {
 		panic(err) // plain data: it has been JSON before
 	}
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// shown is what an approver is shown of what an action makes, without what depends on the time it is made at, and on where
+// the target has been placed by then.
+func shown(making Action) any {
+	switch a := making.(type) {
+	case InjectDebugger:
+		container := a.Container
+		container.Command = debugpod.Unlimited(container.Command)
+		return container
+	case CreatePod:
+		pod := a.Pod.DeepCopy()
+		pod.Spec.ActiveDeadlineSeconds, pod.Spec.NodeName, pod.Spec.SchedulingGates = nil, "", nil
+		return pod
+	default:
+		panic("plan: an action that makes no debugger")
+	}
+}
+
+// asShown refuses to make something else than what was shown to whoever approved it: who may patch a pod can change what a
+// debugger of it, or a copy, comes to.
+func (p *pass) asShown(target *subject, making Action) *Refusal {
+	request := p.status().Request
+	if request == nil || request.Hash == requestHash(p.spec(), p.status().Class, target.uid(), making) {
+		return nil
+	}
+	return refuse(v1alpha1.ReasonTargetChanged,
+		"what would be made now is not what its approvers were shown (status.request.preview): %s was changed since, or the operator was; apply a new session", target)
 }
 
 // Verdict is whether an approval counts, and why.
@@ -57,14 +87,30 @@ func Judge(approval Approval, session *v1alpha1.DebugSession) Verdict {
 	case session == nil || session.UID != spec.SessionUID:
 		return Verdict{Reason: v1alpha1.ReasonOtherSession, Message: fmt.Sprintf(
 			"it was for a session %q with UID %s, which is gone; a new session needs a new approval", spec.SessionName, spec.SessionUID)}
-	case session.Status.Request == nil || session.Status.Request.Hash != spec.RequestHash:
+	case session.Status.Request == nil || session.Status.Class == nil || session.Status.Request.Hash != spec.RequestHash:
 		return Verdict{Reason: v1alpha1.ReasonOtherRequest, Message: "the session asks for something else than this approved; delete it, and create it again"}
+	case late(approval, &session.Status):
+		return Verdict{Reason: v1alpha1.ReasonSessionEnded, Message: "it came after the session's time to be approved was up, which is final; apply a new session"}
 	case spec.Decision == v1alpha1.DecisionApprove && selfApproved(approval, session):
 		return Verdict{Reason: v1alpha1.ReasonSelfApproval, Message: fmt.Sprintf(
 			"%s asked for the session, and class %q wants somebody else to approve it", spec.Approver.Username, session.Spec.ClassName)}
 	default:
 		return Verdict{Counts: true, Reason: v1alpha1.ReasonCounted, Message: fmt.Sprintf("%s by %s", spec.Decision, spec.Approver.Username)}
 	}
+}
+
+// late says whether a session that has not started was no longer waiting for the approval.
+func late(approval Approval, session *v1alpha1.DebugSessionStatus) bool {
+	return session.StartedAt == nil && !approval.CreationTimestamp.Time.Before(waitsUntil(session))
+}
+
+// waitsUntil is when a session that asks for approval has waited long enough.
+func waitsUntil(session *v1alpha1.DebugSessionStatus) time.Time {
+	wait := defaultApprovalTimeout
+	if granted := session.Class.ApprovalTimeout; granted != nil { // else somebody has edited the status
+		wait = granted.Duration
+	}
+	return session.Request.Since.Add(wait)
 }
 
 func selfApproved(approval Approval, session *v1alpha1.DebugSession) bool {
@@ -148,7 +194,7 @@ func (p *pass) approved() bool {
 		return false
 	}
 	status, wanted := p.status(), p.ttl()
-	deadline := status.Request.Since.Add(status.Class.ApprovalTimeout.Duration)
+	deadline := waitsUntil(status)
 	switch {
 	case t.denied != nil:
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeDenied), "denied by "+t.denied.By)
@@ -163,7 +209,7 @@ func (p *pass) approved() bool {
 		return true
 	case !p.Now.Before(deadline):
 		p.finish(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonAwaitingApproval,
-			fmt.Sprintf("it was not approved within %s; apply a new session", status.Class.ApprovalTimeout.Duration))
+			fmt.Sprintf("it was not approved within %s; apply a new session", deadline.Sub(status.Request.Since.Time)))
 		return false
 	default:
 		p.awaitApproval(t, deadline)

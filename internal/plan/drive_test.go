@@ -103,7 +103,7 @@ func admitted(t tester, session *v1alpha1.DebugSession, pod *corev1.Pod) *v1alph
 	t.Helper()
 	session = session.DeepCopy()
 	session.Finalizers = []string{v1alpha1.Finalizer}
-	p := pass(t, about(session, target(pod)))
+	p := pass(t, about(session, target(pod), copyIs(absent())))
 	if p.Status.Phase != v1alpha1.PhaseStarting {
 		t.Fatalf("not admitted: %s: %s", p.Status.Phase, said(p))
 	}

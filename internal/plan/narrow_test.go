@@ -108,9 +108,15 @@ func TestAPodThatWasMadeForASessionIsNoTarget(t *testing.T) {
 	}
 	for name, options := range map[string][]fixture.SessionOption{"EphemeralContainer": nil, "PodCopy": one(fixture.AsCopy())} {
 		t.Run(name, func(t *testing.T) {
-			p := pass(t, about(fixture.Session(options...), target(fixture.Pod(made))))
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetIsDebugger", does: "AddFinalizer",
-				says: `pod "web" was made for session "of-alice"`, warns: "Rejected"}.check(t, p)
+			refused := want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetIsDebugger", does: "AddFinalizer",
+				says: `pod "web" was made for session "of-alice"`, warns: "Rejected"}
+			refused.check(t, pass(t, about(fixture.Session(options...), target(fixture.Pod(made)))))
+
+			hidden := about(fixture.Session(options...), target(fixture.Pod())) // by who has taken its owner away
+			hidden.maker = new(plan.Found("of-alice"))
+			refused.check(t, pass(t, hidden))
+			hidden.maker = new(plan.Unknown[string](errBusy))
+			want{phase: v1alpha1.PhasePending, reason: "Unreadable", does: "AddFinalizer", retries: true, warns: "Unreadable"}.check(t, pass(t, hidden))
 		})
 	}
 }

@@ -14,6 +14,10 @@ func TestTeardownOfAnOrphanedCopy(t *testing.T) {
 	orphan := fixture.Pod(fixture.Named(session.Status.Debugger.PodName))
 	orphan.Labels = map[string]string{v1alpha1.LabelSessionUID: string(session.UID)}
 	fixture.Deleted(session)
+	if p := pass(t, about(session, copyIs(plan.Found(orphan)))); len(p.Actions) > 0 {
+		t.Errorf("touches a pod that somebody has labelled: %v", p.Actions)
+	}
+	orphan.Spec.Containers[0].Name = session.Status.Debugger.ContainerName
 	p := pass(t, about(session, copyIs(plan.Found(orphan))))
 	want{phase: v1alpha1.PhaseEnding, does: "DeletePod", wakes: soon}.check(t, p)
 	if remove := p.Actions[len(p.Actions)-1].(plan.DeletePod); remove.UID != orphan.UID {

@@ -150,13 +150,13 @@ func (p *pass) request(target *subject) {
 		status := p.status()
 		status.Target = trial.status().Target
 		status.Request = &v1alpha1.RequestStatus{
-			Hash:    RequestHash(p.spec(), status.Class, target.uid()),
+			Hash:    requestHash(p.spec(), status.Class, target.uid(), action),
 			Since:   *timestamp(p.Now),
 			Preview: &runtime.RawExtension{Raw: p.Preview.value.Object},
 		}
 		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
 			fmt.Sprintf("the API server would accept the debugger for %s (%s): see status.request.preview", target, target.uid()))
-		p.awaitApproval(tally{}, status.Request.Since.Add(status.Class.ApprovalTimeout.Duration))
+		p.awaitApproval(tally{}, waitsUntil(status))
 		p.event(corev1.EventTypeNormal, v1alpha1.ReasonAwaitingApproval, "waiting for "+status.WaitingFor)
 	case absent:
 		p.finish(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("%s is gone; nothing was made", target))

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -146,9 +147,8 @@ func (p *pass) make(target *subject) {
 	if p.withheld {
 		return
 	}
-	action, err := p.build(target, &p.Session.Status)
-	if err != nil {
-		refusal := invalid(err)
+	action, refusal := p.buildApproved(target, &p.Session.Status)
+	if refusal != nil {
 		p.end(v1alpha1.OutcomeRejected, refusal.Reason, refusal.Message)
 		return
 	}
@@ -193,7 +193,9 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	}
 }
 
-// isMade says whether the pod is the one that was made for this session. Once its UID was recorded that alone decides.
+// isMade says whether the pod is the one that was made for this session. Once its UID was recorded that alone decides. Until
+// then it takes more than what whoever may patch a pod can write into it: nobody can add a container to a pod, and the name
+// of one that a session adds is no other pod's.
 // Deleting a session with --cascade=orphan takes the owner reference away, perhaps before the UID was seen: then the label
 // has to do, on a pod that nothing else controls and that has a name made of the session's UID.
 func (p *pass) isMade(pod *corev1.Pod) bool {
@@ -202,11 +204,15 @@ func (p *pass) isMade(pod *corev1.Pod) bool {
 	}
 	orphaned := p.Session.DeletionTimestamp != nil && metav1.GetControllerOf(pod) == nil &&
 		pod.Labels[v1alpha1.LabelSessionUID] == string(p.Session.UID)
-	return orphaned || debugpod.OwnedBy(pod, p.Session)
+	return (orphaned || debugpod.OwnedBy(pod, p.Session)) &&
+		(!debugpod.AddsContainer(p.spec()) || slices.Contains(debugpod.ContainerNames(pod), p.status().Debugger.ContainerName))
 }
 
 func (p *pass) trackMade(pod *corev1.Pod) {
 	p.status().Debugger.PodUID = pod.UID
+	if p.Made.fresh { // the cache does not show it, and will not tell: somebody may have taken its label
+		p.wake(p.Now.Add(recheck))
+	}
 	c := readMade(pod, p.status().Debugger.ContainerName)
 	switch {
 	case pod.DeletionTimestamp != nil:

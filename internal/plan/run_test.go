@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -81,6 +82,13 @@ func TestAForeignPodIsNotTheCopy(t *testing.T) {
 
 	p = pass(t, about(written(session, p), copied(foreign)))
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, warns: "Rejected"}.check(t, p) // and nothing is deleted
+
+	controlled := foreign.DeepCopy() // by who may patch pods
+	controlled.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: session.Name, UID: session.UID, Controller: new(true),
+	}}
+	p = pass(t, about(session, copied(controlled)))
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "NameTaken"}.check(t, p)
 }
 
 func TestActive(t *testing.T) {
@@ -151,7 +159,7 @@ func TestActiveCopy(t *testing.T) {
 		"goes on":                    {[]look{copied(made)}, goesOn},
 		"unknown: goes on":           {[]look{copyIs(unknown())}, want{phase: v1alpha1.PhaseActive, retries: true}},
 		"awaited: goes on":           {[]look{copyIs(awaited())}, goesOn},
-		"not in the cache: goes on":  {[]look{copyIs(absent()), freshCopy(plan.Found(made))}, goesOn},
+		"not in the cache: goes on":  {[]look{copyIs(absent()), freshCopy(plan.Found(made))}, want{phase: v1alpha1.PhaseActive, wakes: after(10*time.Minute + 15*time.Second)}},
 		"nor to be read: goes on":    {[]look{copyIs(absent()), freshCopy(unknown())}, want{phase: v1alpha1.PhaseActive, retries: true}},
 		"disowned: goes on":          {[]look{copied(with(disowned))}, goesOn},
 		"deleted":                    {[]look{copyIs(absent()), freshCopy(absent())}, terminated},

@@ -47,6 +47,9 @@ type Snapshot struct {
 	// Target is the pod being debugged, or to be: the answer to ReadTarget.
 	Target Observed[*corev1.Pod]
 
+	// Maker is the name of another session that the target was made for: the answer to FindMaker.
+	Maker Observed[string]
+
 	// Node is the node to be debugged: the answer to ReadNode.
 	Node Observed[*corev1.Node]
 
@@ -121,6 +124,9 @@ type (
 		Fresh bool
 	}
 
+	// FindMaker asks for the session, not ended and not this one, that has a pod of that name for its own.
+	FindMaker struct{ Pod string }
+
 	// ReadNode asks for a node by name.
 	ReadNode struct{ Name string }
 
@@ -152,6 +158,7 @@ func (ReadApprovals) question()  {}
 func (RecallAccess) question()   {}
 func (ListCandidates) question() {}
 func (ReadTarget) question()     {}
+func (FindMaker) question()      {}
 func (ReadNode) question()       {}
 func (ReadIsolation) question()  {}
 func (ReadOutput) question()     {}

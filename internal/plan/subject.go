@@ -102,6 +102,15 @@ func makesPod(spec *v1alpha1.DebugSessionSpec) bool {
 	return spec.Mode != v1alpha1.ModeEphemeralContainer
 }
 
+// MadePod is the name of the pod that a session which has not ended has for its own; empty if it has none.
+func MadePod(session *v1alpha1.DebugSession) string {
+	status := &session.Status
+	if !makesPod(&session.Spec) || status.Phase == v1alpha1.PhaseEnded || status.Debugger == nil {
+		return ""
+	}
+	return status.Debugger.PodName
+}
+
 // own is what messages call the session's own pod.
 func (p *pass) own() string {
 	if p.spec().Mode == v1alpha1.ModeNode {

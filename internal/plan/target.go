@@ -16,8 +16,7 @@ import (
 // change during a pod's life.
 func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 	if owner := madeBySession(pod); owner != nil {
-		return refuse(v1alpha1.ReasonTargetIsDebugger,
-			"pod %q was made for session %q, and belongs to whom that was granted to; name the pod that it was made from", pod.Name, owner.Name)
+		return madeFor(pod.Name, owner.Name)
 	}
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && spec.Mode == v1alpha1.ModeEphemeralContainer {
 		return refuse(v1alpha1.ReasonTargetIsMirrorPod,
@@ -45,6 +44,27 @@ func madeBySession(pod *corev1.Pod) *metav1.OwnerReference {
 		return nil
 	}
 	return owner
+}
+
+// isNobodysCopy asks the sessions, too: who may patch a pod can take its owner away.
+func (p *pass) isNobodysCopy(pod *corev1.Pod) bool {
+	switch p.Maker.state {
+	case unasked:
+		p.ask(FindMaker{Pod: pod.Name})
+	case found:
+		p.reject(*madeFor(pod.Name, p.Maker.value))
+	case absent:
+		return true
+	case unknown:
+		p.unreadable("the sessions of the namespace", p.Maker.err)
+	case awaited:
+	}
+	return false
+}
+
+func madeFor(pod, session string) *Refusal {
+	return refuse(v1alpha1.ReasonTargetIsDebugger,
+		"pod %q was made for session %q, and belongs to whom that was granted to; name the pod that it was made from", pod, session)
 }
 
 // checkSelector refuses a selector that selects nothing because it is none: the API server does not look into it.

@@ -26,6 +26,9 @@ type view struct {
 
 	node *plan.Observed[*corev1.Node]
 
+	// maker is the session that the target was made for. Left out: none.
+	maker *plan.Observed[string]
+
 	// isolation is the policy of an isolated copy.
 	isolation *plan.Observed[types.UID]
 
@@ -120,6 +123,8 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 			}
 			s.Target = s.Target.Fresh()
 		}
+	case plan.FindMaker:
+		s.Maker = or(v.maker, plan.Absent[string]())
 	case plan.ReadNode:
 		s.Node = known(t, q, v.node)
 	case plan.ReadIsolation:

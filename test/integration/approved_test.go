@@ -178,6 +178,130 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		}
 	})
 
+	It("is not its requester's to approve, unless the class says so", func(ctx SpecContext) {
+		session := ask(ctx, 1, time.Hour)
+		may(ctx, namespace, "alice", v1alpha1.VerbApprove, class)
+		own := approve(ctx, alice, "own")
+		judged(ctx, own, v1alpha1.ReasonSelfApproval)
+		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+		Expect(session.Status.Approvals).To(BeEmpty())
+		approve(ctx, bob, "yes")
+		reaches(ctx, session, v1alpha1.PhaseStarting)
+		Expect(session.Status.Approvals).To(HaveExactElements(HaveField("By", "bob")))
+	})
+
+	It("is its requester's to approve where the class says so, and no more than one of several", func(ctx SpecContext) {
+		session := ask(ctx, 2, time.Hour, func(c *v1alpha1.DebugClass) { c.Spec.Approval = &v1alpha1.ApprovalPolicy{SelfApproval: true} })
+		may(ctx, namespace, "alice", v1alpha1.VerbApprove, class)
+		judged(ctx, approve(ctx, alice, "own"), v1alpha1.ReasonCounted)
+		judged(ctx, approve(ctx, alice, "again"), v1alpha1.ReasonCounted)
+		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+		approve(ctx, bob, "yes")
+		reaches(ctx, session, v1alpha1.PhaseStarting)
+	})
+
+	It("is denied for good", func(ctx SpecContext) {
+		session := ask(ctx, 1, time.Hour)
+		denial := newApproval(namespace, "no", "hang")
+		denial.Spec.Decision = v1alpha1.DecisionDeny
+		Expect(bob.Create(ctx, denial)).To(Succeed())
+		endsAs(ctx, session, v1alpha1.OutcomeDenied, string(v1alpha1.OutcomeDenied))
+		Expect(bob.Delete(ctx, denial)).To(Succeed())
+		approve(ctx, carol, "yes")
+		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseEnded))
+		nothingLeft(ctx, namespace)
+	})
+
+	It("is timed out for good", func(ctx SpecContext) {
+		session := ask(ctx, 1, time.Hour)
+		since := metav1.NewTime(time.Now().Add(-defaultTimeout))
+		session.Status.Request.Since = since
+		Expect(k8s.Status().Update(ctx, session)).To(Succeed(), "as if it had waited as long")
+		endsAs(ctx, session, v1alpha1.OutcomeTimedOut, v1alpha1.ReasonAwaitingApproval)
+		approve(ctx, bob, "yes")
+		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseEnded))
+		nothingLeft(ctx, namespace)
+	})
+
+	It("counts no more what is taken back while it waits", func(ctx SpecContext) {
+		session := ask(ctx, 2, time.Hour)
+		first := approve(ctx, bob, "one")
+		judged(ctx, first, v1alpha1.ReasonCounted)
+		Expect(bob.Delete(ctx, first)).To(Succeed())
+		judged(ctx, approve(ctx, carol, "two"), v1alpha1.ReasonCounted)
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Status.Approvals).To(HaveExactElements(HaveField("By", "carol")))
+			g.Expect(session.Status.WaitingFor).To(HavePrefix("1 approval by"))
+		}).Should(Succeed())
+		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+	})
+
+	It("needs no new approval of a shorter ttl, and a new one of a longer", func(ctx SpecContext) {
+		session := ask(ctx, 1, 30*time.Minute)
+		approve(ctx, bob, "yes")
+		activate(ctx, session)
+		for _, ttl := range []string{"10m", "30m"} {
+			Expect(alice.Patch(ctx, session, mergePatch(`{"spec":{"ttl":"`+ttl+`"}}`))).To(Succeed())
+			wanted := session.Spec.TTL.Duration
+			eventually(func(g Gomega) {
+				refreshed(ctx, g, session)
+				g.Expect(session.Status.ExpiresAt.Time).To(Equal(session.Status.StartedAt.Add(wanted)))
+			}).Should(Succeed())
+			Expect(session.Status.WaitingFor).To(BeEmpty())
+		}
+		Expect(alice.Patch(ctx, session, mergePatch(`{"spec":{"ttl":null}}`))).To(Succeed())
+		Expect(alice.Patch(ctx, session, mergePatch(`{"spec":{"ttl":"31m"}}`))).To(Succeed())
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Status.WaitingFor).To(ContainSubstring("longer ttl"))
+		}).Should(Succeed())
+		Expect(session.Status.ExpiresAt.Time).To(Equal(session.Status.StartedAt.Add(30 * time.Minute)))
+	})
+
+	It("does not start once its requester may not use the class any more", func(ctx SpecContext) {
+		session := ask(ctx, 1, time.Hour)
+		Expect(k8s.Delete(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "alice-use-" + class}})).To(Succeed())
+		Eventually(func() bool {
+			return allowed(ctx, "alice", namespace, v1alpha1.GroupVersion.Group, "debugclasses", v1alpha1.VerbUse, class)
+		}).Should(BeFalse())
+		approve(ctx, bob, "yes")
+		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonUseForbidden)
+		Expect(said(session)).To(ContainSubstring("kubectl auth can-i use debugclasses.debugsession.dev/" + class + " -n " + namespace))
+		nothingLeft(ctx, namespace)
+	})
+
+	It("gains nothing by what an editor of the namespace does to approvals", func(ctx SpecContext) {
+		session := ask(ctx, 2, time.Hour)
+		word := approve(ctx, bob, "yes")
+		judged(ctx, word, v1alpha1.ReasonCounted)
+
+		copied := newApproval(namespace, "copied", "hang")
+		copied.Spec = *word.Spec.DeepCopy()
+		Expect(refusal(alice.Create(ctx, copied))).To(ContainSubstring(`its username is "bob", and you are "alice"`))
+		Expect(alice.Delete(ctx, word.DeepCopy())).To(Succeed())
+		Expect(refusal(alice.Create(ctx, newApproval(namespace, "yes", "hang")))).To(HavePrefix(`"alice" may not approve`))
+		copied.Name = "yes"
+		Expect(refusal(alice.Create(ctx, copied))).To(ContainSubstring("spec.approver is who creates the approval"))
+
+		word = approve(ctx, bob, "yes")
+		Expect(alice.Status().Patch(ctx, word.DeepCopy(), mergePatch(`{"status":{"conditions":null}}`))).To(MatchError(ContainSubstring("forbidden")))
+		for _, patch := range []string{
+			`{"status":{"conditions":null}}`, `{"metadata":{"labels":{"debugsession.dev/session-uid":"0"}}}`,
+			`{"metadata":{"annotations":{"debugsession.dev/session":"other"}}}`, `{"metadata":{"finalizers":["example.com/mine"]}}`,
+			`{"metadata":{"ownerReferences":null}}`,
+		} {
+			Expect(alice.Patch(ctx, word.DeepCopy(), mergePatch(patch))).To(Succeed(), patch)
+		}
+		judged(ctx, word, v1alpha1.ReasonCounted)
+		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+		approve(ctx, carol, "also")
+		activate(ctx, session)
+		Expect(bob.Delete(ctx, word)).To(Succeed(), "held by alice's finalizer")
+		endsAs(ctx, session, v1alpha1.OutcomeRevoked, string(v1alpha1.OutcomeRevoked))
+		Expect(k8s.Patch(ctx, word, mergePatch(`{"metadata":{"finalizers":null}}`))).To(Succeed())
+	})
+
 	It("inherits nothing when it is replaced by force", func(ctx SpecContext) {
 		session := ask(ctx, 2, time.Hour)
 		approve(ctx, bob, "yes")
@@ -205,3 +329,17 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 	})
 })
+
+// defaultTimeout is how long a session waits for its approvals if its class does not say.
+const defaultTimeout = time.Hour
+
+// judged waits until the operator has said of an approval whether it counts, and why.
+func judged(ctx context.Context, approval *v1alpha1.DebugApproval, reason string) {
+	GinkgoHelper()
+	eventually(func(g Gomega) {
+		refreshed(ctx, g, approval)
+		counted := meta.FindStatusCondition(approval.Status.Conditions, v1alpha1.ConditionCounted)
+		g.Expect(counted).NotTo(BeNil())
+		g.Expect(counted.Reason).To(Equal(reason), counted.Message)
+	}).Should(Succeed())
+}

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -8,8 +9,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
 )
 
 var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
@@ -78,6 +82,99 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		Entry("of a Secret", corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}, Key: "k"}}),
 		Entry("of a ConfigMap", corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}, Key: "k"}}),
 	)
+
+	DescribeTable("lets nobody have what it does not allow", func(ctx SpecContext, change func(*v1alpha1.DebugSessionSpec), says string) {
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
+			c.Spec.Modes = []v1alpha1.Mode{v1alpha1.ModePodCopy}
+			c.Spec.Profiles = []v1alpha1.Profile{v1alpha1.ProfileGeneral, v1alpha1.ProfileRestricted}
+			c.Spec.Images = []string{"busybox:1.*", "registry.example/debug/**"}
+			c.Spec.Reason = &v1alpha1.ReasonPolicy{Required: true, Pattern: "^INC-[0-9]+"}
+			c.Spec.Access = &v1alpha1.AccessPolicy{Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}}}
+		})
+		session := of("hang", "web")
+		session.Spec.Mode, session.Spec.PodCopy, session.Spec.Reason = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{}, "INC-7"
+		Eventually(func() error { return alice.Create(ctx, session.DeepCopy(), client.DryRunAll) }).Should(Succeed(), "nothing else is wrong with it")
+		change(&session.Spec)
+		Expect(refusal(alice.Create(ctx, session, client.DryRunAll))).To(ContainSubstring(says))
+	},
+		Entry("of modes", func(s *v1alpha1.DebugSessionSpec) { s.Mode, s.PodCopy = v1alpha1.ModeEphemeralContainer, nil },
+			"spec.mode: EphemeralContainer is not allowed; it allows PodCopy"),
+		Entry("of profiles", func(s *v1alpha1.DebugSessionSpec) { s.Profile = v1alpha1.ProfileSysadmin },
+			"spec.profile: sysadmin is not allowed; it allows general, restricted"),
+		Entry("of images", func(s *v1alpha1.DebugSessionSpec) { s.Debugger.Image = "docker.io/library/busybox:2" },
+			`spec.debugger.image: "docker.io/library/busybox:2" is not allowed`),
+		Entry("of images for a changed container", func(s *v1alpha1.DebugSessionSpec) {
+			s.PodCopy.Containers = []v1alpha1.ContainerChange{{Name: "app", Image: "registry.example/other"}}
+		}, `spec.podCopy.containers[0].image: "registry.example/other" is not allowed`),
+		Entry("of images for all containers of a copy that has no debugger", func(s *v1alpha1.DebugSessionSpec) {
+			s.Debugger, s.PodCopy.Containers = v1alpha1.Debugger{}, []v1alpha1.ContainerChange{{Name: "*", Image: "busybox"}}
+		}, `spec.podCopy.containers[0].image: "busybox" is not allowed`),
+		Entry("of privileges", func(s *v1alpha1.DebugSessionSpec) {
+			s.Debugger.SecurityContext = &corev1.SecurityContext{Privileged: ptr.To(true)}
+		}, "spec.debugger.securityContext.privileged goes beyond the profile"),
+		Entry("of volumes", func(s *v1alpha1.DebugSessionSpec) {
+			s.Debugger.VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}
+		}, "spec.debugger.volumeMounts: mounting the target's volumes is not allowed"),
+		Entry("of the volumes of a container", func(s *v1alpha1.DebugSessionSpec) { s.Debugger.MountsFrom = "app" },
+			"spec.debugger.mountsFrom: mounting the target's volumes is not allowed"),
+		Entry("of Secrets", func(s *v1alpha1.DebugSessionSpec) {
+			s.Debugger.EnvFrom = []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}}}}
+		}, "spec.debugger.envFrom: reading ConfigMaps and Secrets is not allowed"),
+		Entry("of the place of the target", func(s *v1alpha1.DebugSessionSpec) { s.PodCopy.ReplaceOriginal = v1alpha1.ReplaceAlways },
+			"spec.podCopy.replaceOriginal: deleting the target is not allowed"),
+		Entry("of time", func(s *v1alpha1.DebugSessionSpec) { s.TTL = &metav1.Duration{Duration: 61 * time.Minute} },
+			"spec.ttl: 1h1m0s is longer than the maxTTL, 1h0m0s"),
+		Entry("without a reason", func(s *v1alpha1.DebugSessionSpec) { s.Reason = "" }, "spec.reason: "),
+		Entry("for another reason", func(s *v1alpha1.DebugSessionSpec) { s.Reason = "just looking" }, `it must match "^INC-[0-9]+"`),
+		Entry("for others", func(s *v1alpha1.DebugSessionSpec) {
+			s.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}, {Kind: v1alpha1.SubjectUser, Name: "mallory"}}}
+		}, `spec.access.subjects[1]: User "mallory" may not be given access`),
+	)
+
+	It("gives what a session does not say, and what access it gives is for one pod", func(ctx SpecContext) {
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
+			c.Spec.Profiles = []v1alpha1.Profile{v1alpha1.ProfileGeneral, v1alpha1.ProfileRestricted}
+			c.Spec.Images = []string{"registry.example/tools"}
+			c.Spec.Defaults = &v1alpha1.ClassDefaults{Image: "registry.example/tools", Profile: v1alpha1.ProfileRestricted, TTL: &metav1.Duration{Duration: 7 * time.Minute}}
+			c.Spec.Access = &v1alpha1.AccessPolicy{
+				Verbs:    []v1alpha1.AccessVerb{v1alpha1.AccessExec},
+				Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectUser, Name: "carol"}},
+			}
+		})
+		pod := runningPod(ctx, namespace, "web")
+		session := of("hang", "web")
+		session.Spec.Debugger, session.Spec.Profile, session.Spec.TTL = v1alpha1.Debugger{}, "", nil
+		session.Spec.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectUser, Name: "carol"}}}
+		Eventually(func() error { return alice.Create(ctx, session.DeepCopy(), client.DryRunAll) }).Should(Succeed())
+		activeOf(ctx, alice, node, session, pod)
+		refreshed(ctx, Default, pod)
+		debugger := pod.Spec.EphemeralContainers[0]
+		Expect(debugger.Image).To(Equal("registry.example/tools:latest"))
+		Expect(*debugger.SecurityContext.RunAsNonRoot).To(BeTrue())
+		Expect(session.Status.ExpiresAt.Sub(session.Status.StartedAt.Time)).To(Equal(7 * time.Minute))
+
+		may := func(user, resource, verb, pod string) bool {
+			return allowed(ctx, user, namespace, "", resource, verb, pod)
+		}
+		Eventually(func() bool { return may("carol", "pods/exec", "create", "web") }).Should(BeTrue())
+		Expect(may("carol", "pods", "get", "web")).To(BeTrue(), "as kubectl needs it")
+		for _, none := range [][3]string{
+			{"pods/attach", "create", "web"}, {"pods/log", "get", "web"}, {"pods/portforward", "create", "web"},
+			{"pods/exec", "create", "neighbour"}, {"pods/exec", "create", ""}, {"pods", "list", ""}, {"pods", "delete", "web"},
+			{"pods/ephemeralcontainers", "patch", "web"},
+		} {
+			Expect(may("carol", none[0], none[1], none[2])).To(BeFalse(), "%v", none)
+		}
+		Expect(may("alice", "pods/exec", "create", "web")).To(BeFalse(), "the session names carol")
+
+		node.answers(errors.New("the node does not answer"))
+		DeferCleanup(func() { node.answers(nil) })
+		edit(ctx, session, fixture.End)
+		reaches(ctx, session, v1alpha1.PhaseEnding)
+		Eventually(func() bool { return may("carol", "pods/exec", "create", "web") }).Should(BeFalse(), "before the debugger has ended")
+		refreshed(ctx, Default, session)
+		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
+	})
 
 	It("that is replaced by a wider one between approval and start widens nothing", func(ctx SpecContext) {
 		there := newClass(ctx, class, func(c *v1alpha1.DebugClass) { c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1} })

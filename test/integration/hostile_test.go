@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -113,6 +114,77 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 		reaches(ctx, chosen, v1alpha1.PhaseStarting)
 		Expect(chosen.Status.Target.PodName).To(Equal("web"))
 	})
+
+	It("cannot debug a copy of somebody else's by hiding whose it is", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "copy", "web")
+		session.Spec.Mode = v1alpha1.ModePodCopy
+		activeOf(ctx, alice, node, session, pod)
+		made := copied(ctx, session)
+		Expect(mallory.Patch(ctx, made, mergePatch(`{"metadata":{"labels":{"debugsession.dev/session-uid":null,"mine":"yes"},"annotations":null,"ownerReferences":null}}`))).To(Succeed())
+		may(ctx, namespace, "mallory", v1alpha1.VerbUse, "standard")
+
+		for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy} {
+			riding := newSession(namespace, "riding-"+strings.ToLower(string(mode)), made.Name)
+			riding.Spec.Mode = mode
+			Expect(mallory.Create(ctx, riding)).To(Succeed())
+			endsAs(ctx, riding, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetIsDebugger)
+			Expect(said(riding)).To(ContainSubstring(`was made for session "copy"`))
+		}
+		chosen := newSession(namespace, "chosen", "")
+		chosen.Spec.Mode = v1alpha1.ModePodCopy // for which a pod need not be on a node
+		chosen.Spec.Target = v1alpha1.Target{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"mine": "yes"}}}
+		Expect(mallory.Create(ctx, chosen)).To(Succeed())
+		endsAs(ctx, chosen, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetIsDebugger)
+		Expect(reaching(ctx, "mallory", namespace, made.Name)).To(BeFalse())
+	})
+
+	It("does not keep the access to a copy's name by hiding the copy and deleting it", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "copy", "web")
+		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Name: "db-3"}
+		activeOf(ctx, alice, node, session, pod)
+		Eventually(func() bool { return reaching(ctx, "alice", namespace, "db-3") }).Should(BeTrue())
+		hidden := copied(ctx, session)
+		Expect(alice.Patch(ctx, hidden, mergePatch(`{"metadata":{"labels":null}}`))).To(Succeed())
+		Consistently(phase(ctx, session)).WithTimeout(500 * time.Millisecond).Should(Equal(v1alpha1.PhaseActive))
+
+		vanish(ctx, hidden)
+		another := runningPod(ctx, namespace, "db-3")
+		endsAs(ctx, session, v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone)
+		Eventually(func() bool { return reaching(ctx, "alice", namespace, "db-3") }).Should(BeFalse())
+		isAsItWas(ctx, another)
+	})
+
+	DescribeTable("cannot pass another pod off as a session's copy", func(ctx SpecContext, change func(*v1alpha1.DebugSessionSpec)) {
+		victim := runningPod(ctx, namespace, "db-0")
+		session := newSession(namespace, "copy", "late")
+		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Name: "db-0"}
+		change(&session.Spec)
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhasePending)
+		Expect(alice.Patch(ctx, victim, mergePatch(`{"metadata":{
+			"labels":{"debugsession.dev/session-uid":"`+string(session.UID)+`"},
+			"annotations":{"debugsession.dev/session":"copy"},
+			"ownerReferences":[{"apiVersion":"debugsession.dev/v1alpha1","kind":"DebugSession","name":"copy","uid":"`+string(session.UID)+`","controller":true}]}}`))).
+			To(Succeed())
+		Expect(node.setContainer(ctx, victim, "app", running())).To(Succeed())
+		runningPod(ctx, namespace, "late")
+		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonNameTaken)
+		Expect(reaching(ctx, "alice", namespace, "db-0")).To(BeFalse())
+		uid := victim.UID
+		refreshed(ctx, Default, victim)
+		Expect(victim.UID).To(Equal(uid))
+		Expect(victim.DeletionTimestamp).To(BeNil())
+	},
+		Entry("with a debugger that is added", func(*v1alpha1.DebugSessionSpec) {}),
+		Entry("with a container that becomes the debugger", func(s *v1alpha1.DebugSessionSpec) {
+			s.Debugger = v1alpha1.Debugger{Container: "app", Stdin: true}
+		}),
+		Entry("with a container that is changed", func(s *v1alpha1.DebugSessionSpec) {
+			s.Debugger, s.PodCopy.Containers = v1alpha1.Debugger{}, []v1alpha1.ContainerChange{{Name: "app", Command: []string{"sh"}}}
+		}),
+	)
 
 	It("cannot give access to whom the class does not name, be it everybody", func(ctx SpecContext) {
 		session := newSession(namespace, "hang", "web")

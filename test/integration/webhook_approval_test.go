@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -182,6 +183,14 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		message := refusal(alice.Patch(ctx, approval, merge(
 			`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"1"}]}}`)))
 		Expect(message).To(HavePrefix(`metadata.ownerReferences: an approval belongs to its session alone; remove ConfigMap "gone"`))
+		for _, field := range []string{"name", "kind", "apiVersion"} {
+			owner := map[string]any{"apiVersion": "debugsession.dev/v1alpha1", "kind": "DebugSession", "name": "hang", "uid": session.UID}
+			owner[field] = map[string]string{"name": "other", "kind": "DebugClass", "apiVersion": "v1"}[field]
+			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []any{owner}}})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(refusal(alice.Patch(ctx, approval.DeepCopy(), merge(string(patch))))).
+				To(HavePrefix("metadata.ownerReferences: an approval belongs to its session alone"), "the garbage collector finds no such owner, and deletes it")
+		}
 		Expect(alice.Patch(ctx, approval, merge(`{"metadata":{"ownerReferences":null,"labels":{"a":"b"}}}`))).To(Succeed())
 		Expect(sealer(ctx).VerifyApproval(approval)).To(BeTrue())
 	})

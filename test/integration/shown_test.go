@@ -1,0 +1,98 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+var _ = Describe("what an approver is shown", Ordered, ContinueOnFailure, func() {
+	var alice, bob, mallory *person
+	var namespace, class string
+	var pod *corev1.Pod
+	var session *v1alpha1.DebugSession
+
+	BeforeAll(func() {
+		startOperator(&kubelet{})
+		alice, bob, mallory = newPerson("alice"), newPerson("bob"), newPerson("mallory")
+	})
+	BeforeEach(func(ctx SpecContext) {
+		namespace = newNamespace(ctx, nil)
+		class = "of-" + namespace
+		for _, user := range []string{"alice", "bob", "mallory"} {
+			mayEdit(ctx, namespace, user)
+		}
+		may(ctx, namespace, "alice", v1alpha1.VerbUse, class)
+		may(ctx, namespace, "bob", v1alpha1.VerbApprove, class)
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
+			c.Spec.Approval, c.Spec.AllowUnstoppable = &v1alpha1.ApprovalPolicy{Required: 1}, true
+		})
+		pod = runningPod(ctx, namespace, "web")
+		session = newSession(namespace, "hang", "web")
+		session.Spec.ClassName = class
+	})
+	ask := func(ctx context.Context, preview any) {
+		GinkgoHelper()
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseAwaitingApproval)
+		Expect(json.Unmarshal(session.Status.Request.Preview.Raw, preview)).To(Succeed())
+	}
+
+	It("is all of a command, also of one that looks like what is left out", func(ctx SpecContext) {
+		command := []string{"sh", "-c", "steal", "debugsession", "--", "sh", "--", "sh"}
+		session.Spec.Debugger.Command, session.Spec.Debugger.Unstoppable = command, true
+		var container corev1.EphemeralContainer
+		ask(ctx, &container)
+		Expect(container.Command).To(Equal(command))
+	})
+
+	It("is the session's own command, without what ends it", func(ctx SpecContext) {
+		command := []string{"sh", "-c", "look", "debugsession", "--", "sh"}
+		session.Spec.Debugger.Command = command
+		var container corev1.EphemeralContainer
+		ask(ctx, &container)
+		Expect(container.Command).To(Equal(command))
+	})
+
+	It("is the container that is joined, or the session ends", func(ctx SpecContext) {
+		var container corev1.EphemeralContainer
+		ask(ctx, &container)
+		Expect(container.TargetContainerName).To(Equal("app"))
+		Expect(mallory.Patch(ctx, pod.DeepCopy(), mergePatch(`{"metadata":{"annotations":{"kubectl.kubernetes.io/default-container":"proxy"}}}`))).To(Succeed())
+		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
+		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetChanged)
+		refreshed(ctx, Default, pod)
+		Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
+	})
+
+	It("is the copy that is made, or the session ends", func(ctx SpecContext) {
+		session.Spec.Mode = v1alpha1.ModePodCopy
+		var copied corev1.Pod
+		ask(ctx, &copied)
+		Expect(copied.Spec.Containers[0].Image).To(Equal("app:1"))
+		Expect(mallory.Patch(ctx, pod.DeepCopy(), client.RawPatch("application/strategic-merge-patch+json",
+			[]byte(`{"spec":{"containers":[{"name":"app","image":"stealing:1"}]}}`)))).To(Succeed())
+		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
+		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetChanged)
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(&copied), &copied)).To(MatchError(ContainSubstring("not found")))
+	})
+
+	It("is made though its target was touched in what is not copied", func(ctx SpecContext) {
+		session.Spec.Mode = v1alpha1.ModePodCopy
+		var preview corev1.Pod
+		ask(ctx, &preview)
+		Expect(mallory.Patch(ctx, pod.DeepCopy(), mergePatch(`{"metadata":{"annotations":{"a":"b"},"labels":{"a":"b"}}}`))).To(Succeed())
+		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
+		made := copied(ctx, session)
+		Expect(made.Spec.Containers).To(HaveExactElements(
+			HaveField("Image", preview.Spec.Containers[0].Image), HaveField("Image", preview.Spec.Containers[1].Image), HaveField("Image", preview.Spec.Containers[2].Image)))
+	})
+})
