@@ -100,7 +100,13 @@ func (p *pass) madeGone() {
 			p.ask(ReadIsolation{Name: name})
 			return
 		case found:
-			p.do(LiftIsolation{Name: name, UID: p.Isolation.value})
+			if policy := p.Isolation.value; policy.DeletionTimestamp != nil {
+				p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonGone, fmt.Sprintf(
+					"the %s is gone; network policy %q is held by finalizers that others put on it: %s", p.own(), name, strings.Join(policy.Finalizers, ", ")))
+				p.wake(p.Now.Add(recheck))
+				return
+			}
+			p.do(LiftIsolation{Name: name, UID: p.Isolation.value.UID})
 		case unknown:
 			p.blind(fmt.Sprintf("network policy %q", name), p.Isolation.err)
 			return

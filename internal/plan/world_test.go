@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -116,7 +117,7 @@ func (w *world) view() view {
 		v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]plan.Approval](errOffline))
 		v.mayUse, v.preview = new(plan.Unknown[bool](errOffline)), new(plan.Unknown[plan.Preview](errOffline))
 		v.node, v.output = new(plan.Unknown[*corev1.Node](errOffline)), new(plan.Unknown[string](errOffline))
-		v.isolation = new(plan.Unknown[types.UID](errOffline))
+		v.isolation = new(plan.Unknown[*networkingv1.NetworkPolicy](errOffline))
 		return v
 	case dim:
 		none := plan.Unknown[[]corev1.Pod](errOffline)
@@ -136,9 +137,9 @@ func (w *world) view() view {
 	if w.node != nil {
 		v.node = new(plan.Found(w.node))
 	}
-	v.isolation = new(plan.Absent[types.UID]())
+	v.isolation = new(plan.Absent[*networkingv1.NetworkPolicy]())
 	if w.isolated {
-		v.isolation = new(plan.Found(policyUID))
+		v.isolation = new(plan.Found(&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{UID: policyUID}}))
 	}
 	return v
 }
