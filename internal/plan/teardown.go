@@ -160,6 +160,7 @@ func (p *pass) teardownEphemeral() {
 		case c.state == v1alpha1.DebuggerRunning:
 			c.record(status.Debugger)
 			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})
+			p.runsOn(c, pod)
 			p.wake(p.Now.Add(recheck))
 		default:
 			p.outwait(c, pod)
@@ -168,6 +169,20 @@ func (p *pass) teardownEphemeral() {
 		p.blind(fmt.Sprintf("pod %q", status.Target.PodName), p.Target.err)
 	case unasked, awaited:
 	}
+}
+
+// runsOn says of a debugger that should have ended long ago that it has not, unless more is known of it already.
+func (p *pass) runsOn(c container, pod *corev1.Pod) {
+	ending := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionEnded)
+	ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady)
+	told := p.Session.Status.Debugger != nil && p.Session.Status.Debugger.State == v1alpha1.DebuggerRunning
+	if !told || p.Now.Before(ending.LastTransitionTime.Add(recheck)) || p.Now.Before(c.started.Add(recheck)) ||
+		ready != nil && ready.Reason == v1alpha1.ReasonStillRunning {
+		return
+	}
+	message := fmt.Sprintf("container %q in pod %q runs on although it is told to end; tried again", p.status().Debugger.ContainerName, pod.Name)
+	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStillRunning, message)
+	p.resist(message)
 }
 
 // isTarget says whether the pod is the recorded one. If no UID is left of that, the debugger's name has to do, which no
