@@ -278,7 +278,7 @@ func (p *pass) finish(outcome v1alpha1.Outcome, reason, message string) {
 			status.Debugger.State = v1alpha1.DebuggerTerminated
 		}
 		if status.Debugger.StartedAt != nil && status.Debugger.StoppedBy == "" {
-			status.Debugger.StoppedBy = stoppedBy(outcome, reason, status.Debugger.Message)
+			status.Debugger.StoppedBy = stoppedBy(outcome, reason, status)
 		}
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, gone, "the session has ended")
 	}
