@@ -159,6 +159,8 @@ func (r *DebugSessionReconciler) replaceOriginal(ctx context.Context, a plan.Rep
 	return r.Client.Delete(ctx, pod, client.Preconditions{UID: &a.UID})
 }
 
+// deleteRecord deletes the session if it still is what this pass has read: a tool may have marked it as its own meanwhile.
 func (r *DebugSessionReconciler) deleteRecord(ctx context.Context, session *v1alpha1.DebugSession, a plan.DeleteRecord) error {
-	return client.IgnoreNotFound(r.Client.Delete(ctx, session, client.Preconditions{UID: &a.UID}))
+	version := session.ResourceVersion
+	return ignoreOutdated(r.Client.Delete(ctx, session, client.Preconditions{UID: &a.UID, ResourceVersion: &version}))
 }
