@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -175,6 +176,9 @@ func (r *DebugSessionReconciler) wake(session types.NamespacedName, p plan.Plan)
 func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.DebugApproval{}, sessionNameField, indexSessionName)
 	if err != nil {
+		return err
+	}
+	if err := mgr.Add(manager.RunnableFunc(r.followClock)); err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).
