@@ -296,6 +296,9 @@ func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Acti
 			return nil, err
 		}
 	}
+	if err := debugpod.Fits(c, target.pod); err != nil {
+		return nil, err
+	}
 	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
 }
 
