@@ -745,7 +745,7 @@ type DebugSessionStatus struct {
 	// +optional
 	Request *RequestStatus `json:"request,omitempty"`
 
-	// The approvals that count, and denials: of each person the one of the longest ttl, and 32 at most.
+	// The approvals that count, and denials; of more than 32 those that decide.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

@@ -120,28 +120,28 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 // too large for the API server could never say Ended.
 const mostApprovals = 32
 
-// foremost are the approvals that decide, in the order in which they were given: one of each person's, denials before the
-// others, and of those the ones of the longest ttl.
+// foremost are the approvals in the order in which they were given; of too many those that decide: denials, then one of each
+// person's, and of those the ones of the longest ttl.
 func foremost(approvals []v1alpha1.ApprovalStatus) []v1alpha1.ApprovalStatus {
 	given := func(a, b v1alpha1.ApprovalStatus) int {
 		return cmp.Or(a.At.Time.Compare(b.At.Time), strings.Compare(a.Name, b.Name))
 	}
-	slices.SortFunc(approvals, func(a, b v1alpha1.ApprovalStatus) int {
-		return cmp.Or(cmp.Compare(weight(b), weight(a)), given(a, b))
-	})
-	type vote struct {
-		by       string
-		decision v1alpha1.Decision
+	if len(approvals) > mostApprovals {
+		slices.SortFunc(approvals, func(a, b v1alpha1.ApprovalStatus) int {
+			return cmp.Or(cmp.Compare(weight(b), weight(a)), given(a, b))
+		})
+		people := map[string]bool{}
+		var again []v1alpha1.ApprovalStatus
+		approvals = slices.DeleteFunc(approvals, func(a v1alpha1.ApprovalStatus) bool {
+			known := people[a.By]
+			people[a.By] = true
+			if known {
+				again = append(again, a)
+			}
+			return known
+		})
+		approvals = append(approvals, again...)[:mostApprovals]
 	}
-	seen := map[vote]bool{}
-	approvals = slices.DeleteFunc(approvals, func(a v1alpha1.ApprovalStatus) bool {
-		of := vote{a.By, a.Decision}
-		again := seen[of] || len(seen) == mostApprovals
-		if !again {
-			seen[of] = true
-		}
-		return again
-	})
 	slices.SortFunc(approvals, given)
 	return approvals
 }
