@@ -68,6 +68,18 @@ func TestADamagedSessionThatIsNotDeletedEnds(t *testing.T) {
 	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, says: "part of its status was lost"}.check(t, p)
 }
 
+// The pod of an ephemeral debugger is its target, whatever else is known of that.
+func TestTheTargetThatWasChosenIsLost(t *testing.T) {
+	session, pod := active(t)
+	session.Spec.Target.PodName = ""
+	session.Status.Target = nil
+	session = written(session, pass(t, about(session)))
+	if session.Status.Target.PodName != pod.Name {
+		t.Errorf("looks for it in pod %q", session.Status.Target.PodName)
+	}
+	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}.check(t, pass(t, about(session, target(pod))))
+}
+
 // The name of a pod that was chosen is in the status alone.
 func TestNothingIsKnownAnyMore(t *testing.T) {
 	session, _ := active(t)
