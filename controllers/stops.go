@@ -37,9 +37,9 @@ func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1al
 		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), roomSoon)
 		return plan.Result{Action: a}
 	case err == nil:
-		r.told.set(session, told{stopped: now})
+		r.told.set(session, told{stopped: now, vain: true}) // unless it ends, and is not told again
 	case errors.Is(err, context.DeadlineExceeded):
-		r.told.set(session, told{stopped: r.Clock.Now(), hangs: true})
+		r.told.set(session, told{stopped: r.Clock.Now(), vain: true})
 	}
 	return classify(a, err)
 }
