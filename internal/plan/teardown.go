@@ -13,10 +13,6 @@ import (
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// madeGraceSeconds is how long the containers of a pod that was made get to stop: a shell ignores TERM, and would take all of the pod's own
-// grace period.
-const madeGraceSeconds = 1
-
 // end writes down that the session is to end and how. The next pass, which sees that persisted, takes things away: should
 // an edit race it, whichever the API server took first has won.
 func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) {
@@ -72,7 +68,7 @@ func (p *pass) teardownMade() {
 // deleteMade deletes the pod that was made, and says so if that takes longer than it should.
 func (p *pass) deleteMade(pod *corev1.Pod) {
 	if pod.DeletionTimestamp == nil {
-		p.do(DeletePod{Pod: p.podName(pod.Name), UID: pod.UID, GraceSeconds: madeGraceSeconds})
+		p.do(DeletePod{Pod: p.podName(pod.Name), UID: pod.UID, GraceSeconds: debugpod.GraceSeconds})
 		p.wake(p.Now.Add(recheck))
 		return
 	}
