@@ -43,6 +43,8 @@ type world struct {
 	access    plan.AccessState // as the operator remembers
 	bound     bool             // as it is
 	isolated  bool             // the copy's network policy is there
+	held      bool             // somebody holds that policy
+	lifting   bool             // it was deleted all the same
 	replaced  bool             // the target was deleted for its copy
 
 	version int                // of whatever changed last
@@ -139,7 +141,11 @@ func (w *world) view() view {
 	}
 	v.isolation = new(plan.Absent[*networkingv1.NetworkPolicy]())
 	if w.isolated {
-		v.isolation = new(plan.Found(&networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{UID: policyUID}}))
+		policy := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{UID: policyUID}}
+		if w.lifting {
+			policy.DeletionTimestamp = &metav1.Time{Time: w.now}
+		}
+		v.isolation = new(plan.Found(policy))
 	}
 	return v
 }
@@ -359,6 +365,10 @@ func told(t tester, seconds string) time.Time {
 func (w *world) unstoppable() bool { return w.session != nil && w.session.Spec.Debugger.Unstoppable }
 
 func (w *world) isolate(isolated bool) {
+	if w.held && w.isolated && !isolated {
+		w.lifting = true
+		return
+	}
 	if w.isolated != isolated {
 		w.isolated = isolated
 		w.changed()
