@@ -39,8 +39,8 @@ func (p *pass) admit() {
 	if target == nil {
 		return
 	}
-	if p.status().Class == nil {
-		p.status().Class = grant(class, p.spec())
+	if granted := p.status().Class; granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil {
+		p.status().Class, p.status().Request = grant(class, p.spec()), nil // who approved it approved what was granted then
 	}
 	if p.status().Class.ApprovalsRequired > 0 && !p.permitted(target) {
 		return

@@ -59,7 +59,7 @@ func Judge(approval Approval, session *v1alpha1.DebugSession) Verdict {
 	case session == nil || session.UID != spec.SessionUID:
 		return Verdict{Reason: v1alpha1.ReasonOtherSession, Message: fmt.Sprintf(
 			"it was for a session %q with UID %s, which is gone; a new session needs a new approval", spec.SessionName, spec.SessionUID)}
-	case session.Status.Request == nil || session.Status.Request.Hash != spec.RequestHash:
+	case session.Status.Request == nil || session.Status.Class == nil || session.Status.Request.Hash != spec.RequestHash:
 		return Verdict{Reason: v1alpha1.ReasonOtherRequest, Message: "the session asks for something else than this approved; delete it, and create it again"}
 	case spec.Decision == v1alpha1.DecisionApprove && selfApproved(approval, session):
 		return Verdict{Reason: v1alpha1.ReasonSelfApproval, Message: fmt.Sprintf(
