@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -69,9 +70,9 @@ func (r *DebugSessionReconciler) confirm(ctx context.Context, session *v1alpha1.
 func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) plan.Result {
 	switch a := action.(type) {
 	case plan.AddFinalizer:
-		return plan.Result{Action: a, Err: r.patchFinalizers(ctx, session, controllerutil.AddFinalizer)}
+		return plan.Result{Action: a, Err: r.addFinalizer(ctx, session)}
 	case plan.RemoveFinalizer:
-		return plan.Result{Action: a, Err: client.IgnoreNotFound(r.patchFinalizers(ctx, session, controllerutil.RemoveFinalizer))}
+		return plan.Result{Action: a, Err: client.IgnoreNotFound(r.removeFinalizer(ctx, session))}
 	case plan.InjectDebugger:
 		return classify(a, r.inject(ctx, a))
 	case plan.CreatePod:
@@ -99,13 +100,37 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 	}
 }
 
-// patchFinalizers changes the session's finalizers, if it still is what this pass has read.
-func (r *DebugSessionReconciler) patchFinalizers(ctx context.Context, session *v1alpha1.DebugSession, change func(client.Object, string) bool) error {
+// addFinalizer holds the session, if it still is what this pass has read.
+func (r *DebugSessionReconciler) addFinalizer(ctx context.Context, session *v1alpha1.DebugSession) error {
 	before := session.DeepCopy()
-	if !change(session, v1alpha1.Finalizer) {
+	if !controllerutil.AddFinalizer(session, v1alpha1.Finalizer) {
 		return nil
 	}
 	if err := r.Client.Patch(ctx, session, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return err
+	}
+	r.written.remember(session)
+	return nil
+}
+
+// removeFinalizer lets the session go. It has ended, and stays so whatever is written to it meanwhile: who writes it without
+// pause does not hold it.
+func (r *DebugSessionReconciler) removeFinalizer(ctx context.Context, session *v1alpha1.DebugSession) error {
+	at := slices.Index(session.Finalizers, v1alpha1.Finalizer)
+	if at < 0 {
+		return nil
+	}
+	path := fmt.Sprint("/metadata/finalizers/", at)
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/uid", "value": session.UID},
+		{"op": "test", "path": "/status/phase", "value": v1alpha1.PhaseEnded},
+		{"op": "test", "path": path, "value": v1alpha1.Finalizer},
+		{"op": "remove", "path": path},
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.Client.Patch(ctx, session, client.RawPatch(types.JSONPatchType, patch)); err != nil {
 		return err
 	}
 	r.written.remember(session)
@@ -159,6 +184,8 @@ func (r *DebugSessionReconciler) replaceOriginal(ctx context.Context, a plan.Rep
 	return r.Client.Delete(ctx, pod, client.Preconditions{UID: &a.UID})
 }
 
+// deleteRecord deletes the session if it still is what this pass has read: a tool may have marked it as its own meanwhile.
 func (r *DebugSessionReconciler) deleteRecord(ctx context.Context, session *v1alpha1.DebugSession, a plan.DeleteRecord) error {
-	return client.IgnoreNotFound(r.Client.Delete(ctx, session, client.Preconditions{UID: &a.UID}))
+	version := session.ResourceVersion
+	return ignoreOutdated(r.Client.Delete(ctx, session, client.Preconditions{UID: &a.UID, ResourceVersion: &version}))
 }

@@ -16,8 +16,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -181,6 +181,9 @@ func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	if err := indexer.IndexField(context.Background(), &v1alpha1.DebugSession{}, madePodField, indexMadePod); err != nil {
 		return err
 	}
+	if err := mgr.Add(manager.RunnableFunc(r.followClock)); err != nil {
+		return err
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("debugsession").
 		For(&v1alpha1.DebugSession{}, builder.WithPredicates(predicate.Not(tidying))).
@@ -192,6 +195,6 @@ func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 			handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted),
 			predicate.GenerationChangedPredicate{}))). // not when its sessions are counted anew
 		WatchesRawSource(r.Waker.source()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: r.Concurrency}).
+		WithOptions(r.options()).
 		Complete(r)
 }

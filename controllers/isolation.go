@@ -49,8 +49,7 @@ func (r *DebugSessionReconciler) liftIsolation(ctx context.Context, session *v1a
 
 // observeIsolation reads the session's policy. It goes by the name alone, which no other session can have: deleting a
 // session with --cascade=orphan takes the owner reference away.
-func (r *DebugSessionReconciler) observeIsolation(ctx context.Context, session *v1alpha1.DebugSession, name string) plan.Observed[types.UID] {
+func (r *DebugSessionReconciler) observeIsolation(ctx context.Context, session *v1alpha1.DebugSession, name string) plan.Observed[*networkingv1.NetworkPolicy] {
 	policy := &networkingv1.NetworkPolicy{}
-	err := r.Live.Get(ctx, types.NamespacedName{Namespace: session.Namespace, Name: name}, policy)
-	return observed(policy.UID, err)
+	return observed(policy, r.Live.Get(ctx, types.NamespacedName{Namespace: session.Namespace, Name: name}, policy))
 }

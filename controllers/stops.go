@@ -36,10 +36,12 @@ func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1al
 	case errors.Is(err, errBusy):
 		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), roomSoon)
 		return plan.Result{Action: a}
-	case err == nil, hasStopped(err):
+	case err == nil:
+		r.told.set(session, told{stopped: now, vain: true}) // unless it ends, and is not told again
+	case hasStopped(err):
 		r.told.set(session, told{stopped: now})
 	case errors.Is(err, context.DeadlineExceeded):
-		r.told.set(session, told{stopped: r.Clock.Now(), hangs: true})
+		r.told.set(session, told{stopped: r.Clock.Now(), vain: true})
 	}
 	return classify(a, err)
 }

@@ -154,6 +154,66 @@ func TestANodeIsToldOnlySomeAtOnce(t *testing.T) {
 	}
 }
 
+// A shell that is its owner's may take its time, say that all is well, and end nothing.
+func TestWhatHasHadNoEffectHoldsFewWorkers(t *testing.T) {
+	const workers = 8
+	slow := exec.CodeExitError{Err: errors.New("exit code 1"), Code: 1}
+	stop := func(r *DebugSessionReconciler, session *v1alpha1.DebugSession) {
+		r.stopDebugger(t.Context(), session, plan.StopDebugger{})
+	}
+	extend := func(r *DebugSessionReconciler, session *v1alpha1.DebugSession) {
+		r.perform(t.Context(), session, plan.ExtendDebugger{})
+	}
+	for name, tc := range map[string]struct {
+		err  error
+		does func(*DebugSessionReconciler, *v1alpha1.DebugSession)
+		want int // of so many that have been told before
+	}{
+		"ended nothing":              {nil, stop, 1},
+		"ended nothing, and says so": {slow, stop, 1},
+		"did not hear":               {slow, extend, 1},
+		"heard":                      {nil, extend, 6},
+		"could not be reached":       {errors.New("connection refused"), stop, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := clocktesting.NewFakePassiveClock(fixture.Created)
+			told := &executed{err: tc.err}
+			r := &DebugSessionReconciler{Clock: clock, Exec: told, Concurrency: workers, Waker: &Waker{}}
+			sessions := make([]*v1alpha1.DebugSession, 2*workers)
+			for i := range sessions {
+				sessions[i] = fixture.Session()
+				sessions[i].Name, sessions[i].Status.Target = fmt.Sprint("told-", i), &v1alpha1.TargetStatus{NodeName: fmt.Sprint("node-", i)}
+				tc.does(r, sessions[i])
+			}
+			clock.SetTime(fixture.Created.Add(time.Hour))
+			hang := &hanging{started: make(chan struct{}), release: make(chan struct{})}
+			r.Exec = hang
+			passed := make(chan struct{})
+			for _, session := range sessions {
+				go func() {
+					tc.does(r, session)
+					passed <- struct{}{}
+				}()
+			}
+			held := 0
+			for range sessions {
+				select {
+				case <-hang.started:
+					held++
+				case <-passed:
+				}
+			}
+			close(hang.release)
+			for range held {
+				<-passed
+			}
+			if held != tc.want {
+				t.Errorf("%d of %d workers wait, want %d", held, workers, tc.want)
+			}
+		})
+	}
+}
+
 // hanging is a node that does not answer.
 type hanging struct {
 	started, release chan struct{}

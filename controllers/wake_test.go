@@ -32,7 +32,7 @@ func TestWake(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := testclock.NewFakeClock(now)
-			queue := workqueue.NewTypedRateLimitingQueueWithConfig(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request](),
+			queue := workqueue.NewTypedRateLimitingQueueWithConfig(retries(),
 				workqueue.TypedRateLimitingQueueConfig[ctrl.Request]{Clock: clock})
 			defer queue.ShutDown()
 			r := &DebugSessionReconciler{Clock: clock, Waker: &Waker{}}

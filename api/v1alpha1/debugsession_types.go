@@ -746,7 +746,7 @@ type DebugSessionStatus struct {
 	// +optional
 	Request *RequestStatus `json:"request,omitempty"`
 
-	// The approvals that count, and denials.
+	// The approvals that count, and denials; of more than 32 those that decide.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

@@ -16,11 +16,15 @@ import (
 // them would be taken for one of those.
 const mirrorAnnotations = "kubernetes.io/config."
 
+// GraceSeconds is how long the containers of a pod that was made get to stop, whoever ends it: the operator, or the kubelet at the
+// hard deadline. A shell ignores TERM, and would take all of the target's own grace period, which may be an hour.
+const GraceSeconds int64 = 1
+
 // Copy builds the copy of an admitted session: the target's spec, changed as spec.podCopy says, with the debugger as its
 // last container, if the session adds one. It reads the session's spec, status.debugger and status.hardDeadline.
 //
 // The kubelet ends the copy at the hard deadline by activeDeadlineSeconds: what is left of it at now, in whole seconds,
-// at least 1, or the target's own if that is less.
+// at least 1, or the target's own if that is less. Its grace period is short.
 //
 // It returns an *InvalidError if the session can never be built for this target.
 func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*corev1.Pod, error) {
@@ -50,7 +54,7 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 		return nil, err
 	}
 	setShareProcesses(copied, session.Spec.PodCopy)
-	setDeadline(spec, session.Status.HardDeadline.Sub(now))
+	setEnd(spec, session.Status.HardDeadline.Sub(now))
 	if err := bringDebugger(spec, session, target); err != nil {
 		return nil, err
 	}
@@ -138,11 +142,16 @@ func setShareProcesses(copied *corev1.Pod, options *v1alpha1.PodCopy) {
 	copied.Spec.ShareProcessNamespace = &share
 }
 
-// setDeadline has the kubelet end the copy when what is left has passed.
-func setDeadline(spec *corev1.PodSpec, left time.Duration) {
+// setEnd has the kubelet end the pod when what is left has passed.
+func setEnd(spec *corev1.PodSpec, left time.Duration) {
 	seconds := max(int64(left/time.Second), 1)
 	if own := spec.ActiveDeadlineSeconds; own != nil && *own < seconds {
 		seconds = *own
 	}
 	spec.ActiveDeadlineSeconds = &seconds
+	grace := GraceSeconds
+	if own := spec.TerminationGracePeriodSeconds; own != nil && *own < grace {
+		grace = *own
+	}
+	spec.TerminationGracePeriodSeconds = &grace
 }

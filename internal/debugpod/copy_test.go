@@ -38,6 +38,37 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// At the hard deadline the kubelet gives a pod its own grace period, whoever is there: the target's may be an hour.
+func TestGracePeriod(t *testing.T) {
+	for name, test := range map[string]struct {
+		own  *int64
+		want int64
+	}{
+		"the default": {nil, 1},
+		"an hour":     {new(int64(3600)), 1},
+		"none":        {new(int64(0)), 0},
+	} {
+		target := readTarget(t, "web-0")
+		target.Spec.TerminationGracePeriodSeconds = test.own
+		copied, err := Copy(admitted(v1alpha1.ModePodCopy), target, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := copied.Spec.TerminationGracePeriodSeconds; got == nil || *got != test.want {
+			t.Errorf("%s: terminationGracePeriodSeconds is not %d", name, test.want)
+		}
+	}
+	session := admitted(v1alpha1.ModeNode)
+	session.Status.Target = &v1alpha1.TargetStatus{NodeName: "node-1"}
+	pod, err := Node(session, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := pod.Spec.TerminationGracePeriodSeconds; got == nil || *got != 1 {
+		t.Error("the pod on a node has another terminationGracePeriodSeconds than 1")
+	}
+}
+
 func TestShareProcesses(t *testing.T) {
 	for _, test := range []struct {
 		name      string

@@ -49,7 +49,7 @@ func Node(session *v1alpha1.DebugSession, now time.Time) (*corev1.Pod, error) {
 	}
 	debugger.VolumeMounts = before(mounts, debugger.VolumeMounts, mountPath)
 	pod.Spec.Containers = []corev1.Container{*debugger}
-	setDeadline(&pod.Spec, status.HardDeadline.Sub(now))
+	setEnd(&pod.Spec, status.HardDeadline.Sub(now))
 	return pod, nil
 }
 

@@ -39,8 +39,8 @@ func (p *pass) admit() {
 	if target == nil {
 		return
 	}
-	if p.status().Class == nil {
-		p.status().Class = grant(class, p.spec())
+	if granted := p.status().Class; granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil {
+		p.status().Class, p.status().Request = grant(class, p.spec()), nil // who approved it approved what was granted then
 	}
 	if p.status().Class.ApprovalsRequired > 0 && !p.permitted(target) {
 		return
@@ -319,6 +319,9 @@ func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Acti
 		if err := debugpod.Limit(c, deadlines(status)); err != nil {
 			return nil, err
 		}
+	}
+	if err := debugpod.Fits(c, target.pod); err != nil {
+		return nil, err
 	}
 	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
 }

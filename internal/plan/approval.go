@@ -1,10 +1,12 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -147,12 +149,7 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 			longest[entry.By] = max(longest[entry.By], entry.TTL.Duration)
 		}
 	}
-	slices.SortFunc(t.approvals, func(a, b v1alpha1.ApprovalStatus) int {
-		if order := a.At.Time.Compare(b.At.Time); order != 0 {
-			return order
-		}
-		return strings.Compare(a.Name, b.Name)
-	})
+	t.approvals = foremost(t.approvals)
 	t.people = len(longest)
 	if required > 0 && len(longest) >= required {
 		ttls := make([]time.Duration, 0, len(longest))
@@ -163,6 +160,47 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 		t.ttl = ttls[len(ttls)-required]
 	}
 	return t
+}
+
+// mostApprovals is how many approvals are written down. Whoever may approve may do so without end, and a status that has grown
+// too large for the API server could never say Ended.
+const mostApprovals = 32
+
+// foremost are the approvals in the order in which they were given; of too many those that decide: denials, then one of each
+// person's, and of those the ones of the longest ttl.
+func foremost(approvals []v1alpha1.ApprovalStatus) []v1alpha1.ApprovalStatus {
+	given := func(a, b v1alpha1.ApprovalStatus) int {
+		return cmp.Or(a.At.Time.Compare(b.At.Time), strings.Compare(a.Name, b.Name))
+	}
+	if len(approvals) > mostApprovals {
+		slices.SortFunc(approvals, func(a, b v1alpha1.ApprovalStatus) int {
+			return cmp.Or(cmp.Compare(weight(b), weight(a)), given(a, b))
+		})
+		people := map[string]bool{}
+		var again []v1alpha1.ApprovalStatus
+		approvals = slices.DeleteFunc(approvals, func(a v1alpha1.ApprovalStatus) bool {
+			known := people[a.By]
+			people[a.By] = true
+			if known {
+				again = append(again, a)
+			}
+			return known
+		})
+		approvals = append(approvals, again...)[:mostApprovals]
+	}
+	slices.SortFunc(approvals, given)
+	return approvals
+}
+
+func weight(a v1alpha1.ApprovalStatus) time.Duration {
+	switch {
+	case a.Decision == v1alpha1.DecisionDeny:
+		return math.MaxInt64
+	case a.TTL != nil:
+		return a.TTL.Duration
+	default:
+		return 0
+	}
 }
 
 // tally counts the session's approvals and writes them down. It returns false if they are not known yet, or cannot be.

@@ -62,6 +62,20 @@ func TestMakingTheDebugger(t *testing.T) {
 	}
 }
 
+// A write has the session looked at at once: one at each failure would leave no pause between the tries.
+func TestAccessThatCannotBeGivenIsWrittenDownOnce(t *testing.T) {
+	session := admitted(t, fixture.Session(), fixture.Pod())
+	v := about(session, target(debugged(session, fixture.Running(now))))
+	failed := withResult(t, v, plan.Result{Err: errBusy})
+	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: errBusy.Error(), does: "GiveAccess", retries: true, warns: "Retrying", wakes: session.Status.ExpiresAt.Time}.check(t, failed)
+	again := about(written(session, failed), target(debugged(session, fixture.Running(now))), at(after(11*time.Second)))
+	p := withResult(t, again, plan.Result{Err: errBusy})
+	quiet(t, again.session, p)
+	if p.Retry == nil {
+		t.Error("does not try again")
+	}
+}
+
 // What was made before a refusal, or of which that is not known, is looked for before the session says Ended.
 func TestARefusalIsNotYetTheEnd(t *testing.T) {
 	session := admitted(t, fixture.Session(), fixture.Pod())

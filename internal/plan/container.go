@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -92,8 +93,13 @@ func readStatus(statuses []corev1.ContainerStatus, name string) container {
 	return c
 }
 
-// notStarted is what the deadline wrapper says when it has not started the command.
-const notStarted = debugpod.MessagePrefix + "not started: "
+const (
+	// notStarted is what the deadline wrapper says when it has not started the command.
+	notStarted = debugpod.MessagePrefix + "not started: "
+
+	// givesUp is how long it may take to say so. A command that runs can write the same, but not undo that it ran for longer.
+	givesUp = 10 * time.Second
+)
 
 // neverRan says whether a container ended without having run its command: the runtime could not start it, or the deadline
 // wrapper did not.
@@ -105,7 +111,12 @@ func (c container) neverRan() bool {
 	case "StartError", "ContainerCannotRun", "ContainerCreateError":
 		return true
 	}
-	return strings.Contains(c.ended.Message, notStarted)
+	return gaveUp(c.ended.Message, c.ended.StartedAt, c.ended.FinishedAt)
+}
+
+// gaveUp says whether the deadline wrapper has not started the command.
+func gaveUp(words string, started, finished metav1.Time) bool {
+	return strings.Contains(words, notStarted) && finished.Sub(started.Time) <= givesUp
 }
 
 // lacksShell says whether a container runtime's words are that there is no shell in a container.

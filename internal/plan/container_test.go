@@ -120,7 +120,7 @@ func TestEndedContainers(t *testing.T) {
 		"killed":        {fixture.Exited(now, 137, "OOMKilled", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 137"},
 		"no such command": {fixture.Exited(now, 128, "StartError", `exec: "bash": executable file not found in $PATH`), v1alpha1.OutcomeFailed, "StartError",
 			"executable file not found"},
-		"not there, says the wrapper": {fixture.Exited(now, 127, "Error", "debugsession: not started: the image has no gdb; set debugger.command\n"),
+		"not there, says the wrapper": {gaveUp(127, "the image has no gdb; set debugger.command"),
 			v1alpha1.OutcomeFailed, "NotStarted", "could not start: the image has no gdb; set debugger.command"},
 		"not to be run": {fixture.Exited(now, 127, "ContainerCannotRun", "no"), v1alpha1.OutcomeFailed, "ContainerCannotRun", "set debugger.command"},
 	} {

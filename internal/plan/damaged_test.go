@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/utils/ptr"
+
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
@@ -68,6 +70,18 @@ func TestADamagedSessionThatIsNotDeletedEnds(t *testing.T) {
 	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, says: "part of its status was lost"}.check(t, p)
 }
 
+// The pod of an ephemeral debugger is its target, whatever else is known of that.
+func TestTheTargetThatWasChosenIsLost(t *testing.T) {
+	session, pod := active(t)
+	session.Spec.Target.PodName = ""
+	session.Status.Target = nil
+	session = written(session, pass(t, about(session)))
+	if session.Status.Target.PodName != pod.Name {
+		t.Errorf("looks for it in pod %q", session.Status.Target.PodName)
+	}
+	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}.check(t, pass(t, about(session, target(pod))))
+}
+
 // The name of a pod that was chosen is in the status alone.
 func TestNothingIsKnownAnyMore(t *testing.T) {
 	session, _ := active(t)
@@ -76,4 +90,22 @@ func TestNothingIsKnownAnyMore(t *testing.T) {
 	p := pass(t, about(session, accessIs(plan.AccessTaken)))
 	p = pass(t, about(written(session, p)))
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeFailed, says: "nobody knows any more", warns: "Failed"}.check(t, p)
+}
+
+// One that waits for approval may start on nothing but what was asked for, and has nothing that would have to be ended.
+func TestASessionThatWaitsForApprovalWithADamagedStatus(t *testing.T) {
+	for name, take := range map[string]func(*v1alpha1.DebugSessionStatus){
+		"nothing": func(*v1alpha1.DebugSessionStatus) {}, "class": func(s *v1alpha1.DebugSessionStatus) { s.Class = nil },
+		"timeout": func(s *v1alpha1.DebugSessionStatus) { s.Class.ApprovalTimeout = nil },
+		"request": func(s *v1alpha1.DebugSessionStatus) { s.Request = nil }, "target": func(s *v1alpha1.DebugSessionStatus) { s.Target = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, approvals := asking(t)
+			take(&session.Status)
+			v := about(session, target(fixture.Pod()))
+			v.class = ptr.To(granting(func(*v1alpha1.DebugClassSpec) {}))
+			v.approvals, v.freshApprovals = &approvals, ptr.To(plan.Found([]plan.Approval(nil)).Fresh())
+			want{phase: v1alpha1.PhaseAwaitingApproval}.check(t, pass(t, v))
+		})
+	}
 }

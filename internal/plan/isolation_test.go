@@ -1,8 +1,14 @@
 package plan_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -40,6 +46,11 @@ func TestACopyIsCutOffBeforeItIsThere(t *testing.T) {
 
 func TestThePolicyGoesAfterTheCopy(t *testing.T) {
 	const uid types.UID = "uid-of-policy"
+	policy := func(change func(*networkingv1.NetworkPolicy)) plan.Observed[*networkingv1.NetworkPolicy] {
+		p := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Name: "its-policy", UID: uid}}
+		change(p)
+		return plan.Found(p)
+	}
 	session, made := activeCopy(t, fixture.AsCopy(isolated))
 	over := ending(t, session)
 	want{phase: v1alpha1.PhaseEnding, does: "DeletePod"}.check(t, pass(t, about(over, copied(made))))
@@ -51,11 +62,16 @@ func TestThePolicyGoesAfterTheCopy(t *testing.T) {
 		plan.Result{Action: p.Actions[0], Err: errOffline}))
 	over = written(over, p)
 
-	there, gone, unseen := plan.Found(uid), plan.Absent[types.UID](), plan.Unknown[types.UID](errOffline)
+	there := policy(func(*networkingv1.NetworkPolicy) {})
+	held := policy(func(p *networkingv1.NetworkPolicy) {
+		p.DeletionTimestamp, p.Finalizers = &metav1.Time{Time: now}, []string{"example.com/hold"}
+	})
+	gone, unseen := plan.Absent[*networkingv1.NetworkPolicy](), plan.Unknown[*networkingv1.NetworkPolicy](errOffline)
 	for name, tc := range map[string]struct {
-		policy plan.Observed[types.UID]
+		policy plan.Observed[*networkingv1.NetworkPolicy]
 		want   want
 	}{
+		"is held":            {held, want{phase: v1alpha1.PhaseEnding, wakes: now.Add(15 * time.Second)}},
 		"is there":           {there, want{phase: v1alpha1.PhaseEnding, does: "LiftIsolation", wakes: now}},
 		"is gone":            {gone, want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated}},
 		"is not to be known": {unseen, want{phase: v1alpha1.PhaseEnding, retries: true}},
@@ -65,6 +81,18 @@ func TestThePolicyGoesAfterTheCopy(t *testing.T) {
 			tc.want.check(t, p)
 			if tc.want.does != "" && p.Actions[0] != (plan.LiftIsolation{Name: debugpod.IsolationName(session.UID), UID: uid}) {
 				t.Errorf("lifts %+v", p.Actions[0])
+			}
+			if name != "is held" {
+				return
+			}
+			ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady)
+			if !strings.Contains(ready.Message, "example.com/hold") {
+				t.Errorf("says %q", ready.Message)
+			}
+			again := pass(t, about(written(over, p), copyIs(absent()), func(v *view) { v.isolation = &tc.policy }))
+			tc.want.check(t, again)
+			if !equality.Semantic.DeepEqual(again.Status, p.Status) {
+				t.Error("says something else each time that it is looked at")
 			}
 		})
 	}

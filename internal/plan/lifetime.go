@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -114,13 +113,6 @@ func (p *pass) moveEnd(to time.Time) {
 func (p *pass) atItsDeadline() bool {
 	own := p.status().Debugger.Deadline
 	return passed(own, p.Now) && p.Now.Before(own.Add(ownEnd))
-}
-
-// reachedItsDeadline says whether that is what a container has ended of. Both times are of the node's clock.
-func (p *pass) reachedItsDeadline(c container) bool {
-	own := p.status().Debugger.Deadline
-	return own != nil && c.ended.ExitCode == debugpod.ExitDeadline && !c.ended.FinishedAt.Before(own) &&
-		(strings.Contains(c.ended.Message, debugpod.AtDeadline) || strings.Contains(c.ended.Message, debugpod.AtHardDeadline))
 }
 
 func passed(deadline *metav1.Time, now time.Time) bool {

@@ -174,8 +174,8 @@ func TestTheDebuggerEndsItself(t *testing.T) {
 	}
 	ends("as was expected", expired, itself, v1alpha1.OutcomeExpired, v1alpha1.StoppedByDeadline)
 	ends("by a clock that is ahead", session, itself, v1alpha1.OutcomeExpired, v1alpha1.StoppedByDeadline)
-	ends("as it claims, and too early", session, fixture.Exited(after(time.Second), 124, "Error", "debugsession: ended at its deadline\n"), v1alpha1.OutcomeCompleted, v1alpha1.StoppedByOther)
-	ends("with that code, of its own", session, fixture.Exited(after(time.Minute), 124, "Error", ""), v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand)
+	ends("as it claims, and too early", session, fixture.Exited(after(time.Second), 124, "Error", "debugsession: ended at its deadline\n"), v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand)
+	ends("with that code, of its own", session, fixture.Exited(after(time.Second), 124, "Error", ""), v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand)
 }
 
 // A session that an operator recorded which told debuggers no more than their hard deadlines.

@@ -42,8 +42,11 @@ func (p *pass) mend() {
 	}
 	if s.Target == nil {
 		s.Target = podNamed(spec.Target.PodName)
-		if spec.Mode == v1alpha1.ModeNode {
+		switch {
+		case spec.Mode == v1alpha1.ModeNode:
 			s.Target = nodeNamed(spec.Target.NodeName, "")
+		case spec.Mode == v1alpha1.ModeEphemeralContainer && s.Debugger != nil:
+			s.Target = &v1alpha1.TargetStatus{Name: s.Debugger.PodName, PodName: s.Debugger.PodName, PodUID: s.Debugger.PodUID}
 		}
 	}
 	if s.Debugger != nil {

@@ -144,6 +144,7 @@ var steps = []step{
 	{"the node goes", func(_ *rapid.T, w *world) { w.node = nil; w.changed() }},
 	{"another node has its name", func(_ *rapid.T, w *world) { w.node = node(fixture.OtherUID); w.changed() }},
 	{"the copy is held", copyDo(fixture.HeldBy("example.com/hold"))},
+	{"what cuts it off is held", func(_ *rapid.T, w *world) { w.held = true }},
 	{"the copy is deleted", func(_ *rapid.T, w *world) { w.goes(&w.copied) }},
 	{"the copy is evicted", copyDo(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory"))},
 	{"the copy is orphaned", func(_ *rapid.T, w *world) {
@@ -178,7 +179,14 @@ var steps = []step{
 }
 
 func reconcile(t *rapid.T, w *world) {
-	w.reconcile(rapid.SampledFrom([]fault{noFault, noFault, noFault, noFault, actionFails, answerIsLost, statusIsLost, actionRefused}).Draw(t, "fault"))
+	fault := rapid.SampledFrom([]fault{noFault, noFault, noFault, noFault, actionFails, answerIsLost, statusIsLost, actionRefused}).Draw(t, "fault")
+	if seen := w.seenSession; fault != noFault || seen == nil || w.session == nil || seen.ResourceVersion != w.session.ResourceVersion {
+		w.reconcile(fault)
+		return
+	}
+	if p, changed := w.reconcile(fault); !changed && !p.WakeAt.IsZero() && !p.WakeAt.After(w.now) {
+		t.Fatalf("spins: phase %q, %s", p.Status.Phase, said(p))
+	}
 }
 
 func sync(_ *rapid.T, w *world) { w.sync() }
@@ -215,6 +223,10 @@ func copyDo(change fixture.PodOption) func(*rapid.T, *world) {
 // behave ends all faults: reads work, nobody holds a pod, and what nothing can stop is ended with its pod.
 func (w *world) behave() {
 	w.sight = seeing
+	w.held = false
+	if w.lifting {
+		w.isolate(false)
+	}
 	if w.unstoppable() {
 		w.target = nil
 	}

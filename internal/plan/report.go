@@ -43,11 +43,15 @@ func (p *pass) event(kind, reason, note string) {
 	p.plan.Events = append(p.plan.Events, Event{Type: kind, Reason: word(reason), Note: clip(note)})
 }
 
+// set keeps the time of a condition that is after the pass what it was before, whatever it was thought to be in between.
 func (p *pass) set(conditionType string, status metav1.ConditionStatus, reason, message string) {
+	since := *timestamp(p.Now)
+	if before := meta.FindStatusCondition(p.Session.Status.Conditions, conditionType); before != nil && before.Status == status {
+		since = before.LastTransitionTime
+	}
 	meta.SetStatusCondition(&p.status().Conditions, metav1.Condition{
 		Type: conditionType, Status: status, Reason: word(reason), Message: clip(message),
-		ObservedGeneration: p.Session.Generation,
-		LastTransitionTime: metav1.NewTime(p.Now.UTC().Truncate(time.Second)),
+		ObservedGeneration: p.Session.Generation, LastTransitionTime: since,
 	})
 }
 

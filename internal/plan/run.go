@@ -181,7 +181,7 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	case c.neverRan():
 		reason, why := c.failure(p.spec().Mode, cmp.Or(status.Class.Image, c.image))
 		p.end(v1alpha1.OutcomeFailed, reason, fmt.Sprintf("container %q could not start: %s", status.Debugger.ContainerName, why))
-	case c.ended != nil && p.reachedItsDeadline(c):
+	case c.ended != nil && endedAt(status.Debugger.Deadline, status.Debugger):
 		p.expire()
 	case c.ended != nil && p.goneWithTarget(c, pod):
 	case c.ended != nil:

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -53,8 +54,8 @@ type Snapshot struct {
 	// Node is the node to be debugged: the answer to ReadNode.
 	Node Observed[*corev1.Node]
 
-	// Isolation is the UID of the policy that cuts off the copy: the answer to ReadIsolation.
-	Isolation Observed[types.UID]
+	// Isolation is the policy that cuts off the copy: the answer to ReadIsolation.
+	Isolation Observed[*networkingv1.NetworkPolicy]
 
 	// Output is the end of what the debugger wrote: the answer to ReadOutput.
 	Output Observed[string]

@@ -25,16 +25,18 @@ const (
 	afterthought = 3 * time.Second
 )
 
-// stoppedBy is what ended a debugger that ran, by how its session ended and by the container's last words.
-func stoppedBy(outcome v1alpha1.Outcome, reason, words string) v1alpha1.StoppedBy {
+// stoppedBy is what ended a debugger that ran, by how its session ended and by how its container did.
+func stoppedBy(outcome v1alpha1.Outcome, reason string, status *v1alpha1.DebugSessionStatus) v1alpha1.StoppedBy {
+	debugger := status.Debugger
+	swept := debugger.ExitCode != nil && *debugger.ExitCode == debugpod.ExitSwept && strings.Contains(debugger.Message, debugpod.MessagePrefix)
 	switch {
-	case strings.Contains(words, notStarted):
+	case debugger.StartedAt != nil && debugger.FinishedAt != nil && gaveUp(debugger.Message, *debugger.StartedAt, *debugger.FinishedAt):
 		return ""
-	case outcome == v1alpha1.OutcomeCompleted && strings.Contains(words, debugpod.MessagePrefix): // by a signal of somebody's
+	case outcome == v1alpha1.OutcomeCompleted && swept: // by a signal of somebody's
 		return v1alpha1.StoppedByOther
-	case strings.Contains(words, debugpod.AtHardDeadline):
+	case endedAt(status.HardDeadline, debugger):
 		return v1alpha1.StoppedByHardDeadline
-	case strings.Contains(words, debugpod.AtDeadline):
+	case endedAt(debugger.Deadline, debugger):
 		return v1alpha1.StoppedByDeadline
 	case outcome == v1alpha1.OutcomeTargetGone:
 		return v1alpha1.StoppedByTarget
@@ -45,6 +47,14 @@ func stoppedBy(outcome v1alpha1.Outcome, reason, words string) v1alpha1.StoppedB
 	default:
 		return v1alpha1.StoppedByOperator
 	}
+}
+
+// endedAt says whether a deadline that the debugger kept to by itself is what ended it: by the wrapper's exit code, and by when
+// it ended, both of the node's clock. A command may exit with the same code, and write the same last words; but not when its
+// time is up and it has been ended.
+func endedAt(deadline *metav1.Time, debugger *v1alpha1.DebuggerStatus) bool {
+	return debugger.Deadline != nil && deadline != nil && debugger.FinishedAt != nil && !debugger.FinishedAt.Before(deadline) &&
+		debugger.ExitCode != nil && *debugger.ExitCode == debugpod.ExitDeadline
 }
 
 // goneWithTarget deals with a debugger that was killed by no limit of its own, which is what happens to all that have joined a container's process

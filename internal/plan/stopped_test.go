@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
@@ -75,19 +76,63 @@ func TestWhatStoppedTheDebugger(t *testing.T) {
 		return session.Status.Debugger.StoppedBy
 	}
 	swept := fixture.Exited(now, 143, "Error", "debugsession: ended before its deadline, as asked\n")
-	late := after(plan.DefaultTTL)
+	late, hard := after(plan.DefaultTTL), session.Status.HardDeadline.Time
 	for name, tc := range map[string]struct{ got, want v1alpha1.StoppedBy }{
 		"its command ended":            {exits(session, fixture.Exited(now, 0, "Completed", ""), now), v1alpha1.StoppedByCommand},
 		"the operator swept it":        {exits(ending(t, session), swept, now), v1alpha1.StoppedByOperator},
 		"the sweep had to kill it":     {exits(ending(t, session), fixture.Exited(now, 137, "Error", ""), now), v1alpha1.StoppedByOperator},
-		"the hard deadline was faster": {exits(session, fixture.Exited(now, 124, "Error", "debugsession: ended at its hard deadline\n"), late), v1alpha1.StoppedByHardDeadline},
+		"its deadline was faster":      {exits(session, fixture.Exited(late, 124, "Error", "debugsession: ended at its deadline\n"), late), v1alpha1.StoppedByDeadline},
+		"the hard deadline was faster": {exits(session, fixture.Exited(hard, 124, "Error", "debugsession: ended at its hard deadline\n"), hard), v1alpha1.StoppedByHardDeadline},
 		"somebody signalled it":        {exits(session, swept, now), v1alpha1.StoppedByOther},
 		"its target ended":             {exits(session, fixture.Exited(now, 137, "Error", ""), now, restarted(now, 1, "Error")), v1alpha1.StoppedByTarget},
-		"it never ran":                 {exits(session, fixture.Exited(now, 125, "Error", "debugsession: not started: the image has no sleep"), now), ""},
+		"it never ran":                 {exits(session, gaveUp(125, "the image has no sleep"), now), ""},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: stopped by %q, want %q", name, tc.got, tc.want)
 		}
+	}
+}
+
+// gaveUp is a container in which the wrapper has not started the command.
+func gaveUp(code int32, why string) corev1.ContainerState {
+	state := fixture.Exited(now, code, "Error", "debugsession: not started: "+why+"\n")
+	state.Terminated.StartedAt = state.Terminated.FinishedAt
+	return state
+}
+
+// Whoever is in a debugger can write its last words, and choose its exit code.
+func TestADebuggersLastWordsAreNotBelieved(t *testing.T) {
+	session, _ := active(t)
+	early, deadline := after(20*time.Minute), session.Status.Debugger.Deadline.Time
+	says := func(at time.Time, code int32, words string) corev1.ContainerState {
+		state := fixture.Exited(at, code, "Error", words)
+		state.Terminated.StartedAt = metav1.NewTime(now)
+		return state
+	}
+	for name, tc := range map[string]struct {
+		session *v1alpha1.DebugSession
+		state   corev1.ContainerState
+		outcome v1alpha1.Outcome
+		by      v1alpha1.StoppedBy
+	}{
+		"that it never ran": {session, says(early, 125, "debugsession: not started: the image has no sleep\n"),
+			v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand},
+		"that its deadline ended it": {session, says(early, 124, "debugsession: ended at its deadline\n"),
+			v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand},
+		"that its deadline ended it, when the operator did": {ending(t, session), says(early, 143, "debugsession: ended at its hard deadline\ndebugsession: ended before its deadline, as asked\n"),
+			v1alpha1.OutcomeTerminated, v1alpha1.StoppedByOperator},
+		"so much that nothing else has room": {session, says(deadline, 124, "aaaaaaaaaaaaaaaa"),
+			v1alpha1.OutcomeExpired, v1alpha1.StoppedByDeadline},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, pod := tc.session, debugged(tc.session, tc.state)
+			for range 3 {
+				session = written(session, pass(t, about(session, target(pod), at(deadline.Add(-time.Second)))))
+			}
+			if session.Status.Outcome != tc.outcome || session.Status.Debugger.StoppedBy != tc.by {
+				t.Errorf("came to %s, stopped by %q; want %s, %q", session.Status.Outcome, session.Status.Debugger.StoppedBy, tc.outcome, tc.by)
+			}
+		})
 	}
 }
 

@@ -13,10 +13,6 @@ import (
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// madeGraceSeconds is how long the containers of a pod that was made get to stop: a shell ignores TERM, and would take all of the pod's own
-// grace period.
-const madeGraceSeconds = 1
-
 // end writes down that the session is to end and how. The next pass, which sees that persisted, takes things away: should
 // an edit race it, whichever the API server took first has won.
 func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) {
@@ -72,7 +68,7 @@ func (p *pass) teardownMade() {
 // deleteMade deletes the pod that was made, and says so if that takes longer than it should.
 func (p *pass) deleteMade(pod *corev1.Pod) {
 	if pod.DeletionTimestamp == nil {
-		p.do(DeletePod{Pod: p.podName(pod.Name), UID: pod.UID, GraceSeconds: madeGraceSeconds})
+		p.do(DeletePod{Pod: p.podName(pod.Name), UID: pod.UID, GraceSeconds: debugpod.GraceSeconds})
 		p.wake(p.Now.Add(recheck))
 		return
 	}
@@ -100,7 +96,13 @@ func (p *pass) madeGone() {
 			p.ask(ReadIsolation{Name: name})
 			return
 		case found:
-			p.do(LiftIsolation{Name: name, UID: p.Isolation.value})
+			if policy := p.Isolation.value; policy.DeletionTimestamp != nil {
+				p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonGone, fmt.Sprintf(
+					"the %s is gone; network policy %q is held by finalizers that others put on it: %s", p.own(), name, strings.Join(policy.Finalizers, ", ")))
+				p.wake(p.Now.Add(recheck))
+				return
+			}
+			p.do(LiftIsolation{Name: name, UID: p.Isolation.value.UID})
 		case unknown:
 			p.blind(fmt.Sprintf("network policy %q", name), p.Isolation.err)
 			return
@@ -154,6 +156,7 @@ func (p *pass) teardownEphemeral() {
 		case c.state == v1alpha1.DebuggerRunning:
 			c.record(status.Debugger)
 			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})
+			p.runsOn(c, pod)
 			p.wake(p.Now.Add(recheck))
 		default:
 			p.outwait(c, pod)
@@ -162,6 +165,20 @@ func (p *pass) teardownEphemeral() {
 		p.blind(fmt.Sprintf("pod %q", status.Target.PodName), p.Target.err)
 	case unasked, awaited:
 	}
+}
+
+// runsOn says of a debugger that should have ended long ago that it has not, unless more is known of it already.
+func (p *pass) runsOn(c container, pod *corev1.Pod) {
+	ending := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionEnded)
+	ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady)
+	told := p.Session.Status.Debugger != nil && p.Session.Status.Debugger.State == v1alpha1.DebuggerRunning
+	if !told || p.Now.Before(ending.LastTransitionTime.Add(recheck)) || p.Now.Before(c.started.Add(recheck)) ||
+		ready != nil && ready.Reason == v1alpha1.ReasonStillRunning {
+		return
+	}
+	message := fmt.Sprintf("container %q in pod %q runs on although it is told to end; tried again", p.status().Debugger.ContainerName, pod.Name)
+	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStillRunning, message)
+	p.resist(message)
 }
 
 // isTarget says whether the pod is the recorded one. If no UID is left of that, the debugger's name has to do, which no
@@ -257,7 +274,7 @@ func (p *pass) finish(outcome v1alpha1.Outcome, reason, message string) {
 			status.Debugger.State = v1alpha1.DebuggerTerminated
 		}
 		if status.Debugger.StartedAt != nil && status.Debugger.StoppedBy == "" {
-			status.Debugger.StoppedBy = stoppedBy(outcome, reason, status.Debugger.Message)
+			status.Debugger.StoppedBy = stoppedBy(outcome, reason, status)
 		}
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, gone, "the session has ended")
 	}

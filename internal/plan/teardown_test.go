@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +85,31 @@ func TestStopSweepsTheRecordedContainer(t *testing.T) {
 	if stop.Pod.String() != "shop/web" || stop.UID != fixture.PodUID || stop.Container != session.Status.Debugger.ContainerName || !slices.Equal(stop.Command, debugpod.Sweep()) {
 		t.Errorf("stops %+v", stop)
 	}
+}
+
+// What is executed in a debugger's container may say that all is well: its shell is its owner's.
+func TestADebuggerThatRunsOnAfterItsEndIsReported(t *testing.T) {
+	session, pod := active(t)
+	session = ending(t, session)
+	p := pass(t, about(session, target(pod), at(after(14*time.Second))))
+	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}.check(t, p)
+	if ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady); ready.Reason == v1alpha1.ReasonStillRunning {
+		t.Errorf("says %q of one that was told a moment ago", ready.Message)
+	}
+
+	late := about(session, target(pod), at(soon))
+	p = pass(t, late)
+	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger", warns: "StillRunning", wakes: soon.Add(15 * time.Second)}.check(t, p)
+	ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady)
+	if name := session.Status.Debugger.ContainerName; ready.Reason != v1alpha1.ReasonStillRunning || !strings.Contains(ready.Message, name) {
+		t.Errorf("says %s: %s", ready.Reason, ready.Message)
+	}
+	late.session, late.now = written(session, p), soon.Add(15*time.Second)
+	quiet(t, late.session, pass(t, late))
+
+	failed := written(session, withResult(t, late, plan.Result{Err: errBusy}))
+	late.session = failed
+	quiet(t, failed, pass(t, late)) // why it resists is not forgotten while it is not told again
 }
 
 func TestTeardownCopy(t *testing.T) {

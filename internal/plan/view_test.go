@@ -5,8 +5,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
@@ -30,7 +30,7 @@ type view struct {
 	maker *plan.Observed[string]
 
 	// isolation is the policy of an isolated copy.
-	isolation *plan.Observed[types.UID]
+	isolation *plan.Observed[*networkingv1.NetworkPolicy]
 
 	// image is the operator's own.
 	image string

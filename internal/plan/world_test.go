@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -42,6 +43,8 @@ type world struct {
 	access    plan.AccessState // as the operator remembers
 	bound     bool             // as it is
 	isolated  bool             // the copy's network policy is there
+	held      bool             // somebody holds that policy
+	lifting   bool             // it was deleted all the same
 	replaced  bool             // the target was deleted for its copy
 
 	version int                // of whatever changed last
@@ -116,7 +119,7 @@ func (w *world) view() view {
 		v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]plan.Approval](errOffline))
 		v.mayUse, v.preview = new(plan.Unknown[bool](errOffline)), new(plan.Unknown[plan.Preview](errOffline))
 		v.node, v.output = new(plan.Unknown[*corev1.Node](errOffline)), new(plan.Unknown[string](errOffline))
-		v.isolation = new(plan.Unknown[types.UID](errOffline))
+		v.isolation = new(plan.Unknown[*networkingv1.NetworkPolicy](errOffline))
 		return v
 	case dim:
 		none := plan.Unknown[[]corev1.Pod](errOffline)
@@ -136,9 +139,13 @@ func (w *world) view() view {
 	if w.node != nil {
 		v.node = new(plan.Found(w.node))
 	}
-	v.isolation = new(plan.Absent[types.UID]())
+	v.isolation = new(plan.Absent[*networkingv1.NetworkPolicy]())
 	if w.isolated {
-		v.isolation = new(plan.Found(policyUID))
+		policy := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{UID: policyUID}}
+		if w.lifting {
+			policy.DeletionTimestamp = &metav1.Time{Time: w.now}
+		}
+		v.isolation = new(plan.Found(policy))
 	}
 	return v
 }
@@ -358,6 +365,10 @@ func told(t tester, seconds string) time.Time {
 func (w *world) unstoppable() bool { return w.session != nil && w.session.Spec.Debugger.Unstoppable }
 
 func (w *world) isolate(isolated bool) {
+	if w.held && w.isolated && !isolated {
+		w.lifting = true
+		return
+	}
 	if w.isolated != isolated {
 		w.isolated = isolated
 		w.changed()

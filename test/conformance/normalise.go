@@ -112,8 +112,10 @@ func withoutRandom(volume string) string {
 const kubectlMark = "app.kubernetes.io/managed-by"
 
 // dropMarks removes what a pod made for a session has and one of kubectl's does not: our label and annotations, and the
-// session's deadline; and what kubectl marks its own with. An earlier deadline is the target's own, which both keep.
+// session's deadline and short grace period; and what kubectl marks its own with. An earlier deadline is the target's own,
+// which both keep.
 func dropMarks(pod *corev1.Pod) {
+	pod.Spec.TerminationGracePeriodSeconds = nil
 	if pod.Labels[kubectlMark] == "kubectl-debug" {
 		delete(pod.Labels, kubectlMark)
 	}

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -85,6 +86,27 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 		edit(ctx, session, fixture.End)
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 		isGone(ctx, policy)
+	})
+
+	It("says who holds what cut a copy off, and does not delete it without a pause", func(ctx SpecContext) {
+		runningPod(ctx, namespace, "web")
+		session := create(ctx, namespace, "held", fixture.Of("web"), fixture.AsCopy(func(c *v1alpha1.PodCopy) { c.Isolate = true }))
+		runs(ctx, session)
+		policy := &networkingv1.NetworkPolicy{}
+		Expect(k8s.Get(ctx, types.NamespacedName{Namespace: namespace, Name: debugpod.IsolationName(session.UID)}, policy)).To(Succeed())
+		Expect(k8s.Patch(ctx, policy, mergePatch(`{"metadata":{"finalizers":["example.com/hold"]}}`))).To(Succeed())
+		edit(ctx, session, fixture.End)
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Status.Conditions).To(ContainElement(And(
+				HaveField("Type", v1alpha1.ConditionDebuggerReady), HaveField("Message", ContainSubstring("held by finalizers that others put on it: example.com/hold")))))
+		}).Should(Succeed())
+		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
+		so := askedSoFar()
+		Consistently(phase(ctx, session)).WithTimeout(2 * time.Second).Should(Equal(v1alpha1.PhaseEnding))
+		Expect(len(askedSince(so, namespace))).To(BeNumerically("<", 10))
+		Expect(k8s.Patch(ctx, policy, mergePatch(`{"metadata":{"finalizers":null}}`))).To(Succeed())
+		Eventually(phase(ctx, session)).WithTimeout(20 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
 	})
 
 	It("replaces the original once the copy runs, and not before", func(ctx SpecContext) {

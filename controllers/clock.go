@@ -1,0 +1,60 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Sessions end by the time of day, and the queue's timers go by how long the machine was awake. When a clock is set, or a machine
+// has slept, a session whose time is up would wait for a timer that was set before.
+
+const (
+	clockPause = 10 * time.Second
+	clockSlack = 2 * time.Second
+)
+
+// strides sees that the time of day has made a leap forward. A leap back makes timers early, which costs a look.
+type strides struct{ day, awake time.Time }
+
+// leapt takes the time of day, and a time that goes on while the machine is awake.
+func (s *strides) leapt(day, awake time.Time) bool {
+	day = day.Round(0) // without what Go remembers beside it of the time awake
+	leap := !s.day.IsZero() && day.Sub(s.day)-awake.Sub(s.awake) > clockSlack
+	s.day, s.awake = day, awake
+	return leap
+}
+
+// followClock has every session that has not ended looked at when the time of day has made a leap.
+func (r *DebugSessionReconciler) followClock(ctx context.Context) error {
+	ticker := time.NewTicker(clockPause)
+	defer ticker.Stop()
+	var clock strides
+	for {
+		if clock.leapt(r.Clock.Now(), time.Now()) {
+			r.wakeAll(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (r *DebugSessionReconciler) wakeAll(ctx context.Context) {
+	sessions := &v1alpha1.DebugSessionList{}
+	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "listing the sessions after the clock was set")
+		return
+	}
+	for i := range sessions.Items {
+		if session := &sessions.Items[i]; session.Status.Phase != v1alpha1.PhaseEnded {
+			r.Waker.Wake(client.ObjectKeyFromObject(session))
+		}
+	}
+}

@@ -1,0 +1,25 @@
+package debugpod
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// mostPod is how large a pod may become by a debugger. etcd keeps no object of more than a megabyte and a half, and what is left
+// above this is for what the kubelet and others have to write into the pod.
+const mostPod = 1 << 20
+
+// Fits returns an *InvalidError if the debugger would make the target too large. An ephemeral container cannot be removed, so that each
+// leaves some 8 kB in its pod, and a kubelet that cannot write a pod's status any more cannot say that its application is unwell,
+// nor that a debugger has ended.
+func Fits(container *corev1.EphemeralContainer, target *corev1.Pod) error {
+	if size := target.Size() + container.Size(); size > mostPod {
+		return &InvalidError{
+			Field: "spec.target",
+			Message: fmt.Sprintf("with this debugger pod %q would be %d kB large, of which %d debuggers are a part, and its node could not report its status any more; "+
+				"have the pod replaced, or use mode: PodCopy", target.Name, size>>10, len(target.Spec.EphemeralContainers)+1),
+		}
+	}
+	return nil
+}
