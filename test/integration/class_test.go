@@ -176,6 +176,33 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
 	})
 
+	DescribeTable("gives the access that it names, and no other", func(ctx SpecContext, verb v1alpha1.AccessVerb) {
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
+			c.Spec.Access = &v1alpha1.AccessPolicy{Verbs: []v1alpha1.AccessVerb{verb}}
+		})
+		pod := runningPod(ctx, namespace, "web")
+		session := of("hang", "web")
+		Eventually(func() error { return alice.Create(ctx, session.DeepCopy(), client.DryRunAll) }).Should(Succeed())
+		activeOf(ctx, alice, node, session, pod)
+		given := func(g Gomega) (verbs []v1alpha1.AccessVerb) {
+			for verb, right := range map[v1alpha1.AccessVerb][2]string{
+				v1alpha1.AccessAttach: {"pods/attach", "create"}, v1alpha1.AccessExec: {"pods/exec", "create"},
+				v1alpha1.AccessLogs: {"pods/log", "get"}, v1alpha1.AccessPortForward: {"pods/portforward", "create"},
+			} {
+				if allowed(ctx, "alice", namespace, "", right[0], right[1], "web") {
+					verbs = append(verbs, verb)
+				}
+			}
+			return verbs
+		}
+		Eventually(given).Should(ConsistOf(verb))
+		edit(ctx, session, fixture.End)
+		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+		Eventually(given).Should(BeEmpty())
+	},
+		Entry(nil, v1alpha1.AccessAttach), Entry(nil, v1alpha1.AccessExec), Entry(nil, v1alpha1.AccessLogs), Entry(nil, v1alpha1.AccessPortForward),
+	)
+
 	It("that is replaced by a wider one between approval and start widens nothing", func(ctx SpecContext) {
 		there := newClass(ctx, class, func(c *v1alpha1.DebugClass) { c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1} })
 		session := of("hang", "web")

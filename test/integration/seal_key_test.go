@@ -11,6 +11,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/operator"
 	"debugsession.dev/operator/internal/seal"
 )
 
@@ -61,6 +64,35 @@ var _ = Describe("the key of the seals", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(next).NotTo(Equal(key))
 		Eventually(guarding(key)).WithTimeout(5*time.Second).Should(Receive(MatchError(seal.ErrKeyChanged)), "replaced while it was not looked at")
+	})
+
+	It("that was replaced vouches for nothing that was sealed before, and what runs on no approval goes on", func(ctx SpecContext) {
+		node := &kubelet{}
+		stop := startOperator(node)
+		createAnything(ctx)
+		namespace := newNamespace(ctx, nil)
+		class := newClass(ctx, "of-"+namespace, func(c *v1alpha1.DebugClass) {
+			c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1, SelfApproval: true}
+		})
+		ofClass := func(s *v1alpha1.DebugSession) { s.Spec.ClassName = class.Name }
+		goesOn := active(ctx, node, namespace, "goes-on", runningPod(ctx, namespace, "web"))
+		waits := create(ctx, namespace, "waits", fixture.Of("late"))
+		reaches(ctx, waits, v1alpha1.PhasePending)
+		shop := runningPod(ctx, namespace, "shop")
+		approved := create(ctx, namespace, "approved", fixture.Of("shop"), ofClass)
+		reaches(ctx, approved, v1alpha1.PhaseAwaitingApproval)
+		Expect(k8s.Create(ctx, newApproval(namespace, "yes", "approved"))).To(Succeed())
+		injected(ctx, approved, shop)
+		Expect(node.setEphemeral(ctx, shop, approved.Status.Debugger.ContainerName, running())).To(Succeed())
+		reaches(ctx, approved, v1alpha1.PhaseActive)
+
+		stop()
+		key := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: operator.DefaultNamespace, Name: seal.SecretName}}
+		Expect(k8s.Delete(ctx, key)).To(Succeed())
+		startOperator(node)
+		endsAs(ctx, waits, v1alpha1.OutcomeRejected, v1alpha1.ReasonNotTrusted)
+		endsAs(ctx, approved, v1alpha1.OutcomeRevoked, string(v1alpha1.OutcomeRevoked))
+		Consistently(phase(ctx, goesOn)).WithTimeout(500 * time.Millisecond).Should(Equal(v1alpha1.PhaseActive))
 	})
 
 	It("is refused if it is not as long as a key must be", func(ctx SpecContext) {
