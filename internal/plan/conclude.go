@@ -130,8 +130,19 @@ func (p *pass) stillThere(err error) {
 	}
 }
 
+// retry has what failed tried again, with pauses: what was to follow it at once waits for it.
 func (p *pass) retry(err error) {
-	if err != nil && p.plan.Retry == nil {
+	if err == nil {
+		return
+	}
+	if p.plan.Retry == nil {
 		p.plan.Retry = err
+	}
+	if p.plan.WakeAt.IsZero() || p.plan.WakeAt.After(p.Now) {
+		return
+	}
+	p.plan.WakeAt = p.Now.Add(recheck)
+	if end := p.status().ExpiresAt; end != nil && end.After(p.Now) {
+		p.wake(end.Time)
 	}
 }

@@ -189,7 +189,9 @@ func (c container) record(status *v1alpha1.DebuggerStatus) {
 		status.StartedAt = timestamp(c.started.Time)
 	}
 	if c.ended != nil {
-		status.FinishedAt = timestamp(c.ended.FinishedAt.Time)
+		if !c.ended.FinishedAt.IsZero() {
+			status.FinishedAt = timestamp(c.ended.FinishedAt.Time)
+		}
 		status.ExitCode = &c.ended.ExitCode
 		status.Message = c.ended.Message
 	}

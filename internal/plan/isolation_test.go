@@ -126,6 +126,10 @@ func TestReplaceOriginal(t *testing.T) {
 	if second.Actions[0] != deletes {
 		t.Errorf("deletes %+v, want %+v", second.Actions[0], deletes)
 	}
+	t.Run("not without a pause while access cannot be given", func(t *testing.T) {
+		p := withResult(t, about(session, copied(made)), plan.Result{Err: errOffline})
+		want{phase: v1alpha1.PhaseStarting, does: "GiveAccess", retries: true, warns: "Retrying", wakes: soon}.check(t, p)
+	})
 	t.Run("once", func(t *testing.T) {
 		want{phase: v1alpha1.PhaseActive}.check(t, pass(t, about(written(active, second), copied(made))))
 	})

@@ -181,7 +181,9 @@ var steps = []step{
 func reconcile(t *rapid.T, w *world) {
 	fault := rapid.SampledFrom([]fault{noFault, noFault, noFault, noFault, actionFails, answerIsLost, statusIsLost, actionRefused}).Draw(t, "fault")
 	if seen := w.seenSession; fault != noFault || seen == nil || w.session == nil || seen.ResourceVersion != w.session.ResourceVersion {
-		w.reconcile(fault)
+		if p, _ := w.reconcile(fault); p.Retry != nil && !p.WakeAt.IsZero() && !p.WakeAt.After(w.now) {
+			t.Fatalf("tries again without a pause: phase %q, %s", p.Status.Phase, said(p))
+		}
 		return
 	}
 	if p, changed := w.reconcile(fault); !changed && !p.WakeAt.IsZero() && !p.WakeAt.After(w.now) {

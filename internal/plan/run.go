@@ -188,6 +188,7 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 		p.completed(c, pod)
 	case c.state == v1alpha1.DebuggerRunning:
 		p.activate(pod)
+	case !makesPod(p.spec()) && p.mayRun(c): // it is waited for what its node says next
 	default:
 		p.starting(c, pod)
 	}

@@ -17,6 +17,16 @@ func gone(reason, says string) want {
 	return want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: reason, says: says}
 }
 
+// A node that was restarted may say nothing of a container that runs on, for a while.
+func TestNothingIsSaidOfADebuggerThatRuns(t *testing.T) {
+	session, _ := active(t)
+	for _, when := range []time.Time{after(time.Second), after(2 * time.Minute), after(10 * time.Minute)} {
+		p := pass(t, about(session, target(debugged(session, corev1.ContainerState{})), at(when)))
+		want{phase: v1alpha1.PhaseActive, wakes: session.Status.ExpiresAt.Time}.check(t, p)
+		quiet(t, session, p)
+	}
+}
+
 func TestMakeEphemeral(t *testing.T) {
 	session := admitted(t, fixture.Session(), fixture.Pod())
 	startBy := after(plan.StartTimeout)

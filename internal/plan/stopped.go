@@ -61,6 +61,11 @@ func endedAt(deadline *metav1.Time, debugger *v1alpha1.DebuggerStatus) bool {
 // namespace when that container's first process ends. The kubelet may tell of the debugger first: if it says nothing of the
 // target, the debugger's end is believed to be its own only a moment later.
 func (p *pass) goneWithTarget(c container, pod *corev1.Pod) bool {
+	if !makesPod(p.spec()) && lost(c.ended) {
+		p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
+			"node %q was restarted, or has lost container %q: %s", pod.Spec.NodeName, p.status().Debugger.ContainerName, c.ended.Reason))
+		return true
+	}
 	name := p.status().Target.Container
 	if name == "" || c.ended.ExitCode != killed || c.ended.Reason == "OOMKilled" || strings.Contains(c.ended.Message, debugpod.MessagePrefix) || !debugpod.Joins(pod) {
 		return false
@@ -71,6 +76,13 @@ func (p *pass) goneWithTarget(c container, pod *corev1.Pod) bool {
 		return true
 	}
 	return p.awaitTarget()
+}
+
+// lost says whether a node knows no more of how a container ended than that it does not run: so containerd says it of what ran
+// before the machine was started anew, and so the kubelet of what it does not find at all.
+func lost(ended *corev1.ContainerStateTerminated) bool {
+	const byContainerd, code, byKubelet = "Unknown", 255, "ContainerStatusUnknown"
+	return ended.Reason == byContainerd && ended.ExitCode == code || ended.Reason == byKubelet
 }
 
 // awaitTarget says whether the kubelet may yet tell of the target's end. Its clock is not ours: ours counts from when the

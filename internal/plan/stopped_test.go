@@ -63,6 +63,31 @@ func TestADebuggerThatWentWithItsTarget(t *testing.T) {
 	})
 }
 
+// A machine that was started anew knows of what ran on it that it does not run any more, or not even that.
+func TestADebuggerThatWentWithItsNode(t *testing.T) {
+	session, _ := active(t)
+	forgotten := fixture.Exited(now, 137, "ContainerStatusUnknown", "The container could not be located when the pod was terminated")
+	forgotten.Terminated.StartedAt, forgotten.Terminated.FinishedAt = metav1.Time{}, metav1.Time{}
+	for name, state := range map[string]corev1.ContainerState{"known": fixture.Exited(now, 255, "Unknown", ""), "forgotten": forgotten} {
+		t.Run(name, func(t *testing.T) {
+			v := about(session, target(debugged(session, state)))
+			p := pass(t, v)
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: "TargetRestarted", says: `node "node-1"`}.check(t, p)
+			v.session = written(session, p)
+			p = pass(t, v)
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone}.check(t, p)
+			if by := p.Status.Debugger.StoppedBy; by != v1alpha1.StoppedByTarget {
+				t.Errorf("stopped by %s", by)
+			}
+			if at := p.Status.Debugger.FinishedAt; at != nil && at.IsZero() {
+				t.Error("ended at no time")
+			}
+		})
+	}
+	other := fixture.Exited(now, 255, "Error", "")
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted}.check(t, pass(t, about(session, target(debugged(session, other)))))
+}
+
 func TestWhatStoppedTheDebugger(t *testing.T) {
 	session, _ := active(t)
 	exits := func(session *v1alpha1.DebugSession, state corev1.ContainerState, when time.Time, changes ...fixture.PodOption) v1alpha1.StoppedBy {

@@ -148,13 +148,13 @@ func (p *pass) teardownEphemeral() {
 			p.ended("its container has terminated")
 		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
 			p.ended("its pod has finished")
-		case c.state == v1alpha1.DebuggerRunning && p.foundUnstoppable():
+		case p.mayRun(c) && p.foundUnstoppable():
 			p.outlast(status.Debugger.ContainerName, pod.Name)
-		case c.state == v1alpha1.DebuggerRunning && p.atItsDeadline():
-			c.record(status.Debugger)
+		case p.mayRun(c) && p.atItsDeadline():
+			p.recordRunning(c)
 			p.wake(status.Debugger.Deadline.Add(ownEnd))
-		case c.state == v1alpha1.DebuggerRunning:
-			c.record(status.Debugger)
+		case p.mayRun(c):
+			p.recordRunning(c)
 			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})
 			p.runsOn(c, pod)
 			p.wake(p.Now.Add(recheck))
@@ -164,6 +164,18 @@ func (p *pass) teardownEphemeral() {
 	case unknown:
 		p.blind(fmt.Sprintf("pod %q", status.Target.PodName), p.Target.err)
 	case unasked, awaited:
+	}
+}
+
+// mayRun says whether a container that has not ended runs. One that was seen to run does, although its node may say nothing of it for
+// a while: an ephemeral container is never started again, so that it cannot be waiting.
+func (p *pass) mayRun(c container) bool {
+	return c.state == v1alpha1.DebuggerRunning || p.Session.Status.Debugger != nil && p.Session.Status.Debugger.StartedAt != nil
+}
+
+func (p *pass) recordRunning(c container) {
+	if c.state == v1alpha1.DebuggerRunning {
+		c.record(p.status().Debugger)
 	}
 }
 

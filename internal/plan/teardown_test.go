@@ -63,6 +63,7 @@ func TestTeardownEphemeral(t *testing.T) {
 		"yet to start":                        {started, waiting, nil, now, waits},
 		"yet to start, just before it cannot": {started, waiting, nil, never.Add(-time.Second), want{phase: v1alpha1.PhaseEnding, wakes: never}},
 		"cannot start any more":               {started, waiting, &waiting, never, isOver("never started")},
+		"ran, and nothing is said of it":      {session, waiting, nil, never, want{phase: v1alpha1.PhaseEnding, does: "StopDebugger", warns: "StillRunning", wakes: never.Add(15 * time.Second)}},
 		"started, as the watch has not seen":  {started, waiting, &running, never, want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}},
 		"cannot be seen when it cannot start": {started, waiting, new(unknown()), never, blind},
 	} {

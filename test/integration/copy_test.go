@@ -34,6 +34,7 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 		Expect(made.OwnerReferences).To(HaveLen(1))
 		Expect(made.Spec.ShareProcessNamespace).To(HaveValue(BeTrue()))
 		Expect(made.Spec.ActiveDeadlineSeconds).NotTo(BeNil())
+		Expect(made.Spec.TerminationGracePeriodSeconds).To(HaveValue(BeNumerically("==", 1)))
 		Expect(session.Status.Debugger.PodUID).To(Equal(made.UID))
 	})
 

@@ -1,0 +1,57 @@
+package integration
+
+import (
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/operator"
+)
+
+var _ = Describe("the watches of sessions that are over", Ordered, func() {
+	node := &kubelet{}
+	registry := prometheus.NewRegistry()
+
+	BeforeAll(func(ctx SpecContext) {
+		startOperator(node, func(_ *manager.Options, own *operator.Options) { own.Registry = registry })
+		createAnything(ctx)
+	})
+	watches := func(g Gomega) float64 {
+		families, err := registry.Gather()
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, family := range families {
+			if family.GetName() == "debugsession_pod_watches" {
+				return family.Metric[0].GetGauge().GetValue()
+			}
+		}
+		g.Expect("debugsession_pod_watches").To(BeEmpty(), "it is not measured")
+		return 0
+	}
+
+	It("are over, however each has ended", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		before := watches(Default) // of sessions that others have left
+		var all []*v1alpha1.DebugSession
+		var pods []*corev1.Pod
+		for i := range 4 {
+			pods = append(pods, runningPod(ctx, namespace, fmt.Sprint("web-", i)))
+			all = append(all, active(ctx, node, namespace, fmt.Sprint("hang-", i), pods[i]))
+		}
+		waiting := create(ctx, namespace, "waiting", fixture.Of("nothing"))
+		reaches(ctx, waiting, v1alpha1.PhasePending)
+		Eventually(watches).Should(BeNumerically(">=", before+5))
+
+		edit(ctx, all[0], fixture.End)
+		Expect(k8s.Delete(ctx, all[1])).To(Succeed())
+		vanish(ctx, pods[2])
+		Expect(node.setEphemeral(ctx, pods[3], all[3].Status.Debugger.ContainerName, exited(0, "Completed", ""))).To(Succeed())
+		Expect(k8s.Delete(ctx, waiting)).To(Succeed())
+		Eventually(watches).WithTimeout(patience).Should(BeNumerically("<=", before))
+	})
+})
