@@ -71,6 +71,8 @@ func (l *life) answer(s *plan.Snapshot, question plan.Question) {
 		s.Access = plan.Found(plan.AccessTaken)
 	case plan.ReadTarget:
 		s.Target = l.pod.Fresh()
+	case plan.FindMaker:
+		s.Maker = plan.Absent[string]()
 	default:
 		l.t.Fatalf("asks %T, which this test does not know", question)
 	}
