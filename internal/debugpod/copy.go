@@ -154,4 +154,21 @@ func setEnd(spec *corev1.PodSpec, left time.Duration) {
 		grace = *own
 	}
 	spec.TerminationGracePeriodSeconds = &grace
+	dropLongSleeps(spec.Containers, grace)
+	dropLongSleeps(spec.InitContainers, grace)
+}
+
+// dropLongSleeps removes hooks that would have a container sleep for as long as its pod has to stop, or longer: the API server refuses
+// them. They are there for clients to turn to others.
+func dropLongSleeps(containers []corev1.Container, grace int64) {
+	for i := range containers {
+		hooks := containers[i].Lifecycle
+		if hooks == nil || hooks.PreStop == nil || hooks.PreStop.Sleep == nil || hooks.PreStop.Sleep.Seconds < grace {
+			continue
+		}
+		hooks.PreStop = nil
+		if *hooks == (corev1.Lifecycle{}) {
+			containers[i].Lifecycle = nil
+		}
+	}
 }

@@ -50,12 +50,22 @@ func TestGracePeriod(t *testing.T) {
 	} {
 		target := readTarget(t, "web-0")
 		target.Spec.TerminationGracePeriodSeconds = test.own
+		sleep := &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}}
+		hook := &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{"flush"}}}
+		target.Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: sleep}
+		target.Spec.Containers[1].Lifecycle = &corev1.Lifecycle{PreStop: hook}
 		copied, err := Copy(admitted(v1alpha1.ModePodCopy), target, now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := copied.Spec.TerminationGracePeriodSeconds; got == nil || *got != test.want {
 			t.Errorf("%s: terminationGracePeriodSeconds is not %d", name, test.want)
+		}
+		if hooks := copied.Spec.Containers[0].Lifecycle; hooks != nil {
+			t.Errorf("%s: it is to sleep longer than it has: %+v", name, hooks)
+		}
+		if hooks := copied.Spec.Containers[1].Lifecycle; hooks == nil || hooks.PreStop == nil {
+			t.Errorf("%s: another hook is gone", name)
 		}
 	}
 	session := admitted(v1alpha1.ModeNode)
