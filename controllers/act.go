@@ -121,16 +121,13 @@ func (r *DebugSessionReconciler) removeFinalizer(ctx context.Context, session *v
 		return nil
 	}
 	path := fmt.Sprint("/metadata/finalizers/", at)
-	patch, err := json.Marshal([]map[string]any{
-		{"op": "test", "path": "/metadata/uid", "value": session.UID},
-		{"op": "test", "path": "/status/phase", "value": v1alpha1.PhaseEnded},
-		{"op": "test", "path": path, "value": v1alpha1.Finalizer},
-		{"op": "remove", "path": path},
-	})
-	if err != nil {
-		return err
-	}
-	if err := r.Client.Patch(ctx, session, client.RawPatch(types.JSONPatchType, patch)); err != nil {
+	patch := jsonPatch(
+		test("/metadata/uid", session.UID),
+		test("/status/phase", v1alpha1.PhaseEnded),
+		test(path, v1alpha1.Finalizer),
+		operation{"op": "remove", "path": path},
+	)
+	if err := r.Client.Patch(ctx, session, patch); err != nil {
 		return err
 	}
 	r.written.remember(session)

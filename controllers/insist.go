@@ -2,12 +2,10 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -84,13 +82,9 @@ func ifUnchanged(before, _ *v1alpha1.DebugSession) client.Patch {
 // unlessMoved is one that counts whatever was written since, if it is this session, and stands where it stood: nobody but the
 // operator writes that.
 func unlessMoved(before, after *v1alpha1.DebugSession) client.Patch {
-	patch, err := json.Marshal([]map[string]any{
-		{"op": "test", "path": "/metadata/uid", "value": before.UID},
-		{"op": "test", "path": "/status/phase", "value": before.Status.Phase},
-		{"op": "replace", "path": "/status", "value": after.Status},
-	})
-	if err != nil {
-		panic(err) // plain data
-	}
-	return client.RawPatch(types.JSONPatchType, patch)
+	return jsonPatch(
+		test("/metadata/uid", before.UID),
+		test("/status/phase", before.Status.Phase),
+		operation{"op": "replace", "path": "/status", "value": after.Status},
+	)
 }
