@@ -3,8 +3,10 @@ package podexec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +39,7 @@ func New(config *rest.Config, client kubernetes.Interface) *Executor {
 
 // Exec runs the command in the container and waits for its end. Its standard input is an empty line a second. The error holds
 // the beginning of what the command wrote to its standard error, and is an exec.CodeExitError if the command ended with another
-// code than 0.
+// code than 0, and context.DeadlineExceeded if it did not end in time.
 func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -49,6 +51,9 @@ func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container
 	seconds := &ticks{ctx, time.NewTicker(time.Second)}
 	defer seconds.Stop()
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: seconds, Stdout: io.Discard, Stderr: &stderr})
+	if errors.Is(err, os.ErrDeadlineExceeded) { // the connection has the context's deadline, and may see it first
+		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	}
 	if said := stderr.String(); err != nil && said != "" {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(said))
 	}

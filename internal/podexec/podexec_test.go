@@ -37,7 +37,11 @@ func node(t *testing.T, megabytes int) *Executor {
 		_, _ = streams[3].Write([]byte(`{"status":"Failure","reason":"NonZeroExitCode","message":"exit code 1","details":{"causes":[{"reason":"ExitCode","message":"1"}]}}`))
 	}))
 	t.Cleanup(server.Close)
-	config := &rest.Config{Host: server.URL}
+	return to(t, server.URL)
+}
+
+func to(t *testing.T, host string) *Executor {
+	config := &rest.Config{Host: host}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
@@ -68,4 +72,22 @@ func TestACommandThatIsGivenUpWritesOn(t *testing.T) {
 			t.Errorf("came to %.200v", err)
 		}
 	}
+}
+
+// A node that hangs keeps the API server from answering at all.
+func TestACommandThatIsNotAnswered(t *testing.T) {
+	asked, end := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		<-end
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(end) })
+	ctx, giveUp := context.WithTimeout(t.Context(), time.Second)
+	defer giveUp()
+	err := to(t, server.URL).Exec(ctx, types.NamespacedName{Namespace: "shop", Name: "web"}, "debugger", []string{"sh"})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("came to %v", err)
+	}
+	<-asked
 }
