@@ -873,7 +873,7 @@ type DebuggerStatus struct {
 	// +optional
 	StoppedBy StoppedBy `json:"stoppedBy,omitempty"`
 
-	// The command's exit code.
+	// The command's exit code. Empty for one in a pod that was deleted, for it goes with the pod.
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
