@@ -70,6 +70,8 @@ func answer(s *plan.Snapshot, question plan.Question, target *corev1.Pod, node *
 		s.Running = plan.Found(plan.Running{})
 	case plan.ReadApprovals:
 		s.Approvals = plan.Found[[]plan.Approval](nil)
+	case plan.FindMaker:
+		s.Maker = plan.Absent[string]()
 	case plan.ReadTarget:
 		s.Target = plan.Found(target)
 	case plan.ReadNode:
