@@ -173,6 +173,8 @@ func contentType(r *request) string {
 		return string(types.StrategicMergePatchType)
 	case strings.Contains(r.RequestURI, "fieldManager=") && strings.Contains(r.RequestURI, "force="):
 		return string(types.ApplyYAMLPatchType)
+	case strings.HasPrefix(string(r.RequestObject), "["):
+		return string(types.JSONPatchType)
 	default:
 		return string(types.MergePatchType)
 	}
