@@ -15,6 +15,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/jsonpatch"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -121,12 +122,12 @@ func (r *DebugSessionReconciler) removeFinalizer(ctx context.Context, session *v
 		return nil
 	}
 	path := fmt.Sprint("/metadata/finalizers/", at)
-	patch := jsonPatch(
-		test("/metadata/uid", session.UID),
-		test("/status/phase", v1alpha1.PhaseEnded),
-		test(path, v1alpha1.Finalizer),
-		operation{"op": "remove", "path": path},
-	)
+	patch := jsonpatch.Patch{
+		jsonpatch.Test("/metadata/uid", session.UID),
+		jsonpatch.Test("/status/phase", v1alpha1.PhaseEnded),
+		jsonpatch.Test(path, v1alpha1.Finalizer),
+		jsonpatch.Remove(path),
+	}
 	if err := r.Client.Patch(ctx, session, patch); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/jsonpatch"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -82,9 +83,9 @@ func ifUnchanged(before, _ *v1alpha1.DebugSession) client.Patch {
 // unlessMoved is one that counts whatever was written since, if it is this session, and stands where it stood: nobody but the
 // operator writes that.
 func unlessMoved(before, after *v1alpha1.DebugSession) client.Patch {
-	return jsonPatch(
-		test("/metadata/uid", before.UID),
-		test("/status/phase", before.Status.Phase),
-		operation{"op": "replace", "path": "/status", "value": after.Status},
-	)
+	return jsonpatch.Patch{
+		jsonpatch.Test("/metadata/uid", before.UID),
+		jsonpatch.Test("/status/phase", before.Status.Phase),
+		jsonpatch.Add("/status", after.Status),
+	}
 }

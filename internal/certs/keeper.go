@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -15,7 +14,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -26,6 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"debugsession.dev/operator/internal/jsonpatch"
 )
 
 const (
@@ -167,25 +167,16 @@ func bundles(hooks []hook) [][]byte {
 // inject writes the CA beside each webhook that has another. The rest of the configuration is not sent: it may have fields
 // that are newer than this code.
 func (k *Keeper) inject(ctx context.Context, configuration client.Object, bundles [][]byte, ca []byte) error {
-	type operation struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value any    `json:"value"`
-	}
-	patch := []operation{{"test", "/metadata/resourceVersion", configuration.GetResourceVersion()}}
+	patch := jsonpatch.Patch{jsonpatch.Test("/metadata/resourceVersion", configuration.GetResourceVersion())}
 	for i, bundle := range bundles {
 		if !bytes.Equal(bundle, ca) {
-			patch = append(patch, operation{"add", fmt.Sprintf("/webhooks/%d/clientConfig/caBundle", i), ca})
+			patch = append(patch, jsonpatch.Add(fmt.Sprintf("/webhooks/%d/clientConfig/caBundle", i), ca))
 		}
 	}
 	if len(patch) == 1 {
 		return nil
 	}
-	body, err := json.Marshal(patch)
-	if err != nil {
-		return err
-	}
-	err = k.Client.Patch(ctx, configuration, client.RawPatch(types.JSONPatchType, body))
+	err := k.Client.Patch(ctx, configuration, patch)
 	if outrun(err) || apierrors.IsInvalid(err) { // a failed test: it has changed, and the change wakes the Keeper
 		return nil
 	}

@@ -1,17 +1,16 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"syscall"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/jsonpatch"
 )
 
 // operatorFaults are what may become of the operator.
@@ -177,12 +176,8 @@ func operatorFrozen(s *stage) {
 
 // unprobed takes the liveness probe away from the operator's container.
 func (s *stage) unprobed() error {
-	patch, err := json.Marshal([]map[string]any{{"op": "remove", "path": "/spec/template/spec/containers/0/livenessProbe"}})
-	if err != nil {
-		return err
-	}
 	return s.client.Patch(s.ctx, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: operatorName}},
-		client.RawPatch(types.JSONPatchType, patch))
+		jsonpatch.Patch{jsonpatch.Remove("/spec/template/spec/containers/0/livenessProbe")})
 }
 
 func leaderKilled(s *stage) {
