@@ -4,9 +4,6 @@ import (
 	"context"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/log"
-
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
@@ -47,14 +44,7 @@ func (r *DebugSessionReconciler) followClock(ctx context.Context) error {
 }
 
 func (r *DebugSessionReconciler) wakeAll(ctx context.Context) {
-	sessions := &v1alpha1.DebugSessionList{}
-	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "listing the sessions after the clock was set")
-		return
-	}
-	for i := range sessions.Items {
-		if session := &sessions.Items[i]; session.Status.Phase != v1alpha1.PhaseEnded {
-			r.Waker.Wake(client.ObjectKeyFromObject(session))
-		}
+	for _, session := range r.sessionsThat(ctx, func(s *v1alpha1.DebugSession) bool { return s.Status.Phase != v1alpha1.PhaseEnded }) {
+		r.Waker.Wake(session.NamespacedName)
 	}
 }

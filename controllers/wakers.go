@@ -26,15 +26,21 @@ func sessionOfApproval(_ context.Context, object client.Object) []ctrl.Request {
 
 // sessionsNotStarted are the sessions of a class that it still matters to. The others carry what it granted them.
 func (r *DebugSessionReconciler) sessionsNotStarted(ctx context.Context, class client.Object) []ctrl.Request {
+	return r.sessionsThat(ctx, func(s *v1alpha1.DebugSession) bool {
+		return s.Spec.ClassName == class.GetName() && s.Status.StartedAt == nil && s.Status.Phase != v1alpha1.PhaseEnded
+	})
+}
+
+// sessionsThat are the sessions that fit, as the cache has them.
+func (r *DebugSessionReconciler) sessionsThat(ctx context.Context, fit func(*v1alpha1.DebugSession) bool) []ctrl.Request {
 	sessions := &v1alpha1.DebugSessionList{}
 	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "listing the sessions of a class", "class", class.GetName())
+		log.FromContext(ctx).Error(err, "listing the sessions that are to be looked at")
 		return nil
 	}
 	var requests []ctrl.Request
 	for i := range sessions.Items {
-		session := &sessions.Items[i]
-		if session.Spec.ClassName == class.GetName() && session.Status.StartedAt == nil && session.Status.Phase != v1alpha1.PhaseEnded {
+		if session := &sessions.Items[i]; fit(session) {
 			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(session)})
 		}
 	}
