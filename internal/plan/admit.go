@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -53,10 +54,10 @@ func (p *pass) admit() {
 // nameIsFree says whether no pod has the name that the session has chosen for its copy. A pod that is there before the copy can
 // be made is not the copy, whatever somebody has written into its metadata.
 func (p *pass) nameIsFree() bool {
-	if p.spec().PodCopy == nil || p.spec().PodCopy.Name == "" {
+	name := chosenName(p.spec())
+	if name == "" {
 		return true // one that is made of the session's UID is nobody else's
 	}
-	name := p.spec().PodCopy.Name
 	switch p.Made.state {
 	case unasked:
 		p.ask(ReadMade{Name: name, Fresh: true})
@@ -337,10 +338,15 @@ func (p *pass) buildApproved(target *subject, status *v1alpha1.DebugSessionStatu
 }
 
 func copyName(session *v1alpha1.DebugSession, target string) string {
-	if session.Spec.PodCopy != nil && session.Spec.PodCopy.Name != "" {
-		return session.Spec.PodCopy.Name
+	return cmp.Or(chosenName(&session.Spec), debugpod.CopyName(target, session.UID))
+}
+
+// chosenName is the name that the session has chosen for its copy; empty if it has not.
+func chosenName(spec *v1alpha1.DebugSessionSpec) string {
+	if spec.PodCopy == nil {
+		return ""
 	}
-	return debugpod.CopyName(target, session.UID)
+	return spec.PodCopy.Name
 }
 
 // invalid turns a builder's error into a refusal.

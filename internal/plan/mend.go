@@ -56,7 +56,7 @@ func (p *pass) mend() {
 	switch {
 	case spec.Mode == v1alpha1.ModeNode:
 		s.Debugger.PodName = debugpod.NodePodName(s.Target.NodeName, p.Session.UID)
-	case spec.Mode == v1alpha1.ModePodCopy && (s.Target.PodName != "" || spec.PodCopy != nil && spec.PodCopy.Name != ""):
+	case spec.Mode == v1alpha1.ModePodCopy && (s.Target.PodName != "" || chosenName(spec) != ""):
 		s.Debugger.PodName = copyName(p.Session, s.Target.PodName)
 	}
 }
