@@ -4,9 +4,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
@@ -15,10 +13,6 @@ import (
 
 // Somebody writes the session all the time: what the operator has read is never what there is.
 func TestASessionThatIsWrittenAllTheTimeIsLetGo(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
 	for name, tc := range map[string]struct {
 		change func(*v1alpha1.DebugSession)
 		goes   bool
@@ -34,7 +28,7 @@ func TestASessionThatIsWrittenAllTheTimeIsLetGo(t *testing.T) {
 			now := seen.DeepCopy()
 			seen.ResourceVersion = "1" // of long ago
 			tc.change(now)
-			server := fake.NewClientBuilder().WithScheme(scheme).WithObjects(now).Build()
+			server := served(t, now)
 			r := &DebugSessionReconciler{Client: server}
 			if result := r.perform(t.Context(), seen, plan.RemoveFinalizer{}); (result.Err == nil) != tc.goes {
 				t.Errorf("came to %v", result.Err)

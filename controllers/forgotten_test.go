@@ -6,12 +6,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -26,12 +23,8 @@ func (u *unwatched) Release(session types.NamespacedName) { u.released = append(
 
 // Sessions come and go for as long as the operator runs. Whatever map is added to the reconciler is looked at here.
 func TestNothingIsRememberedOfASessionThatIsGone(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
 	pods := &unwatched{}
-	r := &DebugSessionReconciler{Client: fake.NewClientBuilder().WithScheme(scheme).Build(), Pods: pods}
+	r := &DebugSessionReconciler{Client: served(t), Pods: pods}
 	session := fixture.Session()
 	key := client.ObjectKeyFromObject(session)
 	r.written.remember(session)
@@ -39,14 +32,14 @@ func TestNothingIsRememberedOfASessionThatIsGone(t *testing.T) {
 	r.retried.set(session, time.Now())
 	r.told.set(session, told{vain: true})
 
-	before := held(reflect.ValueOf(r).Elem())
+	before := entries(reflect.ValueOf(r).Elem())
 	if before < 5 {
 		t.Fatalf("sees %d entries of what is remembered", before)
 	}
 	if found, err := r.read(t.Context(), key); found != nil || err != nil {
 		t.Fatalf("found %v, %v", found, err)
 	}
-	if after := held(reflect.ValueOf(r).Elem()); after != 0 {
+	if after := entries(reflect.ValueOf(r).Elem()); after != 0 {
 		t.Errorf("%d of %d entries are left", after, before)
 	}
 	if len(pods.released) != 1 || pods.released[0] != key {
@@ -54,8 +47,8 @@ func TestNothingIsRememberedOfASessionThatIsGone(t *testing.T) {
 	}
 }
 
-// held counts the entries of all maps of the reconciler's own.
-func held(of reflect.Value) int {
+// entries counts the entries of all maps of the reconciler's own.
+func entries(of reflect.Value) int {
 	switch of.Kind() {
 	case reflect.Map:
 		return of.Len()
@@ -63,7 +56,7 @@ func held(of reflect.Value) int {
 		count := 0
 		for i := range of.NumField() {
 			if field := of.Field(i); field.Kind() == reflect.Map || field.Type().PkgPath() == reflect.TypeFor[DebugSessionReconciler]().PkgPath() {
-				count += held(field)
+				count += entries(field)
 			}
 		}
 		return count

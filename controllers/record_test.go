@@ -4,9 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
@@ -15,12 +13,8 @@ import (
 
 // A tool that has taken a record over applies it again when it is gone: the session would start anew.
 func TestARecordThatHasChangedIsNotDeleted(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
 	stored := fixture.Session()
-	server := fake.NewClientBuilder().WithScheme(scheme).WithObjects(stored).Build()
+	server := served(t, stored)
 	seen := &v1alpha1.DebugSession{}
 	if err := server.Get(context.Background(), client.ObjectKeyFromObject(stored), seen); err != nil {
 		t.Fatal(err)

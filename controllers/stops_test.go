@@ -83,44 +83,20 @@ func TestWhatCannotBeExecutedForTheContainerHasEnded(t *testing.T) {
 func TestWhatDoesNotAnswerHoldsFewWorkers(t *testing.T) {
 	const workers = 8
 	clock := clocktesting.NewFakePassiveClock(fixture.Created)
-	hang := &hanging{}
-	r := &DebugSessionReconciler{Clock: clock, Exec: hang, Concurrency: workers, Waker: &Waker{}}
-	held := func() int {
-		hang.started, hang.release = make(chan struct{}), make(chan struct{})
-		passed := make(chan struct{})
-		for n := range 2 * workers {
-			session := fixture.Session()
-			session.Name, session.Status.Target = fmt.Sprint("hang-", n), &v1alpha1.TargetStatus{NodeName: fmt.Sprint("node-", n)}
-			go func() {
-				r.stopDebugger(t.Context(), session, plan.StopDebugger{})
-				passed <- struct{}{}
-			}()
-		}
-		count := 0
-		for range 2 * workers { // each hangs, or has passed
-			select {
-			case <-hang.started:
-				count++
-			case <-passed:
-			}
-		}
-		close(hang.release)
-		for range count {
-			<-passed
-		}
-		return count
-	}
+	r := &DebugSessionReconciler{Clock: clock, Concurrency: workers, Waker: &Waker{}}
+	sessions := onNodesOfTheirOwn(2 * workers)
+	stop := func(session *v1alpha1.DebugSession) { r.stopDebugger(t.Context(), session, plan.StopDebugger{}) }
 	for round, want := range []int{
 		6, // of sixteen that never were told anything
 		6, // of the other ten
 		4, // of the rest, and none again so soon
 	} {
-		if count := held(); count != want {
+		if count := held(r, sessions, stop); count != want {
 			t.Errorf("round %d: %d of %d workers wait", round, count, workers)
 		}
 	}
 	clock.SetTime(fixture.Created.Add(time.Hour))
-	if count := held(); count != 1 {
+	if count := held(r, sessions, stop); count != 1 {
 		t.Errorf("%d of %d workers wait for those that have not answered before", count, workers)
 	}
 }
@@ -177,41 +153,52 @@ func TestWhatHasHadNoEffectHoldsFewWorkers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := clocktesting.NewFakePassiveClock(fixture.Created)
-			told := &executed{err: tc.err}
-			r := &DebugSessionReconciler{Clock: clock, Exec: told, Concurrency: workers, Waker: &Waker{}}
-			sessions := make([]*v1alpha1.DebugSession, 2*workers)
-			for i := range sessions {
-				sessions[i] = fixture.Session()
-				sessions[i].Name, sessions[i].Status.Target = fmt.Sprint("told-", i), &v1alpha1.TargetStatus{NodeName: fmt.Sprint("node-", i)}
-				tc.does(r, sessions[i])
+			r := &DebugSessionReconciler{Clock: clock, Exec: &executed{err: tc.err}, Concurrency: workers, Waker: &Waker{}}
+			sessions := onNodesOfTheirOwn(2 * workers)
+			for _, session := range sessions {
+				tc.does(r, session)
 			}
 			clock.SetTime(fixture.Created.Add(time.Hour))
-			hang := &hanging{started: make(chan struct{}), release: make(chan struct{})}
-			r.Exec = hang
-			passed := make(chan struct{})
-			for _, session := range sessions {
-				go func() {
-					tc.does(r, session)
-					passed <- struct{}{}
-				}()
-			}
-			held := 0
-			for range sessions {
-				select {
-				case <-hang.started:
-					held++
-				case <-passed:
-				}
-			}
-			close(hang.release)
-			for range held {
-				<-passed
-			}
+			held := held(r, sessions, func(session *v1alpha1.DebugSession) { tc.does(r, session) })
 			if held != tc.want {
 				t.Errorf("%d of %d workers wait, want %d", held, workers, tc.want)
 			}
 		})
 	}
+}
+
+// onNodesOfTheirOwn are sessions of which no two are on one node.
+func onNodesOfTheirOwn(n int) []*v1alpha1.DebugSession {
+	sessions := make([]*v1alpha1.DebugSession, n)
+	for i := range sessions {
+		sessions[i] = fixture.Session()
+		sessions[i].Name, sessions[i].Status.Target = fmt.Sprint("hang-", i), &v1alpha1.TargetStatus{NodeName: fmt.Sprint("node-", i)}
+	}
+	return sessions
+}
+
+// held does something for all sessions at once while no node answers, and returns how many workers wait for that.
+func held(r *DebugSessionReconciler, sessions []*v1alpha1.DebugSession, do func(*v1alpha1.DebugSession)) (count int) {
+	hang, passed := &hanging{started: make(chan struct{}), release: make(chan struct{})}, make(chan struct{})
+	r.Exec = hang
+	for _, session := range sessions {
+		go func() {
+			do(session)
+			passed <- struct{}{}
+		}()
+	}
+	for range sessions { // each hangs, or has passed
+		select {
+		case <-hang.started:
+			count++
+		case <-passed:
+		}
+	}
+	close(hang.release)
+	for range count {
+		<-passed
+	}
+	return count
 }
 
 // hanging is a node that does not answer.

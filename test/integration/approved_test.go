@@ -27,13 +27,7 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		alice, bob, carol = newPerson("alice"), newPerson("bob"), newPerson("carol", "sre")
 	})
 	BeforeEach(func(ctx SpecContext) {
-		namespace = newNamespace(ctx, nil)
-		class = "of-" + namespace
-		for _, user := range []string{"alice", "bob", "carol"} {
-			mayEdit(ctx, namespace, user)
-		}
-		may(ctx, namespace, "alice", v1alpha1.VerbUse, class)
-		may(ctx, namespace, "bob", v1alpha1.VerbApprove, class)
+		namespace, class = cast(ctx, "carol")
 		may(ctx, namespace, "carol", v1alpha1.VerbApprove, class)
 		runningPod(ctx, namespace, "web")
 	})

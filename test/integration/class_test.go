@@ -25,14 +25,7 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		startOperator(node)
 		alice, bob = newPerson("alice"), newPerson("bob")
 	})
-	BeforeEach(func(ctx SpecContext) {
-		namespace = newNamespace(ctx, nil)
-		class = "of-" + namespace
-		mayEdit(ctx, namespace, "alice")
-		mayEdit(ctx, namespace, "bob")
-		may(ctx, namespace, "alice", v1alpha1.VerbUse, class)
-		may(ctx, namespace, "bob", v1alpha1.VerbApprove, class)
-	})
+	BeforeEach(func(ctx SpecContext) { namespace, class = cast(ctx) })
 	of := func(name, pod string) *v1alpha1.DebugSession {
 		session := newSession(namespace, name, pod)
 		session.Spec.ClassName = class

@@ -13,7 +13,7 @@ import (
 	"debugsession.dev/operator/internal/operator"
 )
 
-var _ = Describe("a clock that is set, or a machine that slept", Ordered, func() {
+var _ = Describe("an operator whose clock is set", Ordered, ContinueOnFailure, func() {
 	node := &kubelet{}
 	clock := testclock.NewFakeClock(time.Now())
 
@@ -22,26 +22,16 @@ var _ = Describe("a clock that is set, or a machine that slept", Ordered, func()
 		createAnything(ctx)
 	})
 
-	It("does not put off the end of a session", func(ctx SpecContext) {
+	It("does not put off the end of a session, as after its machine slept", func(ctx SpecContext) {
 		namespace := newNamespace(ctx, nil)
 		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), fixture.AsCopy())
 		clock.SetTime(session.Status.ExpiresAt.Add(time.Second))
 		endsAs(ctx, session, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
 		nothingLeft(ctx, namespace)
 	})
-})
 
-// A tool that finds a manifest without its object applies it again.
-var _ = Describe("a manifest that is applied again when its record is gone", Ordered, func() {
-	node := &kubelet{}
-	clock := testclock.NewFakeClock(time.Now())
-
-	BeforeAll(func(ctx SpecContext) {
-		startOperator(node, func(_ *manager.Options, own *operator.Options) { own.Clock = clock })
-		createAnything(ctx)
-	})
-
-	It("starts a new session before its notAfter, and none afterwards", func(ctx SpecContext) {
+	// A tool that finds a manifest without its object applies it again.
+	It("starts a new session of a manifest that is applied again before its notAfter, and none afterwards", func(ctx SpecContext) {
 		namespace := newNamespace(ctx, nil)
 		pod := runningPod(ctx, namespace, "web")
 		until := fixture.NotAfter(clock.Now().Add(time.Hour))

@@ -51,6 +51,15 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 		}
 		may(ctx, namespace, "alice", v1alpha1.VerbUse, "standard")
 	})
+	// copying is a session of alice's whose copy runs.
+	copying := func(ctx context.Context, how *v1alpha1.PodCopy) *v1alpha1.DebugSession {
+		GinkgoHelper()
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "copy", "web")
+		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, how
+		activeOf(ctx, alice, node, session, pod)
+		return session
+	}
 
 	It("gains nothing by what can be written in a session's metadata and status", func(ctx SpecContext) {
 		pod := runningPod(ctx, namespace, "web")
@@ -86,10 +95,7 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 	})
 
 	It("cannot hide a copy from its end by taking its labels and its owner away", func(ctx SpecContext) {
-		pod := runningPod(ctx, namespace, "web")
-		session := newSession(namespace, "copy", "web")
-		session.Spec.Mode = v1alpha1.ModePodCopy
-		activeOf(ctx, alice, node, session, pod)
+		session := copying(ctx, nil)
 		hidden := copied(ctx, session)
 		Expect(mallory.Patch(ctx, hidden, mergePatch(`{"metadata":{"labels":null,"annotations":null,"ownerReferences":null}}`))).To(Succeed())
 		Consistently(phase(ctx, session)).WithTimeout(500 * time.Millisecond).Should(Equal(v1alpha1.PhaseActive))
@@ -99,10 +105,7 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 	})
 
 	It("cannot debug what was made for somebody else's session", func(ctx SpecContext) {
-		pod := runningPod(ctx, namespace, "web")
-		session := newSession(namespace, "copy", "web")
-		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Keep: []v1alpha1.Keep{v1alpha1.KeepLabels}}
-		activeOf(ctx, alice, node, session, pod)
+		session := copying(ctx, &v1alpha1.PodCopy{Keep: []v1alpha1.Keep{v1alpha1.KeepLabels}})
 		may(ctx, namespace, "mallory", v1alpha1.VerbUse, "standard")
 
 		riding := newSession(namespace, "riding", session.Status.Debugger.PodName)
@@ -116,10 +119,7 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 	})
 
 	It("cannot debug a copy of somebody else's by hiding whose it is", func(ctx SpecContext) {
-		pod := runningPod(ctx, namespace, "web")
-		session := newSession(namespace, "copy", "web")
-		session.Spec.Mode = v1alpha1.ModePodCopy
-		activeOf(ctx, alice, node, session, pod)
+		session := copying(ctx, nil)
 		made := copied(ctx, session)
 		Expect(mallory.Patch(ctx, made, mergePatch(`{"metadata":{"labels":{"debugsession.dev/session-uid":null,"mine":"yes"},"annotations":null,"ownerReferences":null}}`))).To(Succeed())
 		may(ctx, namespace, "mallory", v1alpha1.VerbUse, "standard")
@@ -140,10 +140,7 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 	})
 
 	It("does not keep the access to a copy's name by hiding the copy and deleting it", func(ctx SpecContext) {
-		pod := runningPod(ctx, namespace, "web")
-		session := newSession(namespace, "copy", "web")
-		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Name: "db-3"}
-		activeOf(ctx, alice, node, session, pod)
+		session := copying(ctx, &v1alpha1.PodCopy{Name: "db-3"})
 		Eventually(func() bool { return reaching(ctx, "alice", namespace, "db-3") }).Should(BeTrue())
 		hidden := copied(ctx, session)
 		Expect(alice.Patch(ctx, hidden, mergePatch(`{"metadata":{"labels":null}}`))).To(Succeed())

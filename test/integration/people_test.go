@@ -83,6 +83,20 @@ func may(ctx context.Context, namespace, user, verb, class string) {
 	})
 }
 
+// cast makes a namespace, and names a class for it that alice may use and bob may approve. They may edit the namespace, and so
+// may the others.
+func cast(ctx context.Context, others ...string) (namespace, class string) {
+	GinkgoHelper()
+	namespace = newNamespace(ctx, nil)
+	class = "of-" + namespace
+	for _, user := range append([]string{"alice", "bob"}, others...) {
+		mayEdit(ctx, namespace, user)
+	}
+	may(ctx, namespace, "alice", v1alpha1.VerbUse, class)
+	may(ctx, namespace, "bob", v1alpha1.VerbApprove, class)
+	return namespace, class
+}
+
 func bind(ctx context.Context, namespace, user, what string, rules ...rbacv1.PolicyRule) {
 	GinkgoHelper()
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: user + "-" + what}

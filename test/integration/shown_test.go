@@ -24,13 +24,7 @@ var _ = Describe("what an approver is shown", Ordered, ContinueOnFailure, func()
 		alice, bob, mallory = newPerson("alice"), newPerson("bob"), newPerson("mallory")
 	})
 	BeforeEach(func(ctx SpecContext) {
-		namespace = newNamespace(ctx, nil)
-		class = "of-" + namespace
-		for _, user := range []string{"alice", "bob", "mallory"} {
-			mayEdit(ctx, namespace, user)
-		}
-		may(ctx, namespace, "alice", v1alpha1.VerbUse, class)
-		may(ctx, namespace, "bob", v1alpha1.VerbApprove, class)
+		namespace, class = cast(ctx, "mallory")
 		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
 			c.Spec.Approval, c.Spec.AllowUnstoppable = &v1alpha1.ApprovalPolicy{Required: 1}, true
 		})
