@@ -597,7 +597,7 @@ const (
 )
 
 // Outcome is how a session ended.
-// +kubebuilder:validation:Enum=Completed;Expired;Terminated;Revoked;Denied;Rejected;TimedOut;TargetGone;Failed
+// +kubebuilder:validation:Enum=Completed;Expired;Terminated;Revoked;Denied;Rejected;TimedOut;TargetGone;NotStarted;Failed
 type Outcome string
 
 // The outcomes.
@@ -610,7 +610,8 @@ const (
 	OutcomeRejected   Outcome = "Rejected"   // it can never run as it is written
 	OutcomeTimedOut   Outcome = "TimedOut"   // what it waited for did not come in time
 	OutcomeTargetGone Outcome = "TargetGone" // the target went away
-	OutcomeFailed     Outcome = "Failed"     // the debugger could not be started
+	OutcomeNotStarted Outcome = "NotStarted" // it was admitted, and the debugger never ran: status.reason and the message say why
+	OutcomeFailed     Outcome = "Failed"     // the debugger was lost: it was killed for memory or evicted, or nobody could be given access
 )
 
 // ClassStatus is what the class granted the session when it was found fit. It is not read again: a class that is edited
@@ -729,6 +730,10 @@ type DebugSessionStatus struct {
 	WaitingFor string `json:"waitingFor,omitempty"`
 
 	// How the session ended. Empty until it has.
+	//
+	// Completed, Expired, Terminated, Revoked and TargetGone are of sessions that may have run. Rejected, Denied, TimedOut and
+	// NotStarted are of sessions whose debugger never did, and Failed is of one that was lost. Where somebody ended a session before
+	// its debugger ran, the message of the condition Ended tells that it never did.
 	// +optional
 	Outcome Outcome `json:"outcome,omitempty"`
 

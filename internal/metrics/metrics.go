@@ -31,7 +31,7 @@ var (
 	outcomes = []v1alpha1.Outcome{
 		v1alpha1.OutcomeCompleted, v1alpha1.OutcomeExpired, v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked,
 		v1alpha1.OutcomeDenied, v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeTargetGone,
-		v1alpha1.OutcomeFailed,
+		v1alpha1.OutcomeNotStarted, v1alpha1.OutcomeFailed,
 	}
 
 	// From a debugger whose image is there to one whose image takes two minutes to pull.

@@ -22,8 +22,7 @@ func (p *pass) admit() {
 		return
 	}
 	if passed(p.spec().NotAfter, p.Now) {
-		p.finish(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired),
-			fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", clock(p.spec().NotAfter.Time)))
+		p.pastNotAfter()
 		return
 	}
 	if !p.trusted() {
@@ -250,8 +249,8 @@ func (p *pass) pin(target *subject) {
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
 		fmt.Sprintf("%s (%s) may be debugged until %s", target, target.uid(), clock(life.expires)))
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, "the debugger is being made")
-	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, "the debugger is being made")
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, beingMade)
+	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, beingMade)
 }
 
 // record writes down what is debugged, the debugger's names and the times.

@@ -82,7 +82,7 @@ func readStatus(statuses []corev1.ContainerStatus, name string) container {
 	switch {
 	case terminated != nil:
 		c.state, c.ended, c.started = v1alpha1.DebuggerTerminated, terminated, terminated.StartedAt
-		if c.started.Unix() <= 0 { // what the kubelet says of a container that could not be started
+		if c.started.Unix() <= 0 || notStartable(terminated.Reason) { // the runtime may tell when it tried
 			c.started = metav1.Time{}
 		}
 	case status.State.Running != nil:
@@ -107,11 +107,12 @@ func (c container) neverRan() bool {
 	if c.ended == nil {
 		return false
 	}
-	switch c.ended.Reason {
-	case "StartError", "ContainerCannotRun", "ContainerCreateError":
-		return true
-	}
-	return gaveUp(c.ended.Message, c.ended.StartedAt, c.ended.FinishedAt)
+	return notStartable(c.ended.Reason) || gaveUp(c.ended.Message, c.ended.StartedAt, c.ended.FinishedAt)
+}
+
+// notStartable reports whether a reason is a container runtime's for a container that it could not start.
+func notStartable(reason string) bool {
+	return reason == "StartError" || reason == "ContainerCannotRun" || reason == "ContainerCreateError"
 }
 
 // gaveUp says whether the deadline wrapper has not started the command.

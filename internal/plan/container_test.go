@@ -105,7 +105,7 @@ func TestUnschedulableCopy(t *testing.T) {
 	want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", says: "1 Insufficient cpu", warns: "Unschedulable"}.check(t, p)
 
 	p = pass(t, about(written(session, p), copied(made), at(after(plan.StartTimeout))))
-	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Unschedulable", says: "1 Insufficient cpu"}.check(t, p)
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "Unschedulable", says: "1 Insufficient cpu"}.check(t, p)
 }
 
 func TestEndedContainers(t *testing.T) {
@@ -118,11 +118,11 @@ func TestEndedContainers(t *testing.T) {
 		"exited":        {fixture.Exited(now, 0, "Completed", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 0"},
 		"exited with 3": {fixture.Exited(now, 3, "Error", "no such host"), v1alpha1.OutcomeCompleted, "Exited", "exit code 3"},
 		"killed":        {fixture.Exited(now, 137, "OOMKilled", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 137"},
-		"no such command": {fixture.Exited(now, 128, "StartError", `exec: "bash": executable file not found in $PATH`), v1alpha1.OutcomeFailed, "StartError",
+		"no such command": {fixture.Exited(now, 128, "StartError", `exec: "bash": executable file not found in $PATH`), v1alpha1.OutcomeNotStarted, "StartError",
 			"executable file not found"},
 		"not there, says the wrapper": {gaveUp(127, "the image has no gdb; set debugger.command"),
-			v1alpha1.OutcomeFailed, "NotStarted", "could not start: the image has no gdb; set debugger.command"},
-		"not to be run": {fixture.Exited(now, 127, "ContainerCannotRun", "no"), v1alpha1.OutcomeFailed, "ContainerCannotRun", "set debugger.command"},
+			v1alpha1.OutcomeNotStarted, "NotStarted", "could not start: the image has no gdb; set debugger.command"},
+		"not to be run": {fixture.Exited(now, 127, "ContainerCannotRun", "no"), v1alpha1.OutcomeNotStarted, "ContainerCannotRun", "set debugger.command"},
 	} {
 		check := func(t *testing.T, p plan.Plan) {
 			t.Helper()
@@ -148,11 +148,11 @@ func TestEndedContainers(t *testing.T) {
 func TestNoShell(t *testing.T) {
 	state := fixture.Exited(now, 128, "StartError", `exec: "sh": executable file not found in $PATH`)
 	session := admitted(t, fixture.Session(), fixture.Pod())
-	want{outcome: v1alpha1.OutcomeFailed, says: "has no shell, which is what ends"}.check(t, pass(t, about(session, target(debugged(session, state)))))
+	want{outcome: v1alpha1.OutcomeNotStarted, says: "has no shell, which is what ends"}.check(t, pass(t, about(session, target(debugged(session, state)))))
 
 	session = admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
 	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, state))
-	want{outcome: v1alpha1.OutcomeFailed, says: "set debugger.command"}.check(t, pass(t, about(session, copied(made))))
+	want{outcome: v1alpha1.OutcomeNotStarted, says: "set debugger.command"}.check(t, pass(t, about(session, copied(made))))
 }
 
 // A copy restarts its containers as its target does. The debugger that was left is not the one that runs now.

@@ -132,6 +132,13 @@ func holdsEnd(t tester, s plan.Snapshot, p plan.Plan) {
 		if !p.WakeAt.IsZero() {
 			t.Errorf("an ended session wants to be woken at %s", p.WakeAt)
 		}
+		started := after.Debugger != nil && after.Debugger.StartedAt != nil
+		if d := after.Debugger; (after.Outcome == v1alpha1.OutcomeExpired || after.Outcome == v1alpha1.OutcomeFailed) && d != nil && after.Reason != v1alpha1.ReasonInvalid && !started {
+			t.Errorf("%s, and the debugger never ran: %+v", after.Outcome, d)
+		}
+		if after.Outcome == v1alpha1.OutcomeNotStarted && started && after.Debugger.StoppedBy != "" {
+			t.Errorf("%s, and the debugger ran: %+v", after.Outcome, after.Debugger)
+		}
 	} else if after.Outcome != "" || after.EndedAt != nil {
 		t.Errorf("phase %s, and yet outcome %q at %s", after.Phase, after.Outcome, after.EndedAt)
 	}
@@ -187,7 +194,7 @@ func holdsStatus(t tester, s plan.Snapshot, p plan.Plan) {
 		}
 	}
 	if status.Phase != "" {
-		if want, got := kstatusOf(status.Phase, status.Outcome), kstatus(s.Session, status); got != want {
+		if want, got := kstatusOf(status), kstatus(s.Session, status); got != want {
 			t.Errorf("kstatus says %s of phase %s, outcome %q; want %s", got, status.Phase, status.Outcome, want)
 		}
 	}
@@ -229,14 +236,18 @@ func kstatus(session *v1alpha1.DebugSession, status *v1alpha1.DebugSessionStatus
 }
 
 // kstatusOf is what a tool that applies a session should take it for.
-func kstatusOf(phase v1alpha1.Phase, outcome v1alpha1.Outcome) string {
-	switch phase {
+func kstatusOf(status *v1alpha1.DebugSessionStatus) string {
+	switch status.Phase {
 	case v1alpha1.PhaseActive:
 		return "Current"
 	case v1alpha1.PhaseEnded:
-		switch outcome {
-		case v1alpha1.OutcomeRejected, v1alpha1.OutcomeDenied, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeFailed:
+		switch status.Outcome {
+		case v1alpha1.OutcomeRejected, v1alpha1.OutcomeDenied, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeNotStarted, v1alpha1.OutcomeFailed:
 			return "Failed"
+		case v1alpha1.OutcomeTargetGone:
+			if status.Debugger == nil || status.Debugger.StartedAt == nil {
+				return "Failed"
+			}
 		}
 		return "Current"
 	default:

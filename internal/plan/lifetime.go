@@ -75,10 +75,18 @@ func startBy(status *v1alpha1.DebugSessionStatus) time.Time {
 	return by
 }
 
-// latestStart is when a debugger that has not begun to run never will: it ends itself if it starts later. Other than
-// startBy it stays as it was when the debugger was made.
+// latestStart is the start deadline that a debugger is made with: it ends itself if it starts later. Unlike startBy it never moves.
 func latestStart(status *v1alpha1.DebugSessionStatus) time.Time {
 	return status.StartedAt.Add(StartTimeout)
+}
+
+// neverAfter is when a debugger that has not begun to run never will: its wrapper starts nothing when its deadline has passed, either.
+func neverAfter(status *v1alpha1.DebugSessionStatus) time.Time {
+	latest := latestStart(status)
+	if own := status.Debugger.Deadline; own != nil && own.Time.Before(latest) {
+		return own.Time
+	}
+	return latest
 }
 
 // deadlines are the times that an ephemeral debugger keeps to by itself.

@@ -29,7 +29,7 @@ const statusLost = "part of its status was lost: what it was permitted is not kn
 func (p *pass) mend() {
 	s, spec := p.status(), p.spec()
 	if meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionEnded) == nil {
-		p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonInvalid, statusLost)
+		p.beginEnding(v1alpha1.OutcomeFailed, v1alpha1.ReasonInvalid, statusLost)
 	}
 	if s.StartedAt == nil {
 		s.StartedAt = timestamp(p.Now)

@@ -37,9 +37,9 @@ func forNodes(v *view) {
 }
 
 // admittedOnNode is a session that was admitted for node-1 at now.
-func admittedOnNode(t *testing.T) *v1alpha1.DebugSession {
+func admittedOnNode(t *testing.T, options ...fixture.SessionOption) *v1alpha1.DebugSession {
 	t.Helper()
-	session := fixture.Session(onNode)
+	session := fixture.Session(append([]fixture.SessionOption{onNode}, options...)...)
 	session.Finalizers = []string{v1alpha1.Finalizer}
 	p := pass(t, about(session, forNodes, nodeIs(plan.Found(node(nodeUID)))))
 	want{phase: v1alpha1.PhaseStarting, says: "is being made"}.check(t, p)

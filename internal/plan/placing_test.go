@@ -51,12 +51,12 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 		"something else":   {now, unschedulable("0/1 nodes are available: 1 node(s) had untolerated taint."), waits("Unschedulable", "needs a node that takes it")},
 		"gates":            {now, []fixture.PodOption{gated}, waits("SchedulingGated", "has to lift them")},
 		"port on the same node": {now, []fixture.PodOption{fixture.Finished(corev1.PodFailed, "NodePorts", "Pod was rejected: Predicate NodePorts failed")},
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, says: "Predicate NodePorts failed"}},
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "Predicate NodePorts failed"}},
 		"on its way":             {now, []fixture.PodOption{begun}, want{phase: v1alpha1.PhaseStarting, says: "is being made", wakes: minute}},
 		"volume on another node": {minute, []fixture.PodOption{claiming}, want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "it may wait for the volumes of db-0"}},
 		"node that is not ready": {minute, nil, want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: `see whether node "node-1" is ready`}},
 		"nobody knows what":      {minute, []fixture.PodOption{begun}, want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "kubectl describe pod"}},
-		"never":                  {after(5 * time.Minute), []fixture.PodOption{claiming}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, says: "it may wait for the volumes of db-0"}},
+		"never":                  {after(5 * time.Minute), []fixture.PodOption{claiming}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "it may wait for the volumes of db-0"}},
 	} {
 		t.Run(label, func(t *testing.T) {
 			made := copyOf(t, session, fixture.Pod(), tc.seen...)

@@ -65,7 +65,7 @@ func (p *pass) stand(phase v1alpha1.Phase, reason, message string) {
 	p.status().Phase, p.status().Reason = phase, word(reason)
 	ready := metav1.ConditionFalse
 	switch {
-	case phase == v1alpha1.PhaseActive, phase == v1alpha1.PhaseEnded && !failed(p.status().Outcome):
+	case phase == v1alpha1.PhaseActive, phase == v1alpha1.PhaseEnded && !p.failed():
 		ready = metav1.ConditionTrue
 		p.clear(v1alpha1.ConditionReconciling)
 	case phase == v1alpha1.PhaseEnded:
@@ -77,11 +77,13 @@ func (p *pass) stand(phase v1alpha1.Phase, reason, message string) {
 	p.set(v1alpha1.ConditionReady, ready, reason, message)
 }
 
-// failed says whether an outcome means that the session never did what it was for.
-func failed(outcome v1alpha1.Outcome) bool {
-	switch outcome {
-	case v1alpha1.OutcomeRejected, v1alpha1.OutcomeDenied, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeFailed:
+// failed reports whether the session ended without having done what it was for.
+func (p *pass) failed() bool {
+	switch p.status().Outcome {
+	case v1alpha1.OutcomeRejected, v1alpha1.OutcomeDenied, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeNotStarted, v1alpha1.OutcomeFailed:
 		return true
+	case v1alpha1.OutcomeTargetGone:
+		return !p.ran()
 	}
 	return false
 }

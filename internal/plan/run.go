@@ -1,12 +1,10 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -43,10 +41,6 @@ func (p *pass) run() {
 	} else {
 		p.runEphemeral()
 	}
-}
-
-func (p *pass) expire() {
-	p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time))
 }
 
 func (p *pass) runEphemeral() {
@@ -159,15 +153,6 @@ func (p *pass) make(target *subject) {
 	p.wake(startBy(p.status()))
 }
 
-// notMade ends a session whose debugger could not be made in time, with what kept it from being made if that was told.
-func (p *pass) notMade(what string) {
-	message := what + " could not be made in time"
-	if ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady); ready != nil && ready.Reason == v1alpha1.ReasonRetrying {
-		message += ": " + ready.Message
-	}
-	p.end(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonNotStarted, message+"; apply a new session")
-}
-
 func (p *pass) tooLate() bool { return !p.Now.Before(startBy(p.status())) }
 
 // track follows the debugger's container, in whichever pod it is.
@@ -179,8 +164,7 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	}
 	switch {
 	case c.neverRan():
-		reason, why := c.failure(p.spec().Mode, cmp.Or(status.Class.Image, c.image))
-		p.end(v1alpha1.OutcomeFailed, reason, fmt.Sprintf("container %q could not start: %s", status.Debugger.ContainerName, why))
+		p.couldNotStart(c)
 	case c.ended != nil && endedAt(status.Debugger.Deadline, status.Debugger):
 		p.expire()
 	case c.ended != nil && p.goneWithTarget(c, pod):
@@ -257,7 +241,7 @@ func (p *pass) starting(c container, pod *corev1.Pod) {
 		if c.troubled() {
 			why = fmt.Sprintf("%s: %s; %s", c.reason, c.message, c.remedy())
 		}
-		p.end(v1alpha1.OutcomeFailed, reasonOr(c, v1alpha1.ReasonNotStarted), fmt.Sprintf("the debugger did not start in time: %s", why))
+		p.beginEnding(v1alpha1.OutcomeNotStarted, reasonOr(c, v1alpha1.ReasonNotStarted), "the debugger did not start in time: "+why)
 		return
 	}
 	p.wake(until)
@@ -265,8 +249,7 @@ func (p *pass) starting(c container, pod *corev1.Pod) {
 		p.slow(pod)
 		return
 	}
-	message := fmt.Sprintf("container %q in pod %q: %s; %s; tried until %s",
-		p.status().Debugger.ContainerName, pod.Name, c.message, c.remedy(), clock(until))
+	message := p.trouble(c, pod) + triedUntil + clock(until)
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, c.reason, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, message)
 	p.stand(v1alpha1.PhaseStarting, c.reason, message)

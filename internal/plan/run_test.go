@@ -37,7 +37,7 @@ func TestMakeEphemeral(t *testing.T) {
 	}{
 		"as recorded":             {plan.Found(fixture.Pod()), now, want{phase: v1alpha1.PhaseStarting, does: "InjectDebugger", wakes: startBy}},
 		"at the last moment":      {plan.Found(fixture.Pod()), startBy.Add(-1), want{phase: v1alpha1.PhaseStarting, does: "InjectDebugger", wakes: startBy}},
-		"too late":                {plan.Found(fixture.Pod()), startBy, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTimedOut, reason: "NotStarted"}},
+		"too late":                {plan.Found(fixture.Pod()), startBy, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted"}},
 		"not into another pod":    {plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID))), now, gone("TargetGone", "was replaced")},
 		"not into a finished pod": {plan.Found(fixture.Pod(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory"))), now, gone("TargetFinished", "Evicted: The node was low on memory")},
 		"not into one that goes":  {plan.Found(fixture.Pod(fixture.Terminating)), now, gone("TargetTerminating", "being deleted")},
@@ -65,7 +65,7 @@ func TestMakeCopy(t *testing.T) {
 		"as recorded":             {none, new(plan.Found(fixture.Pod())), now, want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
 		"of one that goes":        {none, new(plan.Found(fixture.Pod(fixture.Terminating))), now, want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
 		"of one that failed":      {none, new(plan.Found(fixture.Pod(fixture.Finished(corev1.PodFailed, "", "")))), now, want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
-		"too late":                {none, nil, startBy, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTimedOut, reason: "NotStarted"}},
+		"too late":                {none, nil, startBy, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted"}},
 		"not of another pod":      {none, new(plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID)))), now, gone("TargetGone", "was replaced")},
 		"not of none":             {none, new(absent()), now, gone("TargetGone", `pod "web" is gone`)},
 		"not of the unknown":      {none, new(unknown()), now, want{phase: v1alpha1.PhaseStarting, retries: true}},
@@ -212,10 +212,9 @@ func TestAskedToEnd(t *testing.T) {
 }
 
 func TestExpiry(t *testing.T) {
-	starting := admitted(t, fixture.Session(fixture.TTL(time.Minute)), fixture.Pod())
 	running, _ := active(t, fixture.TTL(time.Minute))
 	runningCopy, _ := activeCopy(t, fixture.TTL(time.Minute))
-	for _, session := range []*v1alpha1.DebugSession{starting, running, runningCopy} {
+	for _, session := range []*v1alpha1.DebugSession{running, runningCopy} {
 		t.Run(string(session.Status.Phase)+" "+string(session.Spec.Mode), func(t *testing.T) {
 			p := pass(t, about(session, at(after(time.Minute)))) // sees nothing
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, reason: "Expired"}.check(t, p)
@@ -246,7 +245,7 @@ func TestNotStartedInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pass(t, about(session, target(debugged(session, tc.state)), late))
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: tc.reason, says: tc.says}.check(t, p)
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: tc.reason, says: tc.says}.check(t, p)
 		})
 	}
 }
@@ -260,7 +259,7 @@ func TestNotMadeInTimeSaysWhy(t *testing.T) {
 			p := pass(t, v, plan.Result{Action: pass(t, v).Actions[0], Err: errOffline})
 			want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: does(p), retries: true, warns: "Retrying"}.check(t, p)
 			p = pass(t, about(written(session, p), target(fixture.Pod()), copyIs(absent()), at(after(plan.StartTimeout))))
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTimedOut, says: errOffline.Error()}.check(t, p)
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: errOffline.Error()}.check(t, p)
 		})
 	}
 }

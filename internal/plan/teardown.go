@@ -13,9 +13,9 @@ import (
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// end writes down that the session is to end and how. The next pass, which sees that persisted, takes things away: should
+// beginEnding writes down that the session is to end and how. The next pass, which sees that persisted, takes things away: should
 // an edit race it, whichever the API server took first has won.
-func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) {
+func (p *pass) beginEnding(outcome v1alpha1.Outcome, reason, message string) {
 	status := p.status()
 	status.Attach, status.WaitingFor = "", ""
 	p.set(v1alpha1.ConditionEnded, metav1.ConditionFalse, string(outcome), message)
@@ -67,6 +67,9 @@ func (p *pass) teardownMade() {
 
 // deleteMade deletes the pod that was made, and says so if that takes longer than it should.
 func (p *pass) deleteMade(pod *corev1.Pod) {
+	if !p.ran() { // it may have begun to run as its session ended
+		p.recordRunning(readMade(pod, p.status().Debugger.ContainerName))
+	}
 	if pod.DeletionTimestamp == nil {
 		p.do(DeletePod{Pod: p.podName(pod.Name), UID: pod.UID, GraceSeconds: debugpod.GraceSeconds})
 		p.wake(p.Now.Add(recheck))
@@ -213,7 +216,7 @@ func (p *pass) sees(pod *corev1.Pod) bool {
 // run in it. Past its time to start it ends itself should it ever start, and only then the session may say Ended. One that
 // is unstoppable may start at any time.
 func (p *pass) outwait(c container, pod *corev1.Pod) {
-	never := latestStart(p.status())
+	never := neverAfter(p.status())
 	if !p.Now.Before(never) && !p.unstoppable() {
 		if !p.Target.fresh { // it may have started, and the watch not have seen that
 			p.ask(ReadTarget{Name: pod.Name, Fresh: true})
@@ -270,6 +273,10 @@ func (p *pass) ended(nothingLeft string) {
 	if ending := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionEnded); ending != nil {
 		outcome, message = v1alpha1.Outcome(ending.Reason), ending.Message+"; "+nothingLeft
 	}
+	if outcome == v1alpha1.OutcomeNotStarted && p.ran() {
+		p.finish(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the debugger began to run when the session's time was up; "+nothingLeft)
+		return
+	}
 	p.finish(outcome, p.status().Reason, message)
 }
 
@@ -293,7 +300,7 @@ func (p *pass) finish(outcome v1alpha1.Outcome, reason, message string) {
 	p.set(v1alpha1.ConditionEnded, metav1.ConditionTrue, string(outcome), message)
 	p.stand(v1alpha1.PhaseEnded, reason, message)
 	kind := corev1.EventTypeNormal
-	if failed(outcome) {
+	if p.failed() {
 		kind = corev1.EventTypeWarning
 	}
 	p.event(kind, string(outcome), message)

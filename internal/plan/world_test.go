@@ -480,7 +480,7 @@ func (w *world) mayStart() bool {
 	if w.unstoppable() {
 		return true
 	}
-	return w.now.Before(w.session.Status.StartedAt.Add(plan.StartTimeout))
+	return w.now.Before(w.session.Status.StartedAt.Add(plan.StartTimeout)) && (w.ends.IsZero() || w.now.Before(w.ends))
 }
 
 // goOn lets time go by. What runs past its deadline is ended, with the operator or without: but a watchdog that was lost ends nothing.

@@ -4,9 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -157,8 +159,8 @@ var _ = Describe("a debugger that cannot start", func() {
 		n := newNamespace()
 		n.pod("web")
 		const noSuchImage = `debugger: {image: "nowhere.example/no/such:tag"}`
-		n.session("hang", "  target: {podName: web}\n  "+noSuchImage)
-		n.session("copy", "  target: {podName: web}\n  mode: PodCopy\n  "+noSuchImage)
+		n.session("hang", "  target: {podName: web}\n  ttl: 20s\n  "+noSuchImage)
+		n.session("copy", "  target: {podName: web}\n  mode: PodCopy\n  ttl: 20s\n  "+noSuchImage)
 		for _, name := range []string{"hang", "copy"} {
 			Eventually(func() string { return n.get(name).Status.Reason }).Should(Equal("ErrImagePull"))
 			session := n.get(name)
@@ -167,7 +169,13 @@ var _ = Describe("a debugger that cannot start", func() {
 			Expect(message).To(And(ContainSubstring("nowhere.example/no/such:tag"), ContainSubstring("not found"), ContainSubstring("check the image's name")))
 			Eventually(n.eventMessages(name, "ErrImagePull")).Should(ContainSubstring("not found"))
 		}
-		n.end("copy")
+		for _, name := range []string{"hang", "copy"} {
+			session := n.ends(name, v1alpha1.OutcomeNotStarted)
+			Expect(session.Status.Reason).To(Equal("ErrImagePull"))
+			Expect(session.Status.EndedAt.Sub(session.Status.ExpiresAt.Time)).To(BeNumerically("<", 10*time.Second))
+			Expect(condition(session, v1alpha1.ConditionStalled).Message).To(And(ContainSubstring("the debugger never ran"), ContainSubstring("not found")))
+			Expect(condition(session, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionFalse))
+		}
 	})
 
 	It("has a command that its image lacks", func() {
@@ -177,7 +185,7 @@ var _ = Describe("a debugger that cannot start", func() {
 		n.session("hang", "  target: {podName: web}\n  "+noSuchCommand)
 		n.session("copy", "  target: {podName: web}\n  mode: PodCopy\n  "+noSuchCommand)
 		for _, name := range []string{"hang", "copy"} {
-			session := n.ends(name, v1alpha1.OutcomeFailed)
+			session := n.ends(name, v1alpha1.OutcomeNotStarted)
 			Expect(condition(session, v1alpha1.ConditionEnded).Message).To(ContainSubstring("/no/such/program"))
 			Expect(condition(session, v1alpha1.ConditionStalled).Reason).To(Equal(session.Status.Reason))
 		}
@@ -187,7 +195,7 @@ var _ = Describe("a debugger that cannot start", func() {
 		n := newNamespace()
 		n.pod("web")
 		n.session("hang", "  target: {podName: web}\n  debugger: {image: \""+appImage+"\", command: [/server]}")
-		session := n.ends("hang", v1alpha1.OutcomeFailed)
+		session := n.ends("hang", v1alpha1.OutcomeNotStarted)
 		Expect(condition(session, v1alpha1.ConditionEnded).Message).To(And(ContainSubstring(`"sh"`), ContainSubstring("shell")))
 	})
 })

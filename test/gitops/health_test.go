@@ -45,7 +45,11 @@ func TestWhatToolsMakeOfASession(t *testing.T) {
 		"nobody approved":       {later(waiting(t)).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeTimedOut, status.FailedStatus, "Degraded"},
 		"the class forbids it":  {forbidden(born(t)).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeRejected, status.FailedStatus, "Degraded"},
 		"nobody vouches for it": {untrusted(born(t)).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeRejected, status.FailedStatus, "Degraded"},
-		"could not start": {active(t).debugger(fixture.Exited(fixture.Created, 128, "StartError", "no sh")).goes(2), v1alpha1.PhaseEnded, v1alpha1.OutcomeFailed,
+		"its target went before it ran": {gone(waiting(t).says(v1alpha1.DecisionApprove).goes(1)).goes(2), v1alpha1.PhaseEnded, v1alpha1.OutcomeTargetGone,
+			status.FailedStatus, "Degraded"},
+		"its image was never there": {later(waiting(t).says(v1alpha1.DecisionApprove).goes(1).debugger(fixture.Waiting("ErrImagePull", "not found")).goes(1)).goes(2),
+			v1alpha1.PhaseEnded, v1alpha1.OutcomeNotStarted, status.FailedStatus, "Degraded"},
+		"could not start": {waiting(t).says(v1alpha1.DecisionApprove).goes(1).debugger(fixture.Exited(fixture.Created, 128, "StartError", "no sh")).goes(2), v1alpha1.PhaseEnded, v1alpha1.OutcomeNotStarted,
 			status.FailedStatus, "Degraded"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,138 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+const (
+	beingMade  = "the debugger is being made"
+	triedUntil = "; tried until "
+	waiting    = "; waiting "
+)
+
+// ran reports whether the debugger is known to have run its command.
+func (p *pass) ran() bool {
+	d := p.status().Debugger
+	return d != nil && d.StartedAt != nil && (d.FinishedAt == nil || !gaveUp(d.Message, *d.StartedAt, *d.FinishedAt))
+}
+
+// end has the session end. One whose debugger never ran did nothing of what it was for: what ends it by itself makes it NotStarted,
+// with what kept the debugger from running; what a person does to it keeps its outcome, and the message tells.
+func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) {
+	if p.ran() {
+		p.beginEnding(outcome, reason, message)
+		return
+	}
+	why, obstacle := p.obstacle()
+	switch outcome {
+	case v1alpha1.OutcomeExpired:
+		outcome, reason, message = v1alpha1.OutcomeNotStarted, why, "the debugger never ran: "+message+obstacle
+	case v1alpha1.OutcomeFailed:
+		outcome, message = v1alpha1.OutcomeNotStarted, "the debugger never ran: "+message+obstacle
+	case v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked, v1alpha1.OutcomeTargetGone:
+		message += "; the debugger never ran" + strings.Replace(obstacle, "; ", ": ", 1)
+	}
+	p.beginEnding(outcome, reason, message)
+}
+
+// obstacle is what has kept the debugger from running, as far as it was told.
+func (p *pass) obstacle() (reason, message string) {
+	ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady)
+	if ready == nil || ready.Message == beingMade {
+		return v1alpha1.ReasonNotStarted, ""
+	}
+	reason = ready.Reason
+	if reason == v1alpha1.ReasonStarting {
+		reason = v1alpha1.ReasonNotStarted
+	}
+	message, _, _ = strings.Cut(ready.Message, triedUntil)
+	return reason, "; " + message
+}
+
+// expire ends a session whose time is up. Whether its debugger ran, and if not why, its pod tells, if it was not seen before.
+func (p *pass) expire() {
+	if !p.ran() && !p.look() {
+		return
+	}
+	p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time))
+}
+
+// look records where the debugger stands as its pod tells, and returns false if that has ended the session or has yet to be asked.
+// A pod that cannot be read keeps nothing from ending.
+func (p *pass) look() bool {
+	name := p.status().Debugger.ContainerName
+	if makesPod(p.spec()) {
+		if p.Made.state == unasked {
+			p.ask(ReadMade{Name: p.status().Debugger.PodName})
+			return false
+		}
+		return p.Made.state != found || !p.isMade(p.Made.value) || p.note(readMade(p.Made.value, name), p.Made.value)
+	}
+	if p.Target.state == unasked {
+		p.ask(ReadTarget{Name: p.status().Target.PodName})
+		return false
+	}
+	if p.Target.state == found && p.isTarget(p.Target.value) {
+		if c, injected := readEphemeral(p.Target.value, name); injected {
+			return p.note(c, p.Target.value)
+		}
+	}
+	return true
+}
+
+func (p *pass) note(c container, pod *corev1.Pod) bool {
+	c = c.steady()
+	switch {
+	case c.neverRan():
+		c.record(p.status().Debugger)
+		p.couldNotStart(c)
+		return false
+	case c.state == v1alpha1.DebuggerRunning || c.ended != nil:
+		c.record(p.status().Debugger)
+	case c.troubled():
+		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, p.trouble(c, pod))
+	}
+	return true
+}
+
+// trouble is what a container that cannot start waits for, and what can be done about it.
+func (p *pass) trouble(c container, pod *corev1.Pod) string {
+	return fmt.Sprintf("container %q in pod %q: %s; %s", p.status().Debugger.ContainerName, pod.Name, c.message, c.remedy())
+}
+
+// couldNotStart ends a session whose debugger's container ended without having run its command.
+func (p *pass) couldNotStart(c container) {
+	reason, why := c.failure(p.spec().Mode, cmp.Or(p.status().Class.Image, c.image))
+	p.beginEnding(v1alpha1.OutcomeNotStarted, reason,
+		fmt.Sprintf("the debugger never ran: container %q could not start: %s", p.status().Debugger.ContainerName, why))
+}
+
+// notMade ends a session whose debugger could not be made in time, with what kept it from being made if that was told.
+func (p *pass) notMade(what string) {
+	message := what + " could not be made in time"
+	if ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady); ready != nil && ready.Reason == v1alpha1.ReasonRetrying {
+		message += ": " + ready.Message
+	}
+	p.beginEnding(v1alpha1.OutcomeNotStarted, v1alpha1.ReasonNotStarted, message+"; apply a new session")
+}
+
+// pastNotAfter ends a session that was not admitted before its notAfter. One that waited until then has not done what it was for;
+// one that was applied again later, as tools do that hold it in Git, is over as it should be.
+func (p *pass) pastNotAfter() {
+	message := fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", clock(p.spec().NotAfter.Time))
+	ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionReady)
+	if ready == nil {
+		p.finish(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), message)
+		return
+	}
+	waited, _, _ := strings.Cut(ready.Message, waiting)
+	p.finish(v1alpha1.OutcomeNotStarted, ready.Reason, message+": "+waited)
+}
