@@ -1,0 +1,25 @@
+// The kubectl plugin of DebugSession: kubectl dbg.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // the ways in which a kubeconfig may authenticate
+
+	"debugsession.dev/operator/internal/dbgcli/command"
+)
+
+// version is set when the binary is built.
+var version = "dev"
+
+func main() {
+	root := command.New(genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}, version)
+	code, message := command.ExitCode(root.ExecuteContext(context.Background()))
+	if message != "" {
+		fmt.Fprintln(os.Stderr, message)
+	}
+	os.Exit(code)
+}

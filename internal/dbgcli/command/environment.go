@@ -1,0 +1,67 @@
+// Package command is the commands of kubectl dbg: what each asks for, and what it shows.
+package command
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/rest"
+	"k8s.io/kubectl/pkg/util/term"
+
+	"debugsession.dev/operator/internal/dbgcli/sessions"
+)
+
+// environment is what every command has: where the cluster is, and where the person is.
+type environment struct {
+	genericiooptions.IOStreams
+	config *genericclioptions.ConfigFlags
+	now    func() time.Time
+}
+
+// connect reaches the cluster, in the namespace that was named or that the context has.
+func (e *environment) connect() (*connection, error) {
+	config, err := e.config.ToRESTConfig()
+	if err != nil {
+		return nil, err
+	}
+	namespace, _, err := e.config.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return nil, err
+	}
+	config.WarningHandler = rest.NewWarningWriter(e.ErrOut, rest.WarningWriterOptions{Deduplicate: true, Color: coloured(e.ErrOut)})
+	config.QPS, config.Burst = 50, 100
+	client, err := sessions.New(config)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{Client: client, config: config, namespace: namespace}, nil
+}
+
+type connection struct {
+	*sessions.Client
+	config    *rest.Config
+	namespace string
+}
+
+// kindOf finds a kind that kubectl's own short names do not name, as the API server knows it.
+func (e *environment) kindOf(resource string) (schema.GroupVersionKind, error) {
+	mapper, err := e.config.ToRESTMapper()
+	if err != nil {
+		return schema.GroupVersionKind{}, err
+	}
+	full, group := schema.ParseResourceArg(resource)
+	if full == nil {
+		full = &schema.GroupVersionResource{Group: group.Group, Resource: group.Resource}
+	}
+	kind, err := mapper.KindFor(*full)
+	if err != nil {
+		return schema.GroupVersionKind{}, fmt.Errorf("%q is no kind of the cluster that runs pods: %w; kubectl api-resources lists the kinds", resource, err)
+	}
+	return kind, nil
+}
+
+func coloured(out io.Writer) bool { return term.AllowsColorOutput(out) }

@@ -1,0 +1,117 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/request"
+	"debugsession.dev/operator/internal/dbgcli/story"
+	"debugsession.dev/operator/internal/dbgcli/terminal"
+)
+
+// openOptions are those of kubectl dbg TARGET.
+type openOptions struct {
+	*environment
+	flags   requestFlags
+	request request.Options
+	visit   visitOptions
+}
+
+func (o *openOptions) bind(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.visit.keep, "keep", false, "Leave the session when you leave the debugger: it ends at its time. kubectl dbg attach comes back.")
+	flags.BoolVarP(&o.visit.quiet, "quiet", "q", false, "Show nothing but what the debugger writes.")
+	flags.StringVar(&o.visit.detachKeys, "detach-keys", defaultDetachKeys, "Keys that leave the debugger without ending it.")
+}
+
+func (o *openOptions) run(cmd *cobra.Command, args []string) error {
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	tty := terminal.New(o.IOStreams, o.visit.quiet)
+	if err := o.complete(cmd, args, tty); err != nil {
+		return err
+	}
+	conn, err := o.connect()
+	if err != nil {
+		return err
+	}
+	me, err := conn.Me(ctx)
+	if err != nil {
+		return err
+	}
+	o.request.Namespace = conn.namespace
+	session, err := o.request.Session(o.kindOf, me.Username, o.now())
+	if err != nil {
+		return err
+	}
+	if o.flags.attach {
+		request.Gate(session)
+	}
+	created, err := create(ctx, conn, session, o.request.Name == "")
+	if err != nil {
+		return err
+	}
+	if !o.flags.attach {
+		fmt.Fprintf(o.Out, "debugsession.debugsession.dev/%s created\n", created.Name)
+		return nil
+	}
+	tty.Progress.Show("session "+created.Name+" was asked for", "")
+	return (&visit{visitOptions: o.visit, environment: o.environment, conn: conn, tty: tty, stdin: o.request.Stdin, ours: true}).run(ctx, created)
+}
+
+// complete takes the target and the command apart, and gives a person a terminal who did not ask for anything else.
+func (o *openOptions) complete(cmd *cobra.Command, args []string, tty *terminal.Terminal) error {
+	targets := args
+	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+		targets, o.request.Command = args[:dash], args[dash:]
+	}
+	if len(targets) > 1 {
+		return fmt.Errorf("one target at a time, and a command comes after --: kubectl dbg %s -- %s", targets[0], targets[1])
+	}
+	if len(targets) == 1 {
+		o.request.Target = targets[0]
+	}
+	if err := o.flags.finish(&o.request, o.now()); err != nil {
+		return err
+	}
+	if len(o.request.Command) == 0 && !cmd.Flags().Changed("stdin") && !o.request.ChangesOnly() {
+		o.request.Stdin = true
+		o.request.TTY = o.request.TTY || !cmd.Flags().Changed("tty") && tty.Interactive()
+	}
+	return nil
+}
+
+// create asks for the session. A name that was made up here is made up again if somebody has it.
+func create(ctx context.Context, conn *connection, session *v1alpha1.DebugSession, rename bool) (*v1alpha1.DebugSession, error) {
+	name := session.Name
+	for try := 2; ; try++ {
+		created, err := conn.Sessions(session.Namespace).Create(ctx, session, metav1.CreateOptions{FieldManager: fieldManager})
+		switch {
+		case err == nil:
+			return created, nil
+		case apierrors.IsAlreadyExists(err) && rename && try < 10:
+			session.Name = fmt.Sprintf("%s-%d", name, try)
+		case apierrors.IsForbidden(err):
+			return nil, &exitError{story.ExitDenied, "error: " + err.Error()}
+		case apierrors.IsNotFound(err):
+			return nil, fmt.Errorf("%w; is the operator installed? kubectl get crd debugsessions.debugsession.dev", err)
+		default:
+			return nil, err
+		}
+	}
+}
+
+const (
+	// fieldManager is who the API server is told that this is.
+	fieldManager = "kubectl-dbg"
+
+	// defaultDetachKeys are those of kubectl attach.
+	defaultDetachKeys = "ctrl-p,ctrl-q"
+)

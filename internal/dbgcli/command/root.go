@@ -1,0 +1,84 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"debugsession.dev/operator/internal/dbgcli/story"
+)
+
+const long = `Open a debugging session: a debugger in a running pod, in a copy of it or on a node, for a limited time and on the record.
+
+kubectl dbg asks for a DebugSession, shows what it waits for, attaches to it, and ends it when you leave. It takes the flags of
+kubectl debug, and no right but that to create sessions: what a session may do, and who must approve it, is its class's word.`
+
+const examples = `  # A shell beside the application, in the pod of a workload that looks worst
+  kubectl dbg deploy/checkout
+
+  # One command, and its output and exit code
+  kubectl dbg pod/checkout-7d9f8-x2k4q -- ps aux
+
+  # A copy of a pod that crashes, with another image for its application
+  kubectl dbg sts/db -it --copy --image=busybox:1.36
+
+  # A node
+  kubectl dbg node/worker-1 -n node-debug --class=nodes
+
+  # Under a class that asks for an approval
+  kubectl dbg deploy/checkout --class=production --reason="INC-1234: requests hang"`
+
+// New is kubectl dbg, with all its commands.
+func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
+	env := &environment{IOStreams: streams, config: genericclioptions.NewConfigFlags(true), now: time.Now}
+	o := &openOptions{environment: env}
+	root := &cobra.Command{
+		Use:           "kubectl-dbg (POD | KIND/NAME | -l SELECTOR) [flags] [-- COMMAND [ARGUMENT…]]",
+		Short:         "Debug pods and nodes for a limited time, on the record",
+		Long:          long,
+		Example:       examples,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl dbg"},
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && cmd.ArgsLenAtDash() < 0 && o.request.Selector == "" {
+				return cmd.Help()
+			}
+			return o.run(cmd, args)
+		},
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	env.config.AddFlags(root.PersistentFlags())
+	o.flags.bind(root.Flags(), &o.request)
+	o.bind(root.Flags())
+	return root
+}
+
+// exitError ends the process with a code of its own, with or without a word.
+type exitError struct {
+	code    int
+	message string
+}
+
+func (e *exitError) Error() string { return e.message }
+
+// ExitCode says what a process exits with for an error, and what it says before.
+func ExitCode(err error) (code int, message string) {
+	var exit *exitError
+	switch {
+	case err == nil:
+		return 0, ""
+	case errors.As(err, &exit):
+		return exit.code, exit.message
+	default:
+		return story.ExitError, fmt.Sprintf("error: %v", err)
+	}
+}

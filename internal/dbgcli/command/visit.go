@@ -1,0 +1,171 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/request"
+	"debugsession.dev/operator/internal/dbgcli/sessions"
+	"debugsession.dev/operator/internal/dbgcli/story"
+	"debugsession.dev/operator/internal/dbgcli/terminal"
+)
+
+// visitOptions is how somebody goes into a session.
+type visitOptions struct {
+	keep       bool
+	quiet      bool
+	detachKeys string
+}
+
+// visit is one person's way into a session and out of it again.
+type visit struct {
+	visitOptions
+	*environment
+	conn    *connection
+	tty     *terminal.Terminal
+	stdin   bool // standard input goes to a command that waits for nothing else
+	ours    bool // the session was asked for just now: it is ended when the visit is
+	tracker *sessions.Tracker
+}
+
+// run waits until one can attach, attaches as long as there is something to attach to, and ends the session.
+func (v *visit) run(ctx context.Context, session *v1alpha1.DebugSession) error {
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	v.tracker = v.conn.Track(following, session)
+	session, err := v.await(ctx)
+	if err != nil {
+		return err
+	}
+	if !story.Over(session) {
+		detached, err := v.attach(ctx, session)
+		switch {
+		case err != nil:
+			return err
+		case detached:
+			v.tty.Progress.Say(v.stays(session))
+			return nil
+		}
+	}
+	return v.leave(ctx)
+}
+
+// await waits until the session's debugger runs, or never will.
+func (v *visit) await(ctx context.Context) (*v1alpha1.DebugSession, error) {
+	interrupts, stop := interruptions()
+	defer stop()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		news, changed := v.tracker.Latest()
+		session := news.Session
+		switch {
+		case news.Gone:
+			return nil, &exitError{story.ExitTerminated, fmt.Sprintf("error: session %s was deleted", session.Name)}
+		case story.Attachable(session) || story.Over(session):
+			v.tty.Progress.Clear()
+			return session, nil
+		}
+		v.show(news)
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-interrupts:
+			if err := v.interrupted(ctx, session); err != nil {
+				return nil, err
+			}
+		case <-ctx.Done():
+			return nil, v.abandon(ctx, session)
+		}
+	}
+}
+
+func (v *visit) show(news sessions.News) {
+	if news.Err != nil {
+		v.tty.Progress.Show("the API server does not answer, and is asked again: "+news.Err.Error(), "")
+		return
+	}
+	v.tty.Progress.Show(story.Progress(news.Session, v.now()))
+}
+
+// attach stays with the debugger until it or the person goes, over lost connections.
+func (v *visit) attach(ctx context.Context, session *v1alpha1.DebugSession) (detached bool, err error) {
+	v.greet(session)
+	warning, stop := context.WithCancel(ctx)
+	defer stop()
+	go v.warn(warning)
+	gated := request.Gated(session)
+	for tried := 0; ; tried++ {
+		began := v.now()
+		detached, err = v.stream(ctx, session, gated && tried == 0)
+		if detached || ctx.Err() != nil {
+			return detached, nil
+		}
+		if v.overSoon(ctx, err) {
+			return false, nil
+		}
+		if v.now().Sub(began) > settled {
+			tried = 1
+		}
+		if tried > mostTries || refusedForGood(err, tried) {
+			return false, fmt.Errorf("attaching to session %s: %w; kubectl dbg attach %s tries again", session.Name, err, session.Name)
+		}
+		v.tty.Progress.Say(lost(err))
+		if session, err = v.await(ctx); err != nil || story.Over(session) {
+			return false, err
+		}
+	}
+}
+
+const (
+	// settled is how long an attach lasts that was no failure to begin with.
+	settled = 5 * time.Second
+
+	// mostTries is how often an attach fails that ends at once, each time a second after the last one.
+	mostTries = 30
+)
+
+func lost(err error) string {
+	if err == nil {
+		return "the connection was closed, and the session goes on: attaching again"
+	}
+	return fmt.Sprintf("the connection was lost (%v): attaching again", err)
+}
+
+// overSoon gives the operator a moment to say that the debugger has ended: its stream ends first.
+func (v *visit) overSoon(ctx context.Context, streamed error) bool {
+	grace := 3 * time.Second
+	if streamed != nil {
+		grace = time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	_, err := v.tracker.Until(ctx, func(news sessions.News) bool { return news.Gone || story.Over(news.Session) })
+	return err == nil
+}
+
+func (v *visit) stream(ctx context.Context, session *v1alpha1.DebugSession, open bool) (bool, error) {
+	spec, at := &session.Spec.Debugger, session.Status.Debugger
+	d := terminal.Debugger{
+		Config: v.conn.config, Kubernetes: v.conn.Kubernetes,
+		Namespace: session.Namespace, Pod: at.PodName, Name: at.ContainerName,
+		Stdin: spec.Stdin, TTY: spec.TTY, Keys: spec.Stdin && (v.stdin || !request.Gated(session)),
+		Replay: spec.TTY && story.Grants(session, v1alpha1.AccessLogs), DetachKeys: v.detachKeys,
+	}
+	if open {
+		d.Before = request.OpenGate
+	}
+	if !spec.Stdin && story.Grants(session, v1alpha1.AccessLogs) {
+		return false, v.tty.Logs(ctx, d)
+	}
+	return v.tty.Attach(ctx, d)
+}
+
+// greet tells what one has come to, and until when.
+func (v *visit) greet(session *v1alpha1.DebugSession) {
+	if session.Spec.Debugger.TTY {
+		v.tty.Progress.Say(story.Greeting(session, v.now(), v.keep))
+	}
+}

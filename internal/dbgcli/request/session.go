@@ -1,0 +1,168 @@
+package request
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Session is the session that the options ask for, in the name of user.
+func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.DebugSession, error) {
+	target, short, err := o.target(kindOf)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.check(target); err != nil {
+		return nil, err
+	}
+	session := &v1alpha1.DebugSession{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession"},
+		ObjectMeta: metav1.ObjectMeta{Name: o.Name, Namespace: o.Namespace},
+		Spec: v1alpha1.DebugSessionSpec{
+			ClassName: o.Class,
+			Reason:    o.Reason,
+			Target:    target,
+			Mode:      v1alpha1.ModeEphemeralContainer,
+			Profile:   v1alpha1.Profile(o.Profile),
+			Debugger:  o.debugger(),
+		},
+	}
+	if session.Name == "" {
+		session.Name = Name(user, short, now)
+	}
+	if o.TTL != 0 {
+		session.Spec.TTL = &metav1.Duration{Duration: o.TTL}
+	}
+	if o.NotAfter != nil {
+		session.Spec.NotAfter = &metav1.Time{Time: o.NotAfter.UTC().Truncate(time.Second)}
+	}
+	switch {
+	case target.NodeName != "":
+		session.Spec.Mode = v1alpha1.ModeNode
+	case o.copies():
+		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, o.podCopy()
+	}
+	return session, nil
+}
+
+// check refuses what contradicts itself, in the words that help: the API server would name fields that nobody typed.
+func (o *Options) check(target v1alpha1.Target) error {
+	switch {
+	case o.TTY && !o.Stdin:
+		return errors.New("-t needs -i: use -it")
+	case target.NodeName != "" && o.copies():
+		return errors.New("a node cannot be copied: leave out --copy and --copy-to")
+	case target.NodeName != "" && o.TargetContainer != "":
+		return errors.New("a node has no container: leave out --target")
+	case o.copies() && o.TargetContainer != "" && o.Container == "" && o.Image == "":
+		return errors.New("--target is for a debugger beside the target; in a copy, name the container to change by -c")
+	case !o.copies() && len(o.SetImages) > 0:
+		return errors.New("--set-image changes a copy: add --copy or --copy-to NAME")
+	case !o.copies() && (o.SameNode || o.Replace):
+		return errors.New("--same-node and --replace are about a copy: add --copy or --copy-to NAME")
+	case !o.copies() && (o.Keep.Labels || o.Keep.Annotations || o.Keep.Liveness || o.Keep.Readiness || o.Keep.Startup):
+		return errors.New("--keep-labels and its like are about a copy: add --copy or --copy-to NAME")
+	case o.ArgumentsOnly && len(o.Command) == 0:
+		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
+	}
+	return checkCustom(o.Custom)
+}
+
+// checkCustom refuses what kubectl debug refuses in --custom, and what a debugger does not have.
+func checkCustom(custom *corev1.Container) error {
+	if custom == nil {
+		return nil
+	}
+	if custom.Name != "" || len(custom.Command) > 0 || custom.Image != "" {
+		return errors.New("--custom cannot set name, command and image: use --image and -- COMMAND")
+	}
+	if custom.Lifecycle != nil || len(custom.VolumeDevices) > 0 || len(custom.Ports) > 0 ||
+		custom.LivenessProbe != nil || custom.ReadinessProbe != nil || custom.StartupProbe != nil {
+		return errors.New("--custom cannot set lifecycle, volumeDevices, ports and probes: a debugger has none")
+	}
+	return nil
+}
+
+func (o *Options) debugger() v1alpha1.Debugger {
+	d := v1alpha1.Debugger{}
+	if c := o.Custom; c != nil {
+		d.Args, d.WorkingDir, d.Env, d.EnvFrom, d.VolumeMounts = c.Args, c.WorkingDir, c.Env, c.EnvFrom, c.VolumeMounts
+		d.SecurityContext, d.ImagePullPolicy, d.TerminationMessagePolicy = c.SecurityContext, c.ImagePullPolicy, c.TerminationMessagePolicy
+		d.Stdin, d.StdinOnce, d.TTY = c.Stdin, c.StdinOnce, c.TTY
+		if len(c.Resources.Limits) > 0 || len(c.Resources.Requests) > 0 || len(c.Resources.Claims) > 0 {
+			d.Resources = c.Resources.DeepCopy()
+		}
+	}
+	d.Image = o.Image
+	if o.ImagePullPolicy != "" {
+		d.ImagePullPolicy = o.ImagePullPolicy
+	}
+	d.Stdin, d.TTY = d.Stdin || o.Stdin, d.TTY || o.TTY
+	// A pipe's end is the command's, as in a shell.
+	d.StdinOnce = d.StdinOnce || o.Stdin && !o.TTY
+	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
+		d.Env = withVariable(d.Env, corev1.EnvVar{Name: name, Value: o.Env[name]})
+	}
+	if o.ArgumentsOnly {
+		d.Args = o.Command
+	} else if len(o.Command) > 0 {
+		d.Command = o.Command
+	}
+	if o.copies() && o.Container != "" && o.Image == "" {
+		d.Container = o.Container
+	}
+	if o.ChangesOnly() {
+		return v1alpha1.Debugger{}
+	}
+	return d
+}
+
+// ChangesOnly reports whether a copy gets other images, and no debugger.
+func (o *Options) ChangesOnly() bool {
+	return o.copies() && len(o.SetImages) > 0 && o.Image == "" && o.Container == "" && len(o.Command) == 0
+}
+
+func withVariable(env []corev1.EnvVar, variable corev1.EnvVar) []corev1.EnvVar {
+	for i := range env {
+		if env[i].Name == variable.Name {
+			env[i] = variable
+			return env
+		}
+	}
+	return append(env, variable)
+}
+
+func (o *Options) podCopy() *v1alpha1.PodCopy {
+	shares := o.ShareProcesses
+	made := &v1alpha1.PodCopy{Name: o.CopyTo, ShareProcesses: &shares, SameNode: o.SameNode, Keep: o.Keep.list()}
+	if o.Replace {
+		made.ReplaceOriginal = v1alpha1.ReplaceAlways
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.SetImages)) {
+		made.Containers = append(made.Containers, v1alpha1.ContainerChange{Name: name, Image: o.SetImages[name]})
+	}
+	return made
+}
+
+func (k Kept) list() []v1alpha1.Keep {
+	kept := []v1alpha1.Keep{}
+	for _, one := range []struct {
+		keep v1alpha1.Keep
+		yes  bool
+	}{
+		{v1alpha1.KeepLabels, k.Labels}, {v1alpha1.KeepAnnotations, k.Annotations},
+		{v1alpha1.KeepLivenessProbe, k.Liveness}, {v1alpha1.KeepReadinessProbe, k.Readiness},
+		{v1alpha1.KeepStartupProbe, k.Startup}, {v1alpha1.KeepInitContainers, k.InitContainers},
+	} {
+		if one.yes {
+			kept = append(kept, one.keep)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,80 @@
+package request
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// kinds are the kinds that need no look at the API server, by all the names that kubectl knows them by.
+var kinds = map[string]schema.GroupVersionKind{}
+
+func init() {
+	for names, gvk := range map[string]schema.GroupVersionKind{
+		"pod pods po":   {Version: "v1", Kind: "Pod"},
+		"node nodes no": {Version: "v1", Kind: "Node"},
+		"replicationcontroller replicationcontrollers rc": {Version: "v1", Kind: "ReplicationController"},
+		"deployment deployments deploy deployments.apps":  {Group: "apps", Version: "v1", Kind: "Deployment"},
+		"statefulset statefulsets sts statefulsets.apps":  {Group: "apps", Version: "v1", Kind: "StatefulSet"},
+		"daemonset daemonsets ds daemonsets.apps":         {Group: "apps", Version: "v1", Kind: "DaemonSet"},
+		"replicaset replicasets rs replicasets.apps":      {Group: "apps", Version: "v1", Kind: "ReplicaSet"},
+		"job jobs jobs.batch":                             {Group: "batch", Version: "v1", Kind: "Job"},
+	} {
+		for name := range strings.FieldsSeq(names) {
+			kinds[name] = gvk
+		}
+	}
+}
+
+// KindOf finds the kind of a resource by the name that somebody typed, such as deploy or rollouts.argoproj.io.
+type KindOf func(resource string) (schema.GroupVersionKind, error)
+
+// target is what is debugged, and the short name by which a session's name tells it.
+func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, err error) {
+	target.Container, target.Pick = o.TargetContainer, o.Pick
+	if o.Selector != "" {
+		if o.Target != "" {
+			return target, "", fmt.Errorf("name a target or select it by -l, not both: %q and -l %s", o.Target, o.Selector)
+		}
+		target.Selector, err = metav1.ParseToLabelSelector(o.Selector)
+		if err != nil {
+			return target, "", fmt.Errorf("-l %s: %w", o.Selector, err)
+		}
+		return target, shortSelector(target.Selector), nil
+	}
+	resource, name, typed := strings.Cut(o.Target, "/")
+	if !typed {
+		resource, name = "pod", o.Target
+	}
+	if name == "" || resource == "" || strings.Contains(name, "/") {
+		return target, "", fmt.Errorf("%q names no target: give a POD, or KIND/NAME such as deploy/checkout, or -l LABEL=VALUE", o.Target)
+	}
+	gvk, known := kinds[strings.ToLower(resource)]
+	if !known {
+		if gvk, err = kindOf(resource); err != nil {
+			return target, "", err
+		}
+	}
+	switch {
+	case gvk.Group == "" && gvk.Kind == "Pod":
+		target.PodName = name
+	case gvk.Group == "" && gvk.Kind == "Node":
+		target.NodeName = name
+	default:
+		target.Workload = &v1alpha1.Workload{APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Name: name}
+	}
+	return target, name, nil
+}
+
+func shortSelector(selector *metav1.LabelSelector) string {
+	for _, key := range []string{"app.kubernetes.io/name", "app", "k8s-app"} {
+		if value := selector.MatchLabels[key]; value != "" {
+			return value
+		}
+	}
+	return "selected"
+}

@@ -1,0 +1,82 @@
+// Package sessions reads and writes DebugSessions, their classes and approvals, with the rights of whoever runs it.
+package sessions
+
+import (
+	"context"
+	"fmt"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/gentype"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Client reaches the API server without asking first what it serves.
+type Client struct {
+	Kubernetes kubernetes.Interface
+	group      rest.Interface
+	codec      runtime.ParameterCodec
+}
+
+// The typed clients of the group's kinds.
+type (
+	Sessions  = gentype.ClientWithList[*v1alpha1.DebugSession, *v1alpha1.DebugSessionList]
+	Classes   = gentype.ClientWithList[*v1alpha1.DebugClass, *v1alpha1.DebugClassList]
+	Approvals = gentype.ClientWithList[*v1alpha1.DebugApproval, *v1alpha1.DebugApprovalList]
+)
+
+// New makes a client of a cluster.
+func New(config *rest.Config) (*Client, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	metav1.AddToGroupVersion(scheme, v1alpha1.GroupVersion)
+	ours := rest.CopyConfig(config)
+	ours.GroupVersion, ours.APIPath = &v1alpha1.GroupVersion, "/apis"
+	ours.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	group, err := rest.RESTClientFor(ours)
+	if err != nil {
+		return nil, err
+	}
+	core, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{core, group, runtime.NewParameterCodec(scheme)}, nil
+}
+
+// Sessions are the sessions of a namespace; of all namespaces, if it is empty.
+func (c *Client) Sessions(namespace string) *Sessions {
+	return gentype.NewClientWithList("debugsessions", c.group, c.codec, namespace,
+		func() *v1alpha1.DebugSession { return &v1alpha1.DebugSession{} },
+		func() *v1alpha1.DebugSessionList { return &v1alpha1.DebugSessionList{} })
+}
+
+// Classes are the cluster's classes.
+func (c *Client) Classes() *Classes {
+	return gentype.NewClientWithList("debugclasses", c.group, c.codec, "",
+		func() *v1alpha1.DebugClass { return &v1alpha1.DebugClass{} },
+		func() *v1alpha1.DebugClassList { return &v1alpha1.DebugClassList{} })
+}
+
+// Approvals are the approvals of a namespace.
+func (c *Client) Approvals(namespace string) *Approvals {
+	return gentype.NewClientWithList("debugapprovals", c.group, c.codec, namespace,
+		func() *v1alpha1.DebugApproval { return &v1alpha1.DebugApproval{} },
+		func() *v1alpha1.DebugApprovalList { return &v1alpha1.DebugApprovalList{} })
+}
+
+// Me is who the API server takes the caller for.
+func (c *Client) Me(ctx context.Context) (*authenticationv1.UserInfo, error) {
+	review, err := c.Kubernetes.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("asking the API server who you are: %w", err)
+	}
+	return &review.Status.UserInfo, nil
+}

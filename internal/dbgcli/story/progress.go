@@ -1,0 +1,65 @@
+package story
+
+import (
+	"fmt"
+	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Progress is what a session that has not started waits for, and for how long: the part that changes by itself.
+func Progress(session *v1alpha1.DebugSession, now time.Time) (text, timing string) {
+	message := Message(session)
+	switch session.Status.Phase {
+	case v1alpha1.PhaseAwaitingApproval:
+		return "waits for " + orElse(session.Status.WaitingFor, "approval"), approvalTime(session, now)
+	case v1alpha1.PhaseStarting:
+		if since := session.Status.StartedAt; since != nil {
+			timing = ", " + Duration(now.Sub(since.Time))
+		}
+		return orElse(message, starts(session)), timing
+	case v1alpha1.PhaseActive:
+		return "the debugger runs", ""
+	case v1alpha1.PhaseEnding:
+		return orElse(message, "the session ends"), ""
+	case v1alpha1.PhaseEnded:
+		return orElse(message, "the session has ended"), ""
+	default:
+		return orElse(message, "waits for the operator"), ", " + Duration(now.Sub(session.CreationTimestamp.Time))
+	}
+}
+
+func approvalTime(session *v1alpha1.DebugSession, now time.Time) string {
+	request, class := session.Status.Request, session.Status.Class
+	if request == nil || class == nil || class.ApprovalTimeout == nil {
+		return ""
+	}
+	return ", " + Duration(request.Since.Add(class.ApprovalTimeout.Duration).Sub(now)) + " left"
+}
+
+func starts(session *v1alpha1.DebugSession) string {
+	image := session.Spec.Debugger.Image
+	if class := session.Status.Class; class != nil && class.Image != "" {
+		image = class.Image
+	}
+	line := "starts " + orElse(image, "the debugger")
+	target := session.Status.Target
+	if target == nil {
+		return line
+	}
+	switch session.Spec.Mode {
+	case v1alpha1.ModePodCopy:
+		return fmt.Sprintf("%s in a copy of pod %s", line, target.PodName)
+	case v1alpha1.ModeNode:
+		return fmt.Sprintf("%s on node %s", line, target.NodeName)
+	default:
+		return fmt.Sprintf("%s in pod %s", line, target.PodName)
+	}
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

@@ -1,0 +1,145 @@
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+
+	mobyterm "github.com/moby/term"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/kubectl/pkg/cmd/exec"
+	"k8s.io/kubectl/pkg/util/term"
+)
+
+// Debugger is a container that one attaches to.
+type Debugger struct {
+	Config               *rest.Config
+	Kubernetes           kubernetes.Interface
+	Namespace, Pod, Name string
+	Stdin, TTY           bool
+
+	// Keys says that the keyboard goes to the debugger; without, its standard input ends after Before.
+	Keys bool
+
+	// Replay is to show first what the debugger has written before, such as its prompt. That takes access to its log.
+	Replay bool
+
+	// Before is sent to the debugger before anything else.
+	Before string
+
+	// DetachKeys end the attach and not the debugger, such as ctrl-p,ctrl-q.
+	DetachKeys string
+}
+
+// Attach connects the terminal to the debugger until one of them goes. It reports whether the person detached by keys.
+func (t *Terminal) Attach(ctx context.Context, d Debugger) (detached bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	streams := remotecommand.StreamOptions{Stdout: t.Out, Stderr: t.ErrOut, Tty: d.TTY}
+	if d.Stdin {
+		streams.Stdin = strings.NewReader(d.Before)
+		if d.Keys {
+			streams.Stdin = io.MultiReader(streams.Stdin, t.Keyboard.Reader(ctx))
+		}
+	}
+	if !d.TTY {
+		return false, d.stream(ctx, streams)
+	}
+	streams.Stderr = nil
+	if keys, err := mobyterm.ToBytes(d.DetachKeys); err != nil {
+		return false, err
+	} else if d.Stdin && len(keys) > 0 {
+		proxy := mobyterm.NewEscapeProxy(streams.Stdin, keys)
+		streams.Stdin = readerFunc(func(p []byte) (int, error) {
+			n, err := proxy.Read(p)
+			if errors.Is(err, mobyterm.EscapeError{}) {
+				detached, err = true, io.EOF
+				cancel()
+			}
+			return n, err
+		})
+	}
+	if d.Replay {
+		replay := &replayed{out: t.Out}
+		streams.Stdout = replay
+		go replay.run(func() []byte { return d.log(ctx) })
+	}
+	err = t.raw(cancel, func() error {
+		if size := t.tty.GetSize(); size != nil {
+			// One more, and then as it is: a program that was left by another client draws its screen anew.
+			larger := term.TerminalSize{Width: size.Width + 1, Height: size.Height + 1}
+			streams.TerminalSizeQueue = sizes{t.tty.MonitorSize(&larger, size)}
+		}
+		return d.stream(ctx, streams)
+	})
+	return detached, err
+}
+
+func (d Debugger) stream(ctx context.Context, streams remotecommand.StreamOptions) error {
+	request := d.Kubernetes.CoreV1().RESTClient().Post().Resource("pods").Namespace(d.Namespace).Name(d.Pod).SubResource("attach").
+		VersionedParams(&corev1.PodAttachOptions{
+			Container: d.Name, Stdin: streams.Stdin != nil, Stdout: true, Stderr: streams.Stderr != nil, TTY: d.TTY,
+		}, scheme.ParameterCodec)
+	return (&exec.DefaultRemoteExecutor{}).ExecuteWithContext(ctx, request.URL(), d.Config,
+		streams.Stdin, streams.Stdout, streams.Stderr, streams.Tty, streams.TerminalSizeQueue)
+}
+
+// screenful is how much of a log is shown again.
+const screenful = 4 << 10
+
+// log is the end of what the debugger has written so far; nothing if that cannot be read.
+func (d Debugger) log(ctx context.Context) []byte {
+	lines := int64(25)
+	text, err := d.Kubernetes.CoreV1().Pods(d.Namespace).GetLogs(d.Pod, &corev1.PodLogOptions{Container: d.Name, TailLines: &lines}).DoRaw(ctx)
+	if err != nil {
+		return nil
+	}
+	return text[max(0, len(text)-screenful):]
+}
+
+// replayed holds back what comes until it has shown what was before, and shows nothing twice.
+type replayed struct {
+	mu   sync.Mutex
+	out  io.Writer
+	held []byte
+	done bool
+}
+
+func (r *replayed) run(before func() []byte) {
+	past := before()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, _ = r.out.Write(bytes.TrimSuffix(past, r.held))
+	_, _ = r.out.Write(r.held)
+	r.done = true
+}
+
+func (r *replayed) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done {
+		return r.out.Write(p)
+	}
+	r.held = append(r.held, p...)
+	return len(p), nil
+}
+
+type sizes struct{ queue term.TerminalSizeQueue }
+
+func (s sizes) Next() *remotecommand.TerminalSize {
+	if s.queue == nil {
+		return nil
+	}
+	next := s.queue.Next()
+	if next == nil {
+		return nil
+	}
+	return &remotecommand.TerminalSize{Width: next.Width, Height: next.Height}
+}
