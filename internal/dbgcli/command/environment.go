@@ -3,14 +3,12 @@ package command
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
-	"k8s.io/kubectl/pkg/util/term"
 
 	"debugsession.dev/operator/internal/dbgcli/sessions"
 )
@@ -63,5 +61,3 @@ func (e *environment) kindOf(resource string) (schema.GroupVersionKind, error) {
 	}
 	return kind, nil
 }
-
-func coloured(out io.Writer) bool { return term.AllowsColorOutput(out) }

@@ -38,21 +38,9 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 	if err := o.complete(cmd, args, tty); err != nil {
 		return err
 	}
-	conn, err := o.connect()
+	conn, session, err := o.prepare(ctx)
 	if err != nil {
 		return err
-	}
-	me, err := conn.Me(ctx)
-	if err != nil {
-		return err
-	}
-	o.request.Namespace = conn.namespace
-	session, err := o.request.Session(o.kindOf, me.Username, o.now())
-	if err != nil {
-		return err
-	}
-	if o.flags.attach {
-		request.Gate(session)
 	}
 	created, err := create(ctx, conn, session, o.request.Name == "")
 	if err != nil {

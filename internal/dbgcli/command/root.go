@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 
 	"debugsession.dev/operator/internal/dbgcli/story"
 )
@@ -59,6 +60,13 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 	env.config.AddFlags(root.PersistentFlags())
 	o.flags.bind(root.Flags(), &o.request)
 	o.bind(root.Flags())
+	factory := cmdutil.NewFactory(env.config)
+	root.AddCommand(
+		newAttach(env), newExec(env, factory), newCp(env, factory), newPortForward(env, factory), newLogs(env, factory),
+		newList(env), newDescribe(env), newApprove(env), newDeny(env), newExtend(env), newEnd(env),
+		newCanI(env), newClasses(env), newRender(env), newFromDebug(env),
+	)
+	complete(root, env, factory)
 	return root
 }
 

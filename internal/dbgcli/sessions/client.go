@@ -23,10 +23,14 @@ type Client struct {
 	codec      runtime.ParameterCodec
 }
 
-// The typed clients of the group's kinds.
 type (
-	Sessions  = gentype.ClientWithList[*v1alpha1.DebugSession, *v1alpha1.DebugSessionList]
-	Classes   = gentype.ClientWithList[*v1alpha1.DebugClass, *v1alpha1.DebugClassList]
+	// Sessions is the typed client of DebugSessions.
+	Sessions = gentype.ClientWithList[*v1alpha1.DebugSession, *v1alpha1.DebugSessionList]
+
+	// Classes is the typed client of DebugClasses.
+	Classes = gentype.ClientWithList[*v1alpha1.DebugClass, *v1alpha1.DebugClassList]
+
+	// Approvals is the typed client of DebugApprovals.
 	Approvals = gentype.ClientWithList[*v1alpha1.DebugApproval, *v1alpha1.DebugApprovalList]
 )
 

@@ -116,7 +116,7 @@ func (r *replayed) run(before func() []byte) {
 	past := before()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, _ = r.out.Write(bytes.TrimSuffix(past, r.held))
+	_, _ = r.out.Write(onTerminal(bytes.TrimSuffix(inLog(past), inLog(r.held))))
 	_, _ = r.out.Write(r.held)
 	r.done = true
 }
@@ -130,6 +130,10 @@ func (r *replayed) Write(p []byte) (int, error) {
 	r.held = append(r.held, p...)
 	return len(p), nil
 }
+
+// A log keeps the ends of lines as a file has them, which a terminal in raw mode does not understand.
+func inLog(text []byte) []byte      { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
+func onTerminal(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")) }
 
 type sizes struct{ queue term.TerminalSizeQueue }
 

@@ -1,0 +1,167 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/preview"
+	"debugsession.dev/operator/internal/dbgcli/request"
+	"debugsession.dev/operator/internal/dbgcli/sessions"
+	"debugsession.dev/operator/internal/dbgcli/story"
+	"debugsession.dev/operator/internal/dbgcli/terminal"
+)
+
+type decideOptions struct {
+	*environment
+	decision v1alpha1.Decision
+	message  string
+	yes      bool
+}
+
+func newApprove(env *environment) *cobra.Command {
+	return newDecide(&decideOptions{environment: env, decision: v1alpha1.DecisionApprove}, &cobra.Command{
+		Use:   "approve NAME [-m WHY]",
+		Short: "Approve a session, after a look at what it would do",
+		Long: `Approve a session that waits for it. Shows who asks, why and for how long, and what would be added to which pod, as a diff; then asks. What
+is approved is what was shown: if the session asks for something else by then, the approval is refused.`,
+		Example: "  kubectl dbg list --waiting\n  kubectl dbg approve alice-checkout-261127-114005 -m 'the canary alone, please'",
+	})
+}
+
+func newDeny(env *environment) *cobra.Command {
+	return newDecide(&decideOptions{environment: env, decision: v1alpha1.DecisionDeny}, &cobra.Command{
+		Use:   "deny NAME [-m WHY]",
+		Short: "Deny a session: it ends",
+		Long:  "Deny a session that waits for approval, after the same look as approve. That is final: the session ends.",
+	})
+}
+
+func newDecide(o *decideOptions, cmd *cobra.Command) *cobra.Command {
+	cmd.Args, cmd.ValidArgsFunction = cobra.ExactArgs(1), o.completeSessions
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) }
+	cmd.Flags().StringVarP(&o.message, "message", "m", "", "Why: it stays on the record.")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "Do not ask.")
+	return cmd
+}
+
+func (o *decideOptions) run(ctx context.Context, name string) error {
+	conn, err := o.connect()
+	if err != nil {
+		return err
+	}
+	session, err := find(ctx, conn, name)
+	if err != nil {
+		return err
+	}
+	if session.Status.Phase != v1alpha1.PhaseAwaitingApproval || session.Status.Request == nil {
+		return fmt.Errorf("session %s does not wait for approval: it is %s", session.Name, orElse(string(session.Status.Phase), "Pending"))
+	}
+	if err := o.show(ctx, conn, session); err != nil {
+		return err
+	}
+	if !o.yes {
+		if err := o.ask(ctx); err != nil {
+			return err
+		}
+	}
+	me, err := conn.Me(ctx)
+	if err != nil {
+		return err
+	}
+	made, err := decide(ctx, conn, session, request.Approval(session, o.decision, o.message, me.Username))
+	if err != nil {
+		return err
+	}
+	return o.report(ctx, conn, session, made)
+}
+
+// show is all that somebody should know who decides.
+func (o *decideOptions) show(ctx context.Context, conn *connection, session *v1alpha1.DebugSession) error {
+	for _, fact := range story.Request(session) {
+		fmt.Fprintf(o.Out, "%-8s %s\n", fact.Name, fact.Value)
+	}
+	target, err := readTarget(ctx, conn, session)
+	if err != nil {
+		return err
+	}
+	diff, err := preview.Diff(session, target)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "\n%s\n\n", paintDiff(o.Out, story.Plain(diff)))
+	return nil
+}
+
+// readTarget is the pod as it is; nil for a node, and for somebody who may not read pods.
+func readTarget(ctx context.Context, conn *connection, session *v1alpha1.DebugSession) (*corev1.Pod, error) {
+	at := session.Status.Target
+	if at == nil || at.PodName == "" {
+		return nil, nil
+	}
+	pod, err := conn.Kubernetes.CoreV1().Pods(session.Namespace).Get(ctx, at.PodName, metav1.GetOptions{})
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil, nil
+	case apierrors.IsNotFound(err) || err == nil && pod.UID != at.PodUID:
+		return nil, fmt.Errorf("pod %s is not the one any more that session %s asked for: it would be refused", at.PodName, session.Name)
+	}
+	return pod, err
+}
+
+func (o *decideOptions) ask(ctx context.Context) error {
+	tty := terminal.New(o.IOStreams, false)
+	if !tty.TypedInto() {
+		return errors.New("nobody can be asked without a terminal: add --yes")
+	}
+	answer, err := tty.Ask(ctx, string(o.decision)+"? [y/N]:", "no", "yes")
+	if err != nil || answer != "yes" {
+		return errors.New("nothing was decided")
+	}
+	return nil
+}
+
+// decide makes the approval. One that somebody made of that name for another session, or another time, is no reason to fail.
+func decide(ctx context.Context, conn *connection, session *v1alpha1.DebugSession, approval *v1alpha1.DebugApproval) (*v1alpha1.DebugApproval, error) {
+	name := approval.Name
+	for try := 2; ; try++ {
+		made, err := conn.Approvals(session.Namespace).Create(ctx, approval, metav1.CreateOptions{FieldManager: fieldManager})
+		if !apierrors.IsAlreadyExists(err) || try > 10 {
+			if apierrors.IsForbidden(err) {
+				return nil, &exitError{story.ExitDenied, "error: " + err.Error()}
+			}
+			return made, err
+		}
+		approval.Name = fmt.Sprintf("%s-%d", name, try)
+	}
+}
+
+// report waits a moment for what the operator makes of it.
+func (o *decideOptions) report(ctx context.Context, conn *connection, session *v1alpha1.DebugSession, made *v1alpha1.DebugApproval) error {
+	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	done := strings.ToLower(string(o.decision)) + "d"
+	if o.decision == v1alpha1.DecisionDeny {
+		done = "denied"
+	}
+	news, err := conn.Track(waiting, session).Until(waiting, func(news sessions.News) bool {
+		return news.Gone || story.Counts(news.Session, made.Name)
+	})
+	switch {
+	case news.Gone:
+		return fmt.Errorf("session %s is gone", session.Name)
+	case err != nil:
+		return fmt.Errorf("%s, and the operator does not count it yet: kubectl -n %s get dbgapproval %s", done, session.Namespace, made.Name)
+	}
+	text, _ := story.Progress(news.Session, o.now())
+	fmt.Fprintf(o.Out, "%s: session %s %s\n", done, session.Name, text)
+	return nil
+}

@@ -1,0 +1,47 @@
+package command
+
+import (
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"debugsession.dev/operator/internal/dbgcli/request"
+	"debugsession.dev/operator/internal/dbgcli/terminal"
+)
+
+func newAttach(env *environment) *cobra.Command {
+	var (
+		options visitOptions
+		end     bool
+	)
+	cmd := &cobra.Command{
+		Use:   "attach [NAME]",
+		Short: "Go into a session that was asked for before, once it runs",
+		Long: `Go into a session that was asked for before, once it runs: one that you left, one that waited for approval, one that Git asked for.
+Without a name it is the one session of yours in the namespace that has not ended. The session goes on when you leave, unless you exit
+its shell.`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: env.completeSessions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGHUP)
+			defer stop()
+			conn, err := env.connect()
+			if err != nil {
+				return err
+			}
+			session, err := find(ctx, conn, first(args))
+			if err != nil {
+				return err
+			}
+			tty := terminal.New(env.IOStreams, options.quiet)
+			v := &visit{visitOptions: options, environment: env, conn: conn, tty: tty, ours: end}
+			v.stdin = request.Gated(session) && !tty.TypedInto()
+			return v.run(ctx, session)
+		},
+	}
+	cmd.Flags().BoolVar(&end, "end", false, "End the session when you leave.")
+	cmd.Flags().BoolVarP(&options.quiet, "quiet", "q", false, "Show nothing but what the debugger writes.")
+	cmd.Flags().StringVar(&options.detachKeys, "detach-keys", defaultDetachKeys, "Keys that leave the debugger without ending it.")
+	return cmd
+}

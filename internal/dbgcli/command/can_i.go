@@ -1,0 +1,81 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/request"
+	"debugsession.dev/operator/internal/dbgcli/story"
+	"debugsession.dev/operator/internal/dbgcli/terminal"
+)
+
+func newCanI(env *environment) *cobra.Command {
+	o := &openOptions{environment: env}
+	cmd := &cobra.Command{
+		Use:   "can-i (POD | KIND/NAME | -l SELECTOR) [flags]",
+		Short: "Ask whether a session would be allowed, without asking for it",
+		Long: `Ask the API server whether a session would be allowed: a dry run with all that admission would say to it. Takes the flags of kubectl dbg;
+with --as it asks for somebody else, for who may impersonate. Exits with 0 for yes, and 1 for no.`,
+		Example: "  kubectl dbg can-i deploy/checkout --profile=sysadmin\n  kubectl dbg can-i deploy/checkout --class=production --as=alice",
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.canI(cmd, args) },
+	}
+	o.flags.bind(cmd.Flags(), &o.request)
+	hide(cmd, "attach", "name")
+	return cmd
+}
+
+func (o *openOptions) canI(cmd *cobra.Command, args []string) error {
+	ctx := cmd.Context()
+	if err := o.complete(cmd, args, terminal.New(o.IOStreams, true)); err != nil {
+		return err
+	}
+	conn, session, err := o.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	asked, err := conn.Sessions(session.Namespace).Create(ctx, session, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: fieldManager})
+	switch {
+	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
+		fmt.Fprintf(o.Out, "no: %s\n", story.Plain(err.Error()))
+		return &exitError{story.ExitError, ""}
+	case err != nil:
+		return err
+	}
+	fmt.Fprintf(o.Out, "yes: %s\n", o.granted(ctx, conn, asked))
+	return nil
+}
+
+// granted is what one would get, as far as one may know.
+func (o *openOptions) granted(ctx context.Context, conn *connection, session *v1alpha1.DebugSession) string {
+	class, err := conn.Classes().Get(ctx, session.Spec.ClassName, metav1.GetOptions{})
+	if err != nil {
+		return "by class " + session.Spec.ClassName
+	}
+	return story.Granted(class, session)
+}
+
+// prepare connects, and makes the session that the options ask for.
+func (o *openOptions) prepare(ctx context.Context) (*connection, *v1alpha1.DebugSession, error) {
+	conn, err := o.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	me, err := conn.Me(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.request.Namespace = conn.namespace
+	session, err := o.request.Session(o.kindOf, me.Username, o.now())
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.flags.attach {
+		request.Gate(session)
+	}
+	return conn, session, nil
+}

@@ -1,0 +1,64 @@
+package command
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/story"
+)
+
+func newDescribe(env *environment) *cobra.Command {
+	var out *output
+	cmd := &cobra.Command{
+		Use:               "describe [NAME]",
+		Short:             "Tell a session's story",
+		Long:              "Tell a session's story: who asked for what, who approved it, when it ran and how it ended. Without a name it is the one session of yours in the namespace that has not ended.",
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: env.completeSessions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			conn, err := env.connect()
+			if err != nil {
+				return err
+			}
+			session, err := find(cmd.Context(), conn, first(args))
+			if err != nil {
+				return err
+			}
+			if out.objects() {
+				return out.print(env.Out, "DebugSession", session)
+			}
+			env.describe(session)
+			return nil
+		},
+	}
+	out = addOutput(cmd, false)
+	return cmd
+}
+
+func (e *environment) describe(session *v1alpha1.DebugSession) {
+	bold := paint(e.Out, "1")
+	fmt.Fprintf(e.Out, "%s  %s/%s\n\n", bold(orElse(string(session.Status.Phase), "Pending")), session.Namespace, session.Name)
+	var day string
+	for _, moment := range story.Tell(session) {
+		at := moment.At.Local()
+		if today := at.Format(time.DateOnly); today != day {
+			day = today
+			fmt.Fprintln(e.Out, day)
+		}
+		fmt.Fprintf(e.Out, "  %s  %s\n", at.Format(time.TimeOnly), moment.Text)
+	}
+	if !story.Over(session) {
+		if text, timing := story.Progress(session, e.now()); text != "" {
+			fmt.Fprintf(e.Out, "\nNow: %s%s\n", text, timing)
+		}
+	}
+	if next := story.Next(session); next != "" {
+		fmt.Fprintf(e.Out, "Next: %s\n", next)
+	}
+	if at := session.Status.Debugger; at != nil && at.Output != "" {
+		fmt.Fprintf(e.Out, "\nIt wrote:\n%s\n", story.Plain(at.Output))
+	}
+}

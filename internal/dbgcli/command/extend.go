@@ -1,0 +1,84 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/sessions"
+	"debugsession.dev/operator/internal/dbgcli/story"
+)
+
+func newExtend(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "extend [NAME] +DURATION",
+		Short: "Move a session's end: +30m",
+		Long: `Move a session's end, up to what its class allows. Where approval was needed, a session that becomes longer than was approved needs
+another. Without a name it is the one session of yours in the namespace that has not ended.`,
+		Example:           "  kubectl dbg extend +30m",
+		Args:              cobra.RangeArgs(1, 2),
+		ValidArgsFunction: env.completeSessions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := parseExtension(args[len(args)-1])
+			if err != nil {
+				return err
+			}
+			conn, err := env.connect()
+			if err != nil {
+				return err
+			}
+			session, err := find(cmd.Context(), conn, first(args[:len(args)-1]))
+			if err != nil {
+				return err
+			}
+			return env.extend(cmd.Context(), conn, session, by)
+		},
+	}
+}
+
+func parseExtension(text string) (time.Duration, error) {
+	by, err := time.ParseDuration(strings.TrimPrefix(text, "+"))
+	if err != nil || by <= 0 || !strings.HasPrefix(text, "+") {
+		return 0, fmt.Errorf("%q is not by how much longer: write +30m or +1h", text)
+	}
+	return by, nil
+}
+
+func (e *environment) extend(ctx context.Context, conn *connection, session *v1alpha1.DebugSession, by time.Duration) error {
+	if story.Over(session) {
+		return fmt.Errorf("%s; an ended session never starts again: open another one", story.Epitaph(session))
+	}
+	ttl := story.TTL(session)
+	if ttl == 0 {
+		return fmt.Errorf("session %s has no ttl yet: its class was not looked at; try again in a moment", session.Name)
+	}
+	patch := fmt.Appendf(nil, `{"metadata":{"uid":%q},"spec":{"ttl":%q}}`, session.UID, (ttl + by).String())
+	patched, err := conn.Sessions(session.Namespace).Patch(ctx, session.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+	if err != nil {
+		return err
+	}
+	before := session.Status.ExpiresAt
+	if before == nil {
+		fmt.Fprintf(e.Out, "session %s will last %s from its start\n", session.Name, (ttl + by).String())
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	news, err := conn.Track(waiting, patched).Until(waiting, func(news sessions.News) bool {
+		at := news.Session.Status.ExpiresAt
+		return news.Gone || at != nil && at.After(before.Time)
+	})
+	if err != nil || news.Gone {
+		return fmt.Errorf("session %s still ends at %s: %s", session.Name, before.Local().Format(time.TimeOnly),
+			orElse(news.Session.Status.WaitingFor, "a longer ttl counts once the debugger has been told, and where approval is needed once it was approved"))
+	}
+	at := news.Session.Status.ExpiresAt
+	fmt.Fprintf(e.Out, "session %s ends at %s, in %s\n", session.Name, at.Local().Format(time.TimeOnly), story.Duration(at.Sub(e.now())))
+	return nil
+}

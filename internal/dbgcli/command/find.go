@@ -1,0 +1,92 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/story"
+)
+
+// find is the session of a name; without one, the only session of the caller in the namespace that has not ended.
+func find(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSession, error) {
+	if name != "" {
+		session, err := conn.Sessions(conn.namespace).Get(ctx, strings.TrimPrefix(name, "dbg/"), metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil, fmt.Errorf("no session %q in namespace %q; kubectl dbg list -A shows those of other namespaces", name, conn.namespace)
+		}
+		return session, err
+	}
+	me, err := conn.Me(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := conn.Sessions(conn.namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, err
+	}
+	mine := story.Running(story.RequestedBy(list.Items, me.Username))
+	switch len(mine) {
+	case 0:
+		return nil, fmt.Errorf("you have no session in namespace %q that has not ended; kubectl dbg TARGET opens one", conn.namespace)
+	case 1:
+		return &mine[0], nil
+	}
+	names := make([]string, len(mine))
+	for i := range mine {
+		names[i] = mine[i].Name
+	}
+	return nil, fmt.Errorf("you have %d sessions in namespace %q: name one of %s", len(mine), conn.namespace, strings.Join(names, ", "))
+}
+
+// findActive is the same for what takes a debugger that runs.
+func findActive(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSession, error) {
+	session, err := find(ctx, conn, name)
+	if err == nil && !story.Attachable(session) {
+		return nil, fmt.Errorf("session %s is %s: %s", session.Name, orElse(string(session.Status.Phase), "Pending"),
+			orElse(story.Message(session), "it waits for the operator"))
+	}
+	return session, err
+}
+
+func orElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// first is the first argument, if there is one.
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// completeSessions completes the name of a session that has not ended.
+func (e *environment) completeSessions(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	conn, err := e.connect()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	list, err := conn.Sessions(conn.namespace).List(cmd.Context(), metav1.ListOptions{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, session := range story.Running(list.Items) {
+		if strings.HasPrefix(session.Name, typed) {
+			names = append(names, fmt.Sprintf("%s\t%s", session.Name, session.Status.Phase))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

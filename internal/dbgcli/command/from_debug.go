@@ -1,0 +1,79 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"debugsession.dev/operator/internal/dbgcli/request"
+)
+
+func newFromDebug(env *environment) *cobra.Command {
+	var out *output
+	cmd := &cobra.Command{
+		Use:     "from-debug -- kubectl debug …",
+		Short:   "Print the manifest of a session that does what a kubectl debug command does",
+		Example: "  kubectl dbg from-debug -- kubectl debug checkout-7d9f8-x2k4q -it --image=busybox:1.36 --target=app -- sh",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			options, config, err := parseDebug(args, env)
+			if err != nil {
+				return err
+			}
+			namespace, _, err := config.ToRawKubeConfigLoader().Namespace()
+			if err != nil {
+				return err
+			}
+			options.Namespace = namespace
+			session, err := options.Session(env.kindOf, "kubectl-debug", env.now())
+			if err != nil {
+				return err
+			}
+			return manifest(env.Out, out, "DebugSession", session)
+		},
+	}
+	out = addOutput(cmd, false)
+	return cmd
+}
+
+// parseDebug reads a command line of kubectl debug, by its own flags.
+func parseDebug(args []string, env *environment) (*request.Options, *genericclioptions.ConfigFlags, error) {
+	if len(args) > 0 && args[0] == "kubectl" {
+		args = args[1:]
+	}
+	var (
+		options request.Options
+		flags   requestFlags
+		file    []string
+		quiet   bool
+	)
+	config := genericclioptions.NewConfigFlags(true)
+	set := pflag.NewFlagSet("kubectl debug", pflag.ContinueOnError)
+	set.Usage = func() {}
+	config.AddFlags(set)
+	flags.bind(set, &options)
+	set.StringArrayVarP(&file, "filename", "f", nil, "")
+	set.BoolVarP(&quiet, "quiet", "q", false, "")
+	if err := set.Parse(args); err != nil {
+		return nil, nil, fmt.Errorf("kubectl debug would not understand this: %w", err)
+	}
+	words, dash := set.Args(), set.ArgsLenAtDash()
+	if dash < 0 {
+		dash = len(words)
+	}
+	words, options.Command = words[:dash], words[dash:]
+	if len(words) > 0 && words[0] == "debug" {
+		words = words[1:]
+	}
+	switch {
+	case len(file) > 0:
+		return nil, nil, errors.New("a session names its target: write the pod's or the node's name instead of -f")
+	case len(words) != 1:
+		return nil, nil, fmt.Errorf("a session has one target, and the command names %d", len(words))
+	}
+	options.Target = words[0]
+	return &options, config, flags.finish(&options, env.now())
+}

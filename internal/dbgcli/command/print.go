@@ -1,0 +1,99 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/printers"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// output is the flag -o: json, yaml and name as kubectl prints them, and wide where there is a table.
+type output struct {
+	format string
+	flags  *genericclioptions.PrintFlags
+}
+
+func addOutput(cmd *cobra.Command, table bool) *output {
+	o := &output{flags: genericclioptions.NewPrintFlags("")}
+	formats := "json, yaml or name"
+	if table {
+		formats = "json, yaml, name or wide"
+	}
+	cmd.Flags().StringVarP(&o.format, "output", "o", "", "How to show it: "+formats+".")
+	_ = cmd.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		all := []string{"json", "yaml", "name"}
+		if table {
+			all = append(all, "wide")
+		}
+		return all, cobra.ShellCompDirectiveNoFileComp
+	})
+	return o
+}
+
+// objects reports whether objects are shown as they are.
+func (o *output) objects() bool { return o.format != "" && o.format != "wide" }
+
+func (o *output) wide() bool { return o.format == "wide" }
+
+func (o *output) print(out io.Writer, kind string, objects ...runtime.Object) error {
+	o.flags.OutputFormat = &o.format
+	printer, err := o.flags.ToPrinter()
+	if err != nil {
+		return err
+	}
+	for _, object := range objects {
+		object.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	}
+	if o.format == "json" && len(objects) != 1 {
+		return printer.PrintObj(listOf(objects), out)
+	}
+	for _, object := range objects {
+		if err := printer.PrintObj(object, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listOf(objects []runtime.Object) runtime.Object {
+	list := &metav1.List{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "List"})
+	for _, object := range objects {
+		list.Items = append(list.Items, runtime.RawExtension{Object: object})
+	}
+	return list
+}
+
+// table prints rows under headings, as kubectl does.
+func table(out io.Writer, headings []string, rows [][]string) error {
+	w := printers.GetNewTabWriter(out)
+	fmt.Fprintln(w, strings.Join(headings, "\t"))
+	for _, row := range rows {
+		for i := range row {
+			row[i] = orElse(row[i], "-")
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	return w.Flush()
+}
+
+// printFields prints an object of which only some fields are wanted.
+func (o *output) printFields(out io.Writer, kind string, fields map[string]any) error {
+	object := &unstructured.Unstructured{Object: fields}
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	o.flags.OutputFormat = &o.format
+	printer, err := o.flags.ToPrinter()
+	if err != nil {
+		return err
+	}
+	return printer.PrintObj(object, out)
+}

@@ -1,0 +1,98 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/request"
+	"debugsession.dev/operator/internal/dbgcli/story"
+	"debugsession.dev/operator/internal/dbgcli/terminal"
+)
+
+type renderOptions struct {
+	openOptions
+	approval string
+	message  string
+	output   *output
+}
+
+func newRender(env *environment) *cobra.Command {
+	o := &renderOptions{openOptions: openOptions{environment: env}}
+	cmd := &cobra.Command{
+		Use:   "render (POD | KIND/NAME | -l SELECTOR) [flags] [-- COMMAND…] | render --approval SESSION",
+		Short: "Print the manifest of a session, or of an approval, for Git",
+		Long: `Print the manifest of a session, as kubectl dbg would ask for it, with a notAfter: after that time it starts nothing, however often it is
+applied. Left out, that is in a day. With --approval it is the manifest of the approval of a session that waits for it.`,
+		Example: "  kubectl dbg render deploy/checkout --reason=INC-1234 --not-after=4h > session.yaml\n  kubectl dbg render --approval alice-checkout-261127-114005 > approval.yaml",
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+	}
+	o.flags.bind(cmd.Flags(), &o.request)
+	hide(cmd, "attach")
+	cmd.Flags().StringVar(&o.approval, "approval", "", "A session that waits for approval: print its approval.")
+	cmd.Flags().StringVarP(&o.message, "message", "m", "", "With --approval: why.")
+	_ = cmd.RegisterFlagCompletionFunc("approval", env.completeSessions)
+	o.output = addOutput(cmd, false)
+	return cmd
+}
+
+func (o *renderOptions) run(cmd *cobra.Command, args []string) error {
+	if o.approval != "" {
+		return o.renderApproval(cmd.Context())
+	}
+	o.flags.attach = false // Git waits for nobody who attaches
+	if err := o.complete(cmd, args, terminal.New(o.IOStreams, true)); err != nil {
+		return err
+	}
+	o.request.TTY = o.request.TTY || o.request.Stdin && !cmd.Flags().Changed("stdin") && !cmd.Flags().Changed("tty")
+	if o.request.NotAfter == nil {
+		tomorrow := o.now().Add(24 * time.Hour)
+		o.request.NotAfter = &tomorrow
+	}
+	_, session, err := o.prepare(cmd.Context())
+	if err != nil {
+		return err
+	}
+	return manifest(o.Out, o.output, "DebugSession", session)
+}
+
+func (o *renderOptions) renderApproval(ctx context.Context) error {
+	conn, err := o.connect()
+	if err != nil {
+		return err
+	}
+	session, err := find(ctx, conn, o.approval)
+	if err != nil {
+		return err
+	}
+	if session.Status.Request == nil {
+		return fmt.Errorf("session %s asks for no approval: %s", session.Name, orElse(story.Message(session), "its class was not looked at yet"))
+	}
+	me, err := conn.Me(ctx)
+	if err != nil {
+		return err
+	}
+	approval := request.Approval(session, v1alpha1.DecisionApprove, o.message, me.Username)
+	return manifest(o.Out, o.output, "DebugApproval", approval)
+}
+
+// manifest prints an object without what only a cluster writes.
+func manifest(out io.Writer, o *output, kind string, object runtime.Object) error {
+	if o.format == "" {
+		o.format = "yaml"
+	}
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return err
+	}
+	delete(fields, "status")
+	if metadata, ok := fields["metadata"].(map[string]any); ok {
+		delete(metadata, "creationTimestamp")
+	}
+	return o.printFields(out, kind, fields)
+}

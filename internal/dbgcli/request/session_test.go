@@ -1,0 +1,191 @@
+package request
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+var now = time.Date(2026, 11, 27, 11, 40, 5, 0, time.UTC)
+
+// rollouts is a cluster that serves one more kind.
+func rollouts(resource string) (schema.GroupVersionKind, error) {
+	if resource == "rollouts" {
+		return schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"}, nil
+	}
+	return schema.GroupVersionKind{}, errors.New("no such kind")
+}
+
+func TestTarget(t *testing.T) {
+	for typed, want := range map[string]string{
+		"web":                "podName: web",
+		"pod/web":            "podName: web",
+		"po/web":             "podName: web",
+		"deploy/web":         "workload: {apiVersion: apps/v1, kind: Deployment, name: web}",
+		"Deployment/web":     "workload: {apiVersion: apps/v1, kind: Deployment, name: web}",
+		"sts/db":             "workload: {apiVersion: apps/v1, kind: StatefulSet, name: db}",
+		"ds/agent":           "workload: {apiVersion: apps/v1, kind: DaemonSet, name: agent}",
+		"rs/web-5d9":         "workload: {apiVersion: apps/v1, kind: ReplicaSet, name: web-5d9}",
+		"job/import":         "workload: {apiVersion: batch/v1, kind: Job, name: import}",
+		"jobs.batch/x":       "workload: {apiVersion: batch/v1, kind: Job, name: x}",
+		"rc/old":             "workload: {apiVersion: v1, kind: ReplicationController, name: old}",
+		"rollouts/web":       "workload: {apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web}",
+		"node/worker-1":      "nodeName: worker-1",
+		"-l app=web":         "selector: {matchLabels: {app: web}}",
+		"-l app in (web,db)": "selector: {matchExpressions: [{key: app, operator: In, values: [db, web]}]}",
+	} {
+		o := &Options{Target: typed}
+		if selector, yes := strings.CutPrefix(typed, "-l "); yes {
+			o = &Options{Selector: selector}
+		}
+		session, err := o.Session(rollouts, "alice", now)
+		if err != nil {
+			t.Errorf("%s: %v", typed, err)
+			continue
+		}
+		var target v1alpha1.Target
+		if err := yaml.UnmarshalStrict([]byte(want), &target); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(target, session.Spec.Target, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s:\n%s", typed, diff)
+		}
+	}
+}
+
+func TestSession(t *testing.T) {
+	notAfter := now.Add(time.Hour)
+	for name, test := range map[string]struct {
+		options Options
+		want    string
+	}{
+		"a shell": {
+			Options{Target: "web", Stdin: true, TTY: true},
+			`{target: {podName: web}, mode: EphemeralContainer, debugger: {stdin: true, tty: true}}`,
+		},
+		"a pipe's end is the command's": {
+			Options{Target: "web", Stdin: true, Command: []string{"cat"}},
+			`{target: {podName: web}, mode: EphemeralContainer, debugger: {command: [cat], stdin: true, stdinOnce: true}}`,
+		},
+		"all of a debugger": {
+			Options{
+				Target: "web", Image: "busybox", TargetContainer: "app", Profile: "netadmin", Env: map[string]string{"B": "2", "A": "1"},
+				ImagePullPolicy: corev1.PullAlways, ArgumentsOnly: true, Command: []string{"-x"},
+				Custom: &corev1.Container{Env: []corev1.EnvVar{{Name: "A", Value: "0"}, {Name: "C", Value: "3"}}, WorkingDir: "/tmp"},
+				Class:  "production", Reason: "INC-1", TTL: 90 * time.Minute, NotAfter: &notAfter,
+			},
+			`{target: {podName: web, container: app}, mode: EphemeralContainer, className: production, reason: INC-1, ttl: 1h30m, profile: netadmin,
+  notAfter: "2026-11-27T12:40:05Z", debugger: {image: busybox, args: ["-x"], workingDir: /tmp, imagePullPolicy: Always,
+  env: [{name: A, value: "1"}, {name: C, value: "3"}, {name: B, value: "2"}]}}`,
+		},
+		"a copy": {
+			Options{Target: "web", CopyTo: "web-debug", Stdin: true, TTY: true, Image: "busybox", ShareProcesses: true, SameNode: true, Keep: Kept{Labels: true, InitContainers: true}},
+			`{target: {podName: web}, mode: PodCopy, debugger: {image: busybox, stdin: true, tty: true},
+  podCopy: {name: web-debug, shareProcesses: true, sameNode: true, keep: [Labels, InitContainers]}}`,
+		},
+		"a container of a copy": {
+			Options{Target: "web", Copy: true, Container: "app", Command: []string{"sh"}, Stdin: true, TTY: true},
+			`{target: {podName: web}, mode: PodCopy, debugger: {container: app, command: [sh], stdin: true, tty: true}, podCopy: {shareProcesses: false, keep: []}}`,
+		},
+		"other images alone": {
+			Options{Target: "web", CopyTo: "x", SetImages: map[string]string{"*": "busybox", "app": "app:debug"}, Replace: true, Keep: Kept{InitContainers: true}},
+			`{target: {podName: web}, mode: PodCopy, debugger: {}, podCopy: {name: x, shareProcesses: false, keep: [InitContainers], replaceOriginal: Always,
+  containers: [{name: "*", image: busybox}, {name: app, image: "app:debug"}]}}`,
+		},
+		"a node": {
+			Options{Target: "node/worker", Image: "busybox", Stdin: true, TTY: true, Profile: "sysadmin"},
+			`{target: {nodeName: worker}, mode: Node, profile: sysadmin, debugger: {image: busybox, stdin: true, tty: true}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session, err := test.options.Session(rollouts, "alice", now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want v1alpha1.DebugSessionSpec
+			if err := yaml.UnmarshalStrict([]byte(test.want), &want); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(asYAML(t, want), asYAML(t, session.Spec)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func asYAML(t *testing.T, object any) string {
+	t.Helper()
+	text, err := yaml.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestRefusedBeforeItIsAsked(t *testing.T) {
+	for want, o := range map[string]Options{
+		"names no target":          {},
+		`"a/b/c" names no target`:  {Target: "a/b/c"},
+		"not both":                 {Target: "web", Selector: "app=web"},
+		"-l app=":                  {Selector: "app=,,"},
+		"no such kind":             {Target: "gadget/x"},
+		"use -it":                  {Target: "web", TTY: true},
+		"a node cannot be copied":  {Target: "node/n", Copy: true},
+		"a node has no container":  {Target: "node/n", TargetContainer: "app"},
+		"--set-image changes":      {Target: "web", SetImages: map[string]string{"app": "x"}},
+		"--same-node and":          {Target: "web", SameNode: true},
+		"--keep-labels and":        {Target: "web", Keep: Kept{Labels: true}},
+		"needs arguments":          {Target: "web", ArgumentsOnly: true},
+		"--custom cannot set name": {Target: "web", Custom: &corev1.Container{Image: "x"}},
+		"a debugger has none":      {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
+	} {
+		if _, err := o.Session(rollouts, "alice", now); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", o, err, want)
+		}
+	}
+}
+
+func TestName(t *testing.T) {
+	for want, who := range map[string][2]string{
+		"alice-checkout-261127-114005":                                  {"alice", "checkout"},
+		"alice-smith-web-7d9f8-x2k4q-261127-114005":                     {"alice.smith@example.com", "web-7d9f8-x2k4q"},
+		"gitops-web-261127-114005":                                      {"system:serviceaccount:flux:gitops", "web"},
+		"debug-debug-261127-114005":                                     {"", "…"},
+		"a-very-long-user-a-pod-of-a-name-that-has-no-en-261127-114005": {"a-very-long-user-name", "a-pod-of-a-name-that-has-no-end-at-all"},
+	} {
+		if got := Name(who[0], who[1], now); got != want || len(got) > 63 {
+			t.Errorf("%q: %s, want %s", who, got, want)
+		}
+	}
+}
+
+func TestGate(t *testing.T) {
+	session := func(mode v1alpha1.Mode, d v1alpha1.Debugger) *v1alpha1.DebugSession {
+		return &v1alpha1.DebugSession{Spec: v1alpha1.DebugSessionSpec{Mode: mode, Debugger: d}}
+	}
+	quick := session(v1alpha1.ModeEphemeralContainer, v1alpha1.Debugger{Command: []string{"ps", "aux"}})
+	Gate(quick)
+	if d := quick.Spec.Debugger; !Gated(quick) || !d.Stdin || !d.StdinOnce || d.Command[len(d.Command)-1] != "aux" {
+		t.Errorf("%+v", d)
+	}
+	for name, none := range map[string]*v1alpha1.DebugSession{
+		"a person reads":            session(v1alpha1.ModeEphemeralContainer, v1alpha1.Debugger{Command: []string{"top"}, Stdin: true, TTY: true}),
+		"no shell is needed":        session(v1alpha1.ModePodCopy, v1alpha1.Debugger{Command: []string{"/tool"}}),
+		"the image runs as it is":   session(v1alpha1.ModeEphemeralContainer, v1alpha1.Debugger{Command: []string{"/tool"}, Unstoppable: true}),
+		"a shell that reads a pipe": session(v1alpha1.ModeEphemeralContainer, v1alpha1.Debugger{Stdin: true}),
+	} {
+		before := none.DeepCopy()
+		if Gate(none); Gated(none) || !cmp.Equal(before, none) {
+			t.Errorf("%s: %+v", name, none.Spec.Debugger)
+		}
+	}
+}

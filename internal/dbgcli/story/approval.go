@@ -1,0 +1,72 @@
+package story
+
+import (
+	"slices"
+	"strings"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Fact is something that an approver should know.
+type Fact struct{ Name, Value string }
+
+// Request is what a session asks for: who, what, why, for how long and with what access.
+func Request(session *v1alpha1.DebugSession) []Fact {
+	facts := []Fact{
+		{"who", orElse(requester(session), "not known") + groups(session)},
+		{"what", wishWithout(session)},
+		{"why", orElse(session.Spec.Reason, "no reason was given")},
+		{"how long", Duration(TTL(session))},
+		{"class", session.Spec.ClassName},
+	}
+	if class := session.Status.Class; class != nil && len(class.AccessVerbs) > 0 {
+		verbs := make([]string, len(class.AccessVerbs))
+		for i, verb := range class.AccessVerbs {
+			verbs[i] = string(verb)
+		}
+		facts = append(facts, Fact{"access", strings.Join(verbs, ", ") + subjects(session)})
+	}
+	for i := range facts {
+		facts[i].Value = strings.ReplaceAll(Plain(facts[i].Value), "\n", " ")
+	}
+	return facts
+}
+
+func groups(session *v1alpha1.DebugSession) string {
+	if session.Spec.Requester == nil || len(session.Spec.Requester.Groups) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(session.Spec.Requester.Groups, ", ") + ")"
+}
+
+func wishWithout(session *v1alpha1.DebugSession) string {
+	what := asked(&session.Spec.Target)
+	if found := session.Status.Target; found != nil && found.PodName != "" && session.Spec.Target.PodName == "" {
+		what += " (pod " + found.PodName + ")"
+	}
+	switch session.Spec.Mode {
+	case v1alpha1.ModePodCopy:
+		return "a copy of " + what + ", in namespace " + session.Namespace
+	case v1alpha1.ModeNode:
+		return "a debugger on " + what
+	default:
+		return "a debugger in " + what + ", in namespace " + session.Namespace
+	}
+}
+
+func subjects(session *v1alpha1.DebugSession) string {
+	if session.Spec.Access == nil {
+		return ", for who asks"
+	}
+	who := make([]string, len(session.Spec.Access.Subjects))
+	for i, s := range session.Spec.Access.Subjects {
+		who[i] = s.Kind + " " + s.Name
+	}
+	return ", for " + strings.Join(who, ", ")
+}
+
+// Counts reports whether an approval, or a denial, is among those that count for the session, or has had its effect.
+func Counts(session *v1alpha1.DebugSession, approval string) bool {
+	return slices.ContainsFunc(session.Status.Approvals, func(a v1alpha1.ApprovalStatus) bool { return a.Name == approval }) ||
+		session.Status.Phase != v1alpha1.PhaseAwaitingApproval
+}

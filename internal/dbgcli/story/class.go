@@ -1,0 +1,68 @@
+package story
+
+import (
+	"strconv"
+	"strings"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// ClassRow is a class in a list: modes, profiles, the longest ttl, approvals, access.
+func ClassRow(class *v1alpha1.DebugClass) []string {
+	verbs := []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs}
+	if class.Spec.Access != nil && len(class.Spec.Access.Verbs) > 0 {
+		verbs = class.Spec.Access.Verbs
+	}
+	return []string{
+		joined(class.Spec.Modes), joined(class.Spec.Profiles), Duration(class.Spec.MaxTTL.Duration), strconv.Itoa(Approvals(class)), joined(verbs),
+	}
+}
+
+// WideClassRow is more of it: images, the image and the ttl of who names none, and whether a reason is asked for.
+func WideClassRow(class *v1alpha1.DebugClass) []string {
+	image, ttl, reason := "", "", "no"
+	if defaults := class.Spec.Defaults; defaults != nil {
+		image = defaults.Image
+		if defaults.TTL != nil {
+			ttl = Duration(defaults.TTL.Duration)
+		}
+	}
+	if policy := class.Spec.Reason; policy != nil && policy.Required {
+		reason = orElse(policy.Pattern, "yes")
+	}
+	return []string{orElse(strings.Join(class.Spec.Images, ","), "any"), image, ttl, reason}
+}
+
+// Approvals is how many people must approve a class's sessions.
+func Approvals(class *v1alpha1.DebugClass) int {
+	if class.Spec.Approval == nil {
+		return 0
+	}
+	return int(class.Spec.Approval.Required)
+}
+
+func joined[T ~string](words []T) string {
+	plain := make([]string, len(words))
+	for i, word := range words {
+		plain[i] = string(word)
+	}
+	return strings.Join(plain, ",")
+}
+
+// Granted is what a session gets by its class, in a sentence.
+func Granted(class *v1alpha1.DebugClass, session *v1alpha1.DebugSession) string {
+	line := "by class " + class.Name
+	switch n := Approvals(class); n {
+	case 0:
+	case 1:
+		line += ", after 1 approval"
+	default:
+		line += ", after " + strconv.Itoa(n) + " approvals"
+	}
+	if session.Spec.TTL != nil {
+		line += ", for " + Duration(session.Spec.TTL.Duration)
+	} else if class.Spec.Defaults != nil && class.Spec.Defaults.TTL != nil {
+		line += ", for " + Duration(class.Spec.Defaults.TTL.Duration)
+	}
+	return line + " (at most " + Duration(class.Spec.MaxTTL.Duration) + ")"
+}

@@ -1,0 +1,134 @@
+package story
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Moment is something that happened in a session, or will.
+type Moment struct {
+	At   time.Time
+	Text string
+}
+
+// Tell is a session's story, in the order of its moments.
+func Tell(session *v1alpha1.DebugSession) []Moment {
+	var told []Moment
+	add := func(at *metav1.Time, format string, args ...any) {
+		if at != nil && !at.IsZero() {
+			told = append(told, Moment{at.Time, Plain(fmt.Sprintf(format, args...))})
+		}
+	}
+	status := &session.Status
+	add(&session.CreationTimestamp, "%s asked for %s", orElse(requester(session), "somebody"), wish(session))
+	if fit := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible); fit != nil && fit.Status == metav1.ConditionTrue && status.Target != nil {
+		add(&fit.LastTransitionTime, "found fit to debug %s%s", targetOf(session), ifAny(": ", status.Target.Choice))
+	}
+	if request := status.Request; request != nil {
+		add(&request.Since, "%s asked for", approvals(status.Class))
+	}
+	for i := range status.Approvals {
+		a := &status.Approvals[i]
+		verb := "approved it"
+		if a.Decision == v1alpha1.DecisionDeny {
+			verb = "denied it"
+		}
+		add(&a.At, "%s %s", a.By, verb)
+	}
+	add(status.StartedAt, "started: %s", making(session))
+	if at := status.Debugger; at != nil {
+		add(at.StartedAt, "the debugger ran")
+		if status.Target != nil {
+			add(status.Target.ReplacedAt, "pod %s was deleted for its copy", status.Target.PodName)
+		}
+		add(at.FinishedAt, "the debugger ended%s%s", exit(at), stoppedBy(at))
+	}
+	add(status.EndedAt, "ended: %s%s", status.Outcome, ifAny(": ", Message(session)))
+	if !Over(session) {
+		add(status.ExpiresAt, "it ends by itself")
+	}
+	slices.SortStableFunc(told, func(a, b Moment) int { return a.At.Compare(b.At) })
+	return told
+}
+
+func wish(session *v1alpha1.DebugSession) string {
+	spec := &session.Spec
+	what := "a debugger in " + asked(&spec.Target)
+	switch spec.Mode {
+	case v1alpha1.ModePodCopy:
+		what = "a copy of " + asked(&spec.Target)
+	case v1alpha1.ModeNode:
+		what = "a debugger on " + asked(&spec.Target)
+	case v1alpha1.ModeEphemeralContainer:
+	}
+	if ttl := TTL(session); ttl != 0 {
+		what += " for " + Duration(ttl)
+	}
+	return what + ifAny(", class ", spec.ClassName) + ifAny(": ", spec.Reason)
+}
+
+func asked(target *v1alpha1.Target) string {
+	switch {
+	case target.PodName != "":
+		return "pod " + target.PodName
+	case target.NodeName != "":
+		return "node " + target.NodeName
+	case target.Workload != nil:
+		return strings.ToLower(target.Workload.Kind) + " " + target.Workload.Name
+	default:
+		return "a pod with " + metav1.FormatLabelSelector(target.Selector)
+	}
+}
+
+func approvals(class *v1alpha1.ClassStatus) string {
+	if class == nil || class.ApprovalsRequired == 1 {
+		return "1 approval was"
+	}
+	return fmt.Sprintf("%d approvals were", class.ApprovalsRequired)
+}
+
+func making(session *v1alpha1.DebugSession) string {
+	at := session.Status.Debugger
+	if at == nil {
+		return starts(session)
+	}
+	return fmt.Sprintf("container %s in pod %s", at.ContainerName, at.PodName)
+}
+
+func exit(at *v1alpha1.DebuggerStatus) string {
+	if at.ExitCode == nil {
+		return ""
+	}
+	return fmt.Sprintf(" with exit code %d", *at.ExitCode)
+}
+
+func stoppedBy(at *v1alpha1.DebuggerStatus) string {
+	switch at.StoppedBy {
+	case v1alpha1.StoppedByCommand:
+		return ", by itself"
+	case v1alpha1.StoppedByOperator:
+		return ", stopped by the operator"
+	case v1alpha1.StoppedByDeadline, v1alpha1.StoppedByHardDeadline:
+		return ", at its deadline"
+	case v1alpha1.StoppedByTarget:
+		return ", with its target"
+	case v1alpha1.StoppedByOther:
+		return ", ended by somebody else"
+	default:
+		return ""
+	}
+}
+
+func ifAny(before, text string) string {
+	if text == "" {
+		return ""
+	}
+	return before + text
+}
