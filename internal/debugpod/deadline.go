@@ -85,7 +85,7 @@ func Wrap(command, args []string, deadlines Deadlines) ([]string, error) {
 			Message: "no time limit can be put around an image's own entrypoint: write the command, such as [sh]",
 		}
 	}
-	script := strings.ReplaceAll(bare(processesScript+wrapScript), "$", "$$")
+	script := strings.ReplaceAll(brief(bare(processesScript+wrapScript)), "$", "$$")
 	wrapped := []string{"sh", "-c", script, wrapperName, unix(deadlines.End), unix(deadlines.Hard), unix(deadlines.StartBy), "--"}
 	return slices.Concat(wrapped, command, args), nil
 }
@@ -109,7 +109,17 @@ func Extend(deadline time.Time) []string {
 	return []string{"sh", "-c", bare(processesScript + execScript + extendScript), wrapperName, unix(deadline)}
 }
 
-// bare is the script without its comments, empty lines and indentation: ps in the debugger shows what is left.
+// scriptVariable holds the script from one exec to the next. The script unsets it before anything else runs.
+const scriptVariable = "DEBUGSESSION_SCRIPT"
+
+// brief returns what runs the script in a shell whose arguments do not hold it: ps in a debugger would show all of it. The process
+// stays the same one, and the variable is nobody else's: it is not in the container's environment, where kubectl exec would find it.
+func brief(script string) string {
+	quoted := "'" + strings.ReplaceAll("unset "+scriptVariable+"\n"+script, "'", `'\''`) + "'"
+	return "export " + scriptVariable + "=" + quoted + "\n" + `exec sh -c 'eval "$` + scriptVariable + `"' "$0" "$@"`
+}
+
+// bare is the script without its comments, empty lines and indentation.
 func bare(script string) string {
 	var lines []string
 	for line := range strings.Lines(script) {

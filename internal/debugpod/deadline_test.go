@@ -43,7 +43,7 @@ func TestWrapThroughTheKubelet(t *testing.T) {
 		for i := range got {
 			got[i] = kubeletExpands(got[i], variables)
 		}
-		if want := bare(processesScript + wrapScript); got[2] != want {
+		if want := brief(bare(processesScript + wrapScript)); got[2] != want {
 			t.Fatalf("the kubelet changed the script to\n%s", got[2])
 		}
 		if want := kubeletExpands(word, variables); got[len(got)-1] != want {

@@ -1,4 +1,4 @@
-# sh -c THIS debugsession DEADLINE HARD_DEADLINE START_BY -- COMMAND ARG…
+# sh -c 'eval "$DEBUGSESSION_SCRIPT"' debugsession DEADLINE HARD_DEADLINE START_BY -- COMMAND ARG…, where the variable is THIS.
 # Runs COMMAND, and ends the container at DEADLINE, in seconds since 1970, or when it gets a SIGURG. The deadline can be told to be
 # later, as late as HARD_DEADLINE.
 # Three processes: the wrapper, which only waits, and whose exit ends the container; its watchdog, which ends the
