@@ -46,7 +46,11 @@ watch() {
   publish
   while [ -z "$over" ]; do
     [ "$told" ] && hear
+    # Not while date runs: bash would leave it unreaped.
+    trap 'leaving=1' VTALRM
     ask_time
+    trap 'leave' VTALRM
+    [ "$leaving" ] && leave
     [ "$now" ] || exit 2
     [ "$now" -lt "$deadline" ] && left=$((deadline - now)) || break
     [ "$left" -gt 60 ] && nap=60 || nap=$left
@@ -194,7 +198,7 @@ without_terminal() {
 
 deadline=$1 hard=$2 start_by=$3
 shift 4
-self=$$ spare= over= told= gone= timer=
+self=$$ spare= over= told= gone= timer= leaving=
 [ /proc/self/ns/mnt -ef "/proc/$$/ns/mnt" ] ||
   give_up 125 "/proc/self/ns/mnt cannot be read, so nothing could find its processes to end them"
 command -v sleep >/dev/null ||

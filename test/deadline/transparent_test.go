@@ -228,8 +228,23 @@ func TestNothingInherited(t *testing.T) {
 			t.Errorf("%d open files, %v; want standard input, output and error alone", len(files), err)
 		}
 		variables, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err != nil || strings.Contains(string(variables), "deadline=") {
+		if err != nil || strings.Contains(string(variables), "deadline=") || strings.Contains(string(variables), "DEBUGSESSION") {
 			t.Errorf("environment %q, %v", variables, err)
+		}
+		c.sweep()
+	})
+}
+
+// ps in a debugger shows what its processes were started with: of ours when they end and what they run, and nothing of the script.
+func TestBriefInPs(t *testing.T) {
+	eachShell(t, func(t *testing.T, shell string) {
+		c := start(t, debugger{shell: shell, target: startTarget(t), command: []string{"cat"}})
+		c.command()
+		for _, p := range c.processes() {
+			words, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+			if err != nil || len(words) > 120 || strings.Contains(string(words), "scan()") {
+				t.Errorf("%v was started as %q, %v", p, words, err)
+			}
 		}
 		c.sweep()
 	})

@@ -84,7 +84,7 @@ inject_debugger() {
 	say "status.attach says how to get in:"
 	attach "$(field checkout-hang .status.attach)"
 	type_in "ps"
-	expect "^ +1 [^ ]+ +[^ ]*/" "the target's process is there, as PID 1; the two long ones are what ends the debugger in time"
+	expect "^ +1 [^ ]+ +[^ ]*/" "the target's process is there, as PID 1; the two that say debugsession are what ends the debugger in time"
 	type_in "cat /proc/1/root/etc/checkout/checkout.properties"
 	expect "payment.timeout = 0s" "the target's files are under /proc/1/root: this is what the application really reads"
 }
