@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -91,15 +92,27 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:items:MaxLength=512
 	Images []string `json:"images,omitempty"`
 
-	// Whether a session's own securityContext may go beyond its profile. Left out: it may not; what it sets must then only
-	// take privileges away.
+	// Whether a debugger may have more privileges than its profile gives. Left out: it may not. A session's own securityContext
+	// must then only take privileges away; a container of the copy that becomes the debugger (debugger.container), or whose
+	// program podCopy.containers changes, must not have more from its target; and runAs: FromTarget must not make it root.
 	// +optional
 	AllowSecurityContext bool `json:"allowSecurityContext,omitempty"`
 
-	// Whether the debugger may mount the target's volumes, be a container of the copy that has them, and read ConfigMaps and Secrets of the namespace by env and
-	// envFrom.
+	// Whether the debugger may mount the target's volumes, be a container of the copy that has them, and read ConfigMaps and
+	// Secrets of the namespace by env and envFrom. Left out: it may not. Then it has no token of the pod's service account
+	// either, and podCopy.containers may change no container that has any of these.
 	// +optional
 	AllowVolumes bool `json:"allowVolumes,omitempty"`
+
+	// Whether a copy keeps its target's priorityClassName, by which it may preempt other pods. Left out: it does not, and gets
+	// the cluster's default priority.
+	// +optional
+	AllowPriority bool `json:"allowPriority,omitempty"`
+
+	// The most that what is made may claim: CPU, memory, ephemeral storage and extended resources such as nvidia.com/gpu. Left
+	// out: no bound. An ephemeral container claims nothing: it shares what its pod has.
+	// +optional
+	Resources *ResourceBounds `json:"resources,omitempty"`
 
 	// Whether a session may bring a debugger that nothing can end before its pod goes (debugger.unstoppable), as images
 	// without a shell need it.
@@ -146,6 +159,23 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('1h')",message="retention must be a duration of at least 1h, such as 168h"
 	Retention *metav1.Duration `json:"retention,omitempty"`
+}
+
+// ResourceBounds is the most that what is made may claim. Both requests and limits are held to it.
+type ResourceBounds struct {
+	// The most for the debugger's container, by resource, such as {cpu: "1", memory: 1Gi}. Where a session sets no limit of cpu,
+	// memory or ephemeral-storage, the bound becomes the limit, and the request, if there is none, is 0. One that asks for more
+	// is refused. Resources that are not named have no bound; 0 allows none. At most 16.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	Debugger corev1.ResourceList `json:"debugger,omitempty"`
+
+	// The most for the pod that is made, a copy or the pod on a node, all its containers together. Containers of the pod that
+	// have no limit of cpu, memory or ephemeral-storage share in equal parts what the others leave of it, as their limit. A
+	// pod that does not fit is refused. Claims of dynamic resource allocation are not counted. At most 16.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	Pod corev1.ResourceList `json:"pod,omitempty"`
 }
 
 // ClassDefaults is what is taken for a session that does not say.

@@ -660,6 +660,29 @@ type ClassStatus struct {
 	// How long the record is kept.
 	// +optional
 	Retention *metav1.Duration `json:"retention,omitempty"`
+
+	// What it allows what is made to have. Once recorded it can only become less.
+	// +optional
+	Allows *ClassAllows `json:"allows,omitempty"`
+}
+
+// ClassAllows is what a class allows what is made to have: the fields of the same names in the class's spec.
+type ClassAllows struct {
+	// allowSecurityContext.
+	// +optional
+	SecurityContext bool `json:"securityContext,omitempty"`
+
+	// allowVolumes.
+	// +optional
+	Volumes bool `json:"volumes,omitempty"`
+
+	// allowPriority.
+	// +optional
+	Priority bool `json:"priority,omitempty"`
+
+	// resources.
+	// +optional
+	Resources *ResourceBounds `json:"resources,omitempty"`
 }
 
 // RequestStatus is what an approver is asked to approve.

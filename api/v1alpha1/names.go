@@ -75,7 +75,8 @@ const (
 	ReasonUseForbidden     = "UseForbidden"  // the requester may not use the class
 	ReasonLimitReached     = "LimitReached"  // as many sessions run as the class allows; waited for
 	ReasonAwaitingApproval = "AwaitingApproval"
-	ReasonUnreadable       = "Unreadable" // something that decides could not be read; tried again
+	ReasonUnreadable       = "Unreadable"    // something that decides could not be read; tried again
+	ReasonOperatorFault    = "OperatorFault" // the operator could not build the debugger, and the session is not to blame; tried again
 
 	// Whether an approval counts: reasons of a DebugApproval's condition Counted.
 	ReasonCounted      = "Counted"      // it counts

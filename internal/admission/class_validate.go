@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/imagepattern"
 )
 
@@ -46,6 +48,10 @@ func checkClassSpec(spec *v1alpha1.DebugClassSpec) []string {
 			complain("spec.defaults.image: %q is not allowed by spec.images; add it there, or choose another", image)
 		}
 	}
+	if spec.Resources != nil {
+		wrong = append(wrong, checkBounds("spec.resources.debugger", spec.Resources.Debugger)...)
+		wrong = append(wrong, checkBounds("spec.resources.pod", spec.Resources.Pod)...)
+	}
 	if spec.Reason != nil {
 		if _, err := regexp.Compile(spec.Reason.Pattern); err != nil {
 			complain("spec.reason.pattern: %v; the syntax is RE2's", err)
@@ -56,6 +62,22 @@ func checkClassSpec(spec *v1alpha1.DebugClassSpec) []string {
 	}
 	if _, err := metav1.LabelSelectorAsSelector(spec.PodSelector); err != nil {
 		complain("spec.podSelector: %v", err)
+	}
+	return wrong
+}
+
+// checkBounds refuses bounds that would bind nothing: of a name that no container claims, or of none of what a container that
+// claims none has all the same.
+func checkBounds(field string, bounds corev1.ResourceList) []string {
+	var wrong []string
+	for _, name := range slices.Sorted(maps.Keys(bounds)) {
+		most := bounds[name]
+		switch {
+		case !debugpod.IsNative(name) && !strings.Contains(string(name), "/") && !strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix):
+			wrong = append(wrong, fmt.Sprintf("%s: %q is no resource of a container: name cpu, memory, ephemeral-storage, or an extended resource such as nvidia.com/gpu", field, name))
+		case most.Sign() < 0, most.Sign() == 0 && debugpod.IsNative(name):
+			wrong = append(wrong, fmt.Sprintf("%s: %s of %s is no bound: it must be more than 0", field, most.String(), name))
+		}
 	}
 	return wrong
 }

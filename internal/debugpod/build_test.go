@@ -32,6 +32,7 @@ func admitted(mode v1alpha1.Mode, changes ...func(*v1alpha1.DebugSession)) *v1al
 			Debugger: v1alpha1.Debugger{Image: "busybox:1.36", Command: []string{"sh"}, Stdin: true, TTY: true},
 		},
 		Status: v1alpha1.DebugSessionStatus{
+			Class:        &v1alpha1.ClassStatus{Allows: &v1alpha1.ClassAllows{SecurityContext: true, Volumes: true, Priority: true}},
 			Target:       &v1alpha1.TargetStatus{PodName: "web-0", Container: "app"},
 			Debugger:     &v1alpha1.DebuggerStatus{PodName: "web-0", ContainerName: ContainerName(uidA)},
 			HardDeadline: &metav1.Time{Time: now.Add(time.Hour)},

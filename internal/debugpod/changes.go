@@ -71,6 +71,14 @@ func findContainer(spec *corev1.PodSpec, name string) *corev1.Container {
 	return nil
 }
 
+// ImageOf returns the image of a container or init container of the pod; empty if it has none of that name.
+func ImageOf(pod *corev1.Pod, name string) string {
+	if container := findContainer(&pod.Spec, name); container != nil {
+		return container.Image
+	}
+	return ""
+}
+
 func noSuchContainer(field, name string, target *corev1.Pod) error {
 	if hasContainer(target.Spec.InitContainers, name) {
 		return &InvalidError{

@@ -21,12 +21,14 @@ const mirrorAnnotations = "kubernetes.io/config."
 const GraceSeconds int64 = 1
 
 // Copy builds the copy of an admitted session: the target's spec, changed as spec.podCopy says, with the debugger as its
-// last container, if the session adds one. It reads the session's spec, status.debugger and status.hardDeadline.
+// last container, if the session adds one. It reads the session's spec, status.class.allows, status.debugger and
+// status.hardDeadline.
 //
 // The kubelet ends the copy at the hard deadline by activeDeadlineSeconds: what is left of it at now, in whole seconds,
 // at least 1, or the target's own if that is less. Its grace period is short.
 //
-// It returns an *InvalidError if the session can never be built for this target.
+// It returns an *InvalidError if the session can never be built for this target, and a *ForbiddenError if its class does not
+// allow what that comes to.
 func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*corev1.Pod, error) {
 	if session.Status.Debugger == nil || session.Status.Debugger.PodName == "" {
 		return nil, errNotAdmitted
@@ -56,6 +58,10 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 	setShareProcesses(copied, session.Spec.PodCopy)
 	setEnd(spec, session.Status.HardDeadline.Sub(now))
 	if err := bringDebugger(spec, session, target); err != nil {
+		return nil, err
+	}
+	withhold(spec, allowed(session))
+	if err := boundResources(spec, session); err != nil {
 		return nil, err
 	}
 	return copied, nil
@@ -88,8 +94,10 @@ func copyMeta(session *v1alpha1.DebugSession, target *corev1.Pod, keep []v1alpha
 		}
 	}
 	if slices.Contains(keep, v1alpha1.KeepAnnotations) {
+		// What the profile decides is in the debugger's security context, and admission would put this one's word there.
+		appArmor := corev1.DeprecatedAppArmorBetaContainerAnnotationKeyPrefix + session.Status.Debugger.ContainerName
 		for key, value := range target.Annotations {
-			if !strings.HasPrefix(key, mirrorAnnotations) && key != corev1.LastAppliedConfigAnnotation {
+			if !strings.HasPrefix(key, mirrorAnnotations) && key != corev1.LastAppliedConfigAnnotation && key != appArmor {
 				meta.Annotations[key] = value
 			}
 		}

@@ -16,10 +16,10 @@ const (
 )
 
 // Node builds the pod by which an admitted session debugs a node: the debugger alone, with what the profile shares of the
-// node. It tolerates every taint and is not scheduled. It reads the session's spec, status.target.nodeName,
+// node. It tolerates every taint and is not scheduled. It reads the session's spec, status.class.allows, status.target.nodeName,
 // status.debugger and status.hardDeadline, at which the kubelet ends it as it ends a copy.
 //
-// It returns an *InvalidError if the session can never be built.
+// It returns an *InvalidError if the session can never be built, and a *ForbiddenError if its class does not allow it.
 func Node(session *v1alpha1.DebugSession, now time.Time) (*corev1.Pod, error) {
 	status := &session.Status
 	if status.Debugger == nil || status.Debugger.PodName == "" || status.Target == nil || status.Target.NodeName == "" {
@@ -42,25 +42,29 @@ func Node(session *v1alpha1.DebugSession, now time.Time) (*corev1.Pod, error) {
 			Tolerations:   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
 		},
 	}
-	mounts := shareNode(&pod.Spec, session.Spec.Profile)
+	profile, err := traitsOf(session.Spec.Profile)
+	if err != nil {
+		return nil, err
+	}
+	mounts := shareNode(&pod.Spec, profile)
 	debugger, err := debuggerContainer(session, pod)
 	if err != nil {
 		return nil, err
 	}
 	debugger.VolumeMounts = before(mounts, debugger.VolumeMounts, mountPath)
 	pod.Spec.Containers = []corev1.Container{*debugger}
+	withhold(&pod.Spec, allowed(session))
+	if err := boundResources(&pod.Spec, session); err != nil {
+		return nil, err
+	}
 	setEnd(&pod.Spec, status.HardDeadline.Sub(now))
 	return pod, nil
 }
 
 // shareNode gives the pod what its profile shares of the node, and returns the mount of the node's files.
-func shareNode(spec *corev1.PodSpec, profile v1alpha1.Profile) []corev1.VolumeMount {
-	switch profile {
-	case v1alpha1.ProfileBaseline, v1alpha1.ProfileRestricted:
-		return nil
-	}
-	spec.HostNetwork, spec.HostPID, spec.HostIPC = true, true, true
-	if profile == v1alpha1.ProfileNetadmin {
+func shareNode(spec *corev1.PodSpec, profile traits) []corev1.VolumeMount {
+	spec.HostNetwork, spec.HostPID, spec.HostIPC = profile.nodeNamespaces, profile.nodeNamespaces, profile.nodeNamespaces
+	if !profile.nodeFiles {
 		return nil
 	}
 	spec.Volumes = []corev1.Volume{{

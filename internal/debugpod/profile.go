@@ -11,6 +11,49 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
+// traits is what a profile means. A profile that is not in the table means nothing, and nothing is built for it.
+type traits struct {
+	capabilities []corev1.Capability // that it adds
+	privileged   bool
+	afresh       bool // keeps nothing of a container that becomes the debugger
+	restricted   bool // takes away what the restricted Pod Security Standard forbids
+	linuxOnly    bool // what it grants does not exist on Windows
+
+	// What a pod on a node shares of it.
+	nodeNamespaces, nodeFiles bool
+}
+
+var profiles = map[v1alpha1.Profile]traits{
+	v1alpha1.ProfileLegacy:     {nodeNamespaces: true, nodeFiles: true},
+	v1alpha1.ProfileGeneral:    {capabilities: []corev1.Capability{"SYS_PTRACE"}, nodeNamespaces: true, nodeFiles: true},
+	v1alpha1.ProfileBaseline:   {afresh: true},
+	v1alpha1.ProfileRestricted: {afresh: true, restricted: true},
+	v1alpha1.ProfileNetadmin:   {capabilities: []corev1.Capability{"NET_ADMIN", "NET_RAW"}, linuxOnly: true, nodeNamespaces: true},
+	v1alpha1.ProfileSysadmin:   {privileged: true, linuxOnly: true, nodeNamespaces: true, nodeFiles: true},
+}
+
+func traitsOf(profile v1alpha1.Profile) (traits, error) {
+	found, known := profiles[cmp.Or(profile, v1alpha1.ProfileGeneral)]
+	if !known {
+		return traits{}, unknownProfile(profile)
+	}
+	return found, nil
+}
+
+// GrantedCapabilities returns the capabilities that a profile adds.
+func GrantedCapabilities(profile v1alpha1.Profile) []corev1.Capability {
+	return profiles[profile].capabilities
+}
+
+// GrantsPrivileged reports whether a profile makes the debugger privileged.
+func GrantsPrivileged(profile v1alpha1.Profile) bool { return profiles[profile].privileged }
+
+// DropsAll reports whether a debugger of this profile may have no capability that it does not add: so it is with one that nobody knows.
+func DropsAll(profile v1alpha1.Profile) bool {
+	found, known := profiles[profile]
+	return found.restricted || !known
+}
+
 const securityContextField = "spec.debugger.securityContext"
 
 // securityContext returns what the debugger runs with: all that its author set, and what the profile sets wherever the
@@ -30,48 +73,44 @@ func securityContext(session *v1alpha1.DebugSession, target *corev1.Pod, existin
 
 // profiled is what the debugger runs with, but for the user that it may take from its target.
 func profiled(session *v1alpha1.DebugSession, target *corev1.Pod, existing, own *corev1.SecurityContext) (*corev1.SecurityContext, error) {
-	profile := session.Spec.Profile
-	if profile == v1alpha1.ProfileBaseline || profile == v1alpha1.ProfileRestricted {
+	profile, err := traitsOf(session.Spec.Profile)
+	if err != nil {
+		return nil, err
+	}
+	if profile.afresh {
 		existing = nil
 	}
 	sc := overlay(existing, own)
-	if isWindows(target) {
-		return windowsSecurityContext(profile, sc)
-	}
-	switch profile {
-	case v1alpha1.ProfileLegacy, v1alpha1.ProfileBaseline:
-		return sc, nil
-	case v1alpha1.ProfileGeneral, "":
-		if session.Spec.Mode == v1alpha1.ModeNode {
-			return sc, nil // as in kubectl: what it gives there is the node's namespaces and files
-		}
-		return addCapabilities(sc, own, "SYS_PTRACE"), nil
-	case v1alpha1.ProfileNetadmin:
-		return addCapabilities(sc, own, "NET_ADMIN", "NET_RAW"), nil
-	case v1alpha1.ProfileSysadmin:
+	switch {
+	case isWindows(target):
+		return windowsSecurityContext(session.Spec.Profile, profile, sc)
+	case profile.privileged:
 		return setPrivileged(sc, own)
-	case v1alpha1.ProfileRestricted:
+	case profile.restricted:
 		return restrict(sc), nil
+	case session.Spec.Mode == v1alpha1.ModeNode && profile.nodeFiles:
+		return sc, nil // as in kubectl: what it gives there is the node's namespaces and files
+	case len(profile.capabilities) > 0:
+		return addCapabilities(sc, own, profile.capabilities...), nil
+	default:
+		return sc, nil
 	}
-	return nil, unknownProfile(profile)
 }
 
 // windowsSecurityContext is the profile for a pod that says it is for Windows, where Kubernetes refuses capabilities,
 // privileged, seccomp and privilege escalation. What a profile takes away there is nothing to take from; what it
 // would grant does not exist, and saying so beats granting nothing in silence.
-func windowsSecurityContext(profile v1alpha1.Profile, sc *corev1.SecurityContext) (*corev1.SecurityContext, error) {
-	switch profile {
-	case v1alpha1.ProfileLegacy, v1alpha1.ProfileBaseline, v1alpha1.ProfileGeneral, "":
-		return sc, nil
-	case v1alpha1.ProfileRestricted:
+func windowsSecurityContext(name v1alpha1.Profile, profile traits, sc *corev1.SecurityContext) (*corev1.SecurityContext, error) {
+	switch {
+	case profile.restricted:
 		return setRunAsNonRoot(sc), nil
-	case v1alpha1.ProfileNetadmin, v1alpha1.ProfileSysadmin:
+	case profile.linuxOnly:
 		return nil, &InvalidError{
 			Field:   "spec.profile",
-			Message: fmt.Sprintf("profile %s grants Linux privileges, and the target is a Windows pod: use general, and debugger.securityContext.windowsOptions for what the debugger needs", profile),
+			Message: fmt.Sprintf("profile %s grants Linux privileges, and the target is a Windows pod: use general, and debugger.securityContext.windowsOptions for what the debugger needs", name),
 		}
 	}
-	return nil, unknownProfile(profile)
+	return sc, nil
 }
 
 func unknownProfile(profile v1alpha1.Profile) error {

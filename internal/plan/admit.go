@@ -41,7 +41,12 @@ func (p *pass) admit() {
 	}
 	if granted := p.status().Class; granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil {
 		p.status().Class, p.status().Request = grant(class, p.spec()), nil // who approved it approved what was granted then
+		if refusal := p.grantKeptImage(class, target); refusal != nil {
+			p.reject(*refusal)
+			return
+		}
 	}
+	p.status().Class.Allows = lessened(p.status().Class.Allows, class)
 	if p.status().Class.ApprovalsRequired > 0 && !p.permitted(target) {
 		return
 	}
@@ -219,11 +224,15 @@ func (p *pass) unreadable(what string, err error) {
 		p.reject(*refusal)
 		return
 	}
-	message := fmt.Sprintf("%s cannot be read: %v", what, err)
-	p.warnOnce(v1alpha1.ConditionAdmissible, v1alpha1.ReasonUnreadable, message)
-	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable, message)
-	p.stand(v1alpha1.PhasePending, v1alpha1.ReasonUnreadable, message)
-	p.plan.Retry = fmt.Errorf("reading %s: %w", what, err)
+	p.stall(v1alpha1.ReasonUnreadable, fmt.Sprintf("%s cannot be read: %v", what, err), fmt.Errorf("reading %s: %w", what, err))
+}
+
+// stall has a session wait for what the operator could not do, and tries it again.
+func (p *pass) stall(reason, message string, err error) {
+	p.warnOnce(v1alpha1.ConditionAdmissible, reason, message)
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, reason, message)
+	p.stand(v1alpha1.PhasePending, reason, message)
+	p.plan.Retry = err
 }
 
 // reject ends a session that can never run as it is written.
@@ -241,9 +250,9 @@ func (p *pass) pin(target *subject) {
 	p.record(target, life)
 
 	// Built once here, only to see whether it can be, and whether it is what was approved.
-	if _, refusal := p.buildApproved(target, status); refusal != nil {
+	if _, err := p.buildApproved(target, status); err != nil {
 		p.unpin()
-		p.reject(*refusal)
+		p.cannotBuild(err)
 		return
 	}
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
@@ -298,44 +307,6 @@ func subjects(spec *v1alpha1.DebugSessionSpec) []v1alpha1.Subject {
 	return []v1alpha1.Subject{user(spec.Requester)}
 }
 
-// build makes the action that makes the debugger which the status records.
-func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Action, error) {
-	session := *p.Session
-	session.Status = *status
-	session.Spec.Profile, session.Spec.Debugger.Image = status.Class.Profile, status.Class.Image
-	switch p.spec().Mode {
-	case v1alpha1.ModePodCopy:
-		pod, err := debugpod.Copy(&session, target.pod, p.Now)
-		return CreatePod{Pod: pod}, err
-	case v1alpha1.ModeNode:
-		pod, err := debugpod.Node(&session, p.Now)
-		return CreatePod{Pod: pod}, err
-	}
-	c, err := debugpod.Ephemeral(&session, target.pod)
-	if err != nil {
-		return nil, err
-	}
-	if !p.unstoppable() {
-		if err := debugpod.Limit(c, deadlines(status)); err != nil {
-			return nil, err
-		}
-	}
-	if err := debugpod.Fits(c, target.pod); err != nil {
-		return nil, err
-	}
-	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
-}
-
-// buildApproved is build, held against what was approved.
-func (p *pass) buildApproved(target *subject, status *v1alpha1.DebugSessionStatus) (Action, *Refusal) {
-	action, err := p.build(target, status)
-	if err != nil {
-		refusal := invalid(err)
-		return nil, &refusal
-	}
-	return action, p.asShown(target, action)
-}
-
 func copyName(session *v1alpha1.DebugSession, target string) string {
 	return cmp.Or(chosenName(&session.Spec), debugpod.CopyName(target, session.UID))
 }
@@ -346,13 +317,4 @@ func chosenName(spec *v1alpha1.DebugSessionSpec) string {
 		return ""
 	}
 	return spec.PodCopy.Name
-}
-
-// invalid turns a builder's error into a refusal.
-func invalid(err error) Refusal {
-	var field *debugpod.InvalidError
-	if errors.As(err, &field) {
-		return Refusal{Reason: v1alpha1.ReasonInvalid, Message: field.Error()}
-	}
-	return Refusal{Reason: v1alpha1.ReasonInvalid, Message: err.Error()}
 }

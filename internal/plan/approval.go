@@ -29,12 +29,14 @@ type Approval struct {
 func requestHash(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, making Action) string {
 	fixed := *spec
 	fixed.TTL, fixed.End = nil, false
+	granted := *class
+	granted.Allows = nil // may become less; what is made by it is a part of the hash
 	text, err := json.Marshal(struct {
 		Spec   *v1alpha1.DebugSessionSpec
 		Class  *v1alpha1.ClassStatus
 		Target types.UID
 		Made   any
-	}{&fixed, class, target, shown(making)})
+	}{&fixed, &granted, target, shown(making)})
 	if err != nil {
 		panic(err) // plain data: it has been JSON before
 	}

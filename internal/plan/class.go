@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ const defaultApprovalTimeout = time.Hour
 // session, and the planner asks it again before the session starts.
 func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set) *Refusal {
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
-		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkUnstoppable, checkReplaces, checkTTL, checkReason, checkSubjects,
+		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces, checkTTL, checkReason, checkSubjects,
 	} {
 		if why := check(class, spec); why != "" {
 			return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
@@ -145,7 +146,7 @@ func dropsLess(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) bool
 	if sc == nil || sc.Capabilities == nil || len(sc.Capabilities.Drop) == 0 || slices.Contains(sc.Capabilities.Drop, "ALL") {
 		return false
 	}
-	return spec.Debugger.Container != "" || effectiveProfile(class, spec) == v1alpha1.ProfileRestricted
+	return spec.Debugger.Container != "" || debugpod.DropsAll(effectiveProfile(class, spec))
 }
 
 // raises names the first field by which a security context may do more than take privileges away.
@@ -203,9 +204,53 @@ func checkReads(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) str
 	}
 	for _, env := range envs {
 		for i := range env {
-			if from := env[i].ValueFrom; from != nil && (from.SecretKeyRef != nil || from.ConfigMapKeyRef != nil || from.FileKeyRef != nil) {
+			if readsObject(&env[i]) {
 				return fmt.Sprintf("env %s: reading ConfigMaps, Secrets and files is not allowed", env[i].Name)
 			}
+		}
+	}
+	return ""
+}
+
+// readsObject reports whether a variable's value comes from a Secret, a ConfigMap or a file.
+func readsObject(variable *corev1.EnvVar) bool {
+	from := variable.ValueFrom
+	return from != nil && (from.SecretKeyRef != nil || from.ConfigMapKeyRef != nil || from.FileKeyRef != nil)
+}
+
+// checkResources says early what the builder would say of the claims that a session makes itself.
+func checkResources(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	bounds := class.Spec.Resources
+	if bounds == nil {
+		return ""
+	}
+	if claimed := spec.Debugger.Resources; claimed != nil {
+		for _, most := range []corev1.ResourceList{bounds.Debugger, bounds.Pod} {
+			if why := exceeds("spec.debugger.resources", "the debugger", claimed, most); why != "" {
+				return why
+			}
+		}
+	}
+	if spec.PodCopy == nil {
+		return ""
+	}
+	for i := range spec.PodCopy.Containers {
+		change := &spec.PodCopy.Containers[i]
+		if change.Resources == nil {
+			continue
+		}
+		field := fmt.Sprintf("spec.podCopy.containers[%d].resources", i)
+		if why := exceeds(field, fmt.Sprintf("container %q", change.Name), change.Resources, bounds.Pod); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func exceeds(field, who string, claimed *corev1.ResourceRequirements, bounds corev1.ResourceList) string {
+	for _, name := range slices.Sorted(maps.Keys(bounds)) {
+		if err := debugpod.CheckBound(field, who, claimed, name, bounds[name]); err != nil {
+			return err.Error()
 		}
 	}
 	return ""
@@ -276,66 +321,6 @@ func checkSubjects(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) 
 
 func user(identity *v1alpha1.Identity) v1alpha1.Subject {
 	return v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: identity.Username}
-}
-
-// grant is what the class gives this session: written down when it is found fit, and not read again.
-func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha1.ClassStatus {
-	granted := &v1alpha1.ClassStatus{
-		Name: class.Name, UID: class.UID, Generation: class.Generation,
-		Image:       grantedImage(class, spec),
-		Profile:     effectiveProfile(class, spec),
-		TTL:         metav1.Duration{Duration: min(DefaultTTL, class.Spec.MaxTTL.Duration)},
-		MaxTTL:      class.Spec.MaxTTL,
-		AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs},
-		Retention:   class.Spec.Retention.DeepCopy(),
-	}
-	if d := class.Spec.Defaults; d != nil && d.TTL != nil {
-		granted.TTL = *d.TTL
-	}
-	if access := class.Spec.Access; access != nil && len(access.Verbs) > 0 {
-		granted.AccessVerbs = slices.Clone(access.Verbs)
-	}
-	if approval := class.Spec.Approval; approval != nil && approval.Required > 0 && !exempt(approval.Exempt, spec.Requester) {
-		granted.ApprovalsRequired, granted.SelfApproval = approval.Required, approval.SelfApproval
-		granted.ApprovalTimeout = &metav1.Duration{Duration: defaultApprovalTimeout}
-		if approval.Timeout != nil {
-			granted.ApprovalTimeout = approval.Timeout.DeepCopy()
-		}
-	}
-	return granted
-}
-
-// grantedImage is the image in full where the class restricts images: what was compared is then what every runtime runs,
-// also one that would complete a short name in its own way.
-func grantedImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
-	image := effectiveImage(class, spec)
-	if len(class.Spec.Images) > 0 {
-		if full, err := imagepattern.Normalize(image); err == nil {
-			return full
-		}
-	}
-	return image
-}
-
-// effectiveImage is the debugger's image; empty for a container of the copy that keeps its own.
-func effectiveImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
-	if spec.Debugger.Image == "" && class.Spec.Defaults != nil && debugpod.AddsContainer(spec) {
-		return class.Spec.Defaults.Image
-	}
-	return spec.Debugger.Image
-}
-
-func effectiveProfile(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) v1alpha1.Profile {
-	switch {
-	case spec.Profile != "":
-		return spec.Profile
-	case class.Spec.Defaults != nil && class.Spec.Defaults.Profile != "":
-		return class.Spec.Defaults.Profile
-	case slices.Contains(class.Spec.Profiles, v1alpha1.ProfileGeneral) || len(class.Spec.Profiles) == 0:
-		return v1alpha1.ProfileGeneral
-	default:
-		return class.Spec.Profiles[0]
-	}
 }
 
 // exempt says whether somebody is one of the subjects.

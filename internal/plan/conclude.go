@@ -58,12 +58,17 @@ func (p *pass) concludeMaking(result Result, what string) {
 		p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone),
 			fmt.Sprintf("%s: the pod went away or was replaced before it could be debugged", what))
 	case result.Err != nil:
-		message := fmt.Sprintf("%s failed, and is tried again: %v", what, result.Err)
-		p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonRetrying, message)
-		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonRetrying, message)
-		p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonRetrying, message)
-		p.retry(fmt.Errorf("%s: %w", what, result.Err))
+		p.retryMaking(fmt.Errorf("%s failed, and is tried again: %w", what, result.Err))
 	}
+}
+
+// retryMaking keeps a session in Starting, and says why nothing was made.
+func (p *pass) retryMaking(err error) {
+	message := err.Error()
+	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonRetrying, message)
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonRetrying, message)
+	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonRetrying, message)
+	p.retry(err)
 }
 
 var errNowhere = errors.New("the API server says that there is no such namespace")

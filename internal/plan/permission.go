@@ -136,7 +136,7 @@ func (p *pass) request(target *subject) {
 	trial.record(target, begin(p.spec(), p.status().Class, p.Now))
 	action, err := trial.build(target, trial.status())
 	if err != nil {
-		p.reject(invalid(err))
+		p.cannotBuild(err)
 		return
 	}
 	switch p.Preview.state {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -141,9 +142,14 @@ func (p *pass) make(target *subject) {
 	if p.withheld {
 		return
 	}
-	action, refusal := p.buildApproved(target, &p.Session.Status)
-	if refusal != nil {
+	action, err := p.buildApproved(target, &p.Session.Status)
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal):
 		p.end(v1alpha1.OutcomeRejected, refusal.Reason, refusal.Message)
+		return
+	case err != nil:
+		p.retryMaking(fmt.Errorf("building the debugger: %w", err))
 		return
 	}
 	if debugpod.Isolates(p.spec()) {

@@ -95,7 +95,7 @@ func everything(namespace string) *v1alpha1.DebugClass {
 			Modes: []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode},
 			Profiles: []v1alpha1.Profile{v1alpha1.ProfileGeneral, v1alpha1.ProfileBaseline, v1alpha1.ProfileRestricted,
 				v1alpha1.ProfileNetadmin, v1alpha1.ProfileSysadmin, v1alpha1.ProfileLegacy},
-			AllowSecurityContext: true, AllowVolumes: true, NodeNamespace: namespace,
+			AllowSecurityContext: true, AllowVolumes: true, AllowPriority: true, NodeNamespace: namespace,
 			MaxTTL: metav1.Duration{Duration: sessionSeconds * time.Second},
 		},
 	}

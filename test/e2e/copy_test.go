@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -48,6 +49,42 @@ var _ = Describe("a copy", func() {
 		n.ends("copy", v1alpha1.OutcomeExpired)
 		Expect(tryKubectl("-n", string(n), "get", "pod", "web-copy")).Error().To(MatchError(ContainSubstring("NotFound")))
 		Expect(n.kubectl("get", "pods", "-o", "name")).To(MatchRegexp(`^pod/web-\w+-\w+\n$`), "the ReplicaSet has its one pod, as before")
+	})
+
+	It("and a pod on a node have no token, no root and no privilege that the class does not allow", func() {
+		n := newNamespace()
+		n.podWith(`
+  containers:
+  - {name: app, image: "busybox:1.36", command: [sleep, "600"], securityContext: {privileged: true}}
+`)
+		class := n.class(fmt.Sprintf(`
+  modes: [EphemeralContainer, PodCopy, Node]
+  nodeNamespace: %s
+  profiles: [general, baseline, restricted]
+  resources: {debugger: {cpu: 200m, memory: 64Mi}}
+  maxTTL: 10m
+  access: {verbs: [Attach, Logs]}
+`, n))
+		look := `, debugger: {image: "busybox:1.36", command: [sh, -c, "ls -d /var/run/secrets/* ; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; true"]}}`
+		inPod := "  {className: " + class + ", target: {podName: web}, "
+		n.apply(sessionManifest("token-copy", inPod+"mode: PodCopy, podCopy: {shareProcesses: false}"+look))
+		n.apply(sessionManifest("token-node", fmt.Sprintf("  {className: %s, mode: Node, profile: baseline, target: {nodeName: %s}", class, n.getPod("web").Spec.NodeName)+look))
+		n.apply(sessionManifest("root", inPod+`debugger: {image: "busybox:1.36", command: [id], runAs: FromTarget}}`))
+		n.apply(sessionManifest("change", inPod+`mode: PodCopy, podCopy: {containers: [{name: app, command: [id]}]}}`))
+
+		for _, name := range []string{"token-copy", "token-node"} {
+			output := n.ends(name, v1alpha1.OutcomeCompleted).Status.Debugger.Output
+			Expect(output).To(And(ContainSubstring("/var/run/secrets/*: No such file"), ContainSubstring("67108864")), name)
+		}
+		Expect(condition(n.ends("root", v1alpha1.OutcomeRejected), v1alpha1.ConditionEnded).Message).To(ContainSubstring("spec.debugger.runAs"))
+		Expect(condition(n.ends("change", v1alpha1.OutcomeRejected), v1alpha1.ConditionEnded).Message).To(ContainSubstring("mounting or reading"))
+
+		taking := "  {target: {podName: web}, mode: PodCopy, debugger: {container: app, command: [sh], stdin: true}" // of the class standard
+		n.apply(sessionManifest("takes", taking+"}"))
+		n.apply(sessionManifest("afresh", taking+", profile: baseline}"))
+		Expect(condition(n.ends("takes", v1alpha1.OutcomeRejected), v1alpha1.ConditionEnded).Message).To(ContainSubstring("securityContext.privileged"))
+		made := n.getPod(n.reaches("afresh", v1alpha1.PhaseActive).Status.Debugger.PodName)
+		Expect(made.Spec.Containers[0].SecurityContext).To(BeNil())
 	})
 
 	It("never takes nor deletes a pod of its name that is not its own", func() {

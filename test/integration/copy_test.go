@@ -2,10 +2,12 @@ package integration
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -36,6 +38,20 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 		Expect(made.Spec.ActiveDeadlineSeconds).NotTo(BeNil())
 		Expect(made.Spec.TerminationGracePeriodSeconds).To(HaveValue(BeNumerically("==", 1)))
 		Expect(session.Status.Debugger.PodUID).To(Equal(made.UID))
+	})
+
+	It("has no token for its debugger and no priority unless its class allows them", func(ctx SpecContext) {
+		priority := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: namespace}, Value: 7}
+		Expect(k8s.Create(ctx, priority)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, priority)).To(Succeed()) })
+		pod := runningPod(ctx, namespace, "web", func(p *corev1.Pod) { p.Spec.PriorityClassName = priority.Name })
+		for _, allowed := range []bool{true, false} {
+			class := newClass(ctx, fmt.Sprint(namespace, "-", allowed), func(c *v1alpha1.DebugClass) { c.Spec.AllowVolumes, c.Spec.AllowPriority = allowed, allowed })
+			made := copied(ctx, active(ctx, node, namespace, fmt.Sprint("copy-", allowed), pod, fixture.AsCopy(), func(s *v1alpha1.DebugSession) { s.Spec.ClassName = class.Name }))
+			Expect(made.Spec.AutomountServiceAccountToken).To(Or(BeNil(), HaveValue(Equal(allowed))))
+			Expect(made.Spec.AutomountServiceAccountToken == nil).To(Equal(allowed))
+			Expect(made.Spec.Priority).To(HaveValue(BeEquivalentTo(map[bool]int32{true: 7, false: 0}[allowed])))
+		}
 	})
 
 	DescribeTable("is not made when its name is another pod's, which is left as it is", func(ctx SpecContext, disguise func(*corev1.Pod)) {

@@ -3,6 +3,8 @@ package integration
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -38,6 +40,12 @@ var _ = Describe("admission of classes", Ordered, func() {
 		}, `spec.defaults.image: "busybox" is not allowed by spec.images`),
 		Entry("a default image that is no image", func(s *v1alpha1.DebugClassSpec) { s.Defaults = &v1alpha1.ClassDefaults{Image: "a b"} },
 			"spec.defaults.image: "),
+		Entry("a bound on what is no resource", func(s *v1alpha1.DebugClassSpec) {
+			s.Resources = &v1alpha1.ResourceBounds{Pod: corev1.ResourceList{"Memory": resource.MustParse("1Gi")}}
+		}, `spec.resources.pod: "Memory" is no resource of a container`),
+		Entry("a bound of nothing", func(s *v1alpha1.DebugClassSpec) {
+			s.Resources = &v1alpha1.ResourceBounds{Debugger: corev1.ResourceList{"cpu": resource.MustParse("0"), "nvidia.com/gpu": resource.MustParse("0")}}
+		}, "spec.resources.debugger: 0 of cpu is no bound"),
 		Entry("a reason's pattern", func(s *v1alpha1.DebugClassSpec) { s.Reason = &v1alpha1.ReasonPolicy{Pattern: "("} }, "spec.reason.pattern: "),
 		Entry("a namespace selector", func(s *v1alpha1.DebugClassSpec) {
 			s.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Like"}}}

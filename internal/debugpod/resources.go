@@ -1,0 +1,205 @@
+package debugpod
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+const (
+	debuggerResourcesField = "spec.debugger.resources"
+	copyResourcesField     = "spec.podCopy.containers"
+)
+
+// boundResources holds the pod and its debugger to the most that the class allows. It sets the limits that are missing, and returns a
+// *ForbiddenError for claims of more.
+func boundResources(spec *corev1.PodSpec, session *v1alpha1.DebugSession) error {
+	bounds := allowed(session).Resources
+	if bounds == nil {
+		return nil
+	}
+	if container := findContainer(spec, session.Status.Debugger.ContainerName); container != nil && !OnlyChanges(&session.Spec) {
+		for _, name := range slices.Sorted(maps.Keys(bounds.Debugger)) {
+			if lacksLimit(container, name) {
+				setLimit(container, name, atMost(bounds.Debugger[name], spec.Resources, name))
+			}
+			if err := CheckBound(debuggerResourcesField, "the debugger", &container.Resources, name, bounds.Debugger[name]); err != nil {
+				return err
+			}
+		}
+	}
+	field := copyResourcesField
+	if session.Spec.Mode == v1alpha1.ModeNode {
+		field = debuggerResourcesField
+	}
+	for _, name := range slices.Sorted(maps.Keys(bounds.Pod)) {
+		if err := boundPod(spec, field, name, bounds.Pod[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckBound returns a *ForbiddenError if requests or limits claim more of a resource than the most that the class allows.
+func CheckBound(field, who string, claimed *corev1.ResourceRequirements, name corev1.ResourceName, most resource.Quantity) error {
+	if err := checkClaim(field, who+" requests", claimed.Requests, name, most); err != nil {
+		return err
+	}
+	return checkClaim(field, who+" has a limit of", claimed.Limits, name, most)
+}
+
+func checkClaim(field, who string, claimed corev1.ResourceList, name corev1.ResourceName, most resource.Quantity) error {
+	quantity, set := claimed[name]
+	if !set || quantity.Cmp(most) <= 0 {
+		return nil
+	}
+	return &ForbiddenError{Field: field, Message: fmt.Sprintf("%s %s of %s, and at most %s is allowed: ask for less there, or use another class",
+		who, quantity.String(), name, most.String())}
+}
+
+// boundPod holds all containers of the pod together to the most of one resource.
+func boundPod(spec *corev1.PodSpec, field string, name corev1.ResourceName, most resource.Quantity) error {
+	if whole := spec.Resources; whole != nil {
+		if err := CheckBound(field, "the pod", whole, name, most); err != nil {
+			return err
+		}
+		if _, limited := whole.Limits[name]; limited {
+			return nil // the API server holds all containers together to it
+		}
+	}
+	if err := shareLimit(spec, field, name, most); err != nil {
+		return err
+	}
+	return CheckBound(field, "the pod's containers together: the pod", &corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{name: claimOf(spec, requestsOf, name)},
+		Limits:   corev1.ResourceList{name: claimOf(spec, limitsOf, name)},
+	}, name, most)
+}
+
+func requestsOf(c *corev1.Container) corev1.ResourceList { return c.Resources.Requests }
+func limitsOf(c *corev1.Container) corev1.ResourceList   { return c.Resources.Limits }
+
+// claimOf is what the pod claims of a resource: its containers and native sidecars together, or an init container beside the
+// sidecars if that is more.
+func claimOf(spec *corev1.PodSpec, listOf func(*corev1.Container) corev1.ResourceList, name corev1.ResourceName) resource.Quantity {
+	var sidecars, largest resource.Quantity
+	for i := range spec.InitContainers {
+		claimed := listOf(&spec.InitContainers[i])[name]
+		if isSidecar(&spec.InitContainers[i]) {
+			sidecars.Add(claimed)
+		} else if claimed.Cmp(largest) > 0 {
+			largest = claimed.DeepCopy()
+		}
+	}
+	var running resource.Quantity
+	for i := range spec.Containers {
+		running.Add(listOf(&spec.Containers[i])[name])
+	}
+	if largest.Cmp(running) > 0 {
+		running = largest
+	}
+	running.Add(sidecars)
+	return running
+}
+
+// shareLimit has the containers that have no limit share what the others leave: without one a container takes what its node has.
+func shareLimit(spec *corev1.PodSpec, field string, name corev1.ResourceName, most resource.Quantity) error {
+	var together, alone []*corev1.Container // those that run side by side, and the init containers, each beside the sidecars
+	left, besideSidecars := most.DeepCopy(), most.DeepCopy()
+	for i := range spec.InitContainers {
+		container := &spec.InitContainers[i]
+		switch {
+		case isSidecar(container) && lacksLimit(container, name):
+			together = append(together, container)
+		case isSidecar(container):
+			left.Sub(container.Resources.Limits[name])
+			besideSidecars.Sub(container.Resources.Limits[name])
+		case lacksLimit(container, name):
+			alone = append(alone, container)
+		}
+	}
+	for i := range spec.Containers {
+		if container := &spec.Containers[i]; lacksLimit(container, name) {
+			together = append(together, container)
+		} else {
+			left.Sub(container.Resources.Limits[name])
+		}
+	}
+	share := divided(left, name, len(together))
+	for _, container := range together {
+		if err := limitTo(container, field, name, share); err != nil {
+			return err
+		}
+		if isSidecar(container) {
+			besideSidecars.Sub(share)
+		}
+	}
+	for _, container := range alone {
+		if err := limitTo(container, field, name, besideSidecars); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func limitTo(container *corev1.Container, field string, name corev1.ResourceName, share resource.Quantity) error {
+	if request := container.Resources.Requests[name]; share.Sign() <= 0 || request.Cmp(share) > 0 {
+		return &ForbiddenError{Field: field, Message: fmt.Sprintf(
+			"container %q has no limit of %s, and the class's bound on the pod leaves %s for it: set its resources here, or use another class", container.Name, name, share.String())}
+	}
+	setLimit(container, name, share)
+	return nil
+}
+
+// divided is an equal part of what is left.
+func divided(left resource.Quantity, name corev1.ResourceName, parts int) resource.Quantity {
+	switch {
+	case parts <= 1:
+		return left
+	case name == corev1.ResourceCPU:
+		return *resource.NewMilliQuantity(left.MilliValue()/int64(parts), resource.DecimalSI)
+	default:
+		return *resource.NewQuantity(left.Value()/int64(parts), left.Format)
+	}
+}
+
+// lacksLimit reports whether a container may take as much as its node has: of what is not native, it gets what it asks for.
+func lacksLimit(container *corev1.Container, name corev1.ResourceName) bool {
+	_, limited := container.Resources.Limits[name]
+	return !limited && IsNative(name)
+}
+
+// IsNative reports whether a container without a limit of this resource may take as much of it as its node has.
+func IsNative(name corev1.ResourceName) bool {
+	return name == corev1.ResourceCPU || name == corev1.ResourceMemory || name == corev1.ResourceEphemeralStorage
+}
+
+// setLimit limits a container. A request that is left out would become as large as the limit.
+func setLimit(container *corev1.Container, name corev1.ResourceName, most resource.Quantity) {
+	if container.Resources.Limits == nil {
+		container.Resources.Limits = corev1.ResourceList{}
+	}
+	container.Resources.Limits[name] = most.DeepCopy()
+	if _, requested := container.Resources.Requests[name]; requested {
+		return
+	}
+	if container.Resources.Requests == nil {
+		container.Resources.Requests = corev1.ResourceList{}
+	}
+	container.Resources.Requests[name] = resource.Quantity{Format: most.Format}
+}
+
+// atMost is the bound, or the whole pod's own limit if that is less: Kubernetes refuses a container's limit that is more.
+func atMost(bound resource.Quantity, whole *corev1.ResourceRequirements, name corev1.ResourceName) resource.Quantity {
+	if whole != nil {
+		if limit, limited := whole.Limits[name]; limited && limit.Cmp(bound) < 0 {
+			return limit
+		}
+	}
+	return bound
+}

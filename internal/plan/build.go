@@ -1,0 +1,87 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+// build makes the action that makes the debugger which the status records. A *Refusal is about the session; any other error
+// is a fault of the operator.
+func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Action, error) {
+	session := *p.Session
+	session.Status = *status
+	session.Spec.Profile, session.Spec.Debugger.Image = status.Class.Profile, status.Class.Image
+	action, err := p.buildAction(&session, target)
+	if err != nil {
+		return nil, refusalOf(&session, err)
+	}
+	if refusal := checkMade(&session, action, target); refusal != nil {
+		return nil, refusal
+	}
+	return action, nil
+}
+
+func (p *pass) buildAction(session *v1alpha1.DebugSession, target *subject) (Action, error) {
+	switch session.Spec.Mode {
+	case v1alpha1.ModePodCopy:
+		pod, err := debugpod.Copy(session, target.pod, p.Now)
+		return CreatePod{Pod: pod}, err
+	case v1alpha1.ModeNode:
+		pod, err := debugpod.Node(session, p.Now)
+		return CreatePod{Pod: pod}, err
+	}
+	c, err := debugpod.Ephemeral(session, target.pod)
+	if err != nil {
+		return nil, err
+	}
+	if !p.unstoppable() {
+		if err := debugpod.Limit(c, deadlines(&session.Status)); err != nil {
+			return nil, err
+		}
+	}
+	if err := debugpod.Fits(c, target.pod); err != nil {
+		return nil, err
+	}
+	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
+}
+
+// buildApproved is build, held against what was approved.
+func (p *pass) buildApproved(target *subject, status *v1alpha1.DebugSessionStatus) (Action, error) {
+	action, err := p.build(target, status)
+	if err != nil {
+		return nil, err
+	}
+	if refusal := p.asShown(target, action); refusal != nil {
+		return nil, refusal
+	}
+	return action, nil
+}
+
+// refusalOf turns a builder's error about the session into a *Refusal, and leaves any other as it is.
+func refusalOf(session *v1alpha1.DebugSession, err error) error {
+	var invalid *debugpod.InvalidError
+	var forbidden *debugpod.ForbiddenError
+	switch {
+	case errors.As(err, &invalid):
+		return &Refusal{Reason: v1alpha1.ReasonInvalid, Message: invalid.Error()}
+	case errors.As(err, &forbidden):
+		return forbids(session, "%s", forbidden.Error())
+	default:
+		return err
+	}
+}
+
+// cannotBuild rejects a session that can never be built as it is written. A fault of the operator is not the session's: it
+// waits, and the operator that comes after this one may know better.
+func (p *pass) cannotBuild(err error) {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		p.reject(*refusal)
+		return
+	}
+	message := fmt.Sprintf("the operator cannot build the debugger, which is a fault of the operator: %v", err)
+	p.stall(v1alpha1.ReasonOperatorFault, message, fmt.Errorf("building the debugger: %w", err))
+}

@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/imagepattern"
+)
+
+// grant is what the class gives this session: written down when it is found fit, and not read again.
+func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha1.ClassStatus {
+	granted := &v1alpha1.ClassStatus{
+		Name: class.Name, UID: class.UID, Generation: class.Generation,
+		Image:       grantedImage(class, spec),
+		Profile:     effectiveProfile(class, spec),
+		TTL:         metav1.Duration{Duration: min(DefaultTTL, class.Spec.MaxTTL.Duration)},
+		MaxTTL:      class.Spec.MaxTTL,
+		AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs},
+		Retention:   class.Spec.Retention.DeepCopy(),
+		Allows:      allows(class),
+	}
+	if d := class.Spec.Defaults; d != nil && d.TTL != nil {
+		granted.TTL = *d.TTL
+	}
+	if access := class.Spec.Access; access != nil && len(access.Verbs) > 0 {
+		granted.AccessVerbs = slices.Clone(access.Verbs)
+	}
+	if approval := class.Spec.Approval; approval != nil && approval.Required > 0 && !exempt(approval.Exempt, spec.Requester) {
+		granted.ApprovalsRequired, granted.SelfApproval = approval.Required, approval.SelfApproval
+		granted.ApprovalTimeout = &metav1.Duration{Duration: defaultApprovalTimeout}
+		if approval.Timeout != nil {
+			granted.ApprovalTimeout = approval.Timeout.DeepCopy()
+		}
+	}
+	return granted
+}
+
+// grantedImage is the image in full where the class restricts images: what was compared is then what every runtime runs,
+// also one that would complete a short name in its own way.
+func grantedImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	image := effectiveImage(class, spec)
+	if len(class.Spec.Images) > 0 {
+		if full, err := imagepattern.Normalize(image); err == nil {
+			return full
+		}
+	}
+	return image
+}
+
+// effectiveImage is the debugger's image; empty for a container of the copy that keeps its own.
+func effectiveImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if spec.Debugger.Image == "" && class.Spec.Defaults != nil && debugpod.AddsContainer(spec) {
+		return class.Spec.Defaults.Image
+	}
+	return spec.Debugger.Image
+}
+
+// grantKeptImage grants a container of the copy that becomes the debugger the image that it has in the target, where the class
+// restricts images: it is then the debugger's, and cannot be changed in the target meanwhile.
+func (p *pass) grantKeptImage(class *v1alpha1.DebugClass, target *subject) *Refusal {
+	name := p.spec().Debugger.Container
+	if name == "" || p.status().Class.Image != "" || len(class.Spec.Images) == 0 || changesImage(p.spec(), name) {
+		return nil
+	}
+	image := debugpod.ImageOf(target.pod, name)
+	if image == "" {
+		return nil // there is no such container, as the builder says
+	}
+	if why := checkImage(class, "spec.debugger.container: the image of container "+strconv.Quote(name), image); why != "" {
+		return refuse(v1alpha1.ReasonClassForbids, "class %q: %s; set debugger.image to one of those", class.Name, why)
+	}
+	if full, err := imagepattern.Normalize(image); err == nil {
+		p.status().Class.Image = full
+	}
+	return nil
+}
+
+// changesImage reports whether the session gives a container of the copy another image by podCopy.containers.
+func changesImage(spec *v1alpha1.DebugSessionSpec, container string) bool {
+	return spec.PodCopy != nil && slices.ContainsFunc(spec.PodCopy.Containers, func(c v1alpha1.ContainerChange) bool {
+		return c.Image != "" && (c.Name == container || c.Name == "*")
+	})
+}
+
+func effectiveProfile(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) v1alpha1.Profile {
+	switch {
+	case spec.Profile != "":
+		return spec.Profile
+	case class.Spec.Defaults != nil && class.Spec.Defaults.Profile != "":
+		return class.Spec.Defaults.Profile
+	case slices.Contains(class.Spec.Profiles, v1alpha1.ProfileGeneral) || len(class.Spec.Profiles) == 0:
+		return v1alpha1.ProfileGeneral
+	default:
+		return class.Spec.Profiles[0]
+	}
+}
+
+// allows is what the class allows what is made to have.
+func allows(class *v1alpha1.DebugClass) *v1alpha1.ClassAllows {
+	return &v1alpha1.ClassAllows{
+		SecurityContext: class.Spec.AllowSecurityContext,
+		Volumes:         class.Spec.AllowVolumes,
+		Priority:        class.Spec.AllowPriority,
+		Resources:       class.Spec.Resources.DeepCopy(),
+	}
+}
+
+// lessened is what was recorded, without what the class does not allow any more. A class that was edited never gives more.
+func lessened(recorded *v1alpha1.ClassAllows, class *v1alpha1.DebugClass) *v1alpha1.ClassAllows {
+	now := allows(class)
+	if recorded == nil {
+		return now // by an operator that did not record it
+	}
+	now.SecurityContext = now.SecurityContext && recorded.SecurityContext
+	now.Volumes = now.Volumes && recorded.Volumes
+	now.Priority = now.Priority && recorded.Priority
+	if before := recorded.Resources; before != nil {
+		bounds := cmp.Or(now.Resources, &v1alpha1.ResourceBounds{})
+		bounds.Debugger, bounds.Pod = lesser(before.Debugger, bounds.Debugger), lesser(before.Pod, bounds.Pod)
+		now.Resources = bounds
+	}
+	return now
+}
+
+// lesser holds to both bounds.
+func lesser(a, b corev1.ResourceList) corev1.ResourceList {
+	if len(a) == 0 {
+		return b
+	}
+	both := a.DeepCopy()
+	for name, quantity := range b {
+		if before, bound := both[name]; !bound || quantity.Cmp(before) < 0 {
+			both[name] = quantity
+		}
+	}
+	return both
+}

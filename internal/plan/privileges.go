@@ -1,0 +1,175 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+// checkMade says why the class does not allow what would be made, or nil. ForbiddenBy looks at what a session says itself; this
+// is about what it gets from its target: the privileges and volumes of containers that become the debugger or run another
+// program, and the target's user.
+func checkMade(session *v1alpha1.DebugSession, making Action, target *subject) *Refusal {
+	allows := v1alpha1.ClassAllows{}
+	if class := session.Status.Class; class.Allows != nil {
+		allows = *class.Allows
+	}
+	switch a := making.(type) {
+	case InjectDebugger:
+		container := corev1.Container(a.Container.EphemeralContainerCommon)
+		return checkMadePrivileges(session, allows, &container, target.pod.Spec.SecurityContext, "spec.debugger")
+	case CreatePod:
+		return checkMadePod(session, allows, &a.Pod.Spec)
+	default:
+		panic("plan: an action that makes no debugger")
+	}
+}
+
+func checkMadePod(session *v1alpha1.DebugSession, allows v1alpha1.ClassAllows, spec *corev1.PodSpec) *Refusal {
+	for i := range spec.Containers {
+		if refusal := checkMadeContainer(session, allows, &spec.Containers[i], spec.SecurityContext); refusal != nil {
+			return refusal
+		}
+	}
+	for i := range spec.InitContainers {
+		if refusal := checkMadeContainer(session, allows, &spec.InitContainers[i], spec.SecurityContext); refusal != nil {
+			return refusal
+		}
+	}
+	return nil
+}
+
+func checkMadeContainer(session *v1alpha1.DebugSession, allows v1alpha1.ClassAllows, container *corev1.Container, pod *corev1.PodSecurityContext) *Refusal {
+	field := changedBy(&session.Spec, container.Name)
+	switch {
+	case container.Name == session.Status.Debugger.ContainerName && !debugpod.OnlyChanges(&session.Spec):
+		field = "spec.debugger"
+		if session.Spec.Debugger.Container != "" {
+			field = "spec.debugger.container"
+		}
+	case field == "":
+		return nil // it runs its own program, as in the target
+	case !allows.Volumes && reads(container) != "":
+		return forbids(session, "%s: container %q has %s of the target, and mounting or reading those is not allowed; leave it as it is", field, container.Name, reads(container))
+	}
+	return checkMadePrivileges(session, allows, container, pod, field)
+}
+
+// changedBy is the field by which a session has a container of the copy run another program; empty if it does not.
+func changedBy(spec *v1alpha1.DebugSessionSpec, container string) string {
+	if spec.PodCopy == nil {
+		return ""
+	}
+	for i := range spec.PodCopy.Containers {
+		change := &spec.PodCopy.Containers[i]
+		if change.Name != container && change.Name != "*" {
+			continue
+		}
+		if change.Image != "" || len(change.Command) > 0 || len(change.Args) > 0 || len(change.Env) > 0 {
+			return fmt.Sprintf("spec.podCopy.containers[%d]", i)
+		}
+	}
+	return ""
+}
+
+// reads is what a container sees of volumes, ConfigMaps and Secrets; empty if it sees none.
+func reads(container *corev1.Container) string {
+	switch {
+	case len(container.VolumeMounts) > 0:
+		return "volume " + container.VolumeMounts[0].Name
+	case len(container.VolumeDevices) > 0:
+		return "volume " + container.VolumeDevices[0].Name
+	case len(container.EnvFrom) > 0:
+		return "environment variables from a ConfigMap or Secret"
+	}
+	for i := range container.Env {
+		if readsObject(&container.Env[i]) {
+			return "variable " + container.Env[i].Name
+		}
+	}
+	return ""
+}
+
+func checkMadePrivileges(session *v1alpha1.DebugSession, allows v1alpha1.ClassAllows, container *corev1.Container, pod *corev1.PodSecurityContext, field string) *Refusal {
+	if allows.SecurityContext {
+		return nil
+	}
+	has := beyond(container.SecurityContext, pod, given(session, field))
+	if has == "" {
+		return nil
+	}
+	remedy := "leave the container as it is"
+	switch field {
+	case "spec.debugger":
+		remedy = "leave runAs out, or set securityContext.runAsUser to another number than 0"
+	case "spec.debugger.container":
+		remedy = "add a debugger instead, or use profile baseline or restricted, which keep nothing of the target's securityContext"
+	}
+	if session.Spec.Debugger.RunAs != "" && has == "runAsUser: 0" && field != "" {
+		field, remedy = "spec.debugger.runAs", "the target's container runs as root; remove runAs, or set securityContext.runAsUser"
+	}
+	return forbids(session, "%s: container %q would have securityContext.%s, which goes beyond the profile and is not allowed; %s, or choose another class",
+		field, container.Name, has, remedy)
+}
+
+// given is the profile by which a container is the debugger; none for one that only runs another program.
+func given(session *v1alpha1.DebugSession, field string) v1alpha1.Profile {
+	if field == "spec.debugger" || field == "spec.debugger.container" {
+		return session.Status.Class.Profile
+	}
+	return ""
+}
+
+func forbids(session *v1alpha1.DebugSession, format string, args ...any) *Refusal {
+	return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", session.Spec.ClassName, fmt.Sprintf(format, args...))
+}
+
+// ordinaryCapabilities are those that a container runtime gives every container which does not drop them.
+var ordinaryCapabilities = []corev1.Capability{"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
+	"NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
+
+// beyond names the first thing that a container has beyond what its profile and an ordinary container have.
+func beyond(sc *corev1.SecurityContext, pod *corev1.PodSecurityContext, profile v1alpha1.Profile) string {
+	if sc == nil {
+		return ""
+	}
+	isTrue := func(b *bool) bool { return b != nil && *b }
+	for _, f := range []struct {
+		has bool
+		is  string
+	}{
+		{isTrue(sc.Privileged) && !debugpod.GrantsPrivileged(profile), "privileged: true"},
+		{extraCapability(sc, profile) != "", "capabilities.add: " + string(extraCapability(sc, profile))},
+		{isTrue(sc.AllowPrivilegeEscalation), "allowPrivilegeEscalation: true"},
+		{sc.RunAsUser != nil && *sc.RunAsUser == 0, "runAsUser: 0"},
+		{sc.RunAsNonRoot != nil && !*sc.RunAsNonRoot && pod != nil && isTrue(pod.RunAsNonRoot), "runAsNonRoot: false"},
+		{sc.ProcMount != nil && *sc.ProcMount != corev1.DefaultProcMount, "procMount"},
+		{sc.SeccompProfile != nil && sc.SeccompProfile.Type == corev1.SeccompProfileTypeUnconfined, "seccompProfile: Unconfined"},
+		{sc.AppArmorProfile != nil && sc.AppArmorProfile.Type == corev1.AppArmorProfileTypeUnconfined, "appArmorProfile: Unconfined"},
+		{sc.SELinuxOptions != nil, "seLinuxOptions"},
+		{sc.WindowsOptions != nil, "windowsOptions"},
+	} {
+		if f.has {
+			return f.is
+		}
+	}
+	return ""
+}
+
+func extraCapability(sc *corev1.SecurityContext, profile v1alpha1.Profile) corev1.Capability {
+	if sc.Capabilities == nil {
+		return ""
+	}
+	for _, capability := range sc.Capabilities.Add {
+		short := corev1.Capability(strings.TrimPrefix(string(capability), "CAP_"))
+		if !slices.Contains(debugpod.GrantedCapabilities(profile), short) && !slices.Contains(ordinaryCapabilities, short) {
+			return capability
+		}
+	}
+	return ""
+}
