@@ -24,7 +24,7 @@ import (
 func (r *DebugSessionReconciler) act(ctx context.Context, session *v1alpha1.DebugSession, actions []plan.Action) []plan.Result {
 	var results []plan.Result
 	for _, action := range actions {
-		if makes(action) {
+		if plan.EffectOf(action) == plan.Creates {
 			if err := r.confirm(ctx, session); err != nil {
 				return append(results, plan.Result{Action: action, Err: err})
 			}
@@ -37,16 +37,6 @@ func (r *DebugSessionReconciler) act(ctx context.Context, session *v1alpha1.Debu
 		}
 	}
 	return results
-}
-
-// makes says whether an action adds something to the cluster that a session which has ended would leave behind.
-func makes(action plan.Action) bool {
-	switch action.(type) {
-	case plan.InjectDebugger, plan.CreatePod, plan.IsolatePod, plan.GiveAccess:
-		return true
-	default:
-		return false
-	}
 }
 
 // confirm fails if the session is not as the API server has it. A cache that was filled just now may be behind: what the

@@ -18,8 +18,6 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 	plan.Status.DeepCopyInto(&p.plan.Status)
 	for _, result := range results {
 		switch action := result.Action.(type) {
-		case AddFinalizer, RemoveFinalizer, DeleteRecord:
-			p.retry(result.Err)
 		case GiveAccess:
 			p.concludeGiving(result)
 		case TakeAccess:
@@ -44,9 +42,23 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 			p.concludeReplacing(result)
 		case DeletePod:
 			p.concludeTaking(result, fmt.Sprintf("deleting pod %q", action.Pod.Name))
+		default:
+			p.concludeByEffect(result)
 		}
 	}
 	return p.plan
+}
+
+// concludeByEffect is for an action that needs no words of its own.
+func (p *pass) concludeByEffect(result Result) {
+	switch what := fmt.Sprintf("%T", result.Action); EffectOf(result.Action) {
+	case Creates:
+		p.concludeMaking(result, what)
+	case Removes:
+		p.concludeTaking(result, what)
+	case Bookkeeping:
+		p.retry(result.Err)
+	}
 }
 
 func (p *pass) concludeMaking(result Result, what string) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -132,5 +133,22 @@ func TestFinalizers(t *testing.T) {
 				t.Errorf("retries %v", p.Retry)
 			}
 		})
+	}
+}
+
+// Whatever its kind, an action that failed is not forgotten.
+func TestNoFailedActionIsForgotten(t *testing.T) {
+	session, pod := active(t)
+	for _, action := range []plan.Action{
+		plan.AddFinalizer{}, plan.RemoveFinalizer{}, plan.DeleteRecord{}, plan.ExtendDebugger{}, plan.InjectDebugger{},
+		plan.CreatePod{Pod: fixture.Pod()}, plan.IsolatePod{Policy: &networkingv1.NetworkPolicy{}}, plan.GiveAccess{},
+		plan.LiftIsolation{}, plan.ReplaceOriginal{}, plan.TakeAccess{}, plan.StopDebugger{}, plan.DeletePod{},
+	} {
+		if effect := plan.EffectOf(action); effect < plan.Creates || effect > plan.Bookkeeping {
+			t.Errorf("%T has effect %d", action, effect)
+		}
+		if p := pass(t, about(session, target(pod)), plan.Result{Action: action, Err: errBusy}); p.Retry == nil {
+			t.Errorf("%T failed, and is not tried again", action)
+		}
 	}
 }

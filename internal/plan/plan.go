@@ -40,7 +40,27 @@ type Event struct {
 }
 
 // Action is one change to the cluster. The set is closed.
-type Action interface{ action() }
+//
+//sumtype:decl
+type Action interface{ effect() Effect }
+
+// Effect is what kind of change an action is. What is asked before it, and what follows if it fails, goes by that, so that no
+// action can be forgotten.
+type Effect int
+
+const (
+	// Creates is an action that adds to the cluster what a session that has ended would leave behind.
+	Creates Effect = iota + 1
+
+	// Removes is an action that takes something away. A session does not say that it is gone before it is.
+	Removes
+
+	// Bookkeeping is an action on the session itself, or on what is there and stays.
+	Bookkeeping
+)
+
+// EffectOf returns what kind of change an action is.
+func EffectOf(action Action) Effect { return action.effect() }
 
 type (
 	// AddFinalizer puts the finalizer on the session.
@@ -112,19 +132,19 @@ type (
 	}
 )
 
-func (AddFinalizer) action()    {}
-func (RemoveFinalizer) action() {}
-func (InjectDebugger) action()  {}
-func (CreatePod) action()       {}
-func (IsolatePod) action()      {}
-func (LiftIsolation) action()   {}
-func (ReplaceOriginal) action() {}
-func (GiveAccess) action()      {}
-func (TakeAccess) action()      {}
-func (DeleteRecord) action()    {}
-func (StopDebugger) action()    {}
-func (ExtendDebugger) action()  {}
-func (DeletePod) action()       {}
+func (AddFinalizer) effect() Effect    { return Bookkeeping }
+func (RemoveFinalizer) effect() Effect { return Bookkeeping }
+func (DeleteRecord) effect() Effect    { return Bookkeeping }
+func (ExtendDebugger) effect() Effect  { return Bookkeeping }
+func (InjectDebugger) effect() Effect  { return Creates }
+func (CreatePod) effect() Effect       { return Creates }
+func (IsolatePod) effect() Effect      { return Creates }
+func (GiveAccess) effect() Effect      { return Creates }
+func (LiftIsolation) effect() Effect   { return Removes }
+func (ReplaceOriginal) effect() Effect { return Removes }
+func (TakeAccess) effect() Effect      { return Removes }
+func (StopDebugger) effect() Effect    { return Removes }
+func (DeletePod) effect() Effect       { return Removes }
 
 // Result is how an action went.
 type Result struct {

@@ -54,6 +54,7 @@ var _ = Describe("a copy", func() {
 	It("and a pod on a node have no token, no root and no privilege that the class does not allow", func() {
 		n := newNamespace()
 		n.podWith(`
+  restartPolicy: Never
   containers:
   - {name: app, image: "busybox:1.36", command: [sleep, "600"], securityContext: {privileged: true}}
 `)
