@@ -1,11 +1,16 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/zapr"
 	"go.uber.org/zap"
+	"go.uber.org/zap/buffer"
 	"go.uber.org/zap/zapcore"
 )
 
@@ -15,6 +20,34 @@ import (
 func newLogger(level zapcore.Level) logr.Logger {
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), zapcore.Lock(os.Stderr), level)
+	core := zapcore.NewCore(graphicEncoder{zapcore.NewJSONEncoder(encoding)}, zapcore.Lock(os.Stderr), level)
 	return zapr.NewLogger(zap.New(core))
 }
+
+// graphicEncoder escapes what a terminal would obey, or show in another order than it is. JSON escapes only the first control
+// characters, and errors hold what kubelets, runtimes and others say.
+type graphicEncoder struct{ zapcore.Encoder }
+
+func (e graphicEncoder) Clone() zapcore.Encoder { return graphicEncoder{e.Encoder.Clone()} }
+
+func (e graphicEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+	line, err := e.Encoder.EncodeEntry(entry, fields)
+	if err != nil || strings.IndexFunc(line.String(), hidden) < 0 {
+		return line, err
+	}
+	escaped := &strings.Builder{}
+	for _, r := range line.String() {
+		if hidden(r) {
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(escaped, `\u%04x`, unit)
+			}
+			continue
+		}
+		escaped.WriteRune(r)
+	}
+	line.Reset()
+	line.AppendString(escaped.String())
+	return line, nil
+}
+
+func hidden(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }

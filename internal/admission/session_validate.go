@@ -50,10 +50,11 @@ func (s *Server) checkClass(ctx context.Context, session *v1alpha1.DebugSession)
 	if err != nil {
 		return undecided("the labels of namespace %q cannot be read (%v)", session.Namespace, err)
 	}
+	warnings := plan.Warnings(&session.Spec)
 	if refusal := plan.ForbiddenBy(class, &session.Spec, namespace); refusal != nil {
 		return forbidden("%s; kubectl get debugclasses shows the others, and the cluster's administrators decide what each allows", refusal.Message)
 	}
-	return admission.Allowed("")
+	return admission.Allowed("").WithWarnings(warnings...)
 }
 
 // namespaceLabels looks again where it cannot be late: a namespace and a session may be applied together.

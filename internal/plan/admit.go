@@ -286,7 +286,9 @@ func (p *pass) record(target *subject, life lifetime) {
 		if !p.unstoppable() {
 			status.Debugger.Deadline = timestamp(life.expires)
 		}
-		status.Debugger.MountsLeftOut = debugpod.MountsLeftOut(p.spec(), target.pod)
+		for _, path := range debugpod.MountsLeftOut(p.spec(), target.pod) {
+			status.Debugger.MountsLeftOut = append(status.Debugger.MountsLeftOut, sanitizeMessage(path))
+		}
 	}
 	status.StartedAt, status.ExpiresAt = timestamp(life.started), timestamp(life.expires)
 	if !p.unstoppable() {

@@ -132,6 +132,9 @@ func (c container) failure(mode v1alpha1.Mode, image string) (reason, message st
 		return c.ended.Reason, fmt.Sprintf("%s; %s has no shell, which is what ends an ephemeral debugger in time; "+
 			"set debugger.image to one that has, or use mode: PodCopy, or set debugger.unstoppable if the class allows it", c.ended.Message, image)
 	}
+	if strings.Contains(c.ended.Message, "OOM-killed") {
+		return outOfMemory, c.ended.Message + "; set debugger.resources.limits.memory to more"
+	}
 	return c.ended.Reason, fmt.Sprintf("%s; set debugger.command to a program that %s has", c.ended.Message, image)
 }
 
@@ -181,10 +184,10 @@ func (c container) remedy() string {
 func (c container) record(status *v1alpha1.DebuggerStatus) {
 	status.State = c.state
 	if c.image != "" {
-		status.Image = c.image
+		status.Image = sanitizeText(c.image, maxText)
 	}
 	if c.imageID != "" {
-		status.ImageID = c.imageID
+		status.ImageID = sanitizeText(c.imageID, maxText)
 	}
 	if !c.started.IsZero() {
 		status.StartedAt = timestamp(c.started.Time)
@@ -194,6 +197,6 @@ func (c container) record(status *v1alpha1.DebuggerStatus) {
 			status.FinishedAt = timestamp(c.ended.FinishedAt.Time)
 		}
 		status.ExitCode = &c.ended.ExitCode
-		status.Message = c.ended.Message
+		status.Message = sanitizeText(c.ended.Message, maxText)
 	}
 }

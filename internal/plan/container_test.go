@@ -117,7 +117,7 @@ func TestEndedContainers(t *testing.T) {
 	}{
 		"exited":        {fixture.Exited(now, 0, "Completed", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 0"},
 		"exited with 3": {fixture.Exited(now, 3, "Error", "no such host"), v1alpha1.OutcomeCompleted, "Exited", "exit code 3"},
-		"killed":        {fixture.Exited(now, 137, "OOMKilled", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 137"},
+		"killed":        {fixture.Exited(now, 137, "OOMKilled", ""), v1alpha1.OutcomeFailed, "OOMKilled", "was killed for memory (OOMKilled, exit code 137)"},
 		"no such command": {fixture.Exited(now, 128, "StartError", `exec: "bash": executable file not found in $PATH`), v1alpha1.OutcomeNotStarted, "StartError",
 			"executable file not found"},
 		"not there, says the wrapper": {gaveUp(127, "the image has no gdb; set debugger.command"),

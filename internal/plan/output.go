@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -13,32 +14,40 @@ import (
 // maxOutput is how many characters of a debugger's output are kept.
 const maxOutput = 1024
 
+// atOnce is how long a command may take to end that has nothing to do.
+const atOnce = 5 * time.Second
+
 // completed ends a session whose debugger has ended by itself, with the end of what it wrote if nobody was there to see it.
 // That this cannot be read keeps nothing from ending.
 func (p *pass) completed(c container, pod *corev1.Pod) {
-	message := fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode)
+	unread := ""
 	if p.wantsOutput() {
 		switch p.Output.state {
 		case unasked:
 			p.ask(ReadOutput{Pod: p.podName(pod.Name), Container: p.status().Debugger.ContainerName, Previous: c.again})
 			return
 		case found:
-			p.status().Debugger.Output = lastOf(p.Output.value, maxOutput)
+			p.status().Debugger.Output = sanitizeText(strings.TrimSpace(p.Output.value), maxOutput)
 		case unknown:
-			message += fmt.Sprintf("; what it wrote cannot be read: %v", p.Output.err)
+			unread = fmt.Sprintf("; what it wrote cannot be read: %v", p.Output.err)
 		case absent, awaited:
 		}
 	}
-	p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, message)
+	if c.killedForMemory() {
+		p.end(v1alpha1.OutcomeFailed, outOfMemory, p.lostForMemory(c, pod)+unread)
+		return
+	}
+	message := fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode)
+	switch {
+	case c.ended.Reason == outOfMemory:
+		message += "; one of its processes was killed for memory (OOMKilled) before that: " + p.memoryLimit(pod)
+	case c.ended.ExitCode == 0 && c.ended.FinishedAt.Sub(c.ended.StartedAt.Time) <= atOnce && p.status().Debugger.Output == "":
+		message += wantOfInput(p.spec())
+	}
+	p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, message+unread)
 }
 
 // wantsOutput says whether the debugger is one that only does its work and reports, and whether its report may be shown.
 func (p *pass) wantsOutput() bool {
 	return !p.spec().Debugger.Stdin && slices.Contains(p.status().Class.AccessVerbs, v1alpha1.AccessLogs)
-}
-
-// lastOf returns the last n characters of a text, without what is not text.
-func lastOf(text string, n int) string {
-	characters := []rune(strings.ToValidUTF8(strings.TrimSpace(text), ""))
-	return string(characters[max(len(characters)-n, 0):])
 }

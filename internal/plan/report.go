@@ -40,7 +40,7 @@ func (p *pass) wake(at time.Time) {
 
 // event tells the user something that this pass made true.
 func (p *pass) event(kind, reason, note string) {
-	p.plan.Events = append(p.plan.Events, Event{Type: kind, Reason: word(reason), Note: clip(note)})
+	p.plan.Events = append(p.plan.Events, Event{Type: kind, Reason: sanitizeReason(reason), Note: sanitizeMessage(note)})
 }
 
 // set keeps the time of a condition that is after the pass what it was before, whatever it was thought to be in between.
@@ -50,7 +50,7 @@ func (p *pass) set(conditionType string, status metav1.ConditionStatus, reason, 
 		since = before.LastTransitionTime
 	}
 	meta.SetStatusCondition(&p.status().Conditions, metav1.Condition{
-		Type: conditionType, Status: status, Reason: word(reason), Message: clip(message),
+		Type: conditionType, Status: status, Reason: sanitizeReason(reason), Message: sanitizeMessage(message),
 		ObservedGeneration: p.Session.Generation, LastTransitionTime: since,
 	})
 }
@@ -62,7 +62,7 @@ func (p *pass) clear(conditionType string) {
 // stand records the phase, the one word for it, and what kstatus reads. Reconciling and Stalled are there only while they
 // are true, as kstatus wants it.
 func (p *pass) stand(phase v1alpha1.Phase, reason, message string) {
-	p.status().Phase, p.status().Reason = phase, word(reason)
+	p.status().Phase, p.status().Reason = phase, sanitizeReason(reason)
 	ready := metav1.ConditionFalse
 	switch {
 	case phase == v1alpha1.PhaseActive, phase == v1alpha1.PhaseEnded && !p.failed():
@@ -91,7 +91,7 @@ func (p *pass) failed() bool {
 // warnOnce sends a warning if the condition's reason is news.
 func (p *pass) warnOnce(conditionType, reason, note string) {
 	before := meta.FindStatusCondition(p.Session.Status.Conditions, conditionType)
-	if before == nil || before.Reason != word(reason) {
+	if before == nil || before.Reason != sanitizeReason(reason) {
 		p.event(corev1.EventTypeWarning, reason, note)
 	}
 }

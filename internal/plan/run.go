@@ -228,6 +228,10 @@ func (p *pass) trackChanged(c container, pod *corev1.Pod) {
 	switch {
 	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
 		c.record(p.status().Debugger)
+		if c.killedForMemory() {
+			p.end(v1alpha1.OutcomeFailed, outOfMemory, finished(pod)+"; "+p.lostForMemory(c, pod))
+			return
+		}
 		p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, finished(pod))
 	case p.status().Phase == v1alpha1.PhaseActive:
 		p.activate(pod) // not every restart is worth a write

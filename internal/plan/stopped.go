@@ -67,7 +67,7 @@ func (p *pass) goneWithTarget(c container, pod *corev1.Pod) bool {
 		return true
 	}
 	name := p.status().Target.Container
-	if name == "" || c.ended.ExitCode != killed || c.ended.Reason == "OOMKilled" || strings.Contains(c.ended.Message, debugpod.MessagePrefix) || !debugpod.Joins(pod) {
+	if name == "" || c.ended.ExitCode != killed || c.ended.Reason == outOfMemory || strings.Contains(c.ended.Message, debugpod.MessagePrefix) || !debugpod.Joins(pod) {
 		return false
 	}
 	if target := endedWith(pod, name, c.ended.FinishedAt); target != nil {

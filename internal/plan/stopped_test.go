@@ -26,6 +26,7 @@ func TestADebuggerThatWentWithItsTarget(t *testing.T) {
 	session, _ := active(t)
 	gone := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: "TargetRestarted", says: `container "app" of pod "web" ended (OOMKilled, exit code 137)`}
 	itself := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, reason: "Exited", says: "exit code 137"}
+	starved := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "OOMKilled", says: `container "app" ended at the same time`}
 	waits := want{phase: v1alpha1.PhaseActive, wakes: after(3 * time.Second)}
 	for name, tc := range map[string]struct {
 		state   corev1.ContainerState
@@ -39,7 +40,7 @@ func TestADebuggerThatWentWithItsTarget(t *testing.T) {
 		"restarted long after":          {killed, []fixture.PodOption{restarted(after(time.Minute), 137, "OOMKilled")}, waits},
 		"another container's end":       {killed, []fixture.PodOption{fixture.ContainerState("proxy", fixture.Exited(now, 1, "Error", ""))}, waits},
 		"nothing is said of it":         {killed, nil, waits},
-		"killed for its own memory":     {fixture.Exited(now, 137, "OOMKilled", ""), []fixture.PodOption{restarted(now, 137, "OOMKilled")}, itself},
+		"killed for its own memory":     {fixture.Exited(now, 137, "OOMKilled", ""), []fixture.PodOption{restarted(now, 137, "OOMKilled")}, starved},
 		"in a shared process namespace": {killed, []fixture.PodOption{restarted(now, 137, "OOMKilled"), func(p *corev1.Pod) { p.Spec.ShareProcessNamespace = new(true) }}, itself},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,58 @@
+package plan
+
+import (
+	"path"
+	"slices"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+var (
+	shells     = []string{"sh", "ash", "bash", "dash", "ksh", "zsh"}
+	shellFlags = []string{"-i", "-l", "-il", "-li", "--login", "--norc"}
+)
+
+// runsShell reports whether what the session has the debugger run is a shell that reads its commands from its input; unsure if the
+// image decides.
+func runsShell(spec *v1alpha1.DebugSessionSpec) (shell, unsure bool) {
+	words := slices.Concat(spec.Debugger.Command, spec.Debugger.Args)
+	switch {
+	case debugpod.OnlyChanges(spec), spec.Debugger.Container != "" && len(words) == 0:
+		return false, false
+	case len(words) == 0:
+		return true, makesPod(spec) || spec.Debugger.Unstoppable
+	case len(spec.Debugger.Command) == 0:
+		return false, false
+	}
+	others := slices.DeleteFunc(slices.Clone(words[1:]), func(w string) bool { return slices.Contains(shellFlags, w) })
+	return slices.Contains(shells, path.Base(words[0])) && len(others) == 0, false
+}
+
+const setStdin = "set debugger.stdin: true, and tty: true, to type into it, or debugger.command to what it is to run"
+
+// Warnings are what is likely to be a mistake in a session that may be as it is.
+func Warnings(spec *v1alpha1.DebugSessionSpec) []string {
+	shell, unsure := runsShell(spec)
+	switch {
+	case !shell || spec.Debugger.Stdin:
+		return nil
+	case unsure:
+		return []string{"spec.debugger: it has neither command nor stdin: if its image runs a shell, that gets no input, and ends at once; " + setStdin}
+	default:
+		return []string{"spec.debugger: it runs a shell without stdin, which gets no input, and ends at once unless it has a tty; " + setStdin}
+	}
+}
+
+// wantOfInput explains the end of a shell that had none, as the end of a message.
+func wantOfInput(spec *v1alpha1.DebugSessionSpec) string {
+	shell, unsure := runsShell(spec)
+	switch {
+	case !shell || spec.Debugger.Stdin:
+		return ""
+	case unsure:
+		return " and wrote nothing: if its image runs a shell, that had no input; in a new session " + setStdin
+	default:
+		return ": it was a shell without stdin, which had no input; in a new session " + setStdin
+	}
+}
