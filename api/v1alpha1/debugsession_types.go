@@ -905,11 +905,12 @@ type DebuggerStatus struct {
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
-	// The container's termination message.
+	// The container's termination message: at most 4,096 characters, control characters shown as their pictures (ESC is ␛).
 	// +optional
 	Message string `json:"message,omitempty"`
 
-	// The end of what a debugger without stdin has written, once it has ended: at most 1,024 characters. Only if the class
+	// The end of what a debugger without stdin has written, once it has ended: at most 1,024 characters, control characters shown
+	// as their pictures. Only if the class
 	// gives access to logs: whoever may read the session may read this.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024

@@ -90,6 +90,7 @@ const (
 	// Where a debugger stands: reasons of DebuggerReady.
 	ReasonStarting      = "Starting"
 	ReasonRunning       = "Running"
+	ReasonOtherUser     = "OtherUser" // an event: the debugger may not look into its target's processes
 	ReasonUnschedulable = "Unschedulable"
 	ReasonExited        = "Exited"
 	ReasonGone          = "Gone"

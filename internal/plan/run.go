@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -290,10 +291,15 @@ func (p *pass) activate(pod *corev1.Pod) {
 	stdin, tty := p.interactive(pod)
 	status.Attach = attach(p.Session.Namespace, status.Debugger, stdin, tty)
 	message := fmt.Sprintf("container %q runs in pod %q%s", status.Debugger.ContainerName, status.Debugger.PodName, p.sleepless(pod))
+	blind := p.blindToTarget(pod)
+	message += blind
 	if p.unstoppable() {
 		message += "; it is unstoppable: nothing can end it before its pod goes"
 	}
 	if p.Session.Status.Phase != v1alpha1.PhaseActive {
+		if blind != "" {
+			p.event(corev1.EventTypeWarning, v1alpha1.ReasonOtherUser, "the debugger runs, but "+strings.TrimPrefix(blind, "; "))
+		}
 		p.event(corev1.EventTypeNormal, string(v1alpha1.PhaseActive),
 			fmt.Sprintf("%s until %s; %s", message, clock(status.ExpiresAt.Time), status.Attach))
 	}

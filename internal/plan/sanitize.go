@@ -4,7 +4,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
 )
 
 // What comes from elsewhere (a debugger, the kubelet, the API server, a webhook) may be of any length and hold any byte. A status that

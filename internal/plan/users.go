@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+// blindToTarget tells of a debugger that may not look into its target's processes, as the end of a message: it would be told
+// "Permission denied" and nothing else.
+func (p *pass) blindToTarget(pod *corev1.Pod) string {
+	spec := p.spec()
+	shared := pod.Spec.ShareProcessNamespace != nil && *pod.Spec.ShareProcessNamespace || pod.Spec.HostPID
+	if spec.Mode == v1alpha1.ModeNode || spec.Mode == v1alpha1.ModePodCopy && !shared || spec.Debugger.Container != "" || debugpod.OnlyChanges(spec) {
+		return ""
+	}
+	target, files := cmp.Or(p.status().Target.Container, spec.Target.Container, debugpod.DefaultContainer(pod)), "/proc/PID/root"
+	if spec.Mode == v1alpha1.ModeEphemeralContainer && debugpod.Joins(pod) {
+		files = "/proc/1/root"
+	}
+	own, theirs, other := debugpod.OtherUser(pod, p.status().Debugger.ContainerName, target)
+	if !other {
+		return ""
+	}
+	remedy := "debugger.runAs: FromTarget"
+	if spec.Debugger.RunAs == v1alpha1.RunAsFromTarget || theirs == 0 {
+		remedy = "profile: general as root, if the class allows it"
+	}
+	return fmt.Sprintf("; it runs as user %d and container %q as user %d, whose processes and files (%s) it may not look into: Permission denied; for that apply a new session with %s",
+		own, target, theirs, files, remedy)
+}
