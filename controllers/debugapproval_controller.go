@@ -17,8 +17,9 @@ import (
 // DebugApprovalReconciler tells each approval whether it counts, and why. The count itself is the session's: nothing
 // depends on what is written here.
 type DebugApprovalReconciler struct {
-	Client client.Client
-	Seal   Seal
+	Client    client.Client
+	Seal      Seal
+	Admission Admission
 }
 
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugapprovals/status,verbs=patch
@@ -37,7 +38,7 @@ func (r *DebugApprovalReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		session = nil
 	}
 	base := approval.DeepCopy()
-	verdict := plan.Judge(plan.Approval{DebugApproval: approval, Sealed: r.Seal.VerifyApproval(approval)}, session)
+	verdict := plan.Judge(plan.Approval{DebugApproval: approval, Sealed: vouched(ctx, r.Seal, r.Admission, approval, session)}, session)
 	condition := metav1.Condition{
 		Type: v1alpha1.ConditionCounted, Status: metav1.ConditionFalse, ObservedGeneration: approval.Generation,
 		Reason: verdict.Reason, Message: verdict.Message,

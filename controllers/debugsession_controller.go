@@ -49,13 +49,15 @@ type DebugSessionReconciler struct {
 	Clock clock.PassiveClock
 	// Image is the operator's own image; empty if that is not known.
 	Image string
+	// Namespace is the operator's own.
+	Namespace string
 	// Concurrency is how many sessions are worked on at once.
 	Concurrency int
 
 	// Seal tells what the operator's own admission has stamped.
 	Seal Seal
-	// Admission says why the operator's admission is not in place, or nil.
-	Admission func(ctx context.Context) error
+	// Admission tells what that is worth.
+	Admission Admission
 
 	written  writes
 	access   memory[plan.AccessState] // what was done about each session's access, so that it need not be asked
@@ -69,6 +71,17 @@ type DebugSessionReconciler struct {
 type Seal interface {
 	VerifySession(session *v1alpha1.DebugSession) bool
 	VerifyApproval(approval *v1alpha1.DebugApproval) bool
+}
+
+// Admission is what the reconciler needs to know of what the API server asks before it stores our objects. None of it costs a
+// request.
+type Admission interface {
+	// InPlace says why what is created now is not stamped and checked, or nil.
+	InPlace(ctx context.Context) error
+	// LeavesOut says why what is created in a namespace is not; empty if it is.
+	LeavesOut(ctx context.Context, namespace string) (string, error)
+	// EnforcedSince is since when the API server has held what is stamped against who asks.
+	EnforcedSince(ctx context.Context) (time.Time, error)
 }
 
 // PodWatcher is what the reconciler needs of internal/podwatch.

@@ -16,7 +16,7 @@ import (
 // If the plan has counted what else runs, done must be called when it has been persisted: until then no other session is
 // counted in.
 func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.DebugSession) (snapshot plan.Snapshot, decided plan.Plan, done func()) {
-	snapshot, done = plan.Snapshot{Session: session, Now: r.Clock.Now(), OperatorImage: r.Image}, func() {}
+	snapshot, done = plan.Snapshot{Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace}, func() {}
 	watching := false
 	for {
 		decided = plan.Decide(snapshot)

@@ -20,22 +20,6 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// observeTrust says whether the operator's admission stamped the session's requester. While admission is not in place not
-// even a seal is believed: whoever has seen one could bring back what was taken away.
-func (r *DebugSessionReconciler) observeTrust(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[*plan.Refusal] {
-	if session.Spec.Requester == nil || !r.Seal.VerifySession(session) {
-		return plan.Found(&plan.Refusal{
-			Reason: v1alpha1.ReasonNotTrusted,
-			Message: "spec.requester was not stamped by the operator's admission webhook with the key that it has now, so nobody knows who asked; " +
-				"see that the webhook is installed (the operator's readiness says), then delete the session and apply it again",
-		})
-	}
-	if err := r.Admission(ctx); err != nil {
-		return plan.Unknown[*plan.Refusal](err)
-	}
-	return plan.Found[*plan.Refusal](nil)
-}
-
 func (r *DebugSessionReconciler) observeClass(ctx context.Context, name string) plan.Observed[*v1alpha1.DebugClass] {
 	class := &v1alpha1.DebugClass{}
 	return observed(class, r.Client.Get(ctx, types.NamespacedName{Name: name}, class))
@@ -64,7 +48,7 @@ func observed[T any](value T, err error) plan.Observed[T] {
 func (r *DebugSessionReconciler) observeUse(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[bool] {
 	who := session.Spec.Requester
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: who.Username, UID: who.UID, Groups: who.Groups,
+		User: who.Username, UID: who.UID, Groups: who.Groups, Extra: extra(who.Extra),
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Group: v1alpha1.GroupVersion.Group, Resource: "debugclasses", Verb: v1alpha1.VerbUse,
 			Name: session.Spec.ClassName, Namespace: session.Namespace,
@@ -77,6 +61,15 @@ func (r *DebugSessionReconciler) observeUse(ctx context.Context, session *v1alph
 		return plan.Unknown[bool](errors.New(review.Status.EvaluationError))
 	}
 	return plan.Found(review.Status.Allowed)
+}
+
+// extra is what an authorizer may decide by beside the name and the groups.
+func extra(of map[string]v1alpha1.ExtraValue) map[string]authorizationv1.ExtraValue {
+	result := make(map[string]authorizationv1.ExtraValue, len(of))
+	for key, values := range of {
+		result[key] = authorizationv1.ExtraValue(values)
+	}
+	return result
 }
 
 // observeRunning counts the other sessions of the class that run. The caller holds the lock.
@@ -174,7 +167,7 @@ func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *
 	var approvals []plan.Approval
 	for i := range list.Items {
 		if approval := &list.Items[i]; approval.Spec.SessionName == session.Name {
-			approvals = append(approvals, plan.Approval{DebugApproval: approval, Sealed: r.Seal.VerifyApproval(approval)})
+			approvals = append(approvals, plan.Approval{DebugApproval: approval, Sealed: vouched(ctx, r.Seal, r.Admission, approval, session)})
 		}
 	}
 	observed := plan.Found(approvals)

@@ -10,8 +10,8 @@ import (
 //
 // Write sessionName and decision. Who you are, which session it is and what exactly you approve is stamped when the
 // approval is created, from the session's status.request: look at it first. An approval that arrives before its session
-// is there and asks for approval cannot be bound to anything: it is accepted, counts for nothing, and says so. Delete it
-// and create it again.
+// is there and asks for approval cannot be bound to anything: if you may approve any class in the namespace it is accepted,
+// counts for nothing, and says so. Delete it and create it again.
 //
 // An approval never changes. It goes with its session.
 //
@@ -114,11 +114,22 @@ type Identity struct {
 	// +kubebuilder:validation:items:MaxLength=1024
 	Groups []string `json:"groups,omitempty"`
 
+	// What else the authenticator said of the user, such as the scopes of a token. At most 64 keys.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Extra map[string]ExtraValue `json:"extra,omitempty"`
+
 	// Proof that the operator's admission wrote this, for what it wrote it. Without it nothing is done.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Seal string `json:"seal,omitempty"`
 }
+
+// ExtraValue is what an authenticator said of a user under one key: at most 64 values of 4,096 characters.
+// +listType=atomic
+// +kubebuilder:validation:MaxItems=64
+// +kubebuilder:validation:items:MaxLength=4096
+type ExtraValue []string
 
 // DebugApprovalStatus is whether an approval counts.
 type DebugApprovalStatus struct {

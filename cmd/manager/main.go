@@ -49,6 +49,8 @@ type flags struct {
 	metricsAddress string
 	webhookHost    string
 	webhookPort    int
+	clientCAFile   string
+	clientName     string
 	namespace      string
 	image          string
 	concurrency    int
@@ -61,6 +63,9 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8080", "Where /metrics is served; 0 turns it off.")
 	set.IntVar(&f.webhookPort, "webhook-port", 9443, "Where the API server's admission requests are served.")
 	set.StringVar(&f.webhookHost, "webhook-host", "", "The address to serve them on; left out, every one.")
+	set.StringVar(&f.clientCAFile, "webhook-client-ca-file", "", "A file with the CA whose certificate the API server shows to webhooks, where it is configured to. "+
+		"Nobody without one is then answered. It is read for each connection.")
+	set.StringVar(&f.clientName, "webhook-client-name", "", "The common name that the certificate must be for; left out, any of that CA's.")
 	set.StringVar(&f.namespace, "namespace", operator.DefaultNamespace, "The namespace the operator runs in.")
 	set.StringVar(&f.image, "image", "", "The operator's own image, by which containers of a copy can be put to sleep.")
 	set.IntVar(&f.concurrency, "concurrency", 64, "How many sessions are worked on at once. One that ends holds a worker until its debugger has, for a second or two.")
@@ -99,7 +104,7 @@ func run(set *flag.FlagSet, args []string) error {
 		Concurrency: f.concurrency,
 		Namespace:   f.namespace,
 		Image:       f.image,
-		Webhook:     operator.WebhookOptions{Host: f.webhookHost, Port: f.webhookPort},
+		Webhook:     operator.WebhookOptions{Host: f.webhookHost, Port: f.webhookPort, ClientCAFile: f.clientCAFile, ClientName: f.clientName},
 	})
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)

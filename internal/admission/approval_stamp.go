@@ -3,8 +3,10 @@ package admission
 import (
 	"context"
 	"slices"
+	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,7 +22,7 @@ func (s *Server) stampApproval(ctx context.Context, req admission.Request) admis
 		return unreadable()
 	}
 	if req.Operation == admissionv1.Update {
-		return restampApproval(&approval, &old)
+		return restampApproval(&req, &approval, &old)
 	}
 	approver, differs := identify(approval.Spec.Approver, &req.UserInfo)
 	if differs != "" {
@@ -37,6 +39,10 @@ func (s *Server) stampApproval(ctx context.Context, req admission.Request) admis
 		if refusal := checkUnbound(&approval.Spec, req.Namespace); refusal != nil {
 			return *refusal
 		}
+		if refusal := s.permitAny(ctx, &req.UserInfo, v1alpha1.VerbApprove, req.Namespace); refusal != nil {
+			return *refusal
+		}
+		forgetApplied(&p, &approval)
 	} else if refusal := s.bindPermitted(ctx, &p, &req, &approval, session); refusal != nil {
 		return *refusal
 	}
@@ -130,9 +136,25 @@ func ownedBy(approval *v1alpha1.DebugApproval, owner *metav1.OwnerReference) boo
 	})
 }
 
+// forgetApplied takes away what kubectl apply has written down of an approval that counts for nothing. With it kubectl would say
+// "unchanged" to somebody else who applies the same manifest, and ask nobody: their word would be lost, a denial too.
+func forgetApplied(p *patch, approval *v1alpha1.DebugApproval) {
+	if _, applied := approval.Annotations[corev1.LastAppliedConfigAnnotation]; applied {
+		p.remove("/metadata/annotations/" + strings.ReplaceAll(corev1.LastAppliedConfigAnnotation, "/", "~1"))
+	}
+}
+
 // restampApproval has a manifest without the stamps replace the approval that was made from it.
-func restampApproval(approval, old *v1alpha1.DebugApproval) admission.Response {
+func restampApproval(req *admission.Request, approval, old *v1alpha1.DebugApproval) admission.Response {
 	var p patch
+	unbound := old.Spec.SessionUID == ""
+	_, applied := approval.Annotations[corev1.LastAppliedConfigAnnotation]
+	if (unstamped(approval.Spec.Approver) || unbound && applied) && !madeBy(req, old.Spec.Approver, &old.ObjectMeta) {
+		return occupied("approval", req, old.Spec.Approver)
+	}
+	if unbound {
+		forgetApplied(&p, approval)
+	}
 	if approval.Spec.SessionUID == "" && old.Spec.SessionUID != "" {
 		p.set("/spec/sessionUID", old.Spec.SessionUID)
 	}

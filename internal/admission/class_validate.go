@@ -10,11 +10,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/imagepattern"
+	"debugsession.dev/operator/internal/plan"
 )
 
 // validateClass refuses what would make a class useless, or mean something else than it seems to. Everything that is wrong
@@ -27,7 +29,7 @@ func (s *Server) validateClass(ctx context.Context, req admission.Request) admis
 	if wrong := checkClassSpec(&class.Spec); len(wrong) > 0 {
 		return invalid("%s", strings.Join(wrong, "; "))
 	}
-	return admission.Allowed("").WithWarnings(append(everybody(&class.Spec), s.classWarnings(ctx, &class)...)...)
+	return admission.Allowed("").WithWarnings(slices.Concat(everybody(&class.Spec), s.defaultWarnings(ctx, &class), s.namespaceWarnings(ctx, &class))...)
 }
 
 func checkClassSpec(spec *v1alpha1.DebugClassSpec) []string {
@@ -109,8 +111,8 @@ func defaultImage(spec *v1alpha1.DebugClassSpec) string {
 	return spec.Defaults.Image
 }
 
-// classWarnings tells of a second default class: a way to move from one to the other, and perhaps a mistake.
-func (s *Server) classWarnings(ctx context.Context, class *v1alpha1.DebugClass) []string {
+// defaultWarnings tells of a second default class: a way to move from one to the other, and perhaps a mistake.
+func (s *Server) defaultWarnings(ctx context.Context, class *v1alpha1.DebugClass) []string {
 	if !isDefault(class) {
 		return nil
 	}
@@ -123,6 +125,26 @@ func (s *Server) classWarnings(ctx context.Context, class *v1alpha1.DebugClass) 
 		if other := &classes.Items[i]; other.Name != class.Name && isDefault(other) {
 			warnings = append(warnings, fmt.Sprintf("DebugClass %q is marked as the default too: sessions that name none get the newest of them", other.Name))
 		}
+	}
+	return warnings
+}
+
+// namespaceWarnings tells of namespaces that are worth the whole cluster: one that the class reaches though nobody wrote so, and
+// one that it does not reach though somebody did.
+func (s *Server) namespaceWarnings(ctx context.Context, class *v1alpha1.DebugClass) []string {
+	var warnings []string
+	system := metav1.NamespaceSystem
+	set, err := s.namespaceLabels(ctx, system)
+	if err != nil { // it is only a warning
+		set = labels.Set{corev1.LabelMetadataName: system}
+	}
+	if plan.Reaches(class, system, set) && !plan.Names(class, system) {
+		warnings = append(warnings, fmt.Sprintf("spec.namespaceSelector: the class reaches namespace %s, and who debugs there may reach the whole cluster; "+
+			"leave it out (matchExpressions: [{key: %s, operator: NotIn, values: [%s]}]), or name it", system, corev1.LabelMetadataName, system))
+	}
+	if class.Spec.NodeNamespace == s.Namespace && s.Namespace != "" && !plan.Names(class, s.Namespace) {
+		warnings = append(warnings, fmt.Sprintf("spec.nodeNamespace: %s is the operator's own namespace, where no session of the class may be "+
+			"unless spec.namespaceSelector names it by its label %s", s.Namespace, corev1.LabelMetadataName))
 	}
 	return warnings
 }

@@ -50,8 +50,9 @@ func TestManifestsAgreeWithTheCode(t *testing.T) {
 		for _, hook := range configuration.Webhooks {
 			installed++
 			if !slices.ContainsFunc(hooks, func(h certs.Hook) bool {
-				return h.Mutating == (kind == "MutatingWebhookConfiguration") && h.Name == hook.Name &&
-					slices.Equal([]string{h.Resource}, hook.Rules[0].Resources) && slices.Equal(h.Operations, hook.Rules[0].Operations)
+				return h.Mutating == (kind == "MutatingWebhookConfiguration") && h.Name == hook.Name && h.Path == *hook.ClientConfig.Service.Path &&
+					slices.Equal([]string{h.Resource}, hook.Rules[0].Resources) && slices.Equal(h.Operations, hook.Rules[0].Operations) &&
+					slices.Equal(h.Conditions, hook.MatchConditions)
 			}) {
 				t.Errorf("%s: %s is not among Hooks()", kind, hook.Name)
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -13,7 +14,7 @@ import (
 // identify returns who the API server saw, unless the manifest says it is somebody else. Then it returns how they differ.
 // What a manifest says of the seal does not matter: it is made anew.
 func identify(given *v1alpha1.Identity, user *authenticationv1.UserInfo) (identity *v1alpha1.Identity, differs string) {
-	identity = &v1alpha1.Identity{Username: user.Username, UID: user.UID, Groups: user.Groups}
+	identity = &v1alpha1.Identity{Username: user.Username, UID: user.UID, Groups: user.Groups, Extra: recorded(user.Extra)}
 	return identity, contradicts(given, identity)
 }
 
@@ -28,8 +29,22 @@ func contradicts(given, actual *v1alpha1.Identity) string {
 		return fmt.Sprintf("uid is %q, and yours is %q", given.UID, actual.UID)
 	case len(given.Groups) > 0 && !maps.Equal(set(given.Groups), set(actual.Groups)):
 		return fmt.Sprintf("groups are %q, and yours are %q", given.Groups, actual.Groups)
+	case len(given.Extra) > 0 && !equality.Semantic.DeepEqual(given.Extra, actual.Extra):
+		return fmt.Sprintf("extra is %q, and yours is %q", given.Extra, actual.Extra)
 	}
 	return ""
+}
+
+// recorded is what the authenticator said of the user, as the session or approval keeps it.
+func recorded(extra map[string]authenticationv1.ExtraValue) map[string]v1alpha1.ExtraValue {
+	if len(extra) == 0 {
+		return nil
+	}
+	result := make(map[string]v1alpha1.ExtraValue, len(extra))
+	for key, values := range extra {
+		result[key] = v1alpha1.ExtraValue(values)
+	}
+	return result
 }
 
 func set(words []string) map[string]struct{} {

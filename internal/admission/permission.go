@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -37,6 +38,37 @@ func (s *Server) permit(ctx context.Context, user *authenticationv1.UserInfo, ve
 			"whoever administers the namespace or the cluster can bind a role with the verb %q on debugclasses.%s to you",
 			user.Username, verb, class, namespace, because(review.Status.Reason), canI(verb, class, namespace), verb, v1alpha1.GroupVersion.Group)
 	}
+	return &response
+}
+
+// permitAny asks whether the user holds the verb on any class in the namespace: first whether on all, as the administrators of
+// a cluster do, then on one after the other.
+func (s *Server) permitAny(ctx context.Context, user *authenticationv1.UserInfo, verb, namespace string) *admission.Response {
+	classes := &v1alpha1.DebugClassList{}
+	if err := s.Cached.List(ctx, classes); err != nil {
+		response := undecided("the classes cannot be listed to see whether %q may %s one of them (%v)", user.Username, verb, err)
+		return &response
+	}
+	names := make([]string, 1, len(classes.Items)+1) // the empty name is all of them
+	for i := range classes.Items {
+		names = append(names, classes.Items[i].Name)
+	}
+	var unknown *admission.Response
+	for _, name := range names {
+		refusal := s.permit(ctx, user, verb, name, namespace)
+		if refusal == nil {
+			return nil
+		}
+		if refusal.Result.Code != http.StatusForbidden {
+			unknown = refusal
+		}
+	}
+	if unknown != nil {
+		return unknown
+	}
+	response := forbidden("%q may not %s any class in namespace %q, so this would count for nothing, and could only stand in the way of somebody else's; check with: %s; "+
+		"whoever administers the namespace or the cluster can bind a role with the verb %q on debugclasses.%s to you",
+		user.Username, verb, namespace, canI(verb, "NAME", namespace), verb, v1alpha1.GroupVersion.Group)
 	return &response
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	webhookconfig "debugsession.dev/operator/config/webhook"
 	"debugsession.dev/operator/internal/certs"
 	"debugsession.dev/operator/internal/seal"
 )
@@ -30,6 +30,8 @@ type Server struct {
 	Reviews client.Writer
 	// Sealer seals what was stamped.
 	Sealer *seal.Sealer
+	// Namespace is the operator's own.
+	Namespace string
 }
 
 // Register has the webhook server serve the paths that config/webhook names.
@@ -47,14 +49,11 @@ func (s *Server) Register(server webhook.Server) {
 
 // Hooks are the webhooks that have to be in place, as config/webhook has them.
 func Hooks() []certs.Hook {
-	both := []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update}
-	return []certs.Hook{
-		{Mutating: true, Name: "sessions.debugsession.dev", Resource: "debugsessions", Operations: both},
-		{Mutating: true, Name: "approvals.debugsession.dev", Resource: "debugapprovals", Operations: both},
-		{Name: "sessions.debugsession.dev", Resource: "debugsessions", Operations: both},
-		{Name: "approvals.debugsession.dev", Resource: "debugapprovals", Operations: both},
-		{Name: "classes.debugsession.dev", Resource: "debugclasses", Operations: both},
+	hooks, err := certs.Hooks(webhookconfig.Manifests)
+	if err != nil {
+		panic(err) // they are part of the binary
 	}
+	return hooks
 }
 
 // Watch has the cache hold what admission reads from it, before the first request is answered. A kind that is not installed

@@ -21,7 +21,7 @@ func (s *Server) stampSession(ctx context.Context, req admission.Request) admiss
 		return unreadable()
 	}
 	if req.Operation == admissionv1.Update {
-		return restampSession(&session, &old)
+		return restampSession(&req, &session, &old)
 	}
 	requester, differs := identify(session.Spec.Requester, &req.UserInfo)
 	if differs != "" {
@@ -49,7 +49,10 @@ func (s *Server) stampSession(ctx context.Context, req admission.Request) admiss
 
 // restampSession has a manifest without the stamps, or with as much of them as its author wrote, replace the session that
 // was made from it. Anything else the CRD refuses: both fields are immutable.
-func restampSession(session, old *v1alpha1.DebugSession) admission.Response {
+func restampSession(req *admission.Request, session, old *v1alpha1.DebugSession) admission.Response {
+	if unstamped(session.Spec.Requester) && !session.Spec.End && !madeBy(req, old.Spec.Requester, &old.ObjectMeta) {
+		return occupied("session", req, old.Spec.Requester)
+	}
 	var p patch
 	if session.Spec.ClassName == "" && old.Spec.ClassName != "" {
 		p.set("/spec/className", old.Spec.ClassName)
@@ -58,11 +61,27 @@ func restampSession(session, old *v1alpha1.DebugSession) admission.Response {
 	return p.response()
 }
 
+// unstamped reports whether an object comes as its author would write it: it is a manifest, and no edit of what is there.
+func unstamped(identity *v1alpha1.Identity) bool { return identity == nil || identity.Seal == "" }
+
+// madeBy reports whether the user may restate an object: who created it, or anybody while it is being deleted.
+func madeBy(req *admission.Request, author *v1alpha1.Identity, old *metav1.ObjectMeta) bool {
+	return author == nil || author.Username == req.UserInfo.Username || old.DeletionTimestamp != nil
+}
+
+// occupied refuses the manifest of somebody else, which would change nothing and seem to. The policy beside the webhooks
+// refuses the applies that do not come here, in the same words.
+func occupied(kind string, req *admission.Request, author *v1alpha1.Identity) admission.Response {
+	return forbidden("%s %q is there, and was created by %q: to apply yours over it would not make it yours, so nothing was changed; "+
+		"give yours another name, or look at the other (kubectl get debug%s %s -n %s -o yaml) and delete it first",
+		kind, req.Name, author.Username, kind, req.Name, req.Namespace)
+}
+
 func restampIdentity(p *patch, path string, identity, old *v1alpha1.Identity) {
 	if old == nil || contradicts(identity, old) != "" {
 		return
 	}
-	if identity == nil || identity.Seal == "" {
+	if unstamped(identity) {
 		p.set(path, old)
 	}
 }

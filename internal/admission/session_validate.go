@@ -2,10 +2,12 @@ package admission
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -51,8 +53,12 @@ func (s *Server) checkClass(ctx context.Context, session *v1alpha1.DebugSession)
 		return undecided("the labels of namespace %q cannot be read (%v)", session.Namespace, err)
 	}
 	warnings := plan.Warnings(&session.Spec)
-	if refusal := plan.ForbiddenBy(class, &session.Spec, namespace); refusal != nil {
+	if refusal := plan.ForbiddenBy(class, &session.Spec, namespace, session.Namespace == s.Namespace); refusal != nil {
 		return forbidden("%s; kubectl get debugclasses shows the others, and the cluster's administrators decide what each allows", refusal.Message)
+	}
+	if session.Namespace == metav1.NamespaceSystem && !plan.Names(class, session.Namespace) {
+		warnings = append(warnings, fmt.Sprintf("class %q does not name namespace %s, and reaches it: who debugs here may reach the whole cluster; "+
+			"a class for it should name it by its namespaceSelector, and the others leave it out", class.Name, session.Namespace))
 	}
 	return admission.Allowed("").WithWarnings(warnings...)
 }

@@ -3,11 +3,17 @@ package certs
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/url"
+	"path"
 	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -17,40 +23,86 @@ import (
 type Hook struct {
 	Mutating   bool
 	Name       string
+	Path       string
 	Resource   string
 	Operations []admissionregistrationv1.OperationType
+	// Conditions are all that it may have: what another condition leaves out is not known here.
+	Conditions []admissionregistrationv1.MatchCondition
 }
+
+// Hooks are the webhooks of manifests such as config/webhook has.
+func Hooks(manifests []byte) ([]Hook, error) {
+	var hooks []Hook
+	documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifests), 4096)
+	for {
+		// The two kinds of configurations do not differ in what is read here.
+		configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+		if err := documents.Decode(configuration); errors.Is(err, io.EOF) {
+			return hooks, nil
+		} else if err != nil {
+			return nil, err
+		}
+		for _, h := range validatingHooks(configuration) {
+			if len(h.rules) != 1 || len(h.rules[0].Resources) != 1 {
+				return nil, fmt.Errorf("webhook %q must have one rule for one resource", h.name)
+			}
+			hooks = append(hooks, Hook{
+				Mutating: configuration.Kind == kindMutating, Name: h.name, Path: h.path,
+				Resource: h.rules[0].Resources[0], Operations: h.rules[0].Operations, Conditions: h.conditions,
+			})
+		}
+	}
+}
+
+const (
+	kindMutating   = "MutatingWebhookConfiguration"
+	kindValidating = "ValidatingWebhookConfiguration"
+)
 
 // hook is what the two kinds of configurations have in common.
 type hook struct {
 	name          string
+	path          string
 	failurePolicy *admissionregistrationv1.FailurePolicyType
 	caBundle      []byte
 	rules         []admissionregistrationv1.RuleWithOperations
+	namespaces    *metav1.LabelSelector
+	objects       *metav1.LabelSelector
+	conditions    []admissionregistrationv1.MatchCondition
 }
 
 // Trusted says in a sentence why what is created now is not stamped and checked by the operator's admission, or nil. It
-// costs no request.
+// costs no request. What the webhooks' namespaceSelectors leave out is for LeavesOut to say.
 func (k *Keeper) Trusted(ctx context.Context) error {
 	serving := k.serving.Load()
 	if serving == nil {
 		return errNone
 	}
+	return k.each(ctx, func(kind string, want *Hook, installed []hook) error {
+		if why := missing(want, installed, serving.ca); why != "" {
+			return fmt.Errorf("%s %q: webhook %q %s; apply the operator's manifests again", kind, ConfigurationName, want.Name, why)
+		}
+		return nil
+	})
+}
+
+// each looks at every webhook that has to be in place, beside those that are.
+func (k *Keeper) each(ctx context.Context, look func(kind string, want *Hook, installed []hook) error) error {
 	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
-	if err := k.read(ctx, mutating, "MutatingWebhookConfiguration"); err != nil {
+	if err := k.read(ctx, mutating, kindMutating); err != nil {
 		return err
 	}
 	validating := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	if err := k.read(ctx, validating, "ValidatingWebhookConfiguration"); err != nil {
+	if err := k.read(ctx, validating, kindValidating); err != nil {
 		return err
 	}
-	for _, want := range k.Hooks {
-		kind, installed := "ValidatingWebhookConfiguration", validatingHooks(validating)
-		if want.Mutating {
-			kind, installed = "MutatingWebhookConfiguration", mutatingHooks(mutating)
+	for i := range k.Hooks {
+		kind, installed := kindValidating, validatingHooks(validating)
+		if k.Hooks[i].Mutating {
+			kind, installed = kindMutating, mutatingHooks(mutating)
 		}
-		if why := missing(&want, installed, serving.ca); why != "" {
-			return fmt.Errorf("%s %q: webhook %q %s; apply the operator's manifests again", kind, ConfigurationName, want.Name, why)
+		if err := look(kind, &k.Hooks[i], installed); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -60,7 +112,7 @@ func mutatingHooks(configuration *admissionregistrationv1.MutatingWebhookConfigu
 	hooks := make([]hook, 0, len(configuration.Webhooks))
 	for i := range configuration.Webhooks {
 		w := &configuration.Webhooks[i]
-		hooks = append(hooks, hook{w.Name, w.FailurePolicy, w.ClientConfig.CABundle, w.Rules})
+		hooks = append(hooks, hook{w.Name, calledAt(&w.ClientConfig), w.FailurePolicy, w.ClientConfig.CABundle, w.Rules, w.NamespaceSelector, w.ObjectSelector, w.MatchConditions})
 	}
 	return hooks
 }
@@ -69,9 +121,22 @@ func validatingHooks(configuration *admissionregistrationv1.ValidatingWebhookCon
 	hooks := make([]hook, 0, len(configuration.Webhooks))
 	for i := range configuration.Webhooks {
 		w := &configuration.Webhooks[i]
-		hooks = append(hooks, hook{w.Name, w.FailurePolicy, w.ClientConfig.CABundle, w.Rules})
+		hooks = append(hooks, hook{w.Name, calledAt(&w.ClientConfig), w.FailurePolicy, w.ClientConfig.CABundle, w.Rules, w.NamespaceSelector, w.ObjectSelector, w.MatchConditions})
 	}
 	return hooks
+}
+
+// calledAt is the path at which a webhook is called. Who answers there the certificate proves.
+func calledAt(config *admissionregistrationv1.WebhookClientConfig) string {
+	switch {
+	case config.Service != nil && config.Service.Path != nil:
+		return path.Clean(*config.Service.Path)
+	case config.URL != nil:
+		if at, err := url.Parse(*config.URL); err == nil {
+			return path.Clean(at.Path)
+		}
+	}
+	return ""
 }
 
 func (k *Keeper) read(ctx context.Context, configuration client.Object, kind string) error {
@@ -82,21 +147,39 @@ func (k *Keeper) read(ctx context.Context, configuration client.Object, kind str
 	return err
 }
 
-// missing says what is wrong with how a webhook is installed. Selectors are not looked at: some clusters add their own to
-// keep webhooks out of system namespaces, and what is created there has no seal.
+// missing says what is wrong with how a webhook is installed. Who creates an object chooses its labels, and may change them
+// later, and what a condition looks at: what those leave out cannot be told afterwards, so there may be none but ours. Fewer
+// conditions only mean more calls.
 func missing(want *Hook, installed []hook, ca []byte) string {
 	i := slices.IndexFunc(installed, func(h hook) bool { return h.name == want.Name })
-	switch {
-	case i < 0:
+	if i < 0 {
 		return "is not there"
-	case installed[i].failurePolicy == nil || *installed[i].failurePolicy != admissionregistrationv1.Fail:
+	}
+	h := &installed[i]
+	switch {
+	case h.failurePolicy == nil || *h.failurePolicy != admissionregistrationv1.Fail:
 		return "does not have failurePolicy Fail, so the API server would go on without it"
-	case !slices.ContainsFunc(installed[i].rules, want.covered):
+	case !slices.ContainsFunc(h.rules, want.covered):
 		return fmt.Sprintf("has no rule for %v of %s", want.Operations, want.Resource)
-	case !bytes.Equal(installed[i].caBundle, ca):
+	case h.path != want.Path:
+		return fmt.Sprintf("is called at %q instead of %q", h.path, want.Path)
+	case selective(h.objects):
+		return fmt.Sprintf("has an objectSelector (%s), by which whoever creates an object could keep it from the operator", metav1.FormatLabelSelector(h.objects))
+	}
+	for _, condition := range h.conditions {
+		if !slices.Contains(want.Conditions, condition) {
+			return fmt.Sprintf("has a matchCondition %q that is not the operator's, so what is not sent to it is not known", condition.Name)
+		}
+	}
+	if !bytes.Equal(h.caBundle, ca) {
 		return "does not trust the operator's certificate yet"
 	}
 	return ""
+}
+
+// selective reports whether a selector leaves anything out.
+func selective(selector *metav1.LabelSelector) bool {
+	return selector != nil && len(selector.MatchLabels)+len(selector.MatchExpressions) > 0
 }
 
 func (h *Hook) covered(rule admissionregistrationv1.RuleWithOperations) bool {
@@ -109,5 +192,5 @@ func (h *Hook) covered(rule admissionregistrationv1.RuleWithOperations) bool {
 		}
 	}
 	return has(rule.APIGroups, v1alpha1.GroupVersion.Group) && has(rule.APIVersions, v1alpha1.GroupVersion.Version) &&
-		has(rule.Resources, h.Resource)
+		has(rule.Resources, h.Resource) && (rule.Scope == nil || *rule.Scope == admissionregistrationv1.AllScopes)
 }

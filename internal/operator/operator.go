@@ -23,6 +23,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/controllers"
+	"debugsession.dev/operator/internal/admissionpolicy"
 	"debugsession.dev/operator/internal/caches"
 	"debugsession.dev/operator/internal/certs"
 	"debugsession.dev/operator/internal/grants"
@@ -64,8 +65,11 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err := options.complete(config); err != nil {
 		return nil, err
 	}
-	var keeper *certs.Keeper
-	keeper, managerOptions.WebhookServer = newKeeper(&options)
+	in := &admissionInPlace{policy: &admissionpolicy.Keeper{Clock: options.Clock}}
+	var err error
+	if in.webhooks, managerOptions.WebhookServer, err = newKeeper(&options); err != nil {
+		return nil, err
+	}
 	managerOptions.Cache = cacheOptions(managerOptions.Cache, options.Namespace)
 	managerOptions.NewCache = caches.New(&v1alpha1.DebugSession{}, &corev1.Pod{}) // sessions end by these alone
 	managerOptions.Controller.CacheSyncTimeout = math.MaxInt64                    // a controller waits for its kind; the process does not end for want of it
@@ -77,10 +81,10 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	if err := addReconciler(mgr, options, sealer, keeper); err != nil {
+	if err := addReconciler(mgr, options, sealer, in); err != nil {
 		return nil, err
 	}
-	if err := addWebhooks(mgr, keeper, sealer); err != nil {
+	if err := addWebhooks(mgr, in, sealer, options.Namespace); err != nil {
 		return nil, err
 	}
 	if err := mgr.Add(&firstRun{
@@ -129,11 +133,12 @@ func cacheOptions(options cache.Options, namespace string) cache.Options {
 		&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)},
 	}
 	certs.Cache(&options, namespace)
+	admissionpolicy.Cache(&options)
 	options.DefaultTransform = cache.TransformStripManagedFields()
 	return options
 }
 
-func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, keeper *certs.Keeper) error {
+func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in *admissionInPlace) error {
 	pods, err := podwatch.NewClient(mgr.GetConfig())
 	if err != nil {
 		return err
@@ -156,16 +161,17 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, ke
 		Logs:        options.Logs,
 		Grants:      options.Grants,
 		Image:       options.Image,
+		Namespace:   options.Namespace,
 		Events:      mgr.GetEventRecorder("debugsession-operator"),
 		Metrics:     recorder,
 		Clock:       options.Clock,
 		Concurrency: options.Concurrency,
 		Seal:        sealer,
-		Admission:   keeper.Trusted,
+		Admission:   in,
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
-	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: sealer}).SetupWithManager(mgr); err != nil {
+	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: sealer, Admission: in}).SetupWithManager(mgr); err != nil {
 		return err
 	}
 	return (&controllers.DebugClassReconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)

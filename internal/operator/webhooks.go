@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"debugsession.dev/operator/internal/admission"
+	"debugsession.dev/operator/internal/admissionpolicy"
 	"debugsession.dev/operator/internal/certs"
 	"debugsession.dev/operator/internal/seal"
 )
@@ -32,56 +33,91 @@ type WebhookOptions struct {
 	Port int
 	// ExtraNames are DNS names that the certificate is for, beside the Service's.
 	ExtraNames []string
+	// ClientCAFile names a file with the CA whose certificate the API server shows; left out, none is demanded. If ClientName is
+	// set, the certificate must be for it.
+	ClientCAFile string
+	ClientName   string
+}
+
+// admissionInPlace is what the API server asks before it stores our objects: the webhooks, and the policy beside them.
+type admissionInPlace struct {
+	webhooks *certs.Keeper
+	policy   *admissionpolicy.Keeper
+}
+
+func (a *admissionInPlace) InPlace(ctx context.Context) error {
+	if err := a.webhooks.Trusted(ctx); err != nil {
+		return err
+	}
+	_, err := a.policy.EnforcedSince(ctx)
+	return err
+}
+
+func (a *admissionInPlace) LeavesOut(ctx context.Context, namespace string) (string, error) {
+	return a.webhooks.LeavesOut(ctx, namespace)
+}
+
+func (a *admissionInPlace) EnforcedSince(ctx context.Context) (time.Time, error) {
+	return a.policy.EnforcedSince(ctx)
 }
 
 // newKeeper returns the keeper of the certificates, and the server that serves them. The manager takes the server when it is
 // made, and the keeper needs the manager: see addWebhooks.
-func newKeeper(options *Options) (*certs.Keeper, webhook.Server) {
+func newKeeper(options *Options) (*certs.Keeper, webhook.Server, error) {
 	keeper := &certs.Keeper{
 		Namespace:  options.Namespace,
 		ExtraNames: options.Webhook.ExtraNames,
 		Hooks:      admission.Hooks(),
 		Clock:      options.Clock,
 	}
+	demand, err := demandClientCertificate(options.Webhook.ClientCAFile, options.Webhook.ClientName)
+	if err != nil {
+		return nil, nil, err
+	}
 	return keeper, webhook.NewServer(webhook.Options{
 		Host:    options.Webhook.Host,
 		Port:    options.Webhook.Port,
-		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = keeper.GetCertificate }},
-	})
+		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = keeper.GetCertificate }, demand},
+	}), nil
 }
 
 // addWebhooks has every replica answer the API server, not the leader alone.
-func addWebhooks(mgr manager.Manager, keeper *certs.Keeper, sealer *seal.Sealer) error {
+func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, namespace string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
 	if err := admission.Watch(ctx, mgr.GetCache()); err != nil {
 		return err
 	}
 	(&admission.Server{
-		Cached:  mgr.GetClient(),
-		Live:    mgr.GetAPIReader(),
-		Reviews: mgr.GetClient(),
-		Sealer:  sealer,
+		Cached:    mgr.GetClient(),
+		Live:      mgr.GetAPIReader(),
+		Reviews:   mgr.GetClient(),
+		Sealer:    sealer,
+		Namespace: namespace,
 	}).Register(mgr.GetWebhookServer())
 
-	keeper.Client = mgr.GetClient()
-	if err := keeper.SetupWithManager(mgr); err != nil {
+	in.webhooks.Client, in.policy.Client = mgr.GetClient(), mgr.GetClient()
+	if err := in.webhooks.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("adding the keeper of the certificates: %w", err)
 	}
-	return mgr.AddReadyzCheck("webhooks", webhooksTrusted(mgr, keeper))
+	if err := in.policy.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("adding the keeper of the admission policy: %w", err)
+	}
+	return mgr.AddReadyzCheck("webhooks", admissionTrusted(mgr, in))
 }
 
-// webhooksTrusted is whether what is created now is stamped and checked. Why not is also logged, when it changes: a kubelet
-// that probes does not tell.
-func webhooksTrusted(mgr manager.Manager, keeper *certs.Keeper) healthz.Checker {
+// admissionTrusted reports whether what is created now is stamped and checked. Why not is also logged, when it changes: a
+// kubelet that probes does not tell. So are selectors that leave namespaces out, which do not make the operator unready.
+func admissionTrusted(mgr manager.Manager, in *admissionInPlace) healthz.Checker {
 	started := mgr.GetWebhookServer().StartedChecker()
 	log := mgr.GetLogger().WithName("webhooks")
-	var said atomic.Value
+	var said, selective atomic.Value
 	said.Store("")
+	selective.Store("")
 	return func(req *http.Request) error {
 		ctx, cancel := context.WithTimeout(req.Context(), patience)
 		defer cancel()
-		err := keeper.Trusted(ctx)
+		err := in.InPlace(ctx)
 		if err == nil {
 			err = started(req)
 		}
@@ -91,6 +127,9 @@ func webhooksTrusted(mgr manager.Manager, keeper *certs.Keeper) healthz.Checker 
 		}
 		if said.Swap(why) != why {
 			log.Info("readiness of the webhooks changed", "ready", err == nil, "reason", why)
+		}
+		if found, err := in.webhooks.Selective(ctx); err == nil && selective.Swap(found) != found {
+			log.Info("namespaces that the webhooks leave out have changed: no session starts in them", "selector", found)
 		}
 		return err
 	}

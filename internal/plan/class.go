@@ -21,8 +21,9 @@ import (
 const defaultApprovalTimeout = time.Hour
 
 // ForbiddenBy says why the class does not allow the session, or nil. Admission asks it first, to tell whoever applies the
-// session, and the planner asks it again before the session starts.
-func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set) *Refusal {
+// session, and the planner asks it again before the session starts. The namespace is given by its labels; inOwn reports whether
+// it is the operator's own.
+func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) *Refusal {
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
 		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces, checkTTL, checkReason, checkSubjects,
 	} {
@@ -37,7 +38,31 @@ func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, na
 		return refuse(v1alpha1.ReasonClassForbids,
 			"class %q is not for this namespace: its namespaceSelector is %s", class.Name, metav1.FormatLabelSelector(class.Spec.NamespaceSelector))
 	}
+	if name := namespace[corev1.LabelMetadataName]; inOwn && !Names(class, name) {
+		return refuse(v1alpha1.ReasonClassForbids,
+			"class %q is not for this namespace: it is the operator's own, from which any pod of the cluster can be reached; "+
+				"only a class whose namespaceSelector names it by its label %s is for it", class.Name, corev1.LabelMetadataName)
+	}
 	return nil
+}
+
+// Names reports whether a class has been written for a namespace: its namespaceSelector demands the namespace's very name. That
+// it matches otherwise may be an oversight.
+func Names(class *v1alpha1.DebugClass, namespace string) bool {
+	selector := class.Spec.NamespaceSelector
+	if selector == nil || namespace == "" {
+		return false
+	}
+	return selector.MatchLabels[corev1.LabelMetadataName] == namespace ||
+		slices.ContainsFunc(selector.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool {
+			return r.Key == corev1.LabelMetadataName && r.Operator == metav1.LabelSelectorOpIn && slices.Contains(r.Values, namespace)
+		})
+}
+
+// Reaches reports whether sessions of a class may be in a namespace of that name and those labels.
+func Reaches(class *v1alpha1.DebugClass, name string, namespace labels.Set) bool {
+	everywhere := slices.ContainsFunc(class.Spec.Modes, func(m v1alpha1.Mode) bool { return m != v1alpha1.ModeNode })
+	return (everywhere || class.Spec.NodeNamespace == name) && selects(class.Spec.NamespaceSelector, namespace)
 }
 
 // checkPodLabels says why the class does not allow the pod as a target, or nil.

@@ -92,7 +92,7 @@ func TestClassOnContainersThatAreThere(t *testing.T) {
 		}, "spec.debugger.mountsFrom"},
 		"the image of one that is changed": {changing, "spec.podCopy.containers[0].image"},
 	} {
-		refusal := plan.ForbiddenBy(noImage, &fixture.Session(tc.session).Spec, nil)
+		refusal := plan.ForbiddenBy(noImage, &fixture.Session(tc.session).Spec, nil, false)
 		if refusal == nil || !strings.Contains(refusal.Message, tc.says) {
 			t.Errorf("%s: %v, want a refusal about %s", name, refusal, tc.says)
 		}

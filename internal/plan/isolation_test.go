@@ -170,7 +170,7 @@ func TestWhoIsNotReplaced(t *testing.T) {
 		})
 	}
 	strict := fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.AllowReplace = false })
-	if refusal := plan.ForbiddenBy(strict, &fixture.Session(how(v1alpha1.ReplaceAlways)).Spec, nil); refusal == nil {
+	if refusal := plan.ForbiddenBy(strict, &fixture.Session(how(v1alpha1.ReplaceAlways)).Spec, nil, false); refusal == nil {
 		t.Error("a class that does not allow it allows it")
 	}
 }

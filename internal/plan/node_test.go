@@ -87,7 +87,7 @@ func TestNodesInOneNamespaceAlone(t *testing.T) {
 			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
 		}, in("ops"), ""},
 	} {
-		refusal := plan.ForbiddenBy(fixture.Class(tc.class), spec, tc.namespace)
+		refusal := plan.ForbiddenBy(fixture.Class(tc.class), spec, tc.namespace, false)
 		if (refusal != nil) != (tc.says != "") || refusal != nil && !strings.Contains(refusal.Message, tc.says) {
 			t.Errorf("%s: %v, want %q", name, refusal, tc.says)
 		}

@@ -55,7 +55,7 @@ func (p *pass) class() *v1alpha1.DebugClass {
 		return nil
 	case found:
 	}
-	refusal := ForbiddenBy(p.Class.value, p.spec(), p.Namespace.value)
+	refusal := ForbiddenBy(p.Class.value, p.spec(), p.Namespace.value, p.Session.Namespace == p.OperatorNamespace)
 	if refusal == nil {
 		refusal = narrowed(p.Class.value, p.spec(), p.status().Class)
 	}

@@ -16,6 +16,9 @@ type Snapshot struct {
 	Session *v1alpha1.DebugSession
 	Now     time.Time
 
+	// OperatorNamespace is the operator's own namespace.
+	OperatorNamespace string
+
 	// OperatorImage is the operator's own image; empty if it runs outside the cluster.
 	OperatorImage string
 

@@ -25,7 +25,7 @@ func TestUnstoppableTakesTheClassesLeave(t *testing.T) {
 	session := fixture.Session(distroless)
 	for allowed, refused := range map[bool]bool{true: false, false: true} {
 		class := fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.AllowUnstoppable = allowed })
-		if refusal := plan.ForbiddenBy(class, &session.Spec, nil); (refusal != nil) != refused {
+		if refusal := plan.ForbiddenBy(class, &session.Spec, nil, false); (refusal != nil) != refused {
 			t.Errorf("allowUnstoppable: %t comes to %v", allowed, refusal)
 		} else if refused && !strings.Contains(refusal.Message, "spec.debugger.unstoppable") {
 			t.Errorf("the refusal does not name the field: %s", refusal.Message)

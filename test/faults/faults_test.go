@@ -4,6 +4,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -26,16 +28,22 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/config/identity"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/operator"
-	"debugsession.dev/operator/internal/seal"
+	"debugsession.dev/operator/test/ports"
 )
 
 // atOnce is how many sessions are driven at a time: they mostly wait.
@@ -45,7 +53,7 @@ var (
 	scheme     = runtime.NewScheme()
 	restConfig *rest.Config
 	k8s        client.WithWatch // as the cluster's administrator
-	sealer     *seal.Sealer
+	alice, bob client.Client    // who ask and approve
 	players    *kubelet
 	past       *history
 )
@@ -218,8 +226,8 @@ func (h *history) settled(namespace string) bool {
 
 func lenOf(list client.ObjectList) int { return meta.LenList(list) }
 
-// startCluster starts an API server with the kinds, the classes and the webhooks, which are trusted but never called: the
-// test stamps what it creates itself, so that admission does not depend on one of the operators that are broken.
+// startCluster starts an API server with the kinds, the classes, and the operator's admission, which does not depend on one of
+// the operators that are broken.
 func startCluster(t *testing.T) {
 	t.Helper()
 	logf.SetLogger(logr.Discard())
@@ -241,6 +249,16 @@ func startCluster(t *testing.T) {
 	if k8s, err = client.NewWithWatch(restConfig, client.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
 	}
+	if alice, err = as("alice"); err != nil {
+		t.Fatal(err)
+	}
+	if bob, err = as("bob"); err != nil {
+		t.Fatal(err)
+	}
+	port, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
 	players = &kubelet{client: k8s}
 	if past, err = follow(t.Context(), k8s, players.saw); err != nil {
 		t.Fatal(err)
@@ -248,11 +266,14 @@ func startCluster(t *testing.T) {
 	if err := furnish(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	key, err := seal.LoadOrCreateKey(t.Context(), k8s, operator.DefaultNamespace)
-	if err != nil {
+	hooks := envtest.WebhookInstallOptions{
+		Paths:                        []string{filepath.Join("..", "..", "config", "webhook", "manifests.yaml")},
+		LocalServingHostExternalName: "localhost", LocalServingPort: port,
+	}
+	if err := hooks.Install(restConfig); err != nil {
 		t.Fatal(err)
 	}
-	sealer = seal.New(key)
+	admit(t, port)
 }
 
 func furnish(ctx context.Context) error {
@@ -279,11 +300,11 @@ func furnish(ctx context.Context) error {
 		}
 		objects = append(objects, class)
 	}
-	hooks, err := webhooks()
+	policy, err := identities()
 	if err != nil {
 		return err
 	}
-	for _, object := range append(objects, hooks...) {
+	for _, object := range append(objects, policy...) {
 		if err := k8s.Create(ctx, object); err != nil {
 			return fmt.Errorf("%T %s: %w", object, object.GetName(), err)
 		}
@@ -291,29 +312,62 @@ func furnish(ctx context.Context) error {
 	return nil
 }
 
-// webhooks are those of config/webhook, for objects that nobody creates.
-func webhooks() ([]client.Object, error) {
-	content, err := os.ReadFile(filepath.Join("..", "..", "config", "webhook", "manifests.yaml"))
+// admit runs an operator that is not broken and never leads: it answers the API server for all that are.
+func admit(t *testing.T, port int) {
+	t.Helper()
+	now := metav1.NowMicro()
+	held := &coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: operator.DefaultNamespace, Name: "admission"},
+		Spec: coordinationv1.LeaseSpec{
+			HolderIdentity: ptr.To("nobody"), LeaseDurationSeconds: ptr.To[int32](24 * 3600), AcquireTime: &now, RenewTime: &now,
+		},
+	}
+	if err := k8s.Create(t.Context(), held); err != nil {
+		t.Fatal(err)
+	}
+	mgr, err := operator.New(restConfig, manager.Options{
+		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		LeaderElection: true, LeaderElectionID: held.Name, LeaderElectionNamespace: held.Namespace,
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+	}, operator.Options{
+		Registry: prometheus.NewRegistry(),
+		Webhook:  operator.WebhookOptions{Host: "localhost", Port: port, ExtraNames: []string{"localhost"}},
+	})
 	if err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
-	documents := strings.Split(strings.TrimPrefix(string(content), "---\n"), "\n---\n")
-	mutating, validating := &admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	for _, document := range documents {
-		into := any(validating)
-		if strings.Contains(document, "kind: MutatingWebhookConfiguration") {
-			into = mutating
+	ended := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer close(ended)
+		_ = mgr.Start(ctx) // it says that it does not lead
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		session := fixture.Session(fixture.Unsent("faults-0", "ready"), fixture.Of("nothing"))
+		session.Spec.ClassName, session.Spec.Requester = classOpen, nil
+		if err = alice.Create(t.Context(), session, client.DryRunAll); err == nil {
+			return
 		}
-		if err := yaml.Unmarshal([]byte(document), into); err != nil {
-			return nil, err
+		if time.Now().After(end) {
+			t.Fatalf("sessions cannot be created: %v", err)
 		}
 	}
-	nothing := &metav1.LabelSelector{MatchLabels: map[string]string{"faults": "call-the-webhook"}}
-	for i := range mutating.Webhooks {
-		mutating.Webhooks[i].ObjectSelector = nothing
-	}
-	for i := range validating.Webhooks {
-		validating.Webhooks[i].ObjectSelector = nothing
-	}
-	return []client.Object{mutating, validating}, nil
+}
+
+// as is somebody who may do anything.
+func as(name string) (client.Client, error) {
+	somebody := rest.CopyConfig(restConfig)
+	somebody.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: []string{"system:masters"}}
+	return client.New(somebody, client.Options{Scheme: scheme})
+}
+
+// identities are the policy by which the API server holds them, and its binding.
+func identities() ([]client.Object, error) {
+	documents := strings.Split(string(identity.Manifests), "\n---\n")
+	policy, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
+	return []client.Object{policy, binding}, errors.Join(yaml.Unmarshal([]byte(documents[0]), policy), yaml.Unmarshal([]byte(documents[1]), binding))
 }

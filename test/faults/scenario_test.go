@@ -90,7 +90,7 @@ func debuggerExits(ctx context.Context, r *run) error {
 	return players.exit(ctx, types.NamespacedName{Namespace: r.namespace, Name: pod}, session.Status.Debugger.ContainerName, exited)
 }
 
-// ask creates the session, stamped as the operator's admission stamps it.
+// ask has somebody create the session.
 func (r *run) ask(ctx context.Context) error {
 	session := fixture.Session(fixture.Unsent(r.namespace, r.name), fixture.Of(r.target), fixture.TTL(time.Hour))
 	session.Spec.ClassName = r.scenario.class
@@ -101,26 +101,17 @@ func (r *run) ask(ctx context.Context) error {
 		session.Spec.Mode, session.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: nodeName}
 		session.Spec.ClassName += r.namespace
 	}
-	session.Spec.Requester = &v1alpha1.Identity{Username: "alice", Groups: []string{"system:masters"}}
+	session.Spec.Requester = nil
 	session.Spec.Reason = "faults"
-	defaulted := session.DeepCopy()
-	if err := k8s.Create(ctx, defaulted, client.DryRunAll); err != nil {
-		return err
-	}
-	session.Spec = defaulted.Spec
-	session.Spec.Requester.Seal = sealer.Session(r.namespace, &session.Spec)
-	session.Finalizers = []string{v1alpha1.Finalizer}
-	return k8s.Create(ctx, session)
+	return alice.Create(ctx, session)
 }
 
 // approve creates an approval of what the session asks for.
 func (r *run) approve(ctx context.Context, session *v1alpha1.DebugSession) error {
-	approval := fixture.Approval(r.name, session, v1alpha1.DecisionApprove, time.Time{})
-	approval.OwnerReferences = []metav1.OwnerReference{{
-		APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: session.Name, UID: session.UID,
-	}}
-	approval.Spec.Approver.Seal = sealer.Approval(r.namespace, &approval.Spec)
-	return k8s.Create(ctx, approval)
+	return bob.Create(ctx, &v1alpha1.DebugApproval{
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.name},
+		Spec:       v1alpha1.DebugApprovalSpec{SessionName: session.Name, Decision: v1alpha1.DecisionApprove},
+	})
 }
 
 // poke has the session looked at, as the operator's own timers would if the clock that was stepped were theirs.

@@ -25,7 +25,8 @@ import (
 // operatorName is who the operator is in a cluster.
 const operatorName = "system:serviceaccount:" + operator.DefaultNamespace + ":debugsession-operator"
 
-// installAccount makes the operator's namespace and gives its service account the roles of config/rbac.
+// installAccount makes the operator's namespace, gives its service account the roles of config/rbac, and installs the policy by
+// which the API server itself holds identities.
 func installAccount(ctx context.Context) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operator.DefaultNamespace}}
 	Expect(k8s.Create(ctx, namespace)).To(Succeed())
@@ -36,6 +37,7 @@ func installAccount(ctx context.Context) {
 			createAll(ctx, file)
 		}
 	}
+	createAll(ctx, filepath.Join("..", "..", "config", "identity", "identity.yaml"))
 }
 
 func createAll(ctx context.Context, file string) {

@@ -67,6 +67,7 @@ var _ = BeforeSuite(func() {
 		},
 	}
 	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
+	showCertificates(GinkgoT().TempDir())
 	var err error
 	restConfig, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred())

@@ -109,12 +109,13 @@ var _ = Describe("admission of approvals", Ordered, func() {
 
 	It("lets one in that comes before its session, unbound and with a warning", func(ctx SpecContext) {
 		approval := newApproval(namespace, "early", "hang")
-		Expect(carol.Create(ctx, approval)).To(Succeed(), "nothing is approved, so no right is asked for")
-		Expect(approval.Spec.Approver.Username).To(Equal("carol"))
+		Expect(refusal(carol.Create(ctx, approval.DeepCopy()))).To(HavePrefix(`"carol" may not approve any class in namespace "` + namespace + `"`))
+		Expect(bob.Create(ctx, approval)).To(Succeed())
+		Expect(approval.Spec.Approver.Username).To(Equal("bob"))
 		Expect(approval.Spec.SessionUID).To(BeEmpty())
 		Expect(approval.Spec.RequestHash).To(BeEmpty())
 		Expect(approval.OwnerReferences).To(BeEmpty())
-		Expect(carol.warnings.all()).To(ContainElement(ContainSubstring("this approval counts for nothing")))
+		Expect(bob.warnings.all()).To(ContainElement(ContainSubstring("this approval counts for nothing")))
 
 		ask(ctx)
 		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))

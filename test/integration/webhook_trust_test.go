@@ -108,12 +108,15 @@ var _ = Describe("the webhooks", func() {
 		Eventually(readiness(ctx)).Should(ContainSubstring(
 			`MutatingWebhookConfiguration "debugsession" is not there, so nobody says who creates a session`))
 
+		mallory := newPerson("mallory")
+		mayEdit(ctx, namespace, "mallory")
 		forged := newSession(namespace, "forged", "web")
-		forged.Spec.ClassName = "standard"
-		forged.Spec.Requester = &v1alpha1.Identity{Username: "sre", Seal: "c2VhbA"}
-		Eventually(func() error { return k8s.Create(ctx, forged) }).Should(Succeed())
-		Eventually(phase(ctx, forged)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
-		Expect(forged.Status.Reason).To(Equal(v1alpha1.ReasonNotTrusted))
+		forged.Spec.ClassName, forged.Spec.Requester = "standard", &v1alpha1.Identity{Username: "sre", Seal: "c2VhbA"}
+		Eventually(func() error { return mallory.Create(ctx, forged.DeepCopy()) }).Should(MatchError(ContainSubstring(`spec.requester must be who creates the session`)))
+		forged.Spec.Requester = whoami(ctx, mallory)
+		forged.Spec.Requester.Seal = "c2VhbA"
+		Expect(mallory.Create(ctx, forged)).To(Succeed())
+		endsAs(ctx, forged, v1alpha1.OutcomeRejected, v1alpha1.ReasonNotTrusted)
 	})
 
 	It("being removed, keep what they have stamped from starting until they are back", func(ctx SpecContext) {

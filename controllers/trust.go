@@ -1,0 +1,73 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// observeTrust reports whether the operator's admission stamped the session's requester. A seal alone proves little: whoever
+// reaches the webhook is given one for whom they like. It is worth something where the API server calls the webhooks, and
+// has held what they stamped against who created the session.
+func (r *DebugSessionReconciler) observeTrust(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[*plan.Refusal] {
+	refusal, err := r.trust(ctx, session)
+	if err != nil {
+		return plan.Unknown[*plan.Refusal](err)
+	}
+	return plan.Found(refusal)
+}
+
+func (r *DebugSessionReconciler) trust(ctx context.Context, session *v1alpha1.DebugSession) (*plan.Refusal, error) {
+	leftOut, err := r.Admission.LeavesOut(ctx, session.Namespace)
+	switch {
+	case leftOut != "":
+		return untrusted("%s, so nobody knows who asks for a session here; apply it in another namespace, or have a cluster administrator take that selector away "+
+			"and apply the session again", leftOut), nil
+	case session.Spec.Requester == nil || !r.Seal.VerifySession(session):
+		return untrusted("spec.requester was not stamped by the operator's admission webhook with the key that it has now, so nobody knows who asked; " +
+			"see that the webhook is installed (the operator's readiness says), then delete the session and apply it again"), nil
+	case err != nil:
+		return nil, err
+	}
+	if err := r.Admission.InPlace(ctx); err != nil {
+		return nil, err
+	}
+	since, err := r.Admission.EnforcedSince(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// What a class has granted was trusted then.
+	if session.Status.Class == nil && session.CreationTimestamp.Time.Before(since) {
+		return untrusted("the session was created before %s, since when the API server has held spec.requester against who creates a session, "+
+			"so nobody knows who asked; delete it and apply it again", since.UTC().Format(time.RFC3339)), nil
+	}
+	return nil, nil
+}
+
+func untrusted(format string, args ...any) *plan.Refusal {
+	return &plan.Refusal{Reason: v1alpha1.ReasonNotTrusted, Message: fmt.Sprintf(format, args...)}
+}
+
+// vouched reports whether the operator's admission vouches for an approval: what has counted for its session goes on to. A
+// denial needs no more than its seal, as it permits nothing.
+func vouched(ctx context.Context, seal Seal, admission Admission, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) bool {
+	if !seal.VerifyApproval(approval) {
+		return false
+	}
+	if approval.Spec.Decision == v1alpha1.DecisionDeny || session != nil && counted(session, approval) {
+		return true
+	}
+	since, err := admission.EnforcedSince(ctx)
+	return err == nil && !approval.CreationTimestamp.Time.Before(since)
+}
+
+// counted reports whether the session has written the approval down.
+func counted(session *v1alpha1.DebugSession, approval *v1alpha1.DebugApproval) bool {
+	return session.UID == approval.Spec.SessionUID && slices.ContainsFunc(session.Status.Approvals, func(a v1alpha1.ApprovalStatus) bool {
+		return a.Name == approval.Name && a.By == approval.Spec.Approver.Username && a.Decision == approval.Spec.Decision && a.At.Equal(&approval.CreationTimestamp)
+	})
+}

@@ -1,0 +1,169 @@
+package admissionpolicy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+)
+
+// Name is the name of the policy and of its binding.
+const Name = "debugsession-identity-v1"
+
+// annotationSince is when the operator last wrote the object anew, and every API server enforces it: nobody vouches for what
+// was created earlier. Where it is missing, the object's creation counts.
+const annotationSince = "debugsession.dev/enforced-since"
+
+// propagation is within which every API server enforces what was written: each looks at its policies once a second.
+const propagation = 2 * time.Second
+
+// Keeper keeps the policy and its binding. Every replica runs one.
+type Keeper struct {
+	// Client reads from the cache that Cache describes, and writes.
+	Client client.Client
+	// Clock says when the two were written anew.
+	Clock clock.PassiveClock
+
+	mu     sync.Mutex
+	broken time.Time // when one of them was last seen missing or changed
+}
+
+// Cache has the manager's cache hold the one policy and its binding.
+func Cache(options *cache.Options) {
+	if options.ByObject == nil {
+		options.ByObject = map[client.Object]cache.ByObject{}
+	}
+	one := cache.ByObject{Field: fields.OneTermEqualSelector(metav1.ObjectNameField, Name)}
+	options.ByObject[&policy{}] = one
+	options.ByObject[&binding{}] = one
+}
+
+// EnforcedSince is since when the API server has held what is stamped against who asks, or says in a sentence why it does not.
+// It costs no request.
+func (k *Keeper) EnforcedSince(ctx context.Context) (time.Time, error) {
+	var since time.Time
+	for _, have := range kinds() {
+		if err := k.Client.Get(ctx, client.ObjectKey{Name: Name}, have); apierrors.IsNotFound(err) {
+			return since, fmt.Errorf("%s %q is not there, so the API server does not hold the requester of a session against who creates it; "+
+				"the operator is creating it", kindOf(have), Name)
+		} else if err != nil {
+			return since, err
+		}
+		if !whole(have) {
+			return since, fmt.Errorf("%s %q is not as the operator has it, so perhaps the API server does not hold the requester of a session against "+
+				"who creates it; the operator is writing it anew", kindOf(have), Name)
+		}
+		since = latest(since, enforced(have))
+	}
+	if !since.After(k.lastBroken()) {
+		return since, fmt.Errorf("ValidatingAdmissionPolicy %q was changed, and is about to be enforced again", Name)
+	}
+	return since, nil
+}
+
+// enforced is since when an object is.
+func enforced(object client.Object) time.Time {
+	since := object.GetCreationTimestamp().Time
+	if written, err := time.Parse(time.RFC3339, object.GetAnnotations()[annotationSince]); err == nil {
+		since = latest(since, written)
+	}
+	return since
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Reconcile writes anew what is missing or was changed. There is but one thing to reconcile: the request is not looked at.
+func (k *Keeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	var errs []error
+	for _, have := range kinds() {
+		errs = append(errs, k.keep(ctx, have))
+	}
+	return ctrl.Result{}, errors.Join(errs...)
+}
+
+func (k *Keeper) keep(ctx context.Context, have client.Object) error {
+	err := k.Client.Get(ctx, client.ObjectKey{Name: Name}, have)
+	missing := apierrors.IsNotFound(err)
+	switch {
+	case err != nil && !missing:
+		return err
+	case missing || !whole(have):
+		k.saw(k.Clock.Now())
+	case enforced(have).After(k.lastBroken()):
+		return nil
+	}
+	log.FromContext(ctx).Info("writing anew what the API server holds identities by", "kind", kindOf(have), "name", Name, "missing", missing)
+	now := mended(have)
+	annotations := maps.Clone(now.GetAnnotations())
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[annotationSince] = k.Clock.Now().Add(propagation + time.Second).UTC().Format(time.RFC3339)
+	now.SetAnnotations(annotations)
+	if missing {
+		now.SetName(Name)
+		err = k.Client.Create(ctx, now)
+	} else {
+		err = k.Client.Update(ctx, now)
+	}
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) {
+		return nil // somebody was first: what they wrote is on its way to the cache
+	}
+	return err
+}
+
+func (k *Keeper) lastBroken() time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.broken
+}
+
+// saw remembers that one of them was broken then.
+func (k *Keeper) saw(at time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.broken = latest(k.broken, at)
+}
+
+// SetupWithManager has the Keeper run with every replica, as soon as the manager starts.
+func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
+	once := func(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+		queue.Add(ctrl.Request{}) // also if neither is there
+		return nil
+	}
+	// A change that is taken back at once is seen as well.
+	wake := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, have client.Object) []ctrl.Request {
+		if !whole(have) {
+			k.saw(k.Clock.Now())
+		}
+		return []ctrl.Request{{}}
+	})
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("admission-policy").
+		Watches(&policy{}, wake).
+		Watches(&binding{}, wake).
+		WatchesRawSource(source.Func(once)).
+		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false)}).
+		Complete(k)
+}
