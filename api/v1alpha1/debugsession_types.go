@@ -364,8 +364,9 @@ type Debugger struct {
 	MountsFrom string `json:"mountsFrom,omitempty"`
 
 	// FromTarget runs the debugger as the user and the group that the target's container runs as: what its securityContext
-	// or its pod's says, else what the kubelet reports. That is what it takes to read the files and the memory of a process
-	// that is not root's. If neither tells, the session is Rejected. Left out: the image's user, or what securityContext
+	// or its pod's says, else what the kubelet reports once it runs, for which the session waits. That is what it takes to
+	// read the files and the memory of a process that is not root's. Supplemental groups are the pod's and the image's, as in
+	// every container. If neither tells, the session is Rejected. Left out: the image's user, or what securityContext
 	// says. Not with mode Node.
 	// +optional
 	RunAs RunAs `json:"runAs,omitempty"`

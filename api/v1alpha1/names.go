@@ -57,7 +57,9 @@ const (
 	ReasonTargetNotFound    = "TargetNotFound"    // no pod of that name; waited for
 	ReasonTargetChosen      = "TargetChosen"      // one of several pods was chosen, and is looked at next
 	ReasonTargetNotPlaced   = "TargetNotPlaced"   // the pod is on no node yet; waited for
-	ReasonTargetFinished    = "TargetFinished"    // the pod has succeeded or failed
+	ReasonTargetNotStarted  = "TargetNotStarted"  // the target's container has never run: its image, or an init container, is awaited
+	ReasonTargetNotRunning  = "TargetNotRunning"  // the target's container ended, and is to be started again; waited for
+	ReasonTargetFinished    = "TargetFinished"    // the pod, or the target's container, has finished for good
 	ReasonTargetRestarted   = "TargetRestarted"   // the target's container ended, and the debugger with it
 	ReasonTargetTerminating = "TargetTerminating" // the pod is being deleted
 	ReasonTargetChanged     = "TargetChanged"     // the pod is not any more what approvers were shown

@@ -39,6 +39,13 @@ func runAsTarget(session *v1alpha1.DebugSession, target *corev1.Pod, sc *corev1.
 	return sc, nil
 }
 
+// UserUnknown reports whether a debugger that runs as its target cannot be built as it should be yet: neither the specification
+// of the target nor its status tells both its user and its group.
+func UserUnknown(spec *v1alpha1.DebugSessionSpec, target *corev1.Pod) bool {
+	user, group := userOf(target, cmp.Or(spec.Target.Container, DefaultContainer(target)))
+	return !isWindows(target) && (user == nil || group == nil)
+}
+
 // userOf returns the numbers of the user and the group that a container runs as, each nil if it cannot be told: what its
 // own security context says, else its pod's, else what the kubelet saw when it started.
 func userOf(pod *corev1.Pod, name string) (user, group *int64) {

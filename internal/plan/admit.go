@@ -50,7 +50,7 @@ func (p *pass) admit() {
 	if p.status().Class.ApprovalsRequired > 0 && !p.permitted(target) {
 		return
 	}
-	if p.mayUse() && p.nameIsFree() && p.hasRoom(class) {
+	if p.canJoin(target) && p.mayUse() && p.nameIsFree() && p.hasRoom(class) {
 		p.pin(target)
 	}
 }
@@ -106,6 +106,9 @@ func (p *pass) fitTarget(class *v1alpha1.DebugClass) *subject {
 	}
 	if target.Spec.NodeName == "" && p.spec().Mode == v1alpha1.ModeEphemeralContainer {
 		p.await(v1alpha1.ReasonTargetNotPlaced, fmt.Sprintf("pod %q is not on a node yet", target.Name))
+		return nil
+	}
+	if !p.worthWaiting(target) {
 		return nil
 	}
 	return &subject{pod: target}
@@ -198,7 +201,11 @@ func (p *pass) await(reason, message string) {
 		}
 	}
 	waits := fmt.Sprintf("%s; waiting for it until %s", message, clock(until))
-	p.warnOnce(v1alpha1.ConditionAdmissible, reason, waits)
+	if reason == v1alpha1.ReasonTargetNotStarted || reason == v1alpha1.ReasonTargetNotRunning {
+		p.warnAnew(v1alpha1.ConditionAdmissible, reason, waits)
+	} else {
+		p.warnOnce(v1alpha1.ConditionAdmissible, reason, waits)
+	}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, reason, waits)
 	p.stand(v1alpha1.PhasePending, reason, waits)
 	p.wake(until)
@@ -281,7 +288,7 @@ func (p *pass) record(target *subject, life lifetime) {
 	case v1alpha1.ModeNode:
 		status.Debugger.PodName = debugpod.NodePodName(target.node.Name, p.Session.UID)
 	default:
-		status.Target.Container = targetContainer(p.spec(), target.pod)
+		status.Target.Container = targetContainer(&p.spec().Target, target.pod)
 		status.Debugger.PodName, status.Debugger.PodUID = target.pod.Name, target.pod.UID
 		if !p.unstoppable() {
 			status.Debugger.Deadline = timestamp(life.expires)

@@ -44,7 +44,7 @@ func TestAdmit(t *testing.T) {
 		"a running pod":               {target: plan.Found(fixture.Pod()), want: admit},
 		"a pod of no readiness":       {target: plan.Found(fixture.Pod(fixture.NotReady)), want: admit},
 		"a container":                 {session: one(container("proxy")), target: plan.Found(fixture.Pod()), want: admit},
-		"an init container":           {session: one(container("setup")), target: plan.Found(fixture.Pod()), want: admit},
+		"an init container":           {session: one(container("setup")), target: plan.Found(fixture.Pod(fixture.InitContainerState("setup", fixture.Running(now)))), want: admit},
 		"a volume":                    {session: one(mount("data")), target: plan.Found(fixture.Pod()), want: admit},
 		"late, when the pod is there": {target: plan.Found(fixture.Pod()), at: after(time.Hour), want: admit},
 

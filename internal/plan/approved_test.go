@@ -42,9 +42,10 @@ func TestATargetThatChangesBetweenApprovalAndStart(t *testing.T) {
 	fromTarget := func(s *v1alpha1.DebugSession) { s.Spec.Debugger.RunAs = v1alpha1.RunAsFromTarget }
 	runsAs := func(uid int64) fixture.PodOption {
 		return func(p *corev1.Pod) {
+			p.Status.ContainerStatuses = nil
 			for _, c := range p.Spec.Containers {
 				p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
-					Name: c.Name, User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: uid, GID: uid}},
+					Name: c.Name, State: fixture.Running(now), User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: uid, GID: uid}},
 				})
 			}
 		}
@@ -70,10 +71,7 @@ func TestATargetThatChangesBetweenApprovalAndStart(t *testing.T) {
 		},
 		"the user that it runs as": {
 			options: one(fromTarget), before: runsAs(1000),
-			change: func(p *corev1.Pod) {
-				p.Status.ContainerStatuses = nil
-				runsAs(0)(p)
-			},
+			change: runsAs(0),
 		},
 		"the image of a copy":  {options: one(asCopy), change: func(p *corev1.Pod) { p.Spec.Containers[1].Image = "registry.example/other" }},
 		"the labels of a copy": {options: one(asCopy), change: func(p *corev1.Pod) { p.Labels = map[string]string{"app": "payments"} }},

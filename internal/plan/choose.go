@@ -15,7 +15,7 @@ import (
 func choose(target *v1alpha1.Target, mode v1alpha1.Mode, pods []corev1.Pod) (*corev1.Pod, string) {
 	var fit []*corev1.Pod
 	for i := range pods {
-		if suits(&pods[i], target.Pick, mode) {
+		if suits(&pods[i], target, mode) {
 			fit = append(fit, &pods[i])
 		}
 	}
@@ -26,15 +26,19 @@ func choose(target *v1alpha1.Target, mode v1alpha1.Mode, pods []corev1.Pod) (*co
 	return best, explain(best, target.Pick, len(fit))
 }
 
-// suits says whether a pod may be chosen: an ephemeral debugger needs one that is on a node and lives.
-func suits(pod *corev1.Pod, pick v1alpha1.Pick, mode v1alpha1.Mode) bool {
+// suits reports whether a pod may be chosen: an ephemeral debugger needs one that is on a node and lives, and whose container has
+// not finished for good.
+func suits(pod *corev1.Pod, target *v1alpha1.Target, mode v1alpha1.Mode) bool {
 	if madeBySession(pod) != nil {
 		return false // a copy that kept its labels
 	}
 	if mode == v1alpha1.ModeEphemeralContainer && (pod.Spec.NodeName == "" || checkAlive(pod) != nil) {
 		return false
 	}
-	switch pick {
+	if t := readTarget(pod, targetContainer(target, pod)); mode == v1alpha1.ModeEphemeralContainer && !t.joinable() && t.finished() {
+		return false
+	}
+	switch target.Pick {
 	case v1alpha1.PickReady:
 		return ready(pod)
 	case v1alpha1.PickUnhealthy:
@@ -85,7 +89,7 @@ func unsuitable(target *v1alpha1.Target, pods int) string {
 	case target.Pick == v1alpha1.PickUnhealthy:
 		return fmt.Sprintf("each of the %d pods of %s is ready; leave spec.target.pick out to have one all the same", pods, from)
 	default:
-		return fmt.Sprintf("none of the %d pods of %s is on a node and lives", pods, from)
+		return fmt.Sprintf("none of the %d pods of %s is on a node and lives, with a container that has not finished", pods, from)
 	}
 }
 

@@ -49,6 +49,7 @@ func TestChoose(t *testing.T) {
 		"none lives":                       {pods: unfit, says: "none of the 4 pods of spec.target.selector is on a node and lives"},
 		"a copy of one that failed":        {copy: true, pods: unfit[2:3], want: "failed"},
 		"one that lives, among the dead":   {pods: append(unfit[:len(unfit):len(unfit)], healthy[2]), want: "c"},
+		"one that has not finished":        {pods: []corev1.Pod{pod("finished", hour, never(fixture.Exited(now, 0, "Completed", "")), fixture.NotReady), pod("runs", 2*hour)}, want: "runs"},
 		"no pods":                          {says: "no pod has labels that spec.target.selector selects (app=web)"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,7 +22,7 @@ type container struct {
 	imageID string
 	started metav1.Time
 	ended   *corev1.ContainerStateTerminated
-	again   bool // it has ended, and was started again
+	again   bool // it has ended, and was started again or is about to be
 }
 
 // readEphemeral finds an ephemeral container; ok is false if the pod has none of that name.
@@ -30,7 +30,18 @@ func readEphemeral(pod *corev1.Pod, name string) (c container, ok bool) {
 	if !slices.ContainsFunc(pod.Spec.EphemeralContainers, func(e corev1.EphemeralContainer) bool { return e.Name == name }) {
 		return container{}, false
 	}
-	return readStatus(pod.Status.EphemeralContainerStatuses, name), true
+	c = readStatus(pod.Status.EphemeralContainerStatuses, name)
+	if !c.again {
+		return c, true
+	}
+	// A kubelet never restarts an ephemeral container, but it makes one anew that was removed from the runtime.
+	again := container{state: v1alpha1.DebuggerWaiting, image: c.image, imageID: c.imageID, again: true}
+	for _, status := range pod.Status.EphemeralContainerStatuses {
+		if running := status.State.Running; status.Name == name && running != nil {
+			again.state, again.started = v1alpha1.DebuggerRunning, running.StartedAt
+		}
+	}
+	return again, true
 }
 
 // readMade finds the debugger in a pod that was made for it. Until the kubelet speaks of it, the scheduler's word counts.

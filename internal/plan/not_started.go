@@ -93,12 +93,18 @@ func (p *pass) note(c container, pod *corev1.Pod) bool {
 	switch {
 	case c.neverRan():
 		c.record(p.status().Debugger)
-		p.couldNotStart(c)
+		if !p.missedTarget(c, pod) {
+			p.couldNotStart(c)
+		}
 		return false
 	case c.state == v1alpha1.DebuggerRunning || c.ended != nil:
 		c.record(p.status().Debugger)
-	case c.troubled():
-		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, p.trouble(c, pod))
+	default:
+		if held := p.heldByTarget(c, pod); held != nil {
+			p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, held.reason, held.message)
+		} else if c.troubled() {
+			p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, p.trouble(c, pod))
+		}
 	}
 	return true
 }
@@ -118,8 +124,9 @@ func (p *pass) couldNotStart(c container) {
 // notMade ends a session whose debugger could not be made in time, with what kept it from being made if that was told.
 func (p *pass) notMade(what string) {
 	message := what + " could not be made in time"
-	if ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady); ready != nil && ready.Reason == v1alpha1.ReasonRetrying {
-		message += ": " + ready.Message
+	if ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady); ready != nil && ready.Reason != v1alpha1.ReasonStarting {
+		why, _, _ := strings.Cut(ready.Message, triedUntil)
+		message += ": " + why
 	}
 	p.beginEnding(v1alpha1.OutcomeNotStarted, v1alpha1.ReasonNotStarted, message+"; apply a new session")
 }

@@ -25,7 +25,7 @@ func (p *pass) lostForMemory(c container, pod *corev1.Pod) string {
 			p.status().Debugger.ContainerName, pod.Name, c.ended.ExitCode)
 	}
 	message += ": " + p.memoryLimit(pod)
-	if name := p.status().Target.Container; name != "" && endedWith(pod, name, c.ended.FinishedAt) != nil {
+	if name := p.status().Target.Container; name != "" && endedWith(pod, name, c.ended) != nil {
 		message += fmt.Sprintf("; container %q ended at the same time", name)
 	}
 	return message

@@ -128,7 +128,7 @@ func TestRootFromTheTarget(t *testing.T) {
 		"its container": with(0, &corev1.SecurityContext{RunAsUser: root}),
 		"its pod":       func(p *corev1.Pod) { p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: root} },
 		"its image, by the node's word": func(p *corev1.Pod) {
-			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{}}}}
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", State: fixture.Running(now), User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{}}}}
 		},
 	}
 	fromTarget := func(s *v1alpha1.DebugSession) { s.Spec.Debugger.RunAs = v1alpha1.RunAsFromTarget }
@@ -150,7 +150,7 @@ func TestRootFromTheTarget(t *testing.T) {
 	t.Run("that the node told of after it was admitted", func(t *testing.T) {
 		seen := func(uid int64) fixture.PodOption {
 			return func(p *corev1.Pod) {
-				p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: uid}}}}
+				p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", State: fixture.Running(now), User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: uid}}}}
 			}
 		}
 		session := fixture.Session(fromTarget)

@@ -116,7 +116,19 @@ var steps = []step{
 	{"the debugger runs", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Running(w.now)) }},
 	{"the debugger is killed", func(_ *rapid.T, w *world) { w.setDebugger(fixture.Exited(w.now, 137, "Error", "")) }},
 	{"its watchdog is killed", func(_ *rapid.T, w *world) { w.lost = true }},
-	{"the target's container is restarted", func(_ *rapid.T, w *world) { w.restartTarget() }},
+	{"the target's container is restarted", func(_ *rapid.T, w *world) {
+		if w.target != nil && w.target.Spec.RestartPolicy != corev1.RestartPolicyNever {
+			w.restartTarget()
+		}
+	}},
+	{"the target's container crashes", func(_ *rapid.T, w *world) { w.endTarget(crashing(1)) }},
+	{"the target's container has finished", func(_ *rapid.T, w *world) { w.endTarget(never(fixture.Exited(w.now, 0, "Completed", ""))) }},
+	{"the target's container runs", targetDo(func(p *corev1.Pod) {
+		if p.Spec.RestartPolicy != corev1.RestartPolicyNever {
+			fixture.ContainerState("app", fixture.Running(p.CreationTimestamp.Time))(p)
+		}
+	})},
+	{"the debugger's container is removed", func(_ *rapid.T, w *world) { w.removeDebugger() }},
 	{"its image is not there", func(t *rapid.T, w *world) {
 		w.setDebugger(rapid.SampledFrom([]corev1.ContainerState{fixture.Waiting("ErrImagePull", pullError), fixture.Waiting("ImagePullBackOff", pullPause)}).Draw(t, "state"))
 	}},

@@ -90,8 +90,21 @@ func (p *pass) failed() bool {
 
 // warnOnce sends a warning if the condition's reason is news.
 func (p *pass) warnOnce(conditionType, reason, note string) {
-	before := meta.FindStatusCondition(p.Session.Status.Conditions, conditionType)
-	if before == nil || before.Reason != sanitizeReason(reason) {
+	if p.news(conditionType, reason) {
 		p.event(corev1.EventTypeWarning, reason, note)
 	}
+}
+
+// warnAnew sends a warning also if the reason is the same and more is told of it: why a container does not start comes to light step by step.
+func (p *pass) warnAnew(conditionType, reason, note string) {
+	before := meta.FindStatusCondition(p.Session.Status.Conditions, conditionType)
+	if before == nil || before.Reason != sanitizeReason(reason) || before.Message != sanitizeMessage(note) {
+		p.event(corev1.EventTypeWarning, reason, note)
+	}
+}
+
+// news reports whether the condition had another reason before the pass.
+func (p *pass) news(conditionType, reason string) bool {
+	before := meta.FindStatusCondition(p.Session.Status.Conditions, conditionType)
+	return before == nil || before.Reason != sanitizeReason(reason)
 }

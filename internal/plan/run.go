@@ -140,7 +140,7 @@ func (p *pass) pinnedTarget() *corev1.Pod {
 
 // make plans the debugger that the status records. Only what an earlier pass persisted is made.
 func (p *pass) make(target *subject) {
-	if p.withheld {
+	if p.withheld || p.heldUp(target) {
 		return
 	}
 	action, err := p.buildApproved(target, &p.Session.Status)
@@ -166,15 +166,21 @@ func (p *pass) tooLate() bool { return !p.Now.Before(startBy(p.status())) }
 func (p *pass) track(c container, pod *corev1.Pod) {
 	c = c.steady()
 	status := p.status()
-	if c.state == v1alpha1.DebuggerRunning || c.ended != nil {
+	made := p.madeAgain(c)
+	if !made && (c.state == v1alpha1.DebuggerRunning || c.ended != nil) {
 		c.record(status.Debugger)
 	}
 	switch {
+	case made:
+		p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf(
+			"somebody removed container %q from node %q; its kubelet makes it anew, and it is ended as soon as it runs", status.Debugger.ContainerName, pod.Spec.NodeName))
+	case c.neverRan() && p.missedTarget(c, pod):
 	case c.neverRan():
 		p.couldNotStart(c)
 	case c.ended != nil && endedAt(status.Debugger.Deadline, status.Debugger):
 		p.expire()
-	case c.ended != nil && p.goneWithTarget(c, pod):
+	case c.ended != nil && (p.goneWithTarget(c, pod) || p.restartedWithAll(c, pod)):
+	case c.ended != nil && p.mayBeMadeAgain(c):
 	case c.ended != nil:
 		p.completed(c, pod)
 	case c.state == v1alpha1.DebuggerRunning:
@@ -247,12 +253,25 @@ func (p *pass) trackChanged(c container, pod *corev1.Pod) {
 // starting waits for the container, and says what it waits for.
 func (p *pass) starting(c container, pod *corev1.Pod) {
 	until := startBy(p.status())
+	held := p.heldByTarget(c, pod)
+	if held != nil && held.gone {
+		p.beginEnding(v1alpha1.OutcomeTargetGone, held.reason, held.message)
+		return
+	}
 	if p.tooLate() {
 		why := "it was not running after " + StartTimeout.String() + p.suspicion(pod)
-		if c.troubled() {
+		reason := reasonOr(c, v1alpha1.ReasonNotStarted)
+		switch {
+		case held != nil:
+			reason, why = held.reason, held.message
+		case c.troubled():
 			why = fmt.Sprintf("%s: %s; %s", c.reason, c.message, c.remedy())
 		}
-		p.beginEnding(v1alpha1.OutcomeNotStarted, reasonOr(c, v1alpha1.ReasonNotStarted), "the debugger did not start in time: "+why)
+		p.beginEnding(v1alpha1.OutcomeNotStarted, reason, "the debugger did not start in time: "+why)
+		return
+	}
+	if held != nil {
+		p.standStarting(held.reason, fmt.Sprintf("container %q was added to it; %s", p.status().Debugger.ContainerName, held.message))
 		return
 	}
 	p.wake(until)

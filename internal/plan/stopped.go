@@ -21,6 +21,9 @@ const (
 	// together is how far apart the recorded ends may be of containers that ended at one moment.
 	together = 2 * time.Second
 
+	// remaking is how long a kubelet may take to start a container anew that was removed from the runtime.
+	remaking = 5 * time.Second
+
 	// afterthought is how long a kubelet may take to tell of the second of them.
 	afterthought = 3 * time.Second
 )
@@ -62,6 +65,9 @@ func endedAt(deadline *metav1.Time, debugger *v1alpha1.DebuggerStatus) bool {
 // target, the debugger's end is believed to be its own only a moment later.
 func (p *pass) goneWithTarget(c container, pod *corev1.Pod) bool {
 	if !makesPod(p.spec()) && lost(c.ended) {
+		if c.ended.Reason == unknownToKubelet && p.mayBeMadeAgain(c) {
+			return true
+		}
 		p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
 			"node %q was restarted, or has lost container %q: %s", pod.Spec.NodeName, p.status().Debugger.ContainerName, c.ended.Reason))
 		return true
@@ -70,28 +76,60 @@ func (p *pass) goneWithTarget(c container, pod *corev1.Pod) bool {
 	if name == "" || c.ended.ExitCode != killed || c.ended.Reason == outOfMemory || strings.Contains(c.ended.Message, debugpod.MessagePrefix) || !debugpod.Joins(pod) {
 		return false
 	}
-	if target := endedWith(pod, name, c.ended.FinishedAt); target != nil {
+	t := readTarget(pod, name)
+	if restartingNow(pod) {
 		p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
-			"container %q of pod %q ended (%s, exit code %d), and the debugger with it", name, pod.Name, target.Reason, target.ExitCode))
+			"all containers of pod %q are restarted, as the restartPolicyRules of one ask for, and the debugger ended with container %q", pod.Name, name))
 		return true
 	}
-	return p.awaitTarget()
+	if target := endedWith(pod, name, c.ended); target != nil {
+		p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf("%s ended (%s), and the debugger with it", t, t.ends(target)))
+		return true
+	}
+	return p.awaitTarget(wasKilled)
 }
+
+// restartedWithAll deals with the debugger of a copy that was killed because all containers of the copy are restarted. The one that
+// was left is not the one that runs next.
+func (p *pass) restartedWithAll(c container, pod *corev1.Pod) bool {
+	if !makesPod(p.spec()) || c.ended.Reason != restartingAll && (c.ended.ExitCode != killed || !restartingNow(pod)) {
+		return false
+	}
+	p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
+		"all containers of the copy %q were restarted, as the restartPolicyRules of one ask for, and the debugger with them; "+
+			"apply a new session with podCopy.quiesce, so that the application does not end there", pod.Name))
+	return true
+}
+
+// restartingNow reports whether the kubelet is restarting all of a pod's containers.
+func restartingNow(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.AllContainersRestarting && c.Status == corev1.ConditionTrue
+	})
+}
+
+// unknownToKubelet is its reason for a container that it does not find in the runtime.
+const unknownToKubelet = "ContainerStatusUnknown"
 
 // lost says whether a node knows no more of how a container ended than that it does not run: so containerd says it of what ran
 // before the machine was started anew, and so the kubelet of what it does not find at all.
 func lost(ended *corev1.ContainerStateTerminated) bool {
-	const byContainerd, code, byKubelet = "Unknown", 255, "ContainerStatusUnknown"
-	return ended.Reason == byContainerd && ended.ExitCode == code || ended.Reason == byKubelet
+	const byContainerd, code = "Unknown", 255
+	return ended.Reason == byContainerd && ended.ExitCode == code || ended.Reason == unknownToKubelet
 }
 
-// awaitTarget says whether the kubelet may yet tell of the target's end. Its clock is not ours: ours counts from when the
-// debugger's end was seen.
-func (p *pass) awaitTarget() bool {
+const wasKilled = "the debugger was killed"
+
+// awaitTarget says whether the kubelet may yet tell of the target's end.
+func (p *pass) awaitTarget(meanwhile string) bool { return p.awaitWord(meanwhile, afterthought) }
+
+// awaitWord reports whether the kubelet may yet tell more of an end. Its clock is not ours: ours counts from when the debugger's
+// end was seen.
+func (p *pass) awaitWord(meanwhile string, atMost time.Duration) bool {
 	p.status().Attach = ""
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonExited, "the debugger was killed")
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonExited, meanwhile)
 	seen := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady).LastTransitionTime
-	until := seen.Add(afterthought)
+	until := seen.Add(atMost)
 	if !p.Now.Before(until) {
 		return false
 	}
@@ -99,17 +137,40 @@ func (p *pass) awaitTarget() bool {
 	return true
 }
 
-// endedWith is how a container of the pod ended at that moment, restarted since or not; nil if it did not.
-func endedWith(pod *corev1.Pod, name string, at metav1.Time) *corev1.ContainerStateTerminated {
-	for _, status := range slices.Concat(pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses) {
-		if status.Name != name {
-			continue
+// mayBeMadeAgain reports whether an ephemeral debugger was ended by something from outside that may have removed its container:
+// the kubelet then starts it anew, a moment after it has told of its end. It does not when it is so late that the debugger
+// would end itself.
+func (p *pass) mayBeMadeAgain(c container) bool {
+	stopped := c.ended.ExitCode == killed || c.ended.ExitCode == debugpod.ExitSwept
+	if makesPod(p.spec()) || !stopped && c.ended.Reason != unknownToKubelet || c.ended.Reason == outOfMemory || strings.Contains(c.ended.Message, debugpod.MessagePrefix) ||
+		!p.unstoppable() && !p.Now.Before(neverAfter(p.status())) {
+		return false
+	}
+	return p.awaitWord(wasKilled, remaking)
+}
+
+// madeAgain reports whether an ephemeral debugger that has run already runs anew, or is about to: its container was removed.
+func (p *pass) madeAgain(c container) bool {
+	before := p.Session.Status.Debugger
+	if makesPod(p.spec()) || before == nil || c.ended != nil {
+		return false
+	}
+	return c.again || c.state == v1alpha1.DebuggerRunning &&
+		(before.FinishedAt != nil || before.StartedAt != nil && c.started.After(before.StartedAt.Time))
+}
+
+// endedWith is how a container of the pod ended when the debugger did, restarted since or not; nil if it did not. When all
+// containers are restarted nothing tells when one ended: then it counts that it does not run, or runs only since.
+func endedWith(pod *corev1.Pod, name string, debugger *corev1.ContainerStateTerminated) *corev1.ContainerStateTerminated {
+	status := statusOf(pod, name)
+	for _, ended := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
+		if ended != nil && ended.FinishedAt.Sub(debugger.FinishedAt.Time).Abs() <= together {
+			return ended
 		}
-		for _, ended := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
-			if ended != nil && ended.FinishedAt.Sub(at.Time).Abs() <= together {
-				return ended
-			}
-		}
+	}
+	last, runs := status.LastTerminationState.Terminated, status.State.Running
+	if last != nil && last.Reason == restartingAll && (runs == nil || !runs.StartedAt.Time.Before(debugger.FinishedAt.Add(-together))) {
+		return last
 	}
 	return nil
 }

@@ -33,15 +33,16 @@ func TestADebuggerThatWentWithItsTarget(t *testing.T) {
 		changes []fixture.PodOption
 		want    want
 	}{
-		"restarted":                     {killed, []fixture.PodOption{restarted(now, 137, "OOMKilled")}, gone},
-		"restarted a second later":      {killed, []fixture.PodOption{restarted(after(time.Second), 137, "OOMKilled")}, gone},
-		"ended, and stays so":           {killed, []fixture.PodOption{fixture.ContainerState("app", fixture.Exited(now, 137, "OOMKilled", ""))}, gone},
-		"restarted long before":         {killed, []fixture.PodOption{restarted(now.Add(-time.Minute), 137, "OOMKilled")}, waits},
-		"restarted long after":          {killed, []fixture.PodOption{restarted(after(time.Minute), 137, "OOMKilled")}, waits},
-		"another container's end":       {killed, []fixture.PodOption{fixture.ContainerState("proxy", fixture.Exited(now, 1, "Error", ""))}, waits},
-		"nothing is said of it":         {killed, nil, waits},
-		"killed for its own memory":     {fixture.Exited(now, 137, "OOMKilled", ""), []fixture.PodOption{restarted(now, 137, "OOMKilled")}, starved},
-		"in a shared process namespace": {killed, []fixture.PodOption{restarted(now, 137, "OOMKilled"), func(p *corev1.Pod) { p.Spec.ShareProcessNamespace = new(true) }}, itself},
+		"restarted":                 {killed, []fixture.PodOption{restarted(now, 137, "OOMKilled")}, gone},
+		"restarted a second later":  {killed, []fixture.PodOption{restarted(after(time.Second), 137, "OOMKilled")}, gone},
+		"ended, and stays so":       {killed, []fixture.PodOption{fixture.ContainerState("app", fixture.Exited(now, 137, "OOMKilled", ""))}, gone},
+		"restarted long before":     {killed, []fixture.PodOption{restarted(now.Add(-time.Minute), 137, "OOMKilled")}, waits},
+		"restarted long after":      {killed, []fixture.PodOption{restarted(after(time.Minute), 137, "OOMKilled")}, waits},
+		"another container's end":   {killed, []fixture.PodOption{fixture.ContainerState("proxy", fixture.Exited(now, 1, "Error", ""))}, waits},
+		"nothing is said of it":     {killed, nil, waits},
+		"killed for its own memory": {fixture.Exited(now, 137, "OOMKilled", ""), []fixture.PodOption{restarted(now, 137, "OOMKilled")}, starved},
+		"in a shared process namespace": {killed, []fixture.PodOption{restarted(now, 137, "OOMKilled"), func(p *corev1.Pod) { p.Spec.ShareProcessNamespace = new(true) }},
+			want{phase: v1alpha1.PhaseActive, wakes: after(5 * time.Second)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pass(t, about(session, target(debugged(session, tc.state, tc.changes...))))
@@ -60,7 +61,10 @@ func TestADebuggerThatWentWithItsTarget(t *testing.T) {
 		waits.check(t, early)
 		restarted(now, 137, "OOMKilled")(pod)
 		gone.check(t, pass(t, about(seen, target(pod), at(after(2*time.Second)))))
-		itself.check(t, pass(t, about(seen, target(debugged(session, killed)), at(after(3*time.Second)))))
+		late := about(seen, target(debugged(session, killed)), at(after(3*time.Second)))
+		want{phase: v1alpha1.PhaseActive, wakes: after(5 * time.Second)}.check(t, pass(t, late)) // it may be made anew
+		late.now = after(5 * time.Second)
+		itself.check(t, pass(t, late))
 	})
 }
 
@@ -72,9 +76,14 @@ func TestADebuggerThatWentWithItsNode(t *testing.T) {
 	for name, state := range map[string]corev1.ContainerState{"known": fixture.Exited(now, 255, "Unknown", ""), "forgotten": forgotten} {
 		t.Run(name, func(t *testing.T) {
 			v := about(session, target(debugged(session, state)))
+			if name == "forgotten" { // it may be made anew
+				p := pass(t, v)
+				want{phase: v1alpha1.PhaseActive, wakes: after(5 * time.Second)}.check(t, p)
+				v.session, v.now = written(session, p), after(5*time.Second)
+			}
 			p := pass(t, v)
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: "TargetRestarted", says: `node "node-1"`}.check(t, p)
-			v.session = written(session, p)
+			v.session = written(v.session, p)
 			p = pass(t, v)
 			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone}.check(t, p)
 			if by := p.Status.Debugger.StoppedBy; by != v1alpha1.StoppedByTarget {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,11 +130,8 @@ func checkVolumes(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 }
 
 // targetContainer is the container whose processes the debugger sees.
-func targetContainer(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) string {
-	if spec.Target.Container != "" {
-		return spec.Target.Container
-	}
-	return debugpod.DefaultContainer(pod)
+func targetContainer(target *v1alpha1.Target, pod *corev1.Pod) string {
+	return cmp.Or(target.Container, debugpod.DefaultContainer(pod))
 }
 
 func refuse(reason, format string, args ...any) *Refusal {

@@ -151,6 +151,8 @@ func (p *pass) teardownEphemeral() {
 			p.ended("its container has terminated")
 		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
 			p.ended("its pod has finished")
+		case c.again && c.state == v1alpha1.DebuggerWaiting:
+			p.outwait(c, pod)
 		case p.mayRun(c) && p.foundUnstoppable():
 			p.outlast(status.Debugger.ContainerName, pod.Name)
 		case p.mayRun(c) && p.atItsDeadline():
@@ -177,7 +179,7 @@ func (p *pass) mayRun(c container) bool {
 }
 
 func (p *pass) recordRunning(c container) {
-	if c.state == v1alpha1.DebuggerRunning {
+	if c.state == v1alpha1.DebuggerRunning && !p.madeAgain(c) {
 		c.record(p.status().Debugger)
 	}
 }
@@ -217,31 +219,54 @@ func (p *pass) sees(pod *corev1.Pod) bool {
 // is unstoppable may start at any time.
 func (p *pass) outwait(c container, pod *corev1.Pod) {
 	never := neverAfter(p.status())
-	if !p.Now.Before(never) && !p.unstoppable() {
+	cannot := p.joinsNoMore(pod)
+	if cannot || !p.Now.Before(never) && !p.unstoppable() {
 		if !p.Target.fresh { // it may have started, and the watch not have seen that
 			p.ask(ReadTarget{Name: pod.Name, Fresh: true})
+			return
+		}
+		if cannot {
+			p.ended("its container does not run, and cannot: what it would join has finished for good")
+			return
+		}
+		if c.again {
+			p.ended("its container was removed, and would end itself if it were made anew")
 			return
 		}
 		p.ended("its container never started, and would end itself if it did")
 		return
 	}
-	waits := "is yet to start"
-	if c.troubled() {
-		waits = fmt.Sprintf("is waiting to start (%s)", c.steady().reason)
+	waits := "has not started yet"
+	switch {
+	case c.again:
+		waits = "was removed from its node and is made anew by its kubelet"
+	case c.troubled():
+		waits = fmt.Sprintf("has not started (%s)", c.steady().reason)
 	}
 	message := fmt.Sprintf("container %q in pod %q %s, and Kubernetes cannot remove it; it is stopped if it starts",
 		p.status().Debugger.ContainerName, pod.Name, waits)
 	if p.unstoppable() {
-		p.resist(message + " and has a shell; the session ends when it has exited or its pod goes")
-		return
+		message += " and has a shell; the session ends when it has exited or its pod goes"
+	} else {
+		message += fmt.Sprintf("; the session ends at %s, after which it runs nothing, or as soon as its pod goes", clock(never))
+		p.wake(never)
 	}
-	p.resist(message + ", and cannot start after " + clock(never))
-	p.wake(never)
+	if p.news(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonNotStarted) {
+		p.event(corev1.EventTypeNormal, v1alpha1.ReasonNotStarted, message)
+	}
+	p.holdOut(v1alpha1.ReasonNotStarted, message)
 }
 
 // resist says what still stands, and looks again.
-func (p *pass) resist(message string) {
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStillRunning, message)
+func (p *pass) resist(message string) { p.holdOut(v1alpha1.ReasonStillRunning, message) }
+
+// holdOut says what the end waits for, where a person looks first, and looks again.
+func (p *pass) holdOut(reason, message string) {
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, reason, message)
+	if ending := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionEnded); ending != nil {
+		message = ending.Message + "; " + message
+	}
+	p.stand(v1alpha1.PhaseEnding, p.status().Reason, message)
 	p.wake(p.Now.Add(recheck))
 }
 

@@ -388,16 +388,33 @@ func (w *world) replace(a plan.ReplaceOriginal) (there bool) {
 	return true
 }
 
-// restartTarget has the target's container end, and begin again. What has joined it is killed.
+// restartTarget has the target's container end, and begin again.
 func (w *world) restartTarget() {
-	if w.target == nil {
+	w.endTarget(restarted(w.now, 1, "Error"))
+}
+
+// endTarget has the target's container end in that way. What has joined it is killed.
+func (w *world) endTarget(how fixture.PodOption) {
+	if w.target == nil || w.session != nil && w.targetFinished() {
 		return
 	}
-	restarted(w.now, 1, "Error")(w.target)
+	how(w.target)
 	w.changed()
 	if w.debuggerPod() == w.target && w.debuggerState().Running != nil {
 		w.setDebugger(fixture.Exited(w.now, 137, "Error", ""))
 	}
+}
+
+// removeDebugger takes a running ephemeral debugger out of the runtime. Its kubelet is about to make it anew.
+func (w *world) removeDebugger() {
+	if w.target == nil || w.debuggerPod() != w.target || w.debuggerState().Running == nil {
+		return
+	}
+	name := w.session.Status.Debugger.ContainerName
+	fixture.EphemeralState(name, fixture.Waiting("ContainerCreating", ""))(w.target)
+	statuses := w.target.Status.EphemeralContainerStatuses
+	statuses[len(statuses)-1].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown"}
+	w.changed()
 }
 
 func (w *world) delete(a plan.DeletePod) bool {
@@ -476,7 +493,20 @@ func (w *world) setDebugger(state corev1.ContainerState) {
 	w.changed()
 }
 
+// targetFinished reports whether the container that an ephemeral debugger joins has ended for good: nothing starts beside it.
+func (w *world) targetFinished() bool {
+	if w.target == nil || w.target.Spec.RestartPolicy != corev1.RestartPolicyNever || w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
+		return false
+	}
+	return slices.ContainsFunc(w.target.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool {
+		return s.Name == "app" && s.State.Terminated != nil
+	})
+}
+
 func (w *world) mayStart() bool {
+	if w.targetFinished() {
+		return false
+	}
 	if w.unstoppable() {
 		return true
 	}

@@ -61,7 +61,7 @@ func serve(ctx context.Context, b *bench, session *v1alpha1.DebugSession, pod *c
 	if err := client.IgnoreAlreadyExists(makeNamespace(ctx, b.cluster.client, recordedNamespace, nil)); err != nil {
 		return 0, nil, err
 	}
-	if err := b.cluster.client.Create(ctx, pod); err != nil {
+	if err := makePod(ctx, b.cluster.client, pod); err != nil {
 		return 0, nil, err
 	}
 	requester, err := b.cluster.clientOf(b.cluster.requester)

@@ -66,7 +66,7 @@ func countSessions(ctx context.Context, b *bench, mode v1alpha1.Mode) (*tally, e
 		return nil, err
 	}
 	for i := range counted {
-		if err := b.cluster.client.Create(ctx, newPod(namespace, fmt.Sprintf("%s-%d", prefix, i))); err != nil {
+		if err := makePod(ctx, b.cluster.client, newPod(namespace, fmt.Sprintf("%s-%d", prefix, i))); err != nil {
 			return nil, err
 		}
 	}

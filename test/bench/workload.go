@@ -36,8 +36,20 @@ func makePods(ctx context.Context, c client.Client, namespace string, n int) ([]
 	pods := make([]*corev1.Pod, n)
 	return pods, inParallel(ctx, n, func(ctx context.Context, i int) error {
 		pods[i] = newPod(namespace, fmt.Sprintf("pod-%05d", i))
-		return c.Create(ctx, pods[i])
+		return makePod(ctx, c, pods[i])
 	})
+}
+
+// makePod creates a pod whose containers run, as a debugger needs its target's to.
+func makePod(ctx context.Context, c client.Client, pod *corev1.Pod) error {
+	if err := c.Create(ctx, pod); err != nil {
+		return err
+	}
+	for i := range pod.Spec.Containers {
+		runs := container{started: time.Now()}
+		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, runs.status(pod.Spec.Containers[i].Name, pod.Spec.Containers[i].Image))
+	}
+	return c.Status().Update(ctx, pod)
 }
 
 // newPod is a pod as workloads have them: an application with a proxy, some environment, requests and a volume.

@@ -73,7 +73,7 @@ func answer(s *plan.Snapshot, question plan.Question, target *corev1.Pod, node *
 	case plan.FindMaker:
 		s.Maker = plan.Absent[string]()
 	case plan.ReadTarget:
-		s.Target = plan.Found(target)
+		s.Target = plan.Found(runs(target))
 	case plan.ReadNode:
 		s.Node = plan.Found(node)
 	case plan.ReadMade:
@@ -85,6 +85,22 @@ func answer(s *plan.Snapshot, question plan.Question, target *corev1.Pod, node *
 		return fmt.Errorf("the planner asks %T, which nothing here answers", question)
 	}
 	return nil
+}
+
+// runs is the target as its kubelet would tell of it: whose containers do not run nobody joins.
+func runs(target *corev1.Pod) *corev1.Pod {
+	target = target.DeepCopy()
+	for i := range target.Spec.InitContainers {
+		target.Status.InitContainerStatuses = append(target.Status.InitContainerStatuses, running(target.Spec.InitContainers[i].Name))
+	}
+	for i := range target.Spec.Containers {
+		target.Status.ContainerStatuses = append(target.Status.ContainerStatuses, running(target.Spec.Containers[i].Name))
+	}
+	return target
+}
+
+func running(container string) corev1.ContainerStatus {
+	return corev1.ContainerStatus{Name: container, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(admitted)}}}
 }
 
 // everything is a class that allows all that kubectl debug can do, which knows no classes.

@@ -184,6 +184,9 @@ func runningPod(ctx context.Context, namespace, name string, change ...func(*cor
 	Expect(k8s.Create(ctx, pod)).To(Succeed())
 	base := pod.DeepCopy()
 	pod.Status.Phase = corev1.PodRunning
+	for i := range pod.Spec.Containers {
+		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{Name: pod.Spec.Containers[i].Name, State: running()})
+	}
 	Expect(k8s.Status().Patch(ctx, pod, client.MergeFrom(base))).To(Succeed())
 	return pod
 }

@@ -1,0 +1,185 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+// holdup is why no debugger is made for a target yet, or never will be.
+type holdup struct {
+	reason, message string
+	gone            bool // it is not worth waiting for
+}
+
+// joined is the target's container, in a mode whose debugger joins it; ok is false in the others.
+func (p *pass) joined(pod *corev1.Pod) (t targetState, ok bool) {
+	if makesPod(p.spec()) {
+		return targetState{}, false
+	}
+	name := targetContainer(&p.spec().Target, pod)
+	if recorded := p.status().Target; recorded != nil && recorded.Container != "" {
+		name = recorded.Container // whatever the pod's default has become since
+	}
+	return readTarget(pod, name), true
+}
+
+// finishedTarget is for a container that an ephemeral debugger could join never again; nil if it is none.
+func (p *pass) finishedTarget(pod *corev1.Pod) *holdup {
+	t, ok := p.joined(pod)
+	if !ok || t.joinable() || !t.finished() {
+		return nil
+	}
+	return &holdup{reason: v1alpha1.ReasonTargetFinished, gone: true, message: fmt.Sprintf(
+		"%s has finished (%s) and is not started again; name another of its pod's containers in spec.target.container, or use mode: PodCopy",
+		t, t.ends(t.status.State.Terminated))}
+}
+
+// joinsNoMore reports whether an ephemeral debugger that does not run never will, for want of a process namespace to join.
+func (p *pass) joinsNoMore(pod *corev1.Pod) bool {
+	return debugpod.Joins(pod) && p.finishedTarget(pod) != nil
+}
+
+// absentTarget is for a container that an ephemeral debugger cannot join now; nil if it can. One that is injected all the same
+// is tried by the kubelet until it is too late, or fails for good if the target ends as it joins.
+func (p *pass) absentTarget(pod *corev1.Pod) *holdup {
+	t, ok := p.joined(pod)
+	if !ok || t.joinable() {
+		return nil
+	}
+	if t.lastEnd() == nil {
+		return &holdup{reason: v1alpha1.ReasonTargetNotStarted, message: t.waitsFor()}
+	}
+	return &holdup{reason: v1alpha1.ReasonTargetNotRunning, message: t.waitsFor() + ", and a debugger can join it only while it runs; " + t.lookInCopy()}
+}
+
+// unknownUser is for a target of which only its kubelet can tell as whom it runs, and has not yet; nil if that is known, or
+// will never be.
+func (p *pass) unknownUser(pod *corev1.Pod) *holdup {
+	if p.spec().Debugger.RunAs != v1alpha1.RunAsFromTarget || !debugpod.UserUnknown(p.spec(), pod) || checkAlive(pod) != nil {
+		return nil
+	}
+	t := readTarget(pod, targetContainer(&p.spec().Target, pod))
+	if t.spec == nil || t.status.State.Running != nil || t.finished() {
+		return nil
+	}
+	const why = "runAs: FromTarget takes its user and group, which its kubelet tells once it runs"
+	if pod.Spec.NodeName == "" {
+		return &holdup{reason: v1alpha1.ReasonTargetNotPlaced, message: fmt.Sprintf("pod %q is not on a node yet; %s", pod.Name, why)}
+	}
+	return &holdup{reason: v1alpha1.ReasonTargetNotStarted, message: t.waitsFor() + "; " + why}
+}
+
+// worthWaiting reports whether what is needed to build the debugger is known of the target; else what is awaited, or the end,
+// is in the plan.
+func (p *pass) worthWaiting(pod *corev1.Pod) bool {
+	if held := p.finishedTarget(pod); held != nil {
+		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, held.reason, held.message)
+		p.finish(v1alpha1.OutcomeTargetGone, held.reason, held.message)
+		return false
+	}
+	if held := p.unknownUser(pod); held != nil {
+		p.await(held.reason, held.message)
+		return false
+	}
+	return true
+}
+
+// canJoin reports whether the target's container runs, so that a debugger can be started beside it; else what is awaited, or
+// the end, is in the plan. It comes after approval: people are asked once, and not each time that the container starts.
+func (p *pass) canJoin(target *subject) bool {
+	if target.pod == nil {
+		return true
+	}
+	held := p.absentTarget(target.pod)
+	if held == nil {
+		return true
+	}
+	p.await(held.reason, held.message)
+	return false
+}
+
+// heldByTarget is why the kubelet cannot start a debugger that was added: what it has to join. Nil if the debugger has a problem
+// of its own, such as its image.
+func (p *pass) heldByTarget(c container, pod *corev1.Pod) *holdup {
+	if c.troubled() && !blamesTarget(c.message) {
+		return nil
+	}
+	if held := p.finishedTarget(pod); held != nil {
+		return held
+	}
+	return p.absentTarget(pod)
+}
+
+// heldUp reports whether a debugger that was permitted cannot be made, for its target's container has ended since.
+func (p *pass) heldUp(target *subject) bool {
+	if target.pod == nil {
+		return false
+	}
+	for _, why := range []func(*corev1.Pod) *holdup{p.finishedTarget, p.unknownUser, p.absentTarget} {
+		held := why(target.pod)
+		switch {
+		case held == nil:
+			continue
+		case held.gone:
+			p.beginEnding(v1alpha1.OutcomeTargetGone, held.reason, held.message)
+		default:
+			p.standStarting(held.reason, held.message)
+		}
+		return true
+	}
+	return false
+}
+
+// standStarting says what a debugger that is being made waits for, and until when.
+func (p *pass) standStarting(reason, message string) {
+	until := startBy(p.status())
+	message += triedUntil + clock(until)
+	p.warnAnew(v1alpha1.ConditionDebuggerReady, reason, message)
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, reason, message)
+	p.stand(v1alpha1.PhaseStarting, reason, message)
+	p.wake(until)
+}
+
+// blamesTarget reports whether a container runtime's or a kubelet's words on a debugger that it cannot start are about the
+// process that it was to join.
+func blamesTarget(words string) bool {
+	for _, known := range []string{"invalid target container", "unable to find target container", "/ns/pid", "can't get final child's PID"} {
+		if strings.Contains(words, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// missedTarget deals with a debugger that never ran because the target's container ended as it joined. An ephemeral container
+// is never started again, so that the session is over. The kubelet may tell of the debugger first.
+func (p *pass) missedTarget(c container, pod *corev1.Pod) bool {
+	t, ok := p.joined(pod)
+	if !ok || t.spec == nil || !debugpod.Joins(pod) || strings.Contains(c.ended.Message, debugpod.MessagePrefix) {
+		return false
+	}
+	ended := endedWith(pod, t.status.Name, c.ended)
+	blamed := blamesTarget(c.ended.Message)
+	switch {
+	case ended == nil && !blamed, ended != nil && !blamed && strings.Contains(c.ended.Message, "exec: "):
+		return false
+	case ended == nil && t.lastEnd() != nil:
+		ended = t.lastEnd()
+	case ended == nil && p.awaitTarget("the target's container ended as the debugger joined it"):
+		return true
+	}
+	how := ""
+	if ended != nil {
+		how = fmt.Sprintf(" (%s)", t.ends(ended))
+	}
+	p.beginEnding(v1alpha1.OutcomeNotStarted, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
+		"the debugger never ran: %s ended%s as debugger %q joined it, and an ephemeral container is not started a second time; %s, or apply a new session when it stays up",
+		t, how, p.status().Debugger.ContainerName, t.lookInCopy()))
+	return true
+}
