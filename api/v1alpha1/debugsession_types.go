@@ -796,7 +796,7 @@ type DebugSessionStatus struct {
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
 
-	// When the session ends by itself: startedAt plus ttl, or notAfter if that is earlier. A later ttl counts when the debugger
+	// When the session ends by itself: startedAt plus ttl, or notAfter or target.deadline if that is earlier. A later ttl counts when the debugger
 	// has been told of it.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
@@ -840,6 +840,11 @@ type TargetStatus struct {
 	// The container whose process namespace the debugger joins.
 	// +optional
 	Container string `json:"container,omitempty"`
+
+	// When the pod that the debugger runs in, the target or its copy, ends by the target's own activeDeadlineSeconds. The session ends no
+	// later. Empty if the target has none.
+	// +optional
+	Deadline *metav1.Time `json:"deadline,omitempty"`
 
 	// When the pod was deleted for its copy.
 	// +optional

@@ -45,13 +45,23 @@ func ttl(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus) time.Dura
 func (p *pass) ttl() time.Duration { return ttl(p.spec(), p.status().Class) }
 
 // begin computes the lifetime of a session that starts now. The hard deadline is as late as an extension could reach.
-func begin(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, now time.Time) lifetime {
+// It is no later than the target's own deadline, if that is set.
+func begin(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, now time.Time, target *metav1.Time) lifetime {
 	started := now.UTC().Truncate(time.Second)
-	return lifetime{
-		started: started,
-		expires: expiry(spec, started, ttl(spec, class)),
-		hard:    notAfter(spec, started.Add(class.MaxTTL.Duration).Truncate(time.Second)),
+	life := lifetime{started: started, hard: notAfter(spec, started.Add(class.MaxTTL.Duration).Truncate(time.Second))}
+	if target != nil && target.Time.Before(life.hard) {
+		life.hard = target.Time
 	}
+	life.expires = life.until(expiry(spec, started, ttl(spec, class)))
+	return life
+}
+
+// until is a time, or the hard deadline if that is earlier.
+func (l lifetime) until(end time.Time) time.Time {
+	if l.hard.Before(end) {
+		return l.hard
+	}
+	return end
 }
 
 // expiry is when a session that lasts this long ends by itself: never past notAfter.

@@ -62,7 +62,7 @@ func (p *pass) expire() {
 	if !p.ran() && !p.look() {
 		return
 	}
-	p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time))
+	p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
 }
 
 // look records where the debugger stands as its pod tells, and returns false if that has ended the session or has yet to be asked.

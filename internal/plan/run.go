@@ -23,7 +23,7 @@ func (p *pass) run() {
 	}
 	lasts, known := p.stillApproved()
 	if known {
-		p.follow(expiry(p.spec(), status.StartedAt.Time, min(lasts, p.ttl())))
+		p.follow(p.notPastTarget(expiry(p.spec(), status.StartedAt.Time, min(lasts, p.ttl()))))
 	}
 	if passed(status.ExpiresAt, p.Now) {
 		p.expire()
@@ -50,6 +50,7 @@ func (p *pass) runEphemeral() {
 	if target == nil {
 		return
 	}
+	p.followTarget(target)
 	c, injected := readEphemeral(target, p.status().Debugger.ContainerName)
 	switch {
 	case injected:
@@ -301,7 +302,7 @@ func (p *pass) activate(pod *corev1.Pod) {
 			p.event(corev1.EventTypeWarning, v1alpha1.ReasonOtherUser, "the debugger runs, but "+strings.TrimPrefix(blind, "; "))
 		}
 		p.event(corev1.EventTypeNormal, string(v1alpha1.PhaseActive),
-			fmt.Sprintf("%s until %s; %s", message, clock(status.ExpiresAt.Time), status.Attach))
+			fmt.Sprintf("%s until %s%s; %s", message, clock(status.ExpiresAt.Time), p.becauseOfTarget(), status.Attach))
 	}
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, v1alpha1.ReasonRunning, message)
 	p.stand(v1alpha1.PhaseActive, v1alpha1.ReasonRunning, message)
