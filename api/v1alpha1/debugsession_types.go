@@ -24,6 +24,9 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=dbg,categories=debug
+// +kubebuilder:selectablefield:JSONPath=`.status.phase`
+// +kubebuilder:selectablefield:JSONPath=`.spec.className`
+// +kubebuilder:selectablefield:JSONPath=`.spec.requester.username`
 // +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.status.target.name`,description="The pod or node being debugged"
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`,description="How the debugger is brought in"
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`,description="Where the session stands"
