@@ -66,7 +66,7 @@ func (v *visit) await(ctx context.Context) (*v1alpha1.DebugSession, error) {
 		switch {
 		case news.Gone:
 			return nil, &exitError{story.ExitTerminated, fmt.Sprintf("error: session %s was deleted", session.Name)}
-		case story.Attachable(session) || story.Over(session):
+		case story.Over(session) || news.Err == nil && story.Attachable(session): // what was known before an outage may be so no more
 			v.tty.Progress.Clear()
 			return session, nil
 		}
