@@ -22,6 +22,7 @@ func classify(action plan.Action, err error) plan.Result {
 		deleting = true // then a conflict is about the UID
 	case plan.StopDebugger, plan.ExtendDebugger:
 		executing = true
+	default: // then a conflict is about something else, and nothing is run
 	}
 	switch {
 	case err == nil:

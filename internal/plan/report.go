@@ -84,6 +84,7 @@ func (p *pass) failed() bool {
 		return true
 	case v1alpha1.OutcomeTargetGone:
 		return !p.ran()
+	case v1alpha1.OutcomeCompleted, v1alpha1.OutcomeExpired, v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked:
 	}
 	return false
 }
