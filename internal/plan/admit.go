@@ -254,9 +254,13 @@ func (p *pass) pin(target *subject) {
 	p.record(target, life)
 
 	// Built once here, only to see whether it can be, and whether it is what was approved.
-	if _, err := p.buildApproved(target, status); err != nil {
+	action, err := p.buildApproved(target, status)
+	if err != nil {
 		p.unpin()
 		p.cannotBuild(err)
+		return
+	}
+	if !p.warn(target, action) {
 		return
 	}
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -104,6 +105,7 @@ func observed(pod *corev1.Pod) plan.Observed[*corev1.Pod] {
 
 func (w *world) view() view {
 	v := view{session: w.seenSession, now: w.now, access: &w.access, mayUse: new(plan.Found(w.mayUse))}
+	v.budgets = new(plan.Found[[]policyv1.PodDisruptionBudget](nil))
 	v.labels = labels.Set{corev1.LabelMetadataName: fixture.Namespace}
 	v.class, v.approvals = new(plan.Found(w.class)), new(plan.Found(w.approvals))
 	if w.class == nil {
