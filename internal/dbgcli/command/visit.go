@@ -109,9 +109,9 @@ func (v *visit) offerCopy(ctx context.Context, session *v1alpha1.DebugSession) e
 		return nil
 	}
 	v.tty.Progress.Say(story.Message(session))
-	answer, err := v.tty.Ask(ctx, "The target does not stay up. Debug a copy instead? [Y/n]:", "yes", "no")
-	if err != nil || answer == "no" {
-		return nil
+	answer, _ := v.tty.Ask(ctx, "The target does not stay up. Debug a copy instead? [Y/n]:", "yes", "no")
+	if answer != "yes" {
+		return ctx.Err() // with no answer, as with no, the session goes on waiting
 	}
 	if err := v.end(ctx, session); err != nil {
 		return err

@@ -185,7 +185,8 @@ func TestGate(t *testing.T) {
 	} {
 		before := none.DeepCopy()
 		before.Spec.Debugger.StdinOnce = before.Spec.Debugger.Stdin && !before.Spec.Debugger.TTY // a pipe's end is the command's
-		if Gate(none); Gated(none) || !cmp.Equal(before, none) {
+		Gate(none)
+		if Gated(none) || !cmp.Equal(before, none) {
 			t.Errorf("%s: %+v", name, none.Spec.Debugger)
 		}
 	}
