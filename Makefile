@@ -172,7 +172,7 @@ test-unit: ## Run the tests that need nothing, in every module.
 .PHONY: test-integration
 test-integration: $(CLUSTER_TOOL) ## Run the tests that need a real API server and etcd, or a real kernel.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
-		$(RACE) -v -count=1 -timeout 20m ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults)(/|$$)')
+		$(RACE) -v -count=1 -timeout 20m ./cmd/manager ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults)(/|$$)')
 
 # Without the race detector: the sweep has thousands of whole sessions, and the code that they run is under it elsewhere.
 .PHONY: test-faults

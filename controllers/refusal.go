@@ -21,7 +21,7 @@ func classify(action plan.Action, err error) plan.Result {
 	switch action.(type) {
 	case plan.DeletePod, plan.ReplaceOriginal, plan.LiftIsolation:
 		deleting = true // then a conflict is about the UID
-	case plan.StopDebugger, plan.ExtendDebugger:
+	case plan.StopDebugger, plan.MoveDeadline:
 		executing = true
 	default: // then a conflict is about something else, and nothing is run
 	}

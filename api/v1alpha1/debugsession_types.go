@@ -920,9 +920,8 @@ type DebuggerStatus struct {
 	// +optional
 	ImageID string `json:"imageID,omitempty"`
 
-	// When an ephemeral debugger ends by itself, also with the operator down: expiresAt, as it was when the debugger was made or as
-	// it was told since. If ttl was shortened it is later than expiresAt, and the operator ends it earlier. Empty for one that is
-	// unstoppable.
+	// When an ephemeral debugger ends by itself at the latest, also with the operator down. It is expiresAt, except while the
+	// debugger is being told of another ttl: then it ends between the two. Empty for one that is unstoppable.
 	// +optional
 	Deadline *metav1.Time `json:"deadline,omitempty"`
 

@@ -98,6 +98,7 @@ const (
 	ReasonNotStarted      = "NotStarted"
 	ReasonRescheduled     = "Rescheduled"     // an event: expiresAt was moved
 	ReasonNotExtended     = "NotExtended"     // ttl was raised, and the debugger could not be told
+	ReasonNotShortened    = "NotShortened"    // ttl was lowered, and the debugger could not be told: the operator ends it
 	ReasonStillRunning    = "StillRunning"    // ended, yet the container runs on
 	ReasonUnstoppable     = "Unstoppable"     // ended, yet the container runs on, and nothing but its pod's end can change that
 	ReasonRetrying        = "Retrying"        // the API server could not be asked; tried again

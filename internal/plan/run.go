@@ -173,7 +173,7 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	switch {
 	case c.neverRan():
 		p.couldNotStart(c)
-	case c.ended != nil && endedAt(status.Debugger.Deadline, status.Debugger):
+	case c.ended != nil && endedAt(status.ExpiresAt, status.Debugger):
 		p.expire()
 	case c.ended != nil && p.goneWithTarget(c, pod):
 	case c.ended != nil:
@@ -283,10 +283,10 @@ func (p *pass) activate(pod *corev1.Pod) {
 			Verbs: status.Class.AccessVerbs, Subjects: status.Access.Subjects,
 		})
 	}
-	if !p.later.IsZero() {
-		p.do(ExtendDebugger{
+	if p.mustBeTold() {
+		p.do(MoveDeadline{
 			Pod: p.podName(pod.Name), Container: status.Debugger.ContainerName,
-			Until: p.later, Command: debugpod.Extend(p.later),
+			To: p.pendingDeadline, Command: debugpod.MoveDeadline(p.pendingDeadline),
 		})
 	}
 	stdin, tty := p.interactive(pod)
