@@ -48,7 +48,7 @@ generate: $(BIN)/.tools ## Generate the deep copies of the API types.
 	@$(BIN)/controller-gen object paths=./api/...
 
 .PHONY: manifests
-manifests: $(BIN)/.tools ## Generate CRDs, the operator's roles, its webhooks, dist/install.yaml and docs/reference.md.
+manifests: $(BIN)/.tools ## Generate CRDs, the operator's roles, its webhooks, dist/install.yaml, docs/reference.md and docs/kubectl-dbg.md.
 	@rm -rf $(BIN)/generated && $(BIN)/controller-gen crd rbac:roleName=debugsession-operator webhook \
 		paths=./api/... paths=./controllers/... paths=./internal/... \
 		output:crd:dir=$(BIN)/generated/crd output:rbac:dir=$(BIN)/generated/rbac output:webhook:dir=$(BIN)/generated/webhook
@@ -59,6 +59,7 @@ manifests: $(BIN)/.tools ## Generate CRDs, the operator's roles, its webhooks, d
 	@cd config/samples && rm -f kustomization.yaml && $(BIN)/kustomize create --autodetect
 	@$(BIN)/crd-ref-docs --log-level ERROR --source-path api --config tools/reference/config.yaml \
 		--renderer markdown --templates-dir tools/reference/templates --output-path docs/reference.md
+	@go run -trimpath ./internal/dbgcli/docs >docs/kubectl-dbg.md
 
 # Written anew each time: IMG may differ.
 .PHONY: dist/install.yaml
@@ -72,8 +73,9 @@ fmt: $(BIN)/.lint ## Format the code of every module.
 	@$(call in-each,$(SOURCES),$(BIN)/golangci-lint fmt)
 
 .PHONY: vet
-vet: ## Run go vet in every module.
+vet: ## Run go vet in every module, and on the plugin for the systems that it is built for.
 	@$(call in-each,$(SOURCES),go vet ./...)
+	@for system in darwin windows; do echo "go vet: the plugin for $$system"; GOOS=$$system go vet ./cmd/kubectl-dbg ./internal/dbgcli/... || exit 1; done
 
 .PHONY: lint
 lint: $(BIN)/.lint ## Run the linters in every module.
@@ -106,6 +108,20 @@ verify-purity: $(BIN)/.lint
 .PHONY: build
 build: ## Build the operator, a static binary: bin/manager.
 	@go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/manager ./cmd/manager
+
+# For this machine.
+.PHONY: $(BIN)/kubectl-dbg
+$(BIN)/kubectl-dbg:
+	@go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/kubectl-dbg && cp plugins/kubectl_complete-dbg $(BIN)/
+
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+
+.PHONY: plugin
+plugin: $(BIN)/kubectl-dbg ## Build kubectl dbg for this machine, into bin; put it on your PATH.
+
+.PHONY: plugin-archives
+plugin-archives: ## Build kubectl dbg for every platform, as archives with a krew manifest: bin/plugin.
+	@tools/plugin-archives.sh $(BIN)/plugin $(VERSION) $(PLATFORMS)
 
 # All that the image is built from: `docker build bin/image` builds the same.
 .PHONY: $(BIN)/image
@@ -156,7 +172,7 @@ test-unit: ## Run the tests that need nothing, in every module.
 .PHONY: test-integration
 test-integration: $(CLUSTER_TOOL) ## Run the tests that need a real API server and etcd, or a real kernel.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
-		$(RACE) -v -count=1 -timeout 20m ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults)(/|$$)')
+		$(RACE) -v -count=1 -timeout 20m ./cmd/manager ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults)(/|$$)')
 
 # Without the race detector: the sweep has thousands of whole sessions, and the code that they run is under it elsewhere.
 .PHONY: test-faults
@@ -170,7 +186,7 @@ conformance: $(CLUSTER_TOOL) ## Compare the debuggers that the operator builds w
 		go -C test/conformance test . && go -C test/conformance run . $(if $(CASES),-cases $(abspath $(CASES)),-random 100)
 
 .PHONY: test-e2e
-test-e2e: $(CLUSTER_TOOL) $(BIN)/image ## Run the tests against the installed operator in a real cluster.
+test-e2e: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg ## Run the tests against the installed operator in a real cluster.
 	@IMG=$(IMG) test/with-cluster.sh go -C test/e2e test -v -count=1 -timeout 30m ./...
 
 # The table comes last of all, also after the cluster's end.

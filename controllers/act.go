@@ -24,7 +24,7 @@ import (
 func (r *DebugSessionReconciler) act(ctx context.Context, session *v1alpha1.DebugSession, actions []plan.Action) []plan.Result {
 	var results []plan.Result
 	for _, action := range actions {
-		if plan.EffectOf(action) == plan.Creates {
+		if effect := plan.EffectOf(action); effect == plan.Creates || effect == plan.Changes {
 			if err := r.confirm(ctx, session); err != nil {
 				return append(results, plan.Result{Action: action, Err: err})
 			}
@@ -70,8 +70,8 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 		return r.createPod(ctx, session, a)
 	case plan.StopDebugger:
 		return r.stopDebugger(ctx, session, a)
-	case plan.ExtendDebugger:
-		return classify(a, r.exec(ctx, session, a.Pod, a.Container, a.Command))
+	case plan.MoveDeadline:
+		return r.moveDeadline(ctx, session, a)
 	case plan.DeletePod:
 		return classify(a, r.deletePod(ctx, a))
 	case plan.ReplaceOriginal:

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -65,6 +66,8 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 		snapshot.Node = r.observeNode(ctx, q.Name)
 	case plan.ReadIsolation:
 		snapshot.Isolation = r.observeIsolation(ctx, session, q.Name)
+	case plan.ListBudgets:
+		snapshot.Budgets = r.observeBudgets(ctx, session.Namespace)
 	case plan.ReadOutput:
 		snapshot.Output = r.observeOutput(ctx, q)
 	case plan.ReadMade:
@@ -100,6 +103,15 @@ func (r *DebugSessionReconciler) observeOutput(ctx context.Context, q plan.ReadO
 		return plan.Unknown[string](err)
 	}
 	return plan.Found(output)
+}
+
+// observeBudgets lists the namespace's disruption budgets from the API server: few sessions ask, each once.
+func (r *DebugSessionReconciler) observeBudgets(ctx context.Context, namespace string) plan.Observed[[]policyv1.PodDisruptionBudget] {
+	budgets := &policyv1.PodDisruptionBudgetList{}
+	if err := r.Live.List(ctx, budgets, client.InNamespace(namespace)); err != nil {
+		return plan.Unknown[[]policyv1.PodDisruptionBudget](err)
+	}
+	return plan.Found(budgets.Items)
 }
 
 // observeMaker looks for the pod in what the sessions of the namespace have written down.

@@ -3,6 +3,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,8 +21,9 @@ func classify(action plan.Action, err error) plan.Result {
 	switch action.(type) {
 	case plan.DeletePod, plan.ReplaceOriginal, plan.LiftIsolation:
 		deleting = true // then a conflict is about the UID
-	case plan.StopDebugger, plan.ExtendDebugger:
+	case plan.StopDebugger, plan.MoveDeadline:
 		executing = true
+	default: // then a conflict is about something else, and nothing is run
 	}
 	switch {
 	case err == nil:
@@ -48,7 +50,31 @@ func otherPod(err error) bool {
 // explain keeps the API server's words, and adds what can be done about them.
 func explain(err error) string {
 	words := err.Error()
+	if names := injectedTwice(err); len(names) > 0 {
+		return fmt.Sprintf("the API server refused it: %s; an admission webhook or policy of this cluster adds to every new pod what the copy has from its target already; "+
+			"to leave it out of the copy, set podCopy.omitContainers: [%s], and apply a new session", words, strings.Join(names, ", "))
+	}
 	return fmt.Sprintf("the API server refused it: %s; %s", words, remedy(words))
+}
+
+// containerName is the field of a container's name, in the API server's words.
+var containerName = regexp.MustCompile(`^spec\.(initContainers|containers)\[\d+\]\.name$`)
+
+// injectedTwice returns the containers that a pod would have twice. A builder makes none so: somebody else has added them.
+func injectedTwice(err error) []string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return nil
+	}
+	var names []string
+	for _, cause := range status.Status().Details.Causes {
+		if cause.Type == metav1.CauseTypeFieldValueDuplicate && containerName.MatchString(cause.Field) {
+			if _, quoted, found := strings.Cut(cause.Message, `"`); found {
+				names = append(names, strings.TrimSuffix(quoted, `"`))
+			}
+		}
+	}
+	return names
 }
 
 // remedies are found by the words that the refusing plugin uses: the API has no code for them.

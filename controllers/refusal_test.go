@@ -76,3 +76,17 @@ func TestRemedy(t *testing.T) {
 		}
 	}
 }
+
+// A copy has each container once: who adds one to every pod has added it again.
+func TestWhatIsInjectedTwiceIsNamed(t *testing.T) {
+	spec := field.NewPath("spec")
+	err := apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "web", field.ErrorList{
+		field.Duplicate(spec.Child("containers").Index(2).Child("name"), "proxy"),
+		field.Duplicate(spec.Child("initContainers").Index(1).Child("name"), "setup"),
+		field.Duplicate(spec.Child("volumes").Index(1).Child("name"), "data"),
+	})
+	message := classify(plan.CreatePod{}, err).Refusal.Message
+	if want := "set podCopy.omitContainers: [proxy, setup]"; !strings.Contains(message, want) || !strings.Contains(message, "admission webhook or policy") {
+		t.Errorf("%s, want %q in it", message, want)
+	}
+}

@@ -70,6 +70,7 @@ func (r *DebugSessionReconciler) count(ctx context.Context, session *v1alpha1.De
 		r.Metrics.Ready(session.Spec.Mode, r.Clock.Since(session.CreationTimestamp.Time))
 	case v1alpha1.PhaseEnded:
 		r.Metrics.Ended(status.Outcome, session.Spec.Mode)
+	case v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseStarting, v1alpha1.PhaseEnding:
 	}
 	log.FromContext(ctx).Info("session moved", append([]any{"from", before, "to", status.Phase}, evidence(session)...)...)
 }

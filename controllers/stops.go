@@ -46,6 +46,16 @@ func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1al
 	return classify(a, err)
 }
 
+// moveDeadline tells the debugger of another deadline of its own, or does so when there is room.
+func (r *DebugSessionReconciler) moveDeadline(ctx context.Context, session *v1alpha1.DebugSession, a plan.MoveDeadline) plan.Result {
+	err := r.exec(ctx, session, a.Pod, a.Container, a.Command)
+	if errors.Is(err, errBusy) {
+		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), roomSoon)
+		return plan.Result{Action: a, Deferred: true}
+	}
+	return classify(a, err)
+}
+
 // ignoreKilled takes it for no error that what was executed was killed: it ends every process of its container, and may well end
 // with them.
 func ignoreKilled(err error) error {

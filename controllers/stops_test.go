@@ -138,7 +138,7 @@ func TestWhatHasHadNoEffectHoldsFewWorkers(t *testing.T) {
 		r.stopDebugger(t.Context(), session, plan.StopDebugger{})
 	}
 	extend := func(r *DebugSessionReconciler, session *v1alpha1.DebugSession) {
-		r.perform(t.Context(), session, plan.ExtendDebugger{})
+		r.perform(t.Context(), session, plan.MoveDeadline{})
 	}
 	for name, tc := range map[string]struct {
 		err  error

@@ -36,7 +36,7 @@ own_cluster() {
 	fi
 	# A command's exit status in an export is lost, so it is assigned first.
 	KUBECONFIG=$(bin/cluster kubeconfig)
-	PATH=$(bin/cluster assets):$PATH
+	PATH=$(bin/cluster assets):$PWD/bin:$PATH # where kubectl finds kubectl dbg
 	export KUBECONFIG PATH
 	# The tag tells which build this is: applied to a cluster that runs another, it is this one that runs then.
 	IMG=${IMG%:*}:$(sha256sum bin/image/manager | cut -c 1-12)

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 bin=$1
-generated=(api config/crd/bases config/rbac/role.yaml config/webhook/manifests.yaml config/samples/kustomization.yaml dist/install.yaml docs/reference.md)
+generated=(api config/crd/bases config/rbac/role.yaml config/webhook/manifests.yaml config/samples/kustomization.yaml dist/install.yaml docs/reference.md docs/kubectl-dbg.md)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
@@ -16,7 +16,7 @@ git ls-files -z --cached --others --exclude-standard | sort -zu |
 
 # Gone first, so that a file that is no longer generated shows as well.
 find "$copy/api" -name 'zz_generated.*' -delete
-(cd "$copy" && rm -rf config/crd/bases config/rbac/role.yaml config/webhook/manifests.yaml dist docs/reference.md)
+(cd "$copy" && rm -rf config/crd/bases config/rbac/role.yaml config/webhook/manifests.yaml dist docs/reference.md docs/kubectl-dbg.md)
 # The copy has the sources' times, not the tools' stamps: -o keeps make from building them anew.
 make -C "$copy" -o "$bin/.tools" BIN="$bin" generate manifests >/dev/null
 
@@ -28,4 +28,4 @@ if ((stale)); then
 	echo "generated: stale (-), run: make generate manifests" >&2
 	exit 1
 fi
-echo "generated: deep copies, CRDs, roles, webhooks, dist/install.yaml and docs/reference.md are fresh"
+echo "generated: deep copies, CRDs, roles, webhooks, dist/install.yaml, docs/reference.md and docs/kubectl-dbg.md are fresh"

@@ -24,6 +24,9 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=dbg,categories=debug
+// +kubebuilder:selectablefield:JSONPath=`.status.phase`
+// +kubebuilder:selectablefield:JSONPath=`.spec.className`
+// +kubebuilder:selectablefield:JSONPath=`.spec.requester.username`
 // +kubebuilder:printcolumn:name="Target",type=string,JSONPath=`.status.target.name`,description="The pod or node being debugged"
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`,description="How the debugger is brought in"
 // +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`,description="Where the session stands"
@@ -66,6 +69,7 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="(self.mode == 'Node') == has(self.target.nodeName)",message="mode Node goes with target.nodeName, and with no other target: set both or neither",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.podCopy)",message="podCopy is only for mode PodCopy: remove it, or set mode: PodCopy",fieldPath=".podCopy"
 // +kubebuilder:validation:XValidation:rule="!has(self.debugger.container) || !has(self.podCopy) || !has(self.podCopy.quiesce) || !self.podCopy.quiesce.exists(q, q.name == self.debugger.container)",message="the debugger cannot sleep: remove its entry in quiesce, or name another debugger.container",fieldPath=".podCopy.quiesce"
+// +kubebuilder:validation:XValidation:rule="!has(self.podCopy) || !has(self.podCopy.omitContainers) || !(has(self.debugger.container) && self.debugger.container in self.podCopy.omitContainers) && !(has(self.target.container) && self.target.container in self.podCopy.omitContainers)",message="debugger.container and target.container cannot be left out: remove its name here, or name another there",fieldPath=".podCopy.omitContainers"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.container)",message="container is only for mode PodCopy: an ephemeral container is always a new one; remove it, or set mode: PodCopy",fieldPath=".debugger.container"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.mountsFrom)",message="mountsFrom is not for mode Node: a node has no containers; remove it",fieldPath=".debugger.mountsFrom"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.runAs)",message="runAs is not for mode Node: a node runs as no user; set securityContext.runAsUser instead",fieldPath=".debugger.runAs"
@@ -422,6 +426,10 @@ const RunAsFromTarget RunAs = "FromTarget"
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.quiesce) || !has(self.containers) || self.containers.all(c, !(has(c.command) || has(c.args)) || !self.quiesce.exists(q, q.name == c.name))",message="a container that sleeps runs nothing else: remove its entry in quiesce, or command and args in containers",fieldPath=".quiesce"
 // +kubebuilder:validation:XValidation:rule="!has(self.isolate) || !self.isolate || !has(self.keep) || !self.keep.exists(k, k == 'Labels')",message="with the target's labels the copy has the target's network policies too, which may allow what isolate forbids: remove Labels from keep, or remove isolate",fieldPath=".isolate"
+// +kubebuilder:validation:XValidation:rule="!has(self.isolate) || !self.isolate || !has(self.keepLabels) || self.keepLabels.size() == 0",message="with labels of the target the copy may have the target's network policies too, which may allow what isolate forbids: remove keepLabels, or remove isolate",fieldPath=".isolate"
+// +kubebuilder:validation:XValidation:rule="!has(self.keepLabels) || self.keepLabels.size() == 0 || !has(self.keep) || !self.keep.exists(k, k == 'Labels')",message="keep has Labels, which keeps all of them: remove Labels from keep, or remove keepLabels",fieldPath=".keepLabels"
+// +kubebuilder:validation:XValidation:rule="!has(self.omitContainers) || !has(self.containers) || !self.containers.exists(c, c.name in self.omitContainers)",message="a container that is left out cannot be changed: remove its entry in containers, or its name here",fieldPath=".omitContainers"
+// +kubebuilder:validation:XValidation:rule="!has(self.omitContainers) || !has(self.quiesce) || !self.quiesce.exists(q, q.name in self.omitContainers)",message="a container that is left out cannot sleep: remove its entry in quiesce, or its name here",fieldPath=".omitContainers"
 type PodCopy struct {
 	// The copy's name. If a pod of that name exists the session is Rejected, and that pod is not touched.
 	// Left out: the target's name, -debug- and five characters.
@@ -449,6 +457,26 @@ type PodCopy struct {
 	// +default=["InitContainers"]
 	// +kubebuilder:validation:MaxItems=6
 	Keep []Keep `json:"keep,omitzero"` // omitzero, since [] is not the default: it keeps nothing
+
+	// Labels of the target, by their keys, that the copy keeps though keep has no Labels: such as app, for a NetworkPolicy that
+	// selects by it. A Service or a PodDisruptionBudget that selects by these alone counts the copy, too; status.warnings names the
+	// budgets. A key that the target does not have ends the session as Rejected. At most 32.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=317
+	KeepLabels []string `json:"keepLabels,omitempty"`
+
+	// Containers and init containers of the target that the copy does not have, by name: such as a sidecar that an admission
+	// webhook adds to every pod, and would add to the copy a second time. Volumes stay. One that the target does not have ends
+	// the session as Rejected. At most 32.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	OmitContainers []string `json:"omitContainers,omitempty"`
 
 	// Changes to containers of the copy, init containers included, by name. The target is not touched. One that the copy
 	// does not have ends the session as Rejected. At most 32.
@@ -797,7 +825,7 @@ type DebugSessionStatus struct {
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
 
-	// When the session ends by itself: startedAt plus ttl, or notAfter if that is earlier. A later ttl counts when the debugger
+	// When the session ends by itself: startedAt plus ttl, or notAfter or target.deadline if that is earlier. A later ttl counts when the debugger
 	// has been told of it.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
@@ -810,6 +838,14 @@ type DebugSessionStatus struct {
 	// When the session had ended.
 	// +optional
 	EndedAt *metav1.Time `json:"endedAt,omitempty"`
+
+	// What is otherwise than one would think, and was known when the session was admitted: variables that tell a copy another name
+	// than its target has, or disruption budgets that count the copy. At most 16, of 512 characters.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=512
+	Warnings []string `json:"warnings,omitempty"`
 
 	// The command that connects to the debugger, while the session is active.
 	// +optional
@@ -841,6 +877,11 @@ type TargetStatus struct {
 	// The container whose process namespace the debugger joins.
 	// +optional
 	Container string `json:"container,omitempty"`
+
+	// When the pod that the debugger runs in, the target or its copy, ends by the target's own activeDeadlineSeconds. The session ends no
+	// later. Empty if the target has none.
+	// +optional
+	Deadline *metav1.Time `json:"deadline,omitempty"`
 
 	// When the pod was deleted for its copy.
 	// +optional
@@ -880,9 +921,8 @@ type DebuggerStatus struct {
 	// +optional
 	ImageID string `json:"imageID,omitempty"`
 
-	// When an ephemeral debugger ends by itself, also with the operator down: expiresAt, as it was when the debugger was made or as
-	// it was told since. If ttl was shortened it is later than expiresAt, and the operator ends it earlier. Empty for one that is
-	// unstoppable.
+	// When an ephemeral debugger ends by itself at the latest, also with the operator down. It is expiresAt, except while the
+	// debugger is being told of another ttl: then it ends between the two. Empty for one that is unstoppable.
 	// +optional
 	Deadline *metav1.Time `json:"deadline,omitempty"`
 

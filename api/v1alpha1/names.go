@@ -90,17 +90,19 @@ const (
 	ReasonShorterTTL   = "ShorterTTL"   // it approved a shorter ttl than the session asks for now
 
 	// Where a debugger stands: reasons of DebuggerReady.
-	ReasonStarting      = "Starting"
-	ReasonRunning       = "Running"
-	ReasonOtherUser     = "OtherUser" // an event: the debugger may not look into its target's processes
-	ReasonUnschedulable = "Unschedulable"
-	ReasonExited        = "Exited"
-	ReasonGone          = "Gone"
-	ReasonReplaced      = "Replaced" // the target was deleted for its copy
-	ReasonNotStarted    = "NotStarted"
-	ReasonRescheduled   = "Rescheduled"  // an event: expiresAt was moved
-	ReasonNotExtended   = "NotExtended"  // ttl was raised, and the debugger could not be told
-	ReasonStillRunning  = "StillRunning" // ended, yet the container runs on
-	ReasonUnstoppable   = "Unstoppable"  // ended, yet the container runs on, and nothing but its pod's end can change that
-	ReasonRetrying      = "Retrying"     // the API server could not be asked; tried again
+	ReasonStarting        = "Starting"
+	ReasonRunning         = "Running"
+	ReasonOtherUser       = "OtherUser" // an event: the debugger may not look into its target's processes
+	ReasonUnschedulable   = "Unschedulable"
+	ReasonExited          = "Exited"
+	ReasonGone            = "Gone"
+	ReasonReplaced        = "Replaced" // the target was deleted for its copy
+	ReasonNotStarted      = "NotStarted"
+	ReasonRescheduled     = "Rescheduled"     // an event: expiresAt was moved
+	ReasonNotExtended     = "NotExtended"     // ttl was raised, and the debugger could not be told
+	ReasonNotShortened    = "NotShortened"    // ttl was lowered, and the debugger could not be told: the operator ends it
+	ReasonStillRunning    = "StillRunning"    // ended, yet the container runs on
+	ReasonUnstoppable     = "Unstoppable"     // ended, yet the container runs on, and nothing but its pod's end can change that
+	ReasonRetrying        = "Retrying"        // the API server could not be asked; tried again
+	ReasonCountedByBudget = "CountedByBudget" // an event: a disruption budget counts the copy
 )

@@ -30,10 +30,25 @@ func main() {
 		sleep()
 		return
 	}
-	if err := run(flag.CommandLine, os.Args[1:]); err != nil {
+	err := run(flag.CommandLine, os.Args[1:])
+	if operator.Outage(err) {
+		ctrl.Log.WithName("setup").Info("starting anew, as the API server did not answer", "reason", err.Error())
+		err = startAnew()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "manager:", err)
 		os.Exit(1)
 	}
+}
+
+// startAnew has a new process take the place of this one, as the same container: of one that ends instead the kubelet waits for longer
+// each time before it starts it again. Nothing is left of what this one was about to do, as after any end.
+func startAnew() error {
+	path, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("starting anew: %w", syscall.Exec(path, os.Args, os.Environ()))
 }
 
 // sleep is what a container of a copy runs that is put to sleep with the operator's image: nothing, until it is told to end.
@@ -90,6 +105,15 @@ func run(set *flag.FlagSet, args []string) error {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 
+	ctx := ctrl.SetupSignalHandler()
+	if err := operator.Await(ctrl.LoggerInto(ctx, log), config, scheme, f.namespace, f.probeAddress); err != nil {
+		return fmt.Errorf("setting up: %w", err)
+	}
+	select {
+	case <-ctx.Done(): // told to end while it waited
+		return nil
+	default:
+	}
 	grace := 10 * time.Second
 	mgr, err := operator.New(config, manager.Options{
 		Scheme:                        scheme,
@@ -110,5 +134,5 @@ func run(set *flag.FlagSet, args []string) error {
 		return fmt.Errorf("setting up: %w", err)
 	}
 	log.Info("starting", "version", version)
-	return mgr.Start(ctrl.SetupSignalHandler())
+	return mgr.Start(ctx)
 }

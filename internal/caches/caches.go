@@ -42,6 +42,7 @@ func New(required ...client.Object) cache.NewCacheFunc {
 			}
 			c.kinds[gvk] = true
 		}
+		options.NewInformer = c.newInformer
 		var err error
 		if c.required, err = cache.New(config, options); err != nil {
 			return nil, err

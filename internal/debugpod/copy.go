@@ -2,6 +2,7 @@ package debugpod
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,13 +41,22 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 		return nil, err
 	}
 	keep := kept(session)
-	copied := &corev1.Pod{ObjectMeta: copyMeta(session, target, keep), Spec: *target.Spec.DeepCopy()}
+	labels, err := keptLabels(session, target, keep)
+	if err != nil {
+		return nil, err
+	}
+	copied := &corev1.Pod{ObjectMeta: copyMeta(session, target, keep, labels), Spec: *target.Spec.DeepCopy()}
 	spec := &copied.Spec
 	dropUnkept(spec, keep)
-	dropAssigned(spec, session.Spec.PodCopy)
-	if slices.Contains(keep, v1alpha1.KeepLabels) {
-		dropMergedLabelKeys(spec, target.Labels)
+	if err := omit(spec, session, target); err != nil {
+		return nil, err
 	}
+	dropAssigned(spec, session.Spec.PodCopy)
+	if len(labels) > 0 {
+		dropMergedLabelKeys(spec, labels)
+		spec.Subdomain = "" // a headless Service that selects the copy would give it the target's name in DNS
+	}
+	keepMetadataVariables(spec, target, &copied.ObjectMeta)
 	if options := session.Spec.PodCopy; options != nil {
 		if err := applyChanges(spec, options.Containers, target); err != nil {
 			return nil, err
@@ -80,18 +90,16 @@ func bringDebugger(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target 
 }
 
 // copyMeta is the copy's metadata: what is kept of the target's, with our own label and annotations over it.
-func copyMeta(session *v1alpha1.DebugSession, target *corev1.Pod, keep []v1alpha1.Keep) metav1.ObjectMeta {
+func copyMeta(session *v1alpha1.DebugSession, target *corev1.Pod, keep []v1alpha1.Keep, labels map[string]string) metav1.ObjectMeta {
 	meta := metav1.ObjectMeta{
 		Name:            session.Status.Debugger.PodName,
 		Namespace:       target.Namespace,
-		Labels:          map[string]string{},
+		Labels:          maps.Clone(labels),
 		Annotations:     map[string]string{},
 		OwnerReferences: []metav1.OwnerReference{ownerReference(session)},
 	}
-	if slices.Contains(keep, v1alpha1.KeepLabels) {
-		for key, value := range target.Labels {
-			meta.Labels[key] = value
-		}
+	if meta.Labels == nil {
+		meta.Labels = map[string]string{}
 	}
 	if slices.Contains(keep, v1alpha1.KeepAnnotations) {
 		// What the profile decides is in the debugger's security context, and admission would put this one's word there.

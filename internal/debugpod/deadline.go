@@ -55,8 +55,8 @@ var (
 	//go:embed deadline_sweep.sh
 	sweepScript string
 
-	//go:embed deadline_extend.sh
-	extendScript string
+	//go:embed deadline_move.sh
+	moveScript string
 )
 
 // Deadlines are the times that a debugger keeps to by itself, in whole seconds.
@@ -64,7 +64,7 @@ type Deadlines struct {
 	// StartBy: a container that is started then or later ends at once. Its session has ended without it.
 	StartBy time.Time
 
-	// End is when it ends, unless it is told of a later time.
+	// End is when it ends, unless it is told of another time.
 	End time.Time
 
 	// Hard is as late as it can be told to end.
@@ -102,11 +102,12 @@ func Sweep() []string {
 	return []string{"sh", "-c", bare(processesScript + execScript + sweepScript), wrapperName}
 }
 
-// Extend returns the command that has a wrapped container end later, when it is executed in it: at deadline, which is not after
-// its hard deadline. It succeeds if the container will end then, or later; a second time is harmless. It fails if the container
-// is at its end already. Its clock is that of the sweep.
-func Extend(deadline time.Time) []string {
-	return []string{"sh", "-c", bare(processesScript + execScript + extendScript), wrapperName, unix(deadline)}
+// MoveDeadline returns the command that has a wrapped container end at another time, when it is executed in it: at deadline, which
+// is not after its hard deadline. It succeeds if the container will end then; a second time is harmless. It fails if the container
+// is at its end already. Of two that run at once the one that was begun last counts, and the other fails. Its clock is that of
+// the sweep.
+func MoveDeadline(deadline time.Time) []string {
+	return []string{"sh", "-c", bare(processesScript + execScript + moveScript), wrapperName, unix(deadline)}
 }
 
 // scriptVariable holds the script from one exec to the next. The script unsets it before anything else runs.

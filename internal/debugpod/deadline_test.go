@@ -106,9 +106,9 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-func TestExtend(t *testing.T) {
-	got := Extend(deadlines.Hard)
-	if len(got) != 5 || got[2] != bare(processesScript+execScript+extendScript) || got[4] != "1764000900" {
+func TestMoveDeadline(t *testing.T) {
+	got := MoveDeadline(deadlines.Hard)
+	if len(got) != 5 || got[2] != bare(processesScript+execScript+moveScript) || got[4] != "1764000900" {
 		t.Errorf("got %q", got)
 	}
 	if size := len(got[2]); size > 4096 {

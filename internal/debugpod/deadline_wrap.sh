@@ -1,6 +1,6 @@
 # sh -c 'eval "$DEBUGSESSION_SCRIPT"' debugsession DEADLINE HARD_DEADLINE START_BY -- COMMAND ARG…, where the variable is THIS.
-# Runs COMMAND, and ends the container at DEADLINE, in seconds since 1970, or when it gets a SIGURG. The deadline can be told to be
-# later, as late as HARD_DEADLINE.
+# Runs COMMAND, and ends the container at DEADLINE, in seconds since 1970, or when it gets a SIGURG. It can be told
+# another deadline, as late as HARD_DEADLINE.
 # Three processes: the wrapper, which only waits, and whose exit ends the container; its watchdog, which ends the
 # others; and COMMAND. The signal is URG because a process that knows nothing of it is not disturbed by it.
 
@@ -49,6 +49,7 @@ watch() {
     # Not while date runs: bash would leave it unreaped.
     trap 'leaving=1' VTALRM
     ask_time
+    [ "$now" ] || ask_time # a signal may have cut it short
     trap 'leave' VTALRM
     [ "$leaving" ] && leave
     [ "$now" ] || exit 2
@@ -77,8 +78,7 @@ publish() {
   echo "ends $deadline" >/proc/self/comm
 }
 
-# hear looks for who calls itself by a later deadline, and makes that its own. It is never moved forward, and never past the hard
-# deadline.
+# hear looks for who calls itself by another deadline, and makes that its own, if it is not past the hard deadline.
 hear() {
   told=
   scan
@@ -86,7 +86,7 @@ hear() {
     called "$pid"
     wanted=${name#until}
     case $wanted in "$name" | '' | *[!0-9]*) continue ;; esac
-    [ "$wanted" -gt "$deadline" ] && [ "$wanted" -le "$hard" ] && deadline=$wanted
+    [ "$wanted" -le "$hard" ] && deadline=$wanted
   done
   publish
 }

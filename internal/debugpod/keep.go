@@ -1,7 +1,10 @@
 package debugpod
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -43,4 +46,49 @@ func dropUnkept(spec *corev1.PodSpec, keep []v1alpha1.Keep) {
 			}
 		}
 	}
+}
+
+// keptLabels returns the labels that the copy keeps of its target.
+func keptLabels(session *v1alpha1.DebugSession, target *corev1.Pod, keep []v1alpha1.Keep) (map[string]string, error) {
+	if slices.Contains(keep, v1alpha1.KeepLabels) {
+		return maps.Clone(target.Labels), nil
+	}
+	labels := map[string]string{}
+	if options := session.Spec.PodCopy; options != nil {
+		for i, key := range options.KeepLabels {
+			value, labelled := target.Labels[key]
+			if !labelled {
+				return nil, &InvalidError{
+					Field: fmt.Sprintf("spec.podCopy.keepLabels[%d]", i),
+					Message: fmt.Sprintf("pod %s has no label %q: name one of its own, %s",
+						target.Name, key, strings.Join(slices.Sorted(maps.Keys(target.Labels)), ", ")),
+				}
+			}
+			labels[key] = value
+		}
+	}
+	return labels, nil
+}
+
+// omit leaves containers out of the copy, as spec.podCopy.omitContainers says.
+func omit(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.Pod) error {
+	if session.Spec.PodCopy == nil {
+		return nil
+	}
+	for i, name := range session.Spec.PodCopy.OmitContainers {
+		field := fmt.Sprintf("spec.podCopy.omitContainers[%d]", i)
+		if findContainer(&target.Spec, name) == nil {
+			return unknownContainer(field, name, target)
+		}
+		if name == session.Status.Debugger.ContainerName {
+			return &InvalidError{Field: field, Message: fmt.Sprintf("the session is about container %q, which cannot be left out: remove it here, or set target.container to another", name)}
+		}
+		named := func(c corev1.Container) bool { return c.Name == name }
+		spec.Containers = slices.DeleteFunc(spec.Containers, named)
+		spec.InitContainers = slices.DeleteFunc(spec.InitContainers, named)
+	}
+	if len(spec.Containers) == 0 && !AddsContainer(&session.Spec) {
+		return &InvalidError{Field: "spec.podCopy.omitContainers", Message: "no container is left in the copy: keep one"}
+	}
+	return nil
 }

@@ -250,21 +250,29 @@ func (p *pass) reject(refusal Refusal) {
 
 // pin records what will be made, for whom, and by when it will be over.
 func (p *pass) pin(target *subject) {
-	status, life := p.status(), begin(p.spec(), p.status().Class, p.Now)
+	status, life := p.status(), begin(p.spec(), p.status().Class, p.Now, p.targetDeadline(target.pod))
+	if !life.hard.After(life.started) && p.targetDeadline(target.pod) != nil {
+		p.reject(overdue(target.pod))
+		return
+	}
 	if lasts, ok := p.stillApproved(); ok {
-		life.expires = expiry(p.spec(), life.started, min(lasts, p.ttl()))
+		life.expires = life.until(expiry(p.spec(), life.started, min(lasts, p.ttl())))
 	}
 	p.record(target, life)
 
 	// Built once here, only to see whether it can be, and whether it is what was approved.
-	if _, err := p.buildApproved(target, status); err != nil {
+	action, err := p.buildApproved(target, status)
+	if err != nil {
 		p.unpin()
 		p.cannotBuild(err)
 		return
 	}
+	if !p.warn(target, action) {
+		return
+	}
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
-		fmt.Sprintf("%s (%s) may be debugged until %s", target, target.uid(), clock(life.expires)))
+		fmt.Sprintf("%s (%s) may be debugged until %s%s", target, target.uid(), clock(life.expires), p.becauseOfTarget()))
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, beingMade)
 	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, beingMade)
 }
@@ -277,7 +285,7 @@ func (p *pass) record(target *subject, life lifetime) {
 		choice = status.Target.Choice
 	}
 	status.Target = target.status()
-	status.Target.Choice = choice
+	status.Target.Choice, status.Target.Deadline = choice, p.targetDeadline(target.pod)
 	status.Debugger = &v1alpha1.DebuggerStatus{ContainerName: debugpod.DebuggerName(p.Session, target.pod)}
 	switch p.spec().Mode {
 	case v1alpha1.ModePodCopy:

@@ -47,18 +47,14 @@ func requestHash(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, t
 // shown is what an approver is shown of what an action makes, without what depends on the time it is made at, and on where
 // the target has been placed by then.
 func shown(making Action) any {
-	switch a := making.(type) {
-	case InjectDebugger:
-		container := a.Container
+	if inject, ephemeral := making.(InjectDebugger); ephemeral {
+		container := inject.Container
 		container.Command = debugpod.Unlimited(container.Command)
 		return container
-	case CreatePod:
-		pod := a.Pod.DeepCopy()
-		pod.Spec.ActiveDeadlineSeconds, pod.Spec.NodeName, pod.Spec.SchedulingGates = nil, "", nil
-		return pod
-	default:
-		panic("plan: an action that makes no debugger")
 	}
+	pod := making.(CreatePod).Pod.DeepCopy()
+	pod.Spec.ActiveDeadlineSeconds, pod.Spec.NodeName, pod.Spec.SchedulingGates = nil, "", nil
+	return pod
 }
 
 // asShown refuses to make something else than what was shown to whoever approved it: who may patch a pod can change what a

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/utils/ptr"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -84,6 +85,7 @@ func TestATargetThatChangesBetweenApprovalAndStart(t *testing.T) {
 			pod, changed := fixture.Pod(before...), fixture.Pod(before...)
 			tc.change(changed)
 			session, v := shown(t, pod, 1, tc.options...)
+			v.budgets = new(plan.Found[[]policyv1.PodDisruptionBudget](nil))
 			started := pass(t, v)
 			want{phase: v1alpha1.PhaseStarting}.check(t, started)
 

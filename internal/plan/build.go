@@ -32,7 +32,13 @@ func (p *pass) buildAction(session *v1alpha1.DebugSession, target *subject) (Act
 	case v1alpha1.ModeNode:
 		pod, err := debugpod.Node(session, p.Now)
 		return CreatePod{Pod: pod}, err
+	case v1alpha1.ModeEphemeralContainer:
+		return p.buildEphemeral(session, target)
 	}
+	return nil, fmt.Errorf("there is no mode %q", session.Spec.Mode)
+}
+
+func (p *pass) buildEphemeral(session *v1alpha1.DebugSession, target *subject) (Action, error) {
 	c, err := debugpod.Ephemeral(session, target.pod)
 	if err != nil {
 		return nil, err

@@ -32,8 +32,8 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 				continue
 			}
 			p.concludeTaking(result, fmt.Sprintf("stopping container %q in pod %q", action.Container, action.Pod.Name))
-		case ExtendDebugger:
-			p.concludeExtending(action, result)
+		case MoveDeadline:
+			p.concludeMoving(action, result)
 		case IsolatePod:
 			p.concludeMaking(result, fmt.Sprintf("making network policy %q", action.Policy.Name))
 		case LiftIsolation:
@@ -56,7 +56,7 @@ func (p *pass) concludeByEffect(result Result) {
 		p.concludeMaking(result, what)
 	case Removes:
 		p.concludeTaking(result, what)
-	case Bookkeeping:
+	case Changes, Bookkeeping:
 		p.retry(result.Err)
 	}
 }
@@ -102,27 +102,36 @@ func (p *pass) concludeGiving(result Result) {
 	p.concludeMaking(result, "giving access")
 }
 
-// concludeExtending moves the end, once the debugger keeps to the later one. One that could not be told ends when it would have.
-func (p *pass) concludeExtending(action ExtendDebugger, result Result) {
+// concludeMoving has the session end when the debugger keeps to that. One that could not be told ends when it would have: before a
+// later end, but not after an earlier one, for the operator ends it then.
+func (p *pass) concludeMoving(action MoveDeadline, result Result) {
 	status := p.status()
 	before := status.ExpiresAt.Time
 	switch {
 	case result.Gone: // its container has ended, as the watch is about to tell
 		return
+	case result.Deferred:
+		return
 	case result.Refusal != nil:
 		result.Err = result.Refusal
 	case result.Err == nil:
-		status.Debugger.Deadline = timestamp(action.Until)
-		p.moveEnd(action.Until)
+		status.Debugger.Deadline = timestamp(action.To)
+		p.moveEnd(action.To)
 		if p.plan.WakeAt.Equal(before) {
-			p.plan.WakeAt = action.Until
+			p.plan.WakeAt = action.To
 		}
 		return
 	}
-	message := fmt.Sprintf("the debugger cannot be told to go on until %s, and ends at %s; it is tried again: %v", clock(action.Until), clock(before), result.Err)
-	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonNotExtended, message)
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, v1alpha1.ReasonNotExtended, message)
-	p.retry(fmt.Errorf("extending the session: %w", result.Err))
+	reason := v1alpha1.ReasonNotExtended
+	message := fmt.Sprintf("the debugger cannot be told to go on until %s, and ends at %s; it is tried again: %v", clock(action.To), clock(before), result.Err)
+	if !action.To.After(before) {
+		reason = v1alpha1.ReasonNotShortened
+		message = fmt.Sprintf("the debugger cannot be told to end at %s, when the operator is to end it; should the operator not run then, the debugger ends by itself at %s at the latest; it is tried again: %v",
+			clock(action.To), clock(status.Debugger.Deadline.Time), result.Err)
+	}
+	p.warnOnce(v1alpha1.ConditionDebuggerReady, reason, message)
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, reason, message)
+	p.retry(fmt.Errorf("moving the debugger's deadline: %w", result.Err))
 }
 
 // concludeTaking keeps a session in Ending, and says why it is still there.
@@ -142,9 +151,7 @@ func (p *pass) stillThere(err error) {
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStillRunning, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStillRunning, message)
 	p.retry(err)
-	if next := p.Now.Add(recheck); p.plan.WakeAt.Before(next) { // what was to follow at once waits for what failed
-		p.plan.WakeAt = next
-	}
+	p.plan.WakeAt = p.Now.Add(overdueRetry) // also what was to follow at once waits for what failed
 }
 
 // retry has what failed tried again, with pauses: what was to follow it at once waits for it.

@@ -140,7 +140,7 @@ func TestFinalizers(t *testing.T) {
 func TestNoFailedActionIsForgotten(t *testing.T) {
 	session, pod := active(t)
 	for _, action := range []plan.Action{
-		plan.AddFinalizer{}, plan.RemoveFinalizer{}, plan.DeleteRecord{}, plan.ExtendDebugger{}, plan.InjectDebugger{},
+		plan.AddFinalizer{}, plan.RemoveFinalizer{}, plan.DeleteRecord{}, plan.MoveDeadline{}, plan.InjectDebugger{},
 		plan.CreatePod{Pod: fixture.Pod()}, plan.IsolatePod{Policy: &networkingv1.NetworkPolicy{}}, plan.GiveAccess{},
 		plan.LiftIsolation{}, plan.ReplaceOriginal{}, plan.TakeAccess{}, plan.StopDebugger{}, plan.DeletePod{},
 	} {

@@ -188,6 +188,12 @@ func holdsStatus(t tester, s plan.Snapshot, p plan.Plan) {
 			t.Errorf("expires at %s, after the debugger's own deadline, %s", status.ExpiresAt, status.Debugger.Deadline)
 		}
 	}
+	if target := status.Target; target != nil && target.Deadline != nil && status.ExpiresAt != nil {
+		times = append(times, target.Deadline)
+		if status.ExpiresAt.After(target.Deadline.Time) {
+			t.Errorf("expires at %s, after its target, %s", status.ExpiresAt, target.Deadline)
+		}
+	}
 	for _, at := range times {
 		if at != nil && at.Nanosecond() != 0 {
 			t.Errorf("%s is not in whole seconds, and will not be read back as it was written", at)

@@ -24,6 +24,13 @@ const (
 	// ownEnd is how long a debugger may take to end by itself at its own deadline, before the operator ends it.
 	ownEnd = 8 * time.Second
 
+	// overdueRetry is how soon what failed is tried again for a session that should have ended. It does not grow: nobody waits for
+	// longer after a long outage than after a short one.
+	overdueRetry = 2 * time.Second
+
+	// followUp is when an end that was written down is carried out, if the watch has not told of it before: it may be broken.
+	followUp = time.Second
+
 	// recheck is how often a debugger that resists its end is looked at again, beside being watched.
 	recheck = 15 * time.Second
 )
@@ -45,13 +52,23 @@ func ttl(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus) time.Dura
 func (p *pass) ttl() time.Duration { return ttl(p.spec(), p.status().Class) }
 
 // begin computes the lifetime of a session that starts now. The hard deadline is as late as an extension could reach.
-func begin(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, now time.Time) lifetime {
+// It is no later than the target's own deadline, if that is set.
+func begin(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, now time.Time, target *metav1.Time) lifetime {
 	started := now.UTC().Truncate(time.Second)
-	return lifetime{
-		started: started,
-		expires: expiry(spec, started, ttl(spec, class)),
-		hard:    notAfter(spec, started.Add(class.MaxTTL.Duration).Truncate(time.Second)),
+	life := lifetime{started: started, hard: notAfter(spec, started.Add(class.MaxTTL.Duration).Truncate(time.Second))}
+	if target != nil && target.Time.Before(life.hard) {
+		life.hard = target.Time
 	}
+	life.expires = life.until(expiry(spec, started, ttl(spec, class)))
+	return life
+}
+
+// until is a time, or the hard deadline if that is earlier.
+func (l lifetime) until(end time.Time) time.Time {
+	if l.hard.Before(end) {
+		return l.hard
+	}
+	return end
 }
 
 // expiry is when a session that lasts this long ends by itself: never past notAfter.
@@ -98,13 +115,42 @@ func deadlines(status *v1alpha1.DebugSessionStatus) debugpod.Deadlines {
 	return debugpod.Deadlines{StartBy: latestStart(status), End: end.Time, Hard: status.HardDeadline.Time}
 }
 
-// follow moves the end to where ttl has been set. A debugger that keeps to a deadline of its own has to hear of a later one
-// first: until then the end is when it ends.
+// follow moves the end to where ttl has been set. A debugger that keeps to a deadline of its own is told of it, and ends at no
+// time that the status does not allow: not before expiresAt, nor after debugger.deadline. So the bound that moves away is written
+// down first: expiresAt for an earlier end, debugger.deadline for a later one. Then the debugger is told, and the other bound
+// follows when it has heard.
 func (p *pass) follow(wanted time.Time) {
-	if own := p.status().Debugger.Deadline; own != nil && wanted.After(own.Time) {
-		p.later, wanted = wanted, own.Time
+	status := p.status()
+	own := status.Debugger.Deadline
+	switch {
+	case own == nil:
+		p.moveEnd(wanted)
+	case status.Debugger.StartedAt == nil: // it will keep to what it is made with, and nothing can be run in it yet
+		p.moveEnd(earlier(wanted, own.Time))
+	default:
+		p.moveEnd(earlier(wanted, status.ExpiresAt.Time))
+		if wanted.After(own.Time) {
+			status.Debugger.Deadline = timestamp(wanted)
+		}
+		p.pendingDeadline = wanted
 	}
-	p.moveEnd(wanted)
+}
+
+// mustBeTold reports whether the debugger may keep to another deadline than it should, and whether it may be told: once the status
+// that allows it is persisted.
+func (p *pass) mustBeTold() bool {
+	before, now := &p.Session.Status, p.status()
+	if p.pendingDeadline.IsZero() || now.ExpiresAt.Equal(now.Debugger.Deadline) {
+		return false
+	}
+	return before.ExpiresAt.Equal(now.ExpiresAt) && before.Debugger.Deadline.Equal(now.Debugger.Deadline)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // moveEnd writes down when the session ends now.

@@ -48,7 +48,7 @@ func TestTTLMovesTheEndOfAnActiveSession(t *testing.T) {
 		expires time.Time
 	}{
 		"later, which the debugger is told first": {30 * time.Minute, new(time.Hour),
-			want{phase: v1alpha1.PhaseActive, does: "ExtendDebugger", wakes: after(30 * time.Minute)}, after(30 * time.Minute)},
+			want{phase: v1alpha1.PhaseActive, wakes: after(30 * time.Minute)}, after(30 * time.Minute)},
 		"earlier": {30 * time.Minute, new(11 * time.Minute), want{phase: v1alpha1.PhaseActive, wakes: after(11 * time.Minute)},
 			after(11 * time.Minute)},
 		"to what has passed": {30 * time.Minute, new(10 * time.Second),
@@ -80,10 +80,10 @@ func TestTTLDoesNotMoveTheEndPastNotAfter(t *testing.T) {
 	session, pod := active(t, fixture.NotAfter(after(time.Hour)))
 	fixture.TTL(24 * time.Hour)(session)
 	p := pass(t, about(session, target(pod)))
-	want{phase: v1alpha1.PhaseActive, does: "ExtendDebugger"}.check(t, p)
-	if until := p.Actions[0].(plan.ExtendDebugger).Until; !until.Equal(after(time.Hour)) {
-		t.Errorf("extended until %s", until)
+	if own := p.Status.Debugger.Deadline; !own.Time.Equal(after(time.Hour)) {
+		t.Errorf("to be extended until %s", own)
 	}
+	want{phase: v1alpha1.PhaseActive, does: "MoveDeadline"}.check(t, pass(t, about(written(session, p), target(pod))))
 }
 
 // A copy has no deadline of its own before its hard deadline, so there is nobody to tell.
@@ -95,56 +95,108 @@ func TestTTLMovesTheEndOfACopyAtOnce(t *testing.T) {
 	rescheduled(t, p)
 }
 
-// A debugger that keeps to its own deadline is told of a later one before the session says so. If it cannot be told, the session
-// ends when the debugger does.
-func TestExtending(t *testing.T) {
-	session, pod := active(t, fixture.TTL(30*time.Minute))
-	fixture.TTL(time.Hour)(session)
-	v := about(session, target(pod))
-	extend := pass(t, v).Actions[0].(plan.ExtendDebugger)
-	if extend.Pod.String() != "shop/web" || extend.Container != session.Status.Debugger.ContainerName || !slices.Equal(extend.Command, debugpod.Extend(after(time.Hour))) {
-		t.Errorf("extends %+v", extend)
-	}
-	still, moved := want{phase: v1alpha1.PhaseActive, does: "ExtendDebugger", wakes: after(30 * time.Minute)}, after(30*time.Minute)
+// A debugger that keeps to its own deadline is told of another one. Whatever becomes of that, it ends by itself no sooner than the
+// session says, and no later than the session says of the debugger: so each bound is moved before the debugger is told or after,
+// whichever leaves it between them.
+func TestMovingTheDebuggersDeadline(t *testing.T) {
+	const half, full = 30 * time.Minute, time.Hour
 	for name, tc := range map[string]struct {
-		result  plan.Result
-		want    want
-		expires time.Time
+		from, to      time.Duration
+		result        plan.Result
+		want          want
+		expires, ends time.Duration
 	}{
-		"told":            {plan.Result{}, want{phase: v1alpha1.PhaseActive, does: "ExtendDebugger", wakes: after(time.Hour)}, after(time.Hour)},
-		"not told":        {plan.Result{Err: errOffline}, want{phase: v1alpha1.PhaseActive, does: "ExtendDebugger", wakes: moved, retries: true, warns: "NotExtended"}, moved},
-		"refused":         {plan.Result{Refusal: &plan.Refusal{Message: "no"}}, want{phase: v1alpha1.PhaseActive, does: "ExtendDebugger", wakes: moved, retries: true, warns: "NotExtended"}, moved},
-		"there is nobody": {plan.Result{Gone: true}, still, moved},
+		"later":                   {half, full, plan.Result{}, want{wakes: after(full)}, full, full},
+		"later, not told":         {half, full, plan.Result{Err: errOffline}, want{wakes: after(half), retries: true, warns: "NotExtended"}, half, full},
+		"later, refused":          {half, full, plan.Result{Refusal: &plan.Refusal{Message: "no"}}, want{wakes: after(half), retries: true, warns: "NotExtended"}, half, full},
+		"later, to nobody":        {half, full, plan.Result{Gone: true}, want{wakes: after(half)}, half, full},
+		"later, when it can be":   {half, full, plan.Result{Deferred: true}, want{wakes: after(half)}, half, full},
+		"earlier":                 {full, half, plan.Result{}, want{wakes: after(half)}, half, half},
+		"earlier, not told":       {full, half, plan.Result{Err: errOffline}, want{wakes: after(half), retries: true, warns: "NotShortened"}, half, full},
+		"earlier, refused":        {full, half, plan.Result{Refusal: &plan.Refusal{Message: "no"}}, want{wakes: after(half), retries: true, warns: "NotShortened"}, half, full},
+		"earlier, to nobody":      {full, half, plan.Result{Gone: true}, want{wakes: after(half)}, half, full},
+		"earlier, when it can be": {full, half, plan.Result{Deferred: true}, want{wakes: after(half)}, half, full},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tc.result.Action = extend
-			p := pass(t, v, tc.result)
-			tc.want.check(t, p)
-			if !p.Status.ExpiresAt.Time.Equal(tc.expires) || !p.Status.Debugger.Deadline.Time.Equal(tc.expires) {
-				t.Errorf("ends at %s, and the debugger at %s; want %s", p.Status.ExpiresAt, p.Status.Debugger.Deadline, tc.expires)
+			session, pod := active(t, fixture.TTL(tc.from))
+			fixture.TTL(tc.to)(session)
+			p := pass(t, about(session, target(pod)))
+			want{phase: v1alpha1.PhaseActive, wakes: after(half)}.check(t, p) // nothing before that is persisted
+			session = written(session, p)
+			v := about(session, target(pod))
+			move := pass(t, v).Actions[0].(plan.MoveDeadline)
+			if move.Pod.String() != "shop/web" || move.Container != session.Status.Debugger.ContainerName || !slices.Equal(move.Command, debugpod.MoveDeadline(after(tc.to))) {
+				t.Errorf("does %+v", move)
 			}
-			if name == "told" {
-				rescheduled(t, p)
-				session := written(session, p)
-				want{phase: v1alpha1.PhaseActive}.check(t, pass(t, about(session, target(pod))))
+			tc.result.Action = move
+			tc.want.phase, tc.want.does = v1alpha1.PhaseActive, "MoveDeadline"
+			after := pass(t, v, tc.result)
+			tc.want.check(t, after)
+			expires, ends := now.Add(tc.expires), now.Add(tc.ends)
+			if !after.Status.ExpiresAt.Time.Equal(expires) || !after.Status.Debugger.Deadline.Time.Equal(ends) {
+				t.Errorf("ends at %s, and the debugger at %s; want %s and %s", after.Status.ExpiresAt, after.Status.Debugger.Deadline, expires, ends)
 			}
+			if !expires.Equal(ends) {
+				return
+			}
+			rescheduled(t, plan.Plan{Events: append(p.Events, after.Events...)})
+			want{phase: v1alpha1.PhaseActive}.check(t, pass(t, about(written(session, after), target(pod)))) // it rests
 		})
 	}
 }
 
-func TestShorteningIsNotTold(t *testing.T) {
+// An end that was moved before the debugger is known to have heard of another: it may keep to that one, and is told whatever is
+// wanted now.
+func TestMovingBack(t *testing.T) {
 	session, pod := active(t, fixture.TTL(time.Hour))
 	fixture.TTL(30 * time.Minute)(session)
-	p := pass(t, about(session, target(pod)))
-	want{phase: v1alpha1.PhaseActive, wakes: after(30 * time.Minute)}.check(t, p)
-	rescheduled(t, p)
-	longer := written(session, p, fixture.TTL(50*time.Minute)) // within the debugger's own deadline
-	want{phase: v1alpha1.PhaseActive, wakes: after(50 * time.Minute)}.check(t, pass(t, about(longer, target(pod))))
-	session = written(session, p)
-	p = pass(t, about(session, target(pod), at(after(30*time.Minute))))
-	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired}.check(t, p)
-	session = written(session, p)
-	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}.check(t, pass(t, about(session, target(pod), at(after(30*time.Minute)))))
+	session = written(session, pass(t, about(session, target(pod)))) // and then told, and the answer lost
+	for _, ttl := range []time.Duration{time.Hour, 50 * time.Minute, 20 * time.Minute, 2 * time.Hour} {
+		back := session.DeepCopy()
+		fixture.TTL(ttl)(back)
+		p := pass(t, about(back, target(pod)))
+		if p.Status.ExpiresAt.After(after(30*time.Minute)) || p.Status.Debugger.Deadline.Time.Before(after(time.Hour)) {
+			t.Errorf("ttl %s: ends at %s, and the debugger at %s", ttl, p.Status.ExpiresAt, p.Status.Debugger.Deadline)
+		}
+		back = written(back, p)
+		move := pass(t, about(back, target(pod))).Actions[0].(plan.MoveDeadline)
+		if !move.To.Equal(after(ttl)) {
+			t.Errorf("ttl %s: told %s", ttl, move.To)
+		}
+		p = pass(t, about(back, target(pod)), plan.Result{Action: move})
+		if !p.Status.ExpiresAt.Time.Equal(after(ttl)) || !p.Status.Debugger.Deadline.Time.Equal(after(ttl)) {
+			t.Errorf("ttl %s: ends at %s, and the debugger at %s", ttl, p.Status.ExpiresAt, p.Status.Debugger.Deadline)
+		}
+	}
+}
+
+// Nothing can be run in a debugger that does not run yet: it keeps to what it was made with, which stays on record.
+func TestMovingBeforeItRuns(t *testing.T) {
+	session := admitted(t, fixture.Session(fixture.TTL(time.Hour)), fixture.Pod())
+	waiting := target(debugged(session, fixture.Waiting("ContainerCreating", "")))
+	for _, tc := range []struct{ ttl, expires time.Duration }{{30 * time.Minute, 30 * time.Minute}, {50 * time.Minute, 50 * time.Minute}, {2 * time.Hour, time.Hour}} {
+		fixture.TTL(tc.ttl)(session)
+		p := pass(t, about(session, waiting))
+		if len(p.Actions) > 0 || !p.Status.ExpiresAt.Time.Equal(after(tc.expires)) || !p.Status.Debugger.Deadline.Time.Equal(after(time.Hour)) {
+			t.Errorf("ttl %s: ends at %s, the debugger at %s, and does %v", tc.ttl, p.Status.ExpiresAt, p.Status.Debugger.Deadline, p.Actions)
+		}
+		session = written(session, p)
+	}
+}
+
+// One that could not be told of an earlier end is ended by the operator then.
+func TestShortenedAndNotTold(t *testing.T) {
+	session, pod := active(t, fixture.TTL(time.Hour))
+	fixture.TTL(30 * time.Minute)(session)
+	session = written(session, pass(t, about(session, target(pod))))
+	session = written(session, pass(t, about(session, target(pod), at(after(30*time.Minute)))))
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, does: "StopDebugger"}.check(t, pass(t, about(session, target(pod), at(after(30*time.Minute)))))
+	heard := fixture.Exited(after(30*time.Minute), 124, "Error", "debugsession: ended at its deadline\n")
+	p := pass(t, about(session, target(debugged(session, heard)), at(after(30*time.Minute))))
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeExpired}.check(t, p)
+	if by := p.Status.Debugger.StoppedBy; by != v1alpha1.StoppedByDeadline {
+		t.Errorf("stopped by %s: it was told, and the answer was lost", by)
+	}
 }
 
 func rescheduled(t *testing.T, p plan.Plan) {

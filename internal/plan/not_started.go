@@ -39,6 +39,7 @@ func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) {
 		outcome, message = v1alpha1.OutcomeNotStarted, "the debugger never ran: "+message+obstacle
 	case v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked, v1alpha1.OutcomeTargetGone:
 		message += "; the debugger never ran" + strings.Replace(obstacle, "; ", ": ", 1)
+	case v1alpha1.OutcomeCompleted, v1alpha1.OutcomeDenied, v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeNotStarted:
 	}
 	p.beginEnding(outcome, reason, message)
 }
@@ -62,7 +63,7 @@ func (p *pass) expire() {
 	if !p.ran() && !p.look() {
 		return
 	}
-	p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time))
+	p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
 }
 
 // look records where the debugger stands as its pod tells, and returns false if that has ended the session or has yet to be asked.

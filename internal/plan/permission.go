@@ -133,7 +133,7 @@ func (p *pass) permitted(target *subject) bool {
 func (p *pass) request(target *subject) {
 	trial := &pass{Snapshot: p.Snapshot}
 	p.status().DeepCopyInto(&trial.plan.Status)
-	trial.record(target, begin(p.spec(), p.status().Class, p.Now))
+	trial.record(target, begin(p.spec(), p.status().Class, p.Now, p.targetDeadline(target.pod)))
 	action, err := trial.build(target, trial.status())
 	if err != nil {
 		p.cannotBuild(err)

@@ -55,7 +55,10 @@ const (
 	// Removes is an action that takes something away. A session does not say that it is gone before it is.
 	Removes
 
-	// Bookkeeping is an action on the session itself, or on what is there and stays.
+	// Changes is an action that has what was made keep to something else. Like Creates it must not rest on a status that is out of date.
+	Changes
+
+	// Bookkeeping is an action on the session itself.
 	Bookkeeping
 )
 
@@ -116,11 +119,11 @@ type (
 		Command   []string
 	}
 
-	// ExtendDebugger has a debugger that keeps to a deadline of its own keep to a later one, by running Command in its container.
-	ExtendDebugger struct {
+	// MoveDeadline has a debugger that keeps to a deadline of its own keep to another one, by running Command in its container.
+	MoveDeadline struct {
 		Pod       types.NamespacedName
 		Container string
-		Until     time.Time
+		To        time.Time
 		Command   []string
 	}
 
@@ -135,7 +138,7 @@ type (
 func (AddFinalizer) effect() Effect    { return Bookkeeping }
 func (RemoveFinalizer) effect() Effect { return Bookkeeping }
 func (DeleteRecord) effect() Effect    { return Bookkeeping }
-func (ExtendDebugger) effect() Effect  { return Bookkeeping }
+func (MoveDeadline) effect() Effect    { return Changes }
 func (InjectDebugger) effect() Effect  { return Creates }
 func (CreatePod) effect() Effect       { return Creates }
 func (IsolatePod) effect() Effect      { return Creates }
@@ -155,6 +158,9 @@ type Result struct {
 
 	// Gone is true when the action's pod does not exist any more, or is another pod of the same name.
 	Gone bool
+
+	// Deferred is true when nothing was done yet, as too much is being done already. The session is woken for it.
+	Deferred bool
 
 	// Err is set when it is not known whether the action took effect, or when it may work later.
 	Err error

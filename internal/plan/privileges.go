@@ -19,15 +19,11 @@ func checkMade(session *v1alpha1.DebugSession, making Action, target *subject) *
 	if class := session.Status.Class; class.Allows != nil {
 		allows = *class.Allows
 	}
-	switch a := making.(type) {
-	case InjectDebugger:
-		container := corev1.Container(a.Container.EphemeralContainerCommon)
+	if inject, ephemeral := making.(InjectDebugger); ephemeral {
+		container := corev1.Container(inject.Container.EphemeralContainerCommon)
 		return checkMadePrivileges(session, allows, &container, target.pod.Spec.SecurityContext, "spec.debugger")
-	case CreatePod:
-		return checkMadePod(session, allows, &a.Pod.Spec)
-	default:
-		panic("plan: an action that makes no debugger")
 	}
+	return checkMadePod(session, allows, &making.(CreatePod).Pod.Spec)
 }
 
 func checkMadePod(session *v1alpha1.DebugSession, allows v1alpha1.ClassAllows, spec *corev1.PodSpec) *Refusal {

@@ -17,7 +17,7 @@ type pass struct {
 
 	withheld bool // nothing is made or given, for the approvals cannot be read; what ends is seen all the same
 
-	later time.Time // when the session is to end, and its debugger has not heard of it; zero: nothing is to be heard
+	pendingDeadline time.Time // what the debugger that keeps to a deadline of its own should keep to; zero: what it keeps to
 }
 
 func newPass(s Snapshot) *pass {
@@ -84,6 +84,7 @@ func (p *pass) failed() bool {
 		return true
 	case v1alpha1.OutcomeTargetGone:
 		return !p.ran()
+	case v1alpha1.OutcomeCompleted, v1alpha1.OutcomeExpired, v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked:
 	}
 	return false
 }

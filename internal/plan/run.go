@@ -23,7 +23,7 @@ func (p *pass) run() {
 	}
 	lasts, known := p.stillApproved()
 	if known {
-		p.follow(expiry(p.spec(), status.StartedAt.Time, min(lasts, p.ttl())))
+		p.follow(p.notPastTarget(expiry(p.spec(), status.StartedAt.Time, min(lasts, p.ttl()))))
 	}
 	if passed(status.ExpiresAt, p.Now) {
 		p.expire()
@@ -50,6 +50,7 @@ func (p *pass) runEphemeral() {
 	if target == nil {
 		return
 	}
+	p.followTarget(target)
 	c, injected := readEphemeral(target, p.status().Debugger.ContainerName)
 	switch {
 	case injected:
@@ -177,7 +178,7 @@ func (p *pass) track(c container, pod *corev1.Pod) {
 	case c.neverRan() && p.missedTarget(c, pod):
 	case c.neverRan():
 		p.couldNotStart(c)
-	case c.ended != nil && endedAt(status.Debugger.Deadline, status.Debugger):
+	case c.ended != nil && endedAt(status.ExpiresAt, status.Debugger):
 		p.expire()
 	case c.ended != nil && (p.goneWithTarget(c, pod) || p.restartedWithAll(c, pod)):
 	case c.ended != nil && p.mayBeMadeAgain(c):
@@ -301,10 +302,10 @@ func (p *pass) activate(pod *corev1.Pod) {
 			Verbs: status.Class.AccessVerbs, Subjects: status.Access.Subjects,
 		})
 	}
-	if !p.later.IsZero() {
-		p.do(ExtendDebugger{
+	if p.mustBeTold() {
+		p.do(MoveDeadline{
 			Pod: p.podName(pod.Name), Container: status.Debugger.ContainerName,
-			Until: p.later, Command: debugpod.Extend(p.later),
+			To: p.pendingDeadline, Command: debugpod.MoveDeadline(p.pendingDeadline),
 		})
 	}
 	stdin, tty := p.interactive(pod)
@@ -320,7 +321,7 @@ func (p *pass) activate(pod *corev1.Pod) {
 			p.event(corev1.EventTypeWarning, v1alpha1.ReasonOtherUser, "the debugger runs, but "+strings.TrimPrefix(blind, "; "))
 		}
 		p.event(corev1.EventTypeNormal, string(v1alpha1.PhaseActive),
-			fmt.Sprintf("%s until %s; %s", message, clock(status.ExpiresAt.Time), status.Attach))
+			fmt.Sprintf("%s until %s%s; %s", message, clock(status.ExpiresAt.Time), p.becauseOfTarget(), status.Attach))
 	}
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, v1alpha1.ReasonRunning, message)
 	p.stand(v1alpha1.PhaseActive, v1alpha1.ReasonRunning, message)

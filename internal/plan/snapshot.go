@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -59,6 +60,9 @@ type Snapshot struct {
 
 	// Isolation is the policy that cuts off the copy: the answer to ReadIsolation.
 	Isolation Observed[*networkingv1.NetworkPolicy]
+
+	// Budgets are the disruption budgets of the namespace: the answer to ListBudgets.
+	Budgets Observed[[]policyv1.PodDisruptionBudget]
 
 	// Output is the end of what the debugger wrote: the answer to ReadOutput.
 	Output Observed[string]
@@ -137,6 +141,10 @@ type (
 	// ReadIsolation asks the API server for the policy of that name, if it is this session's.
 	ReadIsolation struct{ Name string }
 
+	// ListBudgets asks the API server for the disruption budgets of the namespace. Only a session whose copy has labels of its
+	// target asks, once.
+	ListBudgets struct{}
+
 	// ReadOutput asks for the end of what a container wrote; if Previous, before it was restarted. It is asked once.
 	ReadOutput struct {
 		Pod       types.NamespacedName
@@ -165,6 +173,7 @@ func (ReadTarget) question()     {}
 func (FindMaker) question()      {}
 func (ReadNode) question()       {}
 func (ReadIsolation) question()  {}
+func (ListBudgets) question()    {}
 func (ReadOutput) question()     {}
 func (ReadMade) question()       {}
 

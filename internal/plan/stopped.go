@@ -39,7 +39,7 @@ func stoppedBy(outcome v1alpha1.Outcome, reason string, status *v1alpha1.DebugSe
 		return v1alpha1.StoppedByOther
 	case endedAt(status.HardDeadline, debugger):
 		return v1alpha1.StoppedByHardDeadline
-	case endedAt(debugger.Deadline, debugger):
+	case endedAt(status.ExpiresAt, debugger):
 		return v1alpha1.StoppedByDeadline
 	case outcome == v1alpha1.OutcomeTargetGone:
 		return v1alpha1.StoppedByTarget

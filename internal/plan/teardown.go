@@ -21,6 +21,7 @@ func (p *pass) beginEnding(outcome v1alpha1.Outcome, reason, message string) {
 	p.set(v1alpha1.ConditionEnded, metav1.ConditionFalse, string(outcome), message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, string(v1alpha1.PhaseEnding), "the session is being ended")
 	p.stand(v1alpha1.PhaseEnding, reason, message)
+	p.wake(p.Now.Add(followUp))
 }
 
 // teardown takes away what was made, the access first of all, and says Ended once the API server says that nothing is left.
@@ -275,6 +276,7 @@ func (p *pass) blind(what string, err error) {
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable,
 		fmt.Sprintf("%s cannot be read: %v", what, err))
 	p.plan.Retry = fmt.Errorf("reading %s: %w", what, err)
+	p.wake(p.Now.Add(overdueRetry))
 }
 
 func (p *pass) deleting(pod *corev1.Pod) string {

@@ -79,6 +79,37 @@ func TestTeardownEphemeral(t *testing.T) {
 	}
 }
 
+// What failed of an end is tried again within two seconds, however often it has failed before, and an end that was written down is
+// carried out although no watch tells of it.
+func TestWhatIsOverdueIsTriedAgainSoon(t *testing.T) {
+	session, pod := active(t)
+	asked := session.DeepCopy()
+	asked.Spec.End = true
+	p := pass(t, about(asked, target(pod)))
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, wakes: after(time.Second)}.check(t, p)
+
+	copySession, made := activeCopy(t)
+	for does, v := range map[string]view{
+		"StopDebugger": about(ending(t, session), target(pod)),
+		"DeletePod":    about(ending(t, copySession), copied(made)),
+	} {
+		for why, result := range map[string]plan.Result{
+			"an error":  {Err: errOffline},
+			"a refusal": {Refusal: &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: "forbidden"}},
+		} {
+			t.Run(does+", "+why, func(t *testing.T) {
+				for _, action := range pass(t, v).Actions {
+					result.Action = action
+					want{phase: v1alpha1.PhaseEnding, does: does, warns: "StillRunning", retries: true, wakes: after(2 * time.Second)}.check(t, pass(t, v, result))
+				}
+			})
+		}
+	}
+	unseen := about(ending(t, session), targetIs(unknown()))
+	unseen.freshTarget = new(unknown())
+	want{phase: v1alpha1.PhaseEnding, retries: true, wakes: after(2 * time.Second)}.check(t, pass(t, unseen))
+}
+
 func TestStopSweepsTheRecordedContainer(t *testing.T) {
 	session, pod := active(t)
 	session = ending(t, session)

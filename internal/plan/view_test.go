@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -56,6 +57,9 @@ type view struct {
 	preview   *plan.Observed[plan.Preview]
 	approvals *plan.Observed[[]plan.Approval]
 	access    *plan.AccessState // left out: what it must be if all went well
+
+	// budgets are the namespace's disruption budgets.
+	budgets *plan.Observed[[]policyv1.PodDisruptionBudget]
 
 	// silent: nothing at all needs to be known.
 	silent bool
@@ -129,6 +133,8 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		s.Node = known(t, q, v.node)
 	case plan.ReadIsolation:
 		s.Isolation = known(t, q, v.isolation)
+	case plan.ListBudgets:
+		s.Budgets = known(t, q, v.budgets)
 	case plan.ReadOutput:
 		s.Output = known(t, q, v.output)
 	case plan.ReadMade:

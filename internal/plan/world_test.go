@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -104,6 +105,7 @@ func observed(pod *corev1.Pod) plan.Observed[*corev1.Pod] {
 
 func (w *world) view() view {
 	v := view{session: w.seenSession, now: w.now, access: &w.access, mayUse: new(plan.Found(w.mayUse))}
+	v.budgets = new(plan.Found[[]policyv1.PodDisruptionBudget](nil))
 	v.labels = labels.Set{corev1.LabelMetadataName: fixture.Namespace}
 	v.class, v.approvals = new(plan.Found(w.class)), new(plan.Found(w.approvals))
 	if w.class == nil {
@@ -213,8 +215,8 @@ func (w *world) perform(action plan.Action, fault fault) plan.Result {
 		w.access = plan.AccessTaken
 	case plan.StopDebugger:
 		result.Gone, result.Err = w.stop(a)
-	case plan.ExtendDebugger:
-		result.Err = w.extend(a)
+	case plan.MoveDeadline:
+		result.Err = w.moveDeadline(a)
 	case plan.DeletePod:
 		result.Gone = !w.delete(a)
 	default:
@@ -338,18 +340,17 @@ func (w *world) stop(a plan.StopDebugger) (gone bool, err error) {
 	return false, nil
 }
 
-// extend is the debugger's watchdog, which hears of a later deadline while it waits for its own.
-func (w *world) extend(a plan.ExtendDebugger) error {
+// moveDeadline is the debugger's watchdog, which hears of another deadline while it waits for its own.
+func (w *world) moveDeadline(a plan.MoveDeadline) error {
 	if w.session == nil || w.debuggerState().Running == nil || w.lost || !w.now.Before(w.ends) {
 		return errOffline
 	}
 	until := told(w.t, a.Command[4])
-	if hard := w.session.Status.HardDeadline; !until.Equal(a.Until) || until.After(hard.Time) {
-		w.t.Fatalf("told to go on until %s instead of %s, and its hard deadline is %s", until, a.Until, hard)
+	if hard := w.session.Status.HardDeadline; !until.Equal(a.To) || until.After(hard.Time) {
+		w.t.Fatalf("told to end at %s instead of %s, and its hard deadline is %s", until, a.To, hard)
 	}
-	if until.After(w.ends) {
-		w.ends = until
-	}
+	w.ends = until
+	w.checkBounds()
 	return nil
 }
 
@@ -539,6 +540,14 @@ func (w *world) debuggerStatus() *v1alpha1.DebugSessionStatus {
 	return &w.session.Status
 }
 
+// checkBounds: a debugger ends by itself no sooner than its session says, and no later than it says of the debugger.
+func (w *world) checkBounds() {
+	status := &w.session.Status
+	if status.ExpiresAt.After(w.ends) || w.ends.After(status.Debugger.Deadline.Time) {
+		w.t.Fatalf("said to last until %s, and its debugger to end by itself at %s, and that does at %s", status.ExpiresAt, status.Debugger.Deadline, w.ends)
+	}
+}
+
 // checkMaking: nothing is made for a session that is over or ending, nor without approval, nor without having seen the target.
 func (w *world) checkMaking(action plan.Action) {
 	if w.session == nil {
@@ -566,8 +575,8 @@ func (w *world) checkEnd() {
 	if status.Phase == v1alpha1.PhaseActive && !w.bound {
 		w.t.Fatalf("Active, and nobody was given access")
 	}
-	if status.Phase == v1alpha1.PhaseActive && !w.ends.IsZero() && status.ExpiresAt.After(w.ends) {
-		w.t.Fatalf("said to last until %s, and the debugger ends at %s", status.ExpiresAt, w.ends)
+	if status.Phase == v1alpha1.PhaseActive && !w.ends.IsZero() {
+		w.checkBounds()
 	}
 	if w.ended != nil && (status.Phase != v1alpha1.PhaseEnded || status.Outcome != w.ended.Outcome || !status.EndedAt.Equal(w.ended.EndedAt)) {
 		w.t.Fatalf("an ended session is written again: %+v", status)

@@ -37,11 +37,16 @@ const (
 	// therefore below twice retryLongest.
 	retryFirst   = 500 * time.Millisecond
 	retryLongest = 15 * time.Second
+
+	// retryUnreachable is the longest wait while the API server cannot be reached, again up to twice as long by chance: what was not
+	// seen meanwhile may be an end, and trying costs nobody anything.
+	retryUnreachable = time.Second
 )
 
 var (
-	errNoAnswer = fmt.Errorf("the API server did not say within %v whether there is such a pod", syncTimeout)
-	errCutShort = errors.New("the watch was closed before the API server had said whether there is such a pod")
+	errNoAnswer    = fmt.Errorf("the API server did not say within %v whether there is such a pod", syncTimeout)
+	errUnreachable = errors.New("cannot reach the API server")
+	errCutShort    = errors.New("the watch was closed before the API server had said whether there is such a pod")
 )
 
 // follow keeps a stream of one pod open until ctx is done, and reports what it sees.
@@ -53,15 +58,19 @@ func follow(ctx context.Context, pods corev1client.PodInterface, name string, re
 		if ctx.Err() != nil {
 			return
 		}
+		pause := retry.Step
 		if err != nil {
 			report(view{err: err})
+			if errors.Is(err, errUnreachable) {
+				pause = func() time.Duration { return retryUnreachable + rand.N(retryUnreachable) }
+			}
 		} else if time.Since(began) >= steadyAfter {
 			retry = newBackoff()
 			continue
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(retry.Step()):
+		case <-time.After(pause()):
 		}
 	}
 }
@@ -159,7 +168,7 @@ func because(ctx context.Context, err error) error {
 		anyPort.Source = nil
 		err = &anyPort
 	}
-	return fmt.Errorf("cannot reach the API server: %w", err)
+	return fmt.Errorf("%w: %w", errUnreachable, err)
 }
 
 // reasonOf returns why a stream ended, as its last event has it.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -11,7 +12,11 @@ func clusterFaults() []*fault {
 	return []*fault{
 		{
 			name: "apiserver-etcd-killed", broken: "the API server and etcd killed (SIGKILL) for 25 s, across the end of sessions",
-			within: 5 * time.Second, limit: 4 * time.Minute, run: apiServerKilled,
+			within: 5 * time.Second, limit: 4 * time.Minute, run: func(s *stage) { apiServerAway(s, 25*time.Second) },
+		},
+		{
+			name: "apiserver-etcd-ten-minutes", broken: "the same for ten minutes: it costs no more once they are back",
+			within: 5 * time.Second, limit: 15 * time.Minute, run: func(s *stage) { apiServerAway(s, 10*time.Minute) },
 		},
 		{
 			name: "apiserver-restarted", broken: "the API server killed (SIGKILL) and started again at once, across the end of sessions",
@@ -49,33 +54,41 @@ func (s *stage) down(names ...string) (start func()) {
 	return start
 }
 
-func apiServerKilled(s *stage) {
+// apiServerAway has sessions end while nobody can tell of it, right after, and because somebody asks for it as soon as that is possible.
+func apiServerAway(s *stage, outage time.Duration) {
 	web := s.target()
-	during := append(s.several(3, "during", on(web)), s.several(2, "copy-during", on(web), copied)...)
+	itself := s.several(3, "during", on(web))
+	during := slices.Concat(itself, s.several(2, "copy-during", on(web), copied))
 	after := s.several(2, "after", on(web))
 	deadline := time.Now().Add(35 * time.Second).Truncate(time.Second)
 	hard := append(s.several(2, "hard", on(web), until(deadline)), s.session("hard-copy", on(web), copied, until(deadline)))
-	all := append(append(append([]*session(nil), during...), after...), hard...)
+	asked := s.several(2, "asked", on(web))
+	all := slices.Concat(during, after, hard, asked)
 	s.reach(v1alpha1.PhaseActive, 20*time.Second, all...)
 	s.sleepUntil(deadline.Add(-11 * time.Second))
 	s.expireAt(deadline.Add(-2*time.Second), during...)
-	s.expireAt(deadline.Add(25*time.Second), after...)
+	s.expireAt(deadline.Add(outage), after...)
+	s.told(slices.Concat(during, after)...)
 
 	from := time.Now()
 	start := s.down("apiserver", "etcd")
 	s.sleepUntil(deadline.Add(ownWithin))
-	for _, h := range hard {
+	for _, h := range slices.Concat(itself, hard) {
 		if h.runs() {
 			s.mistake("session %s has outlived its own deadline", h.object.Name)
 		}
 	}
-	s.sleepUntil(from.Add(25 * time.Second))
+	s.sleepUntil(from.Add(outage))
 	start()
+	for _, h := range asked {
+		h.terminate()
+	}
 	// The operator has given up its lease meanwhile, and who takes it waits for as long as it may be held.
 	s.allowed = "5s after the API server is back and the lease is over; a copy once the kubelet hears of it; else 5s after its own deadline"
 	s.nobody(from, time.Now().Add(lease))
 	s.hears(from)
 	s.end(90*time.Second, all...)
+	s.noneRestarted()
 }
 
 // hears waits until the kubelet hears of pods again, which it does later and later the longer there was no API server.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -41,6 +42,9 @@ func operatorFaults() []*fault {
 
 func operatorKilled(s *stage) {
 	m := s.mix(time.Now().Add(45 * time.Second))
+	for _, h := range slices.Concat(m.pending, m.unpulledCopies) {
+		h.expect = v1alpha1.OutcomeNotStarted
+	}
 	ending := append(append([]*session(nil), m.active...), m.copies...)
 	s.expireAt(time.Now().Add(10*time.Second), append(append([]*session(nil), ending...), m.unpulledCopies...)...)
 	s.sleepUntil(ending[0].wanted().Add(-500 * time.Millisecond))

@@ -117,6 +117,19 @@ func (s *stage) freshOperator() {
 	s.must("the operator before the fault", s.operatorReady(s.ctx))
 }
 
+// noneRestarted sees that no replica has ended by itself: the kubelet would wait longer and longer before it starts it again.
+func (s *stage) noneRestarted() {
+	pods, err := s.world.replicas(s.ctx)
+	s.must("listing the operator's pods", err)
+	for i := range pods {
+		for _, status := range pods[i].Status.ContainerStatuses {
+			if status.RestartCount > 0 {
+				s.mistake("replica %s has ended and was started again by the kubelet", pods[i].Name)
+			}
+		}
+	}
+}
+
 // managers are the operator's processes on the node, by their pods' names.
 func (s *stage) managers() map[string]process {
 	pods, err := s.world.replicas(s.ctx)

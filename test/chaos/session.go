@@ -156,8 +156,8 @@ func (h *session) change(spec map[string]any) error {
 	return h.client.Patch(h.ctx, &v1alpha1.DebugSession{ObjectMeta: h.object.ObjectMeta}, client.RawPatch(types.MergePatchType, patch))
 }
 
-// expireAt sets the sessions' ttl so that all of them expire at that time, and waits until that is written down. That is sooner
-// than they were to expire, so it is the operator that has to end them.
+// expireAt sets the sessions' ttl so that all of them expire at that time, which is sooner than they were to, and waits until that is
+// written down. Their debuggers are about to be told.
 func (s *stage) expireAt(at time.Time, sessions ...*session) {
 	at = at.Truncate(time.Second)
 	for _, h := range sessions {
@@ -172,10 +172,25 @@ func (s *stage) expireAt(at time.Time, sessions ...*session) {
 	s.say("%d sessions expire at %.2fs", len(sessions), at.Sub(s.started).Seconds())
 }
 
-// terminate asks for the end now.
+// told waits until the sessions' ephemeral debuggers know of their end, and need nobody for it.
+func (s *stage) told(sessions ...*session) {
+	for _, h := range sessions {
+		s.eventually(10*time.Second, "the debugger of session "+h.object.Name+" has been told of its end", func() bool {
+			status := h.now().Status
+			return h.isCopy() || status.Debugger.Deadline.Equal(status.ExpiresAt)
+		})
+	}
+}
+
+// terminate asks for the end now; again, if the API server does not reach the operator's admission yet.
 func (h *session) terminate() {
 	h.expect, h.asked = v1alpha1.OutcomeTerminated, time.Now()
-	h.must("setting end of "+h.object.Name, h.change(map[string]any{"end": true}))
+	var err error
+	h.soon(20*time.Second, func() bool {
+		err = h.change(map[string]any{"end": true})
+		return err == nil
+	})
+	h.must("setting end of "+h.object.Name, err)
 }
 
 // approve approves the session, which awaits that.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -72,6 +73,8 @@ func answer(s *plan.Snapshot, question plan.Question, target *corev1.Pod, node *
 		s.Approvals = plan.Found[[]plan.Approval](nil)
 	case plan.FindMaker:
 		s.Maker = plan.Absent[string]()
+	case plan.ListBudgets:
+		s.Budgets = plan.Found[[]policyv1.PodDisruptionBudget](nil)
 	case plan.ReadTarget:
 		s.Target = plan.Found(runs(target))
 	case plan.ReadNode:

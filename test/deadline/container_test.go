@@ -206,11 +206,11 @@ func (c *container) exec(command ...string) <-chan int {
 	return code
 }
 
-// extend has the container end so long after now, as the operator does, and returns the exit code of that.
-func (c *container) extend(left time.Duration) int {
+// move has the container end so long after now, as the operator does, and returns the exit code of that.
+func (c *container) move(left time.Duration) int {
 	c.t.Helper()
 	select {
-	case code := <-c.exec(debugpod.Extend(time.Now().Add(left))...):
+	case code := <-c.exec(debugpod.MoveDeadline(time.Now().Add(left))...):
 		return code
 	case <-time.After(patience):
 		c.t.Fatal("the watchdog was not told")

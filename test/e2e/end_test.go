@@ -42,18 +42,28 @@ var _ = Describe("the end of a session", func() {
 		Expect(target.RestartCount).To(BeZero())
 	})
 
-	It("moves to a later ttl, when the debugger has been told of it", func() {
+	It("moves to another ttl, when the debugger has been told of it", func() {
 		n := newNamespace()
 		n.pod("web")
 		n.session("hang", shell+"  ttl: 15s\n")
+		n.session("shorter", shell+"  ttl: 30m\n")
 		session := n.reaches("hang", v1alpha1.PhaseActive)
+		n.reaches("shorter", v1alpha1.PhaseActive)
 		n.patch("hang", `{"ttl":"22s"}`)
+		n.patch("shorter", `{"ttl":"20s"}`)
 		Eventually(func() time.Duration {
 			return n.get("hang").Status.ExpiresAt.Sub(session.Status.StartedAt.Time)
 		}).WithTimeout(10 * time.Second).Should(Equal(22 * time.Second))
 		Expect(n.get("hang").Status.Debugger.Deadline).To(Equal(n.get("hang").Status.ExpiresAt))
 
-		ended := n.ends("hang", v1alpha1.OutcomeExpired)
+		Eventually(func() bool {
+			status := n.get("shorter").Status
+			return status.Debugger.Deadline.Equal(status.ExpiresAt) && status.ExpiresAt.Sub(status.StartedAt.Time) == 20*time.Second
+		}).WithTimeout(10 * time.Second).Should(BeTrue())
+
+		ended := n.ends("shorter", v1alpha1.OutcomeExpired)
+		Expect(ended.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline), "and not by the operator")
+		ended = n.ends("hang", v1alpha1.OutcomeExpired)
 		Expect(ended.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline))
 		Expect(n.debuggerState(session).Terminated.FinishedAt.Time).To(BeTemporally(">=", ended.Status.ExpiresAt.Time))
 	})

@@ -25,7 +25,7 @@ const nodeName = "node-1"
 // the watchdogs of ephemeral debuggers, which know when they are to end.
 type kubelet struct {
 	client client.Client
-	told   sync.Map // the later deadlines, as text, by pod and container
+	told   sync.Map // the deadlines that were told, as text, by pod and container
 }
 
 // saw does what there is to do about a version of a pod. What fails is done at the pod's next version.
@@ -63,7 +63,7 @@ func begin(statuses []corev1.ContainerStatus, name string) []corev1.ContainerSta
 	})
 }
 
-// extend is what a watchdog does that is told of a later deadline. The last word is the deadline.
+// extend is what a watchdog does that is told of another deadline. The last word is the deadline.
 func (k *kubelet) extend(pod types.NamespacedName, container string, command []string) {
 	k.told.Store(pod.String()+"/"+container, command[len(command)-1])
 }

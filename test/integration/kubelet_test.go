@@ -26,11 +26,11 @@ type kubelet struct {
 	execs []string
 	fail  func() error
 	stuck string               // the name of a pod whose containers do not answer
-	ends  map[string]time.Time // by pod and container, what was told a later deadline
+	ends  map[string]time.Time // by pod and container, what was told another deadline
 }
 
 // Exec stands for what the operator runs in a container: the sweep, by which its main process ends, and what tells its
-// watchdog of a later deadline.
+// watchdog of another deadline.
 func (k *kubelet) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	k.mu.Lock()
 	k.execs = append(k.execs, pod.Name+"/"+container)
@@ -43,7 +43,7 @@ func (k *kubelet) Exec(ctx context.Context, pod types.NamespacedName, container 
 		return fail()
 	}
 	if !slices.Equal(command, debugpod.Sweep()) {
-		k.extend(pod.String()+"/"+container, moment(command[len(command)-1]))
+		k.moveDeadline(pod, container, moment(command[len(command)-1]))
 		return nil
 	}
 	there := &corev1.Pod{}
@@ -102,23 +102,23 @@ func exited(code int32, reason, message string) corev1.ContainerState {
 	}}
 }
 
-func (k *kubelet) extend(container string, until time.Time) {
+func (k *kubelet) moveDeadline(pod types.NamespacedName, container string, to time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.ends == nil {
 		k.ends = map[string]time.Time{}
 	}
-	k.ends[container] = until
+	k.ends[pod.String()+"/"+container] = to
+	k.guard(pod, container, to)
 }
 
-// guard ends a container at its deadline, or at the later one that it was told of meanwhile.
+// guard ends a container at its deadline, unless it was told of another one meanwhile.
 func (k *kubelet) guard(pod types.NamespacedName, container string, ends time.Time) {
 	time.AfterFunc(time.Until(ends), func() {
 		k.mu.Lock()
-		later := k.ends[pod.String()+"/"+container]
+		told, ever := k.ends[pod.String()+"/"+container]
 		k.mu.Unlock()
-		if later.After(ends) {
-			k.guard(pod, container, later)
+		if ever && !told.Equal(ends) {
 			return
 		}
 		ctx := context.Background()

@@ -283,6 +283,37 @@ var _ = Describe("an operator that is restarted", func() {
 		Expect(session.Status.EndedAt.Time).To(BeTemporally(">=", session.Status.ExpiresAt.Time))
 	})
 
+	It("ends a debugger of which it told that its time is shorter, with nobody there", func(ctx SpecContext) {
+		node := &kubelet{}
+		stop := startOperator(node)
+		createAnything(ctx)
+		namespace := newNamespace(ctx, nil)
+		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), fixture.TTL(time.Hour))
+		node.answers(errors.New("the node does not answer"))
+		at := session.Status.StartedAt.Add(15 * time.Second)
+		edit(ctx, session, fixture.TTL(15*time.Second))
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			ready := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionDebuggerReady)
+			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonNotShortened))
+			g.Expect(ready.Message).To(ContainSubstring("the node does not answer"))
+		}).Should(Succeed())
+		Expect(session.Status.ExpiresAt.Time).To(Equal(at)) // that is so whatever becomes of telling it
+		Expect(session.Status.Debugger.Deadline.Time).To(BeTemporally(">", at))
+
+		node.answers(nil)
+		eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Status.Debugger.Deadline.Time).To(Equal(at))
+		}).Should(Succeed())
+		stop()
+		eventually(func() bool { return metav1.Now().Time.After(at) }).Should(BeTrue())
+		startOperator(node)
+		endsAs(ctx, session, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
+		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline))
+		nothingLeft(ctx, namespace)
+	})
+
 	It("ends a session whose time was up while there was none", func(ctx SpecContext) {
 		node := &kubelet{}
 		stop := startOperator(node)

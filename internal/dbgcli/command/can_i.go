@@ -12,6 +12,7 @@ import (
 	"debugsession.dev/operator/internal/dbgcli/request"
 	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/dbgcli/terminal"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 func newCanI(env *environment) *cobra.Command {
@@ -70,6 +71,7 @@ func (o *openOptions) prepare(ctx context.Context) (*connection, *v1alpha1.Debug
 		return nil, nil, err
 	}
 	o.request.Namespace = conn.namespace
+	lookAtContainers(ctx, conn, &o.request)
 	session, err := o.request.Session(o.kindOf, me.Username, o.now())
 	if err != nil {
 		return nil, nil, err
@@ -78,4 +80,17 @@ func (o *openOptions) prepare(ctx context.Context) (*connection, *v1alpha1.Debug
 		request.Gate(session)
 	}
 	return conn, session, nil
+}
+
+// lookAtContainers finds out which containers the target has, where that decides and where one may know.
+func lookAtContainers(ctx context.Context, conn *connection, options *request.Options) {
+	name := options.NeedsContainers()
+	if name == "" {
+		return
+	}
+	pod, err := conn.Kubernetes.CoreV1().Pods(options.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return
+	}
+	options.Containers = debugpod.ContainerNames(pod)
 }

@@ -28,7 +28,7 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 
 	flags.StringVar(&r.Image, "image", "", "The debugger's image. Left out: the class's default.")
 	flags.StringVar(&r.TargetContainer, "target", "", "The container whose processes the debugger sees. Left out: the pod's default container.")
-	flags.StringVarP(&r.Container, "container", "c", "", "With --copy or --copy-to and no --image: the container of the copy to debug in, instead of a new one.")
+	flags.StringVarP(&r.Container, "container", "c", "", "With a copy: the container of it to debug in, instead of a new one.")
 	flags.BoolVar(&r.Copy, "copy", false, "Debug a copy of the pod, and leave the pod alone.")
 	flags.StringVar(&r.CopyTo, "copy-to", "", "The same, with a name for the copy.")
 	flags.BoolVar(&r.Replace, "replace", false, "With a copy: delete the original once the copy runs, if the class allows it.")

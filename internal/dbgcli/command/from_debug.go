@@ -18,7 +18,7 @@ func newFromDebug(env *environment) *cobra.Command {
 		Short:   "Print the manifest of a session that does what a kubectl debug command does",
 		Example: "  kubectl dbg from-debug -- kubectl debug checkout-7d9f8-x2k4q -it --image=busybox:1.36 --target=app -- sh",
 		Args:    cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			options, config, err := parseDebug(args, env)
 			if err != nil {
 				return err
@@ -28,6 +28,9 @@ func newFromDebug(env *environment) *cobra.Command {
 				return err
 			}
 			options.Namespace = namespace
+			if conn, err := (&environment{IOStreams: env.IOStreams, config: config, now: env.now}).connect(); err == nil {
+				lookAtContainers(cmd.Context(), conn, options)
+			}
 			session, err := options.Session(env.kindOf, "kubectl-debug", env.now())
 			if err != nil {
 				return err

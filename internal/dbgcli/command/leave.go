@@ -33,7 +33,7 @@ func interruptions() (<-chan os.Signal, func()) {
 // interrupted asks what is to become of a session that its requester does not wait for any longer. Nil: it is waited for after all.
 func (v *visit) interrupted(ctx context.Context, session *v1alpha1.DebugSession) error {
 	if !v.ours {
-		return &exitError{130, ""}
+		return &exitError{story.ExitInterrupted, ""}
 	}
 	if !v.tty.TypedInto() {
 		return v.abandon(ctx, session)
@@ -49,13 +49,13 @@ func (v *visit) interrupted(ctx context.Context, session *v1alpha1.DebugSession)
 		case <-asking.Done():
 		}
 	}()
-	answer, err := v.tty.Ask(asking, "End session "+session.Name+", leave it, or go on waiting? [E]nd, [l]eave, [w]ait:", "end", "leave", "wait")
+	answer, err := v.tty.Ask(asking, "[E]nd the session, [l]eave it, or [w]ait on?", "end", "leave", "wait")
 	switch {
 	case err != nil || answer == "end":
 		return v.abandon(ctx, session)
 	case answer == "leave":
 		v.tty.Progress.Say(v.stays(session))
-		return &exitError{130, ""}
+		return &exitError{story.ExitInterrupted, ""}
 	default:
 		return nil
 	}
@@ -64,12 +64,12 @@ func (v *visit) interrupted(ctx context.Context, session *v1alpha1.DebugSession)
 // abandon ends a session that nobody waits for; kept or not, nobody was in it.
 func (v *visit) abandon(ctx context.Context, session *v1alpha1.DebugSession) error {
 	if v.keep || !v.ours {
-		return &exitError{130, v.stays(session)}
+		return &exitError{story.ExitInterrupted, v.stays(session)}
 	}
 	if err := v.end(ctx, session); err != nil {
 		return err
 	}
-	return &exitError{130, fmt.Sprintf("session %s was ended", session.Name)}
+	return &exitError{story.ExitInterrupted, fmt.Sprintf("session %s was ended", session.Name)}
 }
 
 func (v *visit) stays(session *v1alpha1.DebugSession) string {

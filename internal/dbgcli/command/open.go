@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/signal"
 	"syscall"
@@ -42,6 +43,19 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	err = o.open(ctx, conn, tty, session)
+	if !errors.Is(err, errCopyInstead) {
+		return err
+	}
+	o.request.Copy, o.request.TargetContainer = true, ""
+	if conn, session, err = o.prepare(ctx); err != nil {
+		return err
+	}
+	return o.open(ctx, conn, tty, session)
+}
+
+// open asks for the session, and visits it.
+func (o *openOptions) open(ctx context.Context, conn *connection, tty *terminal.Terminal, session *v1alpha1.DebugSession) error {
 	created, err := create(ctx, conn, session, o.request.Name == "")
 	if err != nil {
 		return err
@@ -51,7 +65,9 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	tty.Progress.Show("session "+created.Name+" was asked for", "")
-	return (&visit{visitOptions: o.visit, environment: o.environment, conn: conn, tty: tty, stdin: o.request.Stdin, ours: true}).run(ctx, created)
+	v := &visit{visitOptions: o.visit, environment: o.environment, conn: conn, tty: tty, stdin: o.request.Stdin, ours: true}
+	v.offer = session.Spec.Mode == v1alpha1.ModeEphemeralContainer
+	return v.run(ctx, created)
 }
 
 // complete takes the target and the command apart, and gives a person a terminal who did not ask for anything else.

@@ -60,7 +60,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 	env.config.AddFlags(root.PersistentFlags())
 	o.flags.bind(root.Flags(), &o.request)
 	o.bind(root.Flags())
-	factory := cmdutil.NewFactory(env.config)
+	factory := cmdutil.NewFactory(cmdutil.NewMatchVersionFlags(env.config))
 	root.AddCommand(
 		newAttach(env), newExec(env, factory), newCp(env, factory), newPortForward(env, factory), newLogs(env, factory),
 		newList(env), newDescribe(env), newApprove(env), newDeny(env), newExtend(env), newEnd(env),

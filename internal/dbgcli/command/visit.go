@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,6 +28,7 @@ type visit struct {
 	tty     *terminal.Terminal
 	stdin   bool // standard input goes to a command that waits for nothing else
 	ours    bool // the session was asked for just now: it is ended when the visit is
+	offer   bool // a copy may be offered instead, should the target not stay up
 	tracker *sessions.Tracker
 }
 
@@ -64,11 +66,14 @@ func (v *visit) await(ctx context.Context) (*v1alpha1.DebugSession, error) {
 		switch {
 		case news.Gone:
 			return nil, &exitError{story.ExitTerminated, fmt.Sprintf("error: session %s was deleted", session.Name)}
-		case story.Attachable(session) || story.Over(session):
+		case story.Over(session) || news.Err == nil && story.Attachable(session): // what was known before an outage may be so no more
 			v.tty.Progress.Clear()
 			return session, nil
 		}
 		v.show(news)
+		if err := v.offerCopy(ctx, session); err != nil {
+			return nil, err
+		}
 		select {
 		case <-changed:
 		case <-tick.C:
@@ -88,6 +93,30 @@ func (v *visit) show(news sessions.News) {
 		return
 	}
 	v.tty.Progress.Show(story.Progress(news.Session, v.now()))
+}
+
+// errCopyInstead is that a person wants to debug a copy rather than a target that does not stay up.
+var errCopyInstead = errors.New("a copy instead")
+
+// offerCopy asks, once, whether a copy is wanted instead of a target that crashes before anything can join it.
+func (v *visit) offerCopy(ctx context.Context, session *v1alpha1.DebugSession) error {
+	if !v.offer || !story.TargetCrashes(session) {
+		return nil
+	}
+	v.offer = false
+	if !v.tty.TypedInto() {
+		v.tty.Progress.Say("the target does not stay up; kubectl dbg --copy debugs a copy of it")
+		return nil
+	}
+	v.tty.Progress.Say(story.Message(session))
+	answer, _ := v.tty.Ask(ctx, "The target does not stay up. Debug a copy instead? [Y/n]:", "yes", "no")
+	if answer != "yes" {
+		return ctx.Err() // with no answer, as with no, the session goes on waiting
+	}
+	if err := v.end(ctx, session); err != nil {
+		return err
+	}
+	return errCopyInstead
 }
 
 // attach stays with the debugger until it or the person goes, over lost connections.

@@ -4,6 +4,7 @@ package preview
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pmezard/go-difflib/difflib"
@@ -108,8 +109,5 @@ func text(object any) (string, error) {
 
 // lines are a text's lines with their ends; none of nothing.
 func lines(text string) []string {
-	if text == "" {
-		return nil
-	}
-	return strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	return slices.Collect(strings.Lines(text))
 }

@@ -13,11 +13,16 @@ var gate = []string{"sh", "-c", `read -r _ && exec "$@"`, "dbg"}
 // OpenGate is what lets the command run.
 const OpenGate = "\n"
 
-// Gate puts the gate before the command of a session that a person does not type into. An ephemeral debugger has a shell: it takes
-// one to end it in time. Other debuggers need none, and get no gate.
+// Gate makes a session ready for somebody who attaches at once: a pipe's end is the command's, as in a shell, and a gate is before the
+// command of a session that a person does not type into. An ephemeral debugger has a shell: it takes one to end it in time. Other
+// debuggers need none, and get no gate.
 func Gate(session *v1alpha1.DebugSession) {
 	d := &session.Spec.Debugger
-	if session.Spec.Mode != v1alpha1.ModeEphemeralContainer || d.TTY || d.Unstoppable || len(d.Command) == 0 {
+	if d.TTY {
+		return
+	}
+	d.StdinOnce = d.StdinOnce || d.Stdin
+	if session.Spec.Mode != v1alpha1.ModeEphemeralContainer || d.Unstoppable || len(d.Command) == 0 {
 		return
 	}
 	d.Command = slices.Concat(gate, d.Command)

@@ -3,6 +3,7 @@
 package request
 
 import (
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,6 +40,9 @@ type Options struct {
 	ImagePullPolicy corev1.PullPolicy
 	Keep            Kept
 
+	// Containers are the names of the target's containers, if they are known: -c with --image is an existing one, or a new one.
+	Containers []string
+
 	// Copy asks for a copy under a name that is chosen for it.
 	Copy bool
 
@@ -54,3 +58,11 @@ type Kept struct {
 }
 
 func (o *Options) copies() bool { return o.Copy || o.CopyTo != "" }
+
+// NeedsContainers is the pod whose containers must be known to tell what -c means; empty if it means the same whatever they are.
+func (o *Options) NeedsContainers() string {
+	if !o.copies() || o.Container == "" || o.Image == "" || strings.Contains(strings.TrimPrefix(o.Target, "pod/"), "/") {
+		return ""
+	}
+	return strings.TrimPrefix(o.Target, "pod/")
+}

@@ -92,7 +92,7 @@ func checkCustom(custom *corev1.Container) error {
 func (o *Options) debugger() v1alpha1.Debugger {
 	d := v1alpha1.Debugger{}
 	if c := o.Custom; c != nil {
-		d.Args, d.WorkingDir, d.Env, d.EnvFrom, d.VolumeMounts = c.Args, c.WorkingDir, c.Env, c.EnvFrom, c.VolumeMounts
+		d.Args, d.WorkingDir, d.EnvFrom, d.VolumeMounts = c.Args, c.WorkingDir, c.EnvFrom, c.VolumeMounts
 		d.SecurityContext, d.ImagePullPolicy, d.TerminationMessagePolicy = c.SecurityContext, c.ImagePullPolicy, c.TerminationMessagePolicy
 		d.Stdin, d.StdinOnce, d.TTY = c.Stdin, c.StdinOnce, c.TTY
 		if len(c.Resources.Limits) > 0 || len(c.Resources.Requests) > 0 || len(c.Resources.Claims) > 0 {
@@ -104,17 +104,20 @@ func (o *Options) debugger() v1alpha1.Debugger {
 		d.ImagePullPolicy = o.ImagePullPolicy
 	}
 	d.Stdin, d.TTY = d.Stdin || o.Stdin, d.TTY || o.TTY
-	// A pipe's end is the command's, as in a shell.
-	d.StdinOnce = d.StdinOnce || o.Stdin && !o.TTY
 	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
-		d.Env = withVariable(d.Env, corev1.EnvVar{Name: name, Value: o.Env[name]})
+		d.Env = append(d.Env, corev1.EnvVar{Name: name, Value: o.Env[name]})
+	}
+	if o.Custom != nil {
+		for _, variable := range o.Custom.Env { // which wins, as with kubectl debug
+			d.Env = withVariable(d.Env, variable)
+		}
 	}
 	if o.ArgumentsOnly {
 		d.Args = o.Command
 	} else if len(o.Command) > 0 {
 		d.Command = o.Command
 	}
-	if o.copies() && o.Container != "" && o.Image == "" {
+	if o.copies() && (o.Image == "" || o.Containers == nil || slices.Contains(o.Containers, o.Container)) {
 		d.Container = o.Container
 	}
 	if o.ChangesOnly() {

@@ -13,7 +13,22 @@ const (
 	ExitNeverStarted = 122 // the session can never run as it was written, or its debugger could not be started
 	ExitTerminated   = 123 // somebody ended the session, or took an approval back
 	ExitTimedOut     = 124 // what it waited for did not come in time, or its time was up
+	ExitInterrupted  = 130 // Ctrl-C while waiting: the session was ended, or left
 )
+
+// ExitCodes are the exit codes with their meanings, for the documentation.
+func ExitCodes() []Fact {
+	return []Fact{
+		{"0 to 255", "the debugger's command ended by itself: its own code"},
+		{"1", "kubectl dbg failed, or was not understood"},
+		{"120", "denied: an approver said no, or the API server refused the session"},
+		{"121", "the target went away"},
+		{"122", "never started: the session can never run as it was written, or its debugger could not be started"},
+		{"123", "somebody ended the session, or took an approval back"},
+		{"124", "timed out: what it waited for did not come in time, or its time was up"},
+		{"130", "Ctrl-C while waiting: the session was ended, or left"},
+	}
+}
 
 // ExitCode is what kubectl dbg exits with when a session has ended: the command's own code where it ran to its end.
 func ExitCode(session *v1alpha1.DebugSession) int {

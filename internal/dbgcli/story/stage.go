@@ -27,6 +27,7 @@ func Message(session *v1alpha1.DebugSession) string {
 		order = []string{v1alpha1.ConditionEnded}
 	case v1alpha1.PhaseStarting, v1alpha1.PhaseActive:
 		order = []string{v1alpha1.ConditionDebuggerReady}
+	case v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval:
 	}
 	for _, kind := range order {
 		for i := range session.Status.Conditions {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -116,7 +117,7 @@ func (r *replayed) run(before func() []byte) {
 	past := before()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, _ = r.out.Write(onTerminal(bytes.TrimSuffix(inLog(past), inLog(r.held))))
+	_, _ = r.out.Write(onTerminal(controls.ReplaceAll(bytes.TrimSuffix(inLog(past), inLog(r.held)), nil)))
 	_, _ = r.out.Write(r.held)
 	r.done = true
 }
@@ -130,6 +131,10 @@ func (r *replayed) Write(p []byte) (int, error) {
 	r.held = append(r.held, p...)
 	return len(p), nil
 }
+
+// controls are what a program told its terminal, other than colours. Told again, it would move the cursor to where it was then, and
+// have the terminal answer what was asked long ago, as if it were typed.
+var controls = regexp.MustCompile(`\x1b(\[[0-?]*[\x20-\x2f]*[@A-Z\[\\\]^_\x60a-ln-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[\x20-\x2f]*[0-Z^_\x60a-z{|}~])`)
 
 // A log keeps the ends of lines as a file has them, which a terminal in raw mode does not understand.
 func inLog(text []byte) []byte      { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }

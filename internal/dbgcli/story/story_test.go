@@ -1,0 +1,134 @@
+package story
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+var now = time.Date(2026, 11, 27, 11, 40, 0, 0, time.UTC)
+
+func at(d time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(d)} }
+
+func session(change func(*v1alpha1.DebugSession)) *v1alpha1.DebugSession {
+	s := &v1alpha1.DebugSession{
+		ObjectMeta: metav1.ObjectMeta{Name: "hang", Namespace: "shop", CreationTimestamp: *at(-time.Minute)},
+		Spec: v1alpha1.DebugSessionSpec{
+			ClassName: "production", Reason: "INC-1", Mode: v1alpha1.ModeEphemeralContainer,
+			Target:    v1alpha1.Target{Workload: &v1alpha1.Workload{Kind: "Deployment", Name: "checkout"}},
+			Requester: &v1alpha1.Identity{Username: "alice"},
+		},
+		Status: v1alpha1.DebugSessionStatus{
+			Target: &v1alpha1.TargetStatus{Name: "checkout-x", PodName: "checkout-x", Container: "app"},
+			Class: &v1alpha1.ClassStatus{
+				TTL: metav1.Duration{Duration: 30 * time.Minute}, ApprovalTimeout: &metav1.Duration{Duration: time.Hour}, ApprovalsRequired: 1,
+				Image: "busybox:1.36", AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach},
+			},
+		},
+	}
+	change(s)
+	return s
+}
+
+func stand(phase v1alpha1.Phase, condition, reason, message string) func(*v1alpha1.DebugSession) {
+	return func(s *v1alpha1.DebugSession) {
+		s.Status.Phase, s.Status.Reason = phase, reason
+		s.Status.Conditions = append(s.Status.Conditions, metav1.Condition{Type: condition, Status: metav1.ConditionFalse, Reason: reason, Message: message})
+	}
+}
+
+func TestProgress(t *testing.T) {
+	for want, s := range map[string]*v1alpha1.DebugSession{
+		"waits for the operator, 1m":  session(func(*v1alpha1.DebugSession) {}),
+		"there is no pod \"web\", 1m": session(stand(v1alpha1.PhasePending, v1alpha1.ConditionAdmissible, v1alpha1.ReasonTargetNotFound, `there is no pod "web"`)),
+		"waits for 1 approval, 50m left": session(func(s *v1alpha1.DebugSession) {
+			s.Status.Phase, s.Status.WaitingFor, s.Status.Request = v1alpha1.PhaseAwaitingApproval, "1 approval", &v1alpha1.RequestStatus{Since: *at(-10 * time.Minute)}
+		}),
+		"starts busybox:1.36 in pod checkout-x, 12s": session(func(s *v1alpha1.DebugSession) {
+			s.Status.Phase, s.Status.StartedAt = v1alpha1.PhaseStarting, at(-12*time.Second)
+		}),
+		"its image is not there, 1h5m": session(func(s *v1alpha1.DebugSession) {
+			stand(v1alpha1.PhaseStarting, v1alpha1.ConditionDebuggerReady, "ErrImagePull", "its image is not there")(s)
+			s.Status.StartedAt = at(-65 * time.Minute)
+		}),
+	} {
+		if text, timing := Progress(s, now); text+timing != want {
+			t.Errorf("%q, want %q", text+timing, want)
+		}
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	for outcome, want := range map[v1alpha1.Outcome]int{
+		v1alpha1.OutcomeCompleted: 3, v1alpha1.OutcomeExpired: 124, v1alpha1.OutcomeTimedOut: 124, v1alpha1.OutcomeDenied: 120,
+		v1alpha1.OutcomeTargetGone: 121, v1alpha1.OutcomeRejected: 122, v1alpha1.OutcomeNotStarted: 122, v1alpha1.OutcomeFailed: 122,
+		v1alpha1.OutcomeTerminated: 123, v1alpha1.OutcomeRevoked: 123,
+	} {
+		ended := session(func(s *v1alpha1.DebugSession) {
+			s.Status.Outcome, s.Status.Debugger = outcome, &v1alpha1.DebuggerStatus{ExitCode: ptr.To[int32](3)}
+		})
+		if got := ExitCode(ended); got != want {
+			t.Errorf("%s: %d, want %d", outcome, got, want)
+		}
+		ending := session(stand(v1alpha1.PhaseEnding, v1alpha1.ConditionEnded, string(outcome), "why"))
+		ending.Status.Debugger = ended.Status.Debugger
+		if got := ExitCode(ending); got != want {
+			t.Errorf("%s to come: %d, want %d", outcome, got, want)
+		}
+	}
+}
+
+func TestTell(t *testing.T) {
+	s := session(func(s *v1alpha1.DebugSession) {
+		stand(v1alpha1.PhaseEnded, v1alpha1.ConditionEnded, "Completed", "its command ended")(s)
+		s.Status.Outcome, s.Status.Request = v1alpha1.OutcomeCompleted, &v1alpha1.RequestStatus{Since: *at(-50 * time.Second)}
+		s.Status.Approvals = []v1alpha1.ApprovalStatus{{By: "bob", At: *at(-40 * time.Second), Decision: v1alpha1.DecisionApprove}}
+		s.Status.StartedAt, s.Status.EndedAt, s.Status.ExpiresAt = at(-30*time.Second), at(-5*time.Second), at(time.Hour)
+		s.Status.Debugger = &v1alpha1.DebuggerStatus{
+			PodName: "checkout-x", ContainerName: "debugger-1", StartedAt: at(-29 * time.Second), FinishedAt: at(-6 * time.Second),
+			ExitCode: ptr.To[int32](3), StoppedBy: v1alpha1.StoppedByCommand,
+		}
+		s.Spec.Reason = "INC-1\033[2J\u202e"
+	})
+	var told []string
+	for _, moment := range Tell(s) {
+		told = append(told, moment.At.Sub(now).String()+" "+moment.Text)
+	}
+	want := []string{
+		"-1m0s alice asked for a debugger in deployment checkout for 30m, class production: INC-1\uFFFD[2J\uFFFD",
+		"-50s 1 approval was asked for",
+		"-40s bob approved it",
+		"-30s started: container debugger-1 in pod checkout-x",
+		"-29s the debugger ran",
+		"-6s the debugger ended with exit code 3, by itself",
+		"-5s ended: Completed: its command ended",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRow(t *testing.T) {
+	waiting := session(func(s *v1alpha1.DebugSession) {
+		s.Status.Phase, s.Status.WaitingFor, s.Status.Request = v1alpha1.PhaseAwaitingApproval, "1 approval", &v1alpha1.RequestStatus{Since: *at(0)}
+	})
+	if got, want := strings.Join(Row(waiting, now), " | "), "hang | checkout-x | AwaitingApproval | 1 approval | 1h | alice | 1m"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for user, want := range map[string]bool{"alice": false, "bob": true} {
+		if MayApprove(waiting, user) != want {
+			t.Errorf("%s may approve: want %t", user, want)
+		}
+	}
+	waiting.Status.Class.SelfApproval = true
+	waiting.Status.Approvals = []v1alpha1.ApprovalStatus{{By: "bob"}}
+	if !MayApprove(waiting, "alice") || MayApprove(waiting, "bob") {
+		t.Error("a requester may where the class says so, and nobody may twice")
+	}
+}
