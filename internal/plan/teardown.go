@@ -138,38 +138,43 @@ func (p *pass) teardownEphemeral() {
 	case absent:
 		p.ended("its pod is gone")
 	case found:
-		pod := p.Target.value
-		c, injected := readEphemeral(pod, status.Debugger.ContainerName)
-		switch {
-		case !p.isTarget(pod):
-			p.ended("its pod is gone")
-		case !injected:
-			p.ended("nothing was made")
-		case c.ended != nil:
-			if len(p.plan.Actions) == 0 { // or it is written with the end, which is to follow at once
-				c.record(status.Debugger)
-			}
-			p.ended("its container has terminated")
-		case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
-			p.ended("its pod has finished")
-		case c.again && c.state == v1alpha1.DebuggerWaiting:
-			p.outwait(c, pod)
-		case p.mayRun(c) && p.foundUnstoppable():
-			p.outlast(status.Debugger.ContainerName, pod.Name)
-		case p.mayRun(c) && p.atItsDeadline():
-			p.recordRunning(c)
-			p.wake(status.Debugger.Deadline.Add(ownEnd))
-		case p.mayRun(c):
-			p.recordRunning(c)
-			p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})
-			p.runsOn(c, pod)
-			p.wake(p.Now.Add(recheck))
-		default:
-			p.outwait(c, pod)
-		}
+		p.teardownIn(p.Target.value)
 	case unknown:
 		p.blind(fmt.Sprintf("pod %q", status.Target.PodName), p.Target.err)
 	case unasked, awaited:
+	}
+}
+
+// teardownIn ends the ephemeral debugger in its pod, as far as it has not ended.
+func (p *pass) teardownIn(pod *corev1.Pod) {
+	status := p.status()
+	c, injected := readEphemeral(pod, status.Debugger.ContainerName)
+	switch {
+	case !p.isTarget(pod):
+		p.ended("its pod is gone")
+	case !injected:
+		p.ended("nothing was made")
+	case c.ended != nil:
+		if len(p.plan.Actions) == 0 { // or it is written with the end, which is to follow at once
+			c.record(status.Debugger)
+		}
+		p.ended("its container has terminated")
+	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+		p.ended("its pod has finished")
+	case c.again && c.state == v1alpha1.DebuggerWaiting:
+		p.outwait(c, pod)
+	case p.mayRun(c) && p.foundUnstoppable():
+		p.outlast(status.Debugger.ContainerName, pod.Name)
+	case p.mayRun(c) && p.atItsDeadline():
+		p.recordRunning(c)
+		p.wake(status.Debugger.Deadline.Add(ownEnd))
+	case p.mayRun(c):
+		p.recordRunning(c)
+		p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})
+		p.runsOn(c, pod)
+		p.wake(p.Now.Add(recheck))
+	default:
+		p.outwait(c, pod)
 	}
 }
 
