@@ -69,6 +69,7 @@ type DebugSessionReconciler struct {
 type Seal interface {
 	VerifySession(session *v1alpha1.DebugSession) bool
 	VerifyApproval(approval *v1alpha1.DebugApproval) bool
+	VerifyUnboundApproval(approval *v1alpha1.DebugApproval) bool
 }
 
 // PodWatcher is what the reconciler needs of internal/podwatch.

@@ -174,7 +174,7 @@ func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *
 	var approvals []plan.Approval
 	for i := range list.Items {
 		if approval := &list.Items[i]; approval.Spec.SessionName == session.Name {
-			approvals = append(approvals, plan.Approval{DebugApproval: approval, Sealed: r.Seal.VerifyApproval(approval)})
+			approvals = append(approvals, verified(r.Seal, approval))
 		}
 	}
 	observed := plan.Found(approvals)
@@ -182,4 +182,8 @@ func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *
 		observed = observed.Fresh()
 	}
 	return observed
+}
+
+func verified(seal Seal, approval *v1alpha1.DebugApproval) plan.Approval {
+	return plan.Approval{DebugApproval: approval, Sealed: seal.VerifyApproval(approval), Unbound: seal.VerifyUnboundApproval(approval)}
 }

@@ -2,11 +2,11 @@ package admission
 
 import (
 	"context"
-	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -34,13 +34,13 @@ func (s *Server) stampApproval(ctx context.Context, req admission.Request) admis
 	}
 	var p patch
 	if session == nil {
-		if refusal := checkUnbound(&approval.Spec, req.Namespace); refusal != nil {
+		approver.Seal = s.Sealer.UnboundApproval(req.Namespace, &approval.Spec)
+	} else {
+		if refusal := s.bindPermitted(ctx, &p, &req, &approval, session); refusal != nil {
 			return *refusal
 		}
-	} else if refusal := s.bindPermitted(ctx, &p, &req, &approval, session); refusal != nil {
-		return *refusal
+		approver.Seal = s.Sealer.Approval(req.Namespace, &approval.Spec)
 	}
-	approver.Seal = s.Sealer.Approval(req.Namespace, &approval.Spec)
 	p.set("/spec/approver", approver)
 	return p.response()
 }
@@ -63,18 +63,6 @@ func (s *Server) asking(ctx context.Context, namespace, name string) (*v1alpha1.
 	return session, nil
 }
 
-// checkUnbound refuses an approval that insists on what is not there. Without that it is let in, counts for nothing and
-// says why: a tool that applies a session and its approval together, or dry-runs both first, would else never get on.
-func checkUnbound(spec *v1alpha1.DebugApprovalSpec, namespace string) *admission.Response {
-	if spec.RequestHash == "" && spec.SessionUID == "" && spec.TTL == nil {
-		return nil
-	}
-	response := invalid("spec.requestHash, sessionUID and ttl cannot be confirmed: there is no session %q in namespace %q that asks for approval now; "+
-		"create the approval when kubectl get debugsession %s -n %s -o jsonpath={.status.request} shows what is asked, or leave the three out",
-		spec.SessionName, namespace, spec.SessionName, namespace)
-	return &response
-}
-
 // bindPermitted binds the approval if its author may approve. That is asked before the seal is made, so that a bound approval
 // with a seal was given by somebody who might, whatever has become of the webhook that validates.
 func (s *Server) bindPermitted(ctx context.Context, p *patch, req *admission.Request, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) *admission.Response {
@@ -91,22 +79,36 @@ func bind(p *patch, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSes
 	switch {
 	case spec.SessionUID != "" && spec.SessionUID != session.UID:
 		refusal = changed("sessionUID", string(spec.SessionUID), string(session.UID), session)
+	case spec.RequestHash == "" && spec.Decision == v1alpha1.DecisionApprove && session.Status.Class.RequireRequestHash:
+		refusal = invalid("spec.requestHash: class %q wants an approval to write what exactly it approves; look at status.request of session %q, and write its hash: "+
+			"kubectl get dbg %s -n %s -o jsonpath={.status.request.hash}", session.Spec.ClassName, session.Name, session.Name, session.Namespace)
 	case spec.RequestHash != "" && spec.RequestHash != hash:
 		refusal = changed("requestHash", spec.RequestHash, hash, session)
 	case spec.TTL != nil && spec.TTL.Duration != ttl.Duration:
 		refusal = changed("ttl", spec.TTL.Duration.String(), ttl.Duration.String(), session)
 	default:
-		spec.SessionUID, spec.RequestHash, spec.TTL = session.UID, hash, &ttl
-		p.set("/spec/sessionUID", session.UID)
-		p.set("/spec/requestHash", hash)
-		p.set("/spec/ttl", ttl)
-		owner := metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: session.Name, UID: session.UID}
-		if !ownedBy(approval, &owner) {
-			p.addOwner(&approval.ObjectMeta, owner)
-		}
+		bindUnset(p, spec, session.UID, hash, ttl)
 		return nil
 	}
 	return &refusal
+}
+
+// bindUnset fills in what the approval leaves open, and nothing else: 30m that became 30m0s would be drift to whatever
+// applies the manifest again. It adds no owner: an approval that went with its session would, applied again, be bound to the next
+// session of that name.
+func bindUnset(p *patch, spec *v1alpha1.DebugApprovalSpec, uid types.UID, hash string, ttl metav1.Duration) {
+	if spec.SessionUID == "" {
+		spec.SessionUID = uid
+		p.set("/spec/sessionUID", uid)
+	}
+	if spec.RequestHash == "" {
+		spec.RequestHash = hash
+		p.set("/spec/requestHash", hash)
+	}
+	if spec.TTL == nil {
+		spec.TTL = &ttl
+		p.set("/spec/ttl", ttl)
+	}
 }
 
 func changed(field, given, actual string, session *v1alpha1.DebugSession) admission.Response {
@@ -121,13 +123,6 @@ func effectiveTTL(session *v1alpha1.DebugSession) metav1.Duration {
 		return *session.Spec.TTL
 	}
 	return session.Status.Class.TTL
-}
-
-// ownedBy goes by all that the garbage collector looks an owner up by: one that it does not find is gone to it, whatever the UID.
-func ownedBy(approval *v1alpha1.DebugApproval, owner *metav1.OwnerReference) bool {
-	return slices.ContainsFunc(approval.OwnerReferences, func(r metav1.OwnerReference) bool {
-		return r.UID == owner.UID && r.Name == owner.Name && r.Kind == owner.Kind && r.APIVersion == owner.APIVersion
-	})
 }
 
 // restampApproval has a manifest without the stamps replace the approval that was made from it.

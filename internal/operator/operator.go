@@ -165,7 +165,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, ke
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
-	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: sealer}).SetupWithManager(mgr); err != nil {
+	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: sealer, Clock: options.Clock}).SetupWithManager(mgr); err != nil {
 		return err
 	}
 	return (&controllers.DebugClassReconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)

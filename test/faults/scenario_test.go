@@ -116,9 +116,6 @@ func (r *run) ask(ctx context.Context) error {
 // approve creates an approval of what the session asks for.
 func (r *run) approve(ctx context.Context, session *v1alpha1.DebugSession) error {
 	approval := fixture.Approval(r.name, session, v1alpha1.DecisionApprove, time.Time{})
-	approval.OwnerReferences = []metav1.OwnerReference{{
-		APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: session.Name, UID: session.UID,
-	}}
 	approval.Spec.Approver.Seal = sealer.Approval(r.namespace, &approval.Spec)
 	return k8s.Create(ctx, approval)
 }
