@@ -68,7 +68,10 @@ var _ = Describe("a manifest that is applied again", Ordered, ContinueOnFailure,
 
 	DescribeTable("is as its author wrote it, be it an approval that is bound", func(ctx SpecContext, ttl, again string, flags ...string) {
 		namespace, class := cast(ctx)
-		newClass(ctx, class, func(c *v1alpha1.DebugClass) { c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 9}; c.Spec.MaxTTL.Duration = 4 * time.Hour })
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
+			c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 9}
+			c.Spec.MaxTTL.Duration = 4 * time.Hour
+		})
 		runningPod(ctx, namespace, "web")
 		flags = append(flags, "-n", namespace)
 		session := "apiVersion: debugsession.dev/v1alpha1\nkind: DebugSession\nmetadata: {name: hang, namespace: " + namespace + "}\n" +
