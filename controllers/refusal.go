@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,7 +30,7 @@ func classify(action plan.Action, err error) plan.Result {
 		result.Gone = true
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err),
 		apierrors.IsMethodNotSupported(err), apierrors.IsRequestEntityTooLargeError(err):
-		result.Refusal = &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: explain(err)}
+		result.Refusal = &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: explain(action, err)}
 	default:
 		result.Err = err
 	}
@@ -46,9 +47,13 @@ func otherPod(err error) bool {
 }
 
 // explain keeps the API server's words, and adds what can be done about them.
-func explain(err error) string {
+func explain(action plan.Action, err error) string {
 	words := err.Error()
-	return fmt.Sprintf("the API server refused it: %s; %s", words, remedy(words))
+	advice := remedy(words)
+	if inject, adds := action.(plan.InjectDebugger); adds {
+		advice = cmp.Or(violatedBefore(words, inject.Container.Name), advice)
+	}
+	return fmt.Sprintf("the API server refused it: %s; %s", words, advice)
 }
 
 // remedies are found by the words that the refusing plugin uses: the API has no code for them.
