@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -20,8 +21,11 @@ type DebugApprovalReconciler struct {
 	Client    client.Client
 	Seal      Seal
 	Admission Admission
+	Clock     clock.PassiveClock
 }
 
+// An approval outlives its session; the operator deletes those that were left over for long.
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugapprovals,verbs=delete
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugapprovals/status,verbs=patch
 
 // Reconcile judges one approval.
@@ -38,7 +42,7 @@ func (r *DebugApprovalReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		session = nil
 	}
 	base := approval.DeepCopy()
-	verdict := plan.Judge(plan.Approval{DebugApproval: approval, Sealed: vouched(ctx, r.Seal, r.Admission, approval, session)}, session)
+	verdict := plan.Judge(asVouched(ctx, r.Seal, r.Admission, approval, session), session)
 	condition := metav1.Condition{
 		Type: v1alpha1.ConditionCounted, Status: metav1.ConditionFalse, ObservedGeneration: approval.Generation,
 		Reason: verdict.Reason, Message: verdict.Message,
@@ -47,9 +51,22 @@ func (r *DebugApprovalReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		condition.Status = metav1.ConditionTrue
 	}
 	if !meta.SetStatusCondition(&approval.Status.Conditions, condition) {
-		return ctrl.Result{}, nil
+		return r.deleteLeftOver(ctx, approval, session)
 	}
 	err := r.Client.Status().Patch(ctx, approval, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
+	return ctrl.Result{}, ignoreOutdated(err)
+}
+
+// deleteLeftOver deletes an approval whose session has been gone for long.
+func (r *DebugApprovalReconciler) deleteLeftOver(ctx context.Context, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) (ctrl.Result, error) {
+	until, leftOver := plan.LeftOverUntil(approval, session)
+	if !leftOver {
+		return ctrl.Result{}, nil
+	}
+	if wait := until.Sub(r.Clock.Now()); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
+	err := r.Client.Delete(ctx, approval, client.Preconditions{UID: &approval.UID, ResourceVersion: &approval.ResourceVersion})
 	return ctrl.Result{}, ignoreOutdated(err)
 }
 

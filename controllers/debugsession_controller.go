@@ -71,6 +71,7 @@ type DebugSessionReconciler struct {
 type Seal interface {
 	VerifySession(session *v1alpha1.DebugSession) bool
 	VerifyApproval(approval *v1alpha1.DebugApproval) bool
+	VerifyUnboundApproval(approval *v1alpha1.DebugApproval) bool
 }
 
 // Admission is what the reconciler needs to know of what the API server asks before it stores our objects. None of it costs a

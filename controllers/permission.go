@@ -167,7 +167,7 @@ func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *
 	var approvals []plan.Approval
 	for i := range list.Items {
 		if approval := &list.Items[i]; approval.Spec.SessionName == session.Name {
-			approvals = append(approvals, plan.Approval{DebugApproval: approval, Sealed: vouched(ctx, r.Seal, r.Admission, approval, session)})
+			approvals = append(approvals, asVouched(ctx, r.Seal, r.Admission, approval, session))
 		}
 	}
 	observed := plan.Found(approvals)

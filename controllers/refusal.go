@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -31,7 +32,7 @@ func classify(action plan.Action, err error) plan.Result {
 		result.Gone = true
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err),
 		apierrors.IsMethodNotSupported(err), apierrors.IsRequestEntityTooLargeError(err):
-		result.Refusal = &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: explain(err)}
+		result.Refusal = &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: explain(action, err)}
 	default:
 		result.Err = err
 	}
@@ -48,13 +49,17 @@ func otherPod(err error) bool {
 }
 
 // explain keeps the API server's words, and adds what can be done about them.
-func explain(err error) string {
+func explain(action plan.Action, err error) string {
 	words := err.Error()
 	if names := injectedTwice(err); len(names) > 0 {
 		return fmt.Sprintf("the API server refused it: %s; an admission webhook or policy of this cluster adds to every new pod what the copy has from its target already; "+
 			"to leave it out of the copy, set podCopy.omitContainers: [%s], and apply a new session", words, strings.Join(names, ", "))
 	}
-	return fmt.Sprintf("the API server refused it: %s; %s", words, remedy(words))
+	advice := remedy(words)
+	if inject, adds := action.(plan.InjectDebugger); adds {
+		advice = cmp.Or(violatedBefore(words, inject.Container.Name), advice)
+	}
+	return fmt.Sprintf("the API server refused it: %s; %s", words, advice)
 }
 
 // containerName is the field of a container's name, in the API server's words.

@@ -52,6 +52,15 @@ func untrusted(format string, args ...any) *plan.Refusal {
 	return &plan.Refusal{Reason: v1alpha1.ReasonNotTrusted, Message: fmt.Sprintf(format, args...)}
 }
 
+// asVouched is the approval with what the operator's admission vouches for.
+func asVouched(ctx context.Context, seal Seal, admission Admission, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) plan.Approval {
+	return plan.Approval{
+		DebugApproval: approval,
+		Sealed:        vouched(ctx, seal, admission, approval, session),
+		Unbound:       seal.VerifyUnboundApproval(approval),
+	}
+}
+
 // vouched reports whether the operator's admission vouches for an approval: what has counted for its session goes on to. A
 // denial needs no more than its seal, as it permits nothing.
 func vouched(ctx context.Context, seal Seal, admission Admission, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) bool {

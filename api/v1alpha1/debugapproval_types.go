@@ -13,7 +13,8 @@ import (
 // is there and asks for approval cannot be bound to anything: if you may approve any class in the namespace it is accepted,
 // counts for nothing, and says so. Delete it and create it again.
 //
-// An approval never changes. It goes with its session.
+// An approval never changes. It outlives its session, so that applied again it does not become the approval of another session
+// of that name; the operator deletes it 30 days after its session has gone, unless a GitOps tool would create it again.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -30,7 +31,7 @@ type DebugApproval struct {
 
 	// What is decided. It never changes.
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="an approval never changes: delete it, and create another"
+	// +kubebuilder:validation:XValidation:rule="self.sessionName == oldSelf.sessionName && self.decision == oldSelf.decision && has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason) && has(self.requestHash) == has(oldSelf.requestHash) && (!has(self.requestHash) || self.requestHash == oldSelf.requestHash) && has(self.sessionUID) == has(oldSelf.sessionUID) && (!has(self.sessionUID) || self.sessionUID == oldSelf.sessionUID) && has(self.approver) == has(oldSelf.approver) && (!has(self.approver) || self.approver == oldSelf.approver) && has(self.ttl) == has(oldSelf.ttl) && (!has(self.ttl) || duration(self.ttl) == duration(oldSelf.ttl))",message="an approval never changes: delete it, and create another"
 	Spec DebugApprovalSpec `json:"spec"`
 
 	// Whether it counts.
@@ -65,7 +66,7 @@ type DebugApprovalSpec struct {
 
 	// What exactly is approved: the session's status.request.hash. Stamped at creation. If you write it yourself, as a
 	// reviewed commit may, the approval is refused unless the session still asks for just that. How long is not in it: write
-	// ttl, too.
+	// ttl, too. A class with approval.requireRequestHash refuses an approval that does not write it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	RequestHash string `json:"requestHash,omitempty"`
@@ -74,9 +75,13 @@ type DebugApprovalSpec struct {
 	// +optional
 	SessionUID types.UID `json:"sessionUID,omitempty"`
 
-	// The ttl the session asked for, stamped at creation. A longer one needs another approval; a shorter one does not.
+	// The ttl the session asked for, stamped at creation. A longer one needs another approval; a shorter one does not. If you
+	// write it yourself, the approval is refused unless the session asks for just that long: a duration such as 90s, 30m or
+	// 1h30m.
 	// +optional
 	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != ''",message="ttl must be a duration such as 90s, 30m or 1h30m"
 	TTL *metav1.Duration `json:"ttl,omitempty"`
 
 	// Who decided, stamped at creation from the identity that the API server saw. A manifest that names somebody else is

@@ -216,6 +216,12 @@ type ApprovalPolicy struct {
 	// +optional
 	SelfApproval bool `json:"selfApproval,omitempty"`
 
+	// Whether an approval must write requestHash itself, the session's status.request.hash: who approves has then seen what is
+	// asked, and an approval that is applied again cannot be meant for another session. One that does not is refused.
+	// A denial needs none.
+	// +optional
+	RequireRequestHash bool `json:"requireRequestHash,omitempty"`
+
 	// Requesters whose sessions need no approval, such as the service account of a GitOps controller: there the merge was
 	// the approval. At most 32.
 	// +optional

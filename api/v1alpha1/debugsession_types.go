@@ -681,6 +681,10 @@ type ClassStatus struct {
 	// +optional
 	SelfApproval bool `json:"selfApproval,omitempty"`
 
+	// Whether an approval must write requestHash itself.
+	// +optional
+	RequireRequestHash bool `json:"requireRequestHash,omitempty"`
+
 	// What may be done with the debugger's pod.
 	// +optional
 	// +listType=set

@@ -2,13 +2,13 @@ package admission
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -22,7 +22,7 @@ func (s *Server) stampApproval(ctx context.Context, req admission.Request) admis
 		return unreadable()
 	}
 	if req.Operation == admissionv1.Update {
-		return restampApproval(&req, &approval, &old)
+		return s.restampApproval(&req, &approval, &old)
 	}
 	approver, differs := identify(approval.Spec.Approver, &req.UserInfo)
 	if differs != "" {
@@ -36,17 +36,17 @@ func (s *Server) stampApproval(ctx context.Context, req admission.Request) admis
 	}
 	var p patch
 	if session == nil {
-		if refusal := checkUnbound(&approval.Spec, req.Namespace); refusal != nil {
-			return *refusal
-		}
 		if refusal := s.permitAny(ctx, &req.UserInfo, v1alpha1.VerbApprove, req.Namespace); refusal != nil {
 			return *refusal
 		}
 		forgetApplied(&p, &approval)
-	} else if refusal := s.bindPermitted(ctx, &p, &req, &approval, session); refusal != nil {
-		return *refusal
+		approver.Seal = s.Sealer.UnboundApproval(req.Namespace, &approval.Spec)
+	} else {
+		if refusal := s.bindPermitted(ctx, &p, &req, &approval, session); refusal != nil {
+			return *refusal
+		}
+		approver.Seal = s.Sealer.Approval(req.Namespace, &approval.Spec)
 	}
-	approver.Seal = s.Sealer.Approval(req.Namespace, &approval.Spec)
 	p.set("/spec/approver", approver)
 	return p.response()
 }
@@ -69,18 +69,6 @@ func (s *Server) asking(ctx context.Context, namespace, name string) (*v1alpha1.
 	return session, nil
 }
 
-// checkUnbound refuses an approval that insists on what is not there. Without that it is let in, counts for nothing and
-// says why: a tool that applies a session and its approval together, or dry-runs both first, would else never get on.
-func checkUnbound(spec *v1alpha1.DebugApprovalSpec, namespace string) *admission.Response {
-	if spec.RequestHash == "" && spec.SessionUID == "" && spec.TTL == nil {
-		return nil
-	}
-	response := invalid("spec.requestHash, sessionUID and ttl cannot be confirmed: there is no session %q in namespace %q that asks for approval now; "+
-		"create the approval when kubectl get debugsession %s -n %s -o jsonpath={.status.request} shows what is asked, or leave the three out",
-		spec.SessionName, namespace, spec.SessionName, namespace)
-	return &response
-}
-
 // bindPermitted binds the approval if its author may approve. That is asked before the seal is made, so that a bound approval
 // with a seal was given by somebody who might, whatever has become of the webhook that validates.
 func (s *Server) bindPermitted(ctx context.Context, p *patch, req *admission.Request, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) *admission.Response {
@@ -97,22 +85,36 @@ func bind(p *patch, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSes
 	switch {
 	case spec.SessionUID != "" && spec.SessionUID != session.UID:
 		refusal = changed("sessionUID", string(spec.SessionUID), string(session.UID), session)
+	case spec.RequestHash == "" && spec.Decision == v1alpha1.DecisionApprove && session.Status.Class.RequireRequestHash:
+		refusal = invalid("spec.requestHash: class %q wants an approval to write what exactly it approves; look at status.request of session %q, and write its hash: "+
+			"kubectl get dbg %s -n %s -o jsonpath={.status.request.hash}", session.Spec.ClassName, session.Name, session.Name, session.Namespace)
 	case spec.RequestHash != "" && spec.RequestHash != hash:
 		refusal = changed("requestHash", spec.RequestHash, hash, session)
 	case spec.TTL != nil && spec.TTL.Duration != ttl.Duration:
 		refusal = changed("ttl", spec.TTL.Duration.String(), ttl.Duration.String(), session)
 	default:
-		spec.SessionUID, spec.RequestHash, spec.TTL = session.UID, hash, &ttl
-		p.set("/spec/sessionUID", session.UID)
-		p.set("/spec/requestHash", hash)
-		p.set("/spec/ttl", ttl)
-		owner := metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: session.Name, UID: session.UID}
-		if !ownedBy(approval, &owner) {
-			p.addOwner(&approval.ObjectMeta, owner)
-		}
+		bindUnset(p, spec, session.UID, hash, ttl)
 		return nil
 	}
 	return &refusal
+}
+
+// bindUnset fills in what the approval leaves open, and nothing else: 30m that became 30m0s would be drift to whatever
+// applies the manifest again. It adds no owner: an approval that went with its session would, applied again, be bound to the next
+// session of that name.
+func bindUnset(p *patch, spec *v1alpha1.DebugApprovalSpec, uid types.UID, hash string, ttl metav1.Duration) {
+	if spec.SessionUID == "" {
+		spec.SessionUID = uid
+		p.set("/spec/sessionUID", uid)
+	}
+	if spec.RequestHash == "" {
+		spec.RequestHash = hash
+		p.set("/spec/requestHash", hash)
+	}
+	if spec.TTL == nil {
+		spec.TTL = &ttl
+		p.set("/spec/ttl", ttl)
+	}
 }
 
 func changed(field, given, actual string, session *v1alpha1.DebugSession) admission.Response {
@@ -129,13 +131,6 @@ func effectiveTTL(session *v1alpha1.DebugSession) metav1.Duration {
 	return session.Status.Class.TTL
 }
 
-// ownedBy goes by all that the garbage collector looks an owner up by: one that it does not find is gone to it, whatever the UID.
-func ownedBy(approval *v1alpha1.DebugApproval, owner *metav1.OwnerReference) bool {
-	return slices.ContainsFunc(approval.OwnerReferences, func(r metav1.OwnerReference) bool {
-		return r.UID == owner.UID && r.Name == owner.Name && r.Kind == owner.Kind && r.APIVersion == owner.APIVersion
-	})
-}
-
 // forgetApplied takes away what kubectl apply has written down of an approval that counts for nothing. With it kubectl would say
 // "unchanged" to somebody else who applies the same manifest, and ask nobody: their word would be lost, a denial too.
 func forgetApplied(p *patch, approval *v1alpha1.DebugApproval) {
@@ -145,9 +140,9 @@ func forgetApplied(p *patch, approval *v1alpha1.DebugApproval) {
 }
 
 // restampApproval has a manifest without the stamps replace the approval that was made from it.
-func restampApproval(req *admission.Request, approval, old *v1alpha1.DebugApproval) admission.Response {
+func (s *Server) restampApproval(req *admission.Request, approval, old *v1alpha1.DebugApproval) admission.Response {
 	var p patch
-	unbound := old.Spec.SessionUID == ""
+	unbound := old.Spec.SessionUID == "" || s.Sealer.VerifyUnboundApproval(old)
 	_, applied := approval.Annotations[corev1.LastAppliedConfigAnnotation]
 	if (unstamped(approval.Spec.Approver) || unbound && applied) && !madeBy(req, old.Spec.Approver, &old.ObjectMeta) {
 		return occupied("approval", req, old.Spec.Approver)

@@ -2,8 +2,10 @@ package admission
 
 import (
 	"context"
+	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -19,11 +21,12 @@ func (s *Server) validateApproval(ctx context.Context, req admission.Request) ad
 	if req.Operation == admissionv1.Update {
 		return validateApprovalUpdate(&approval, &old)
 	}
-	if approval.Spec.Approver == nil || approval.Spec.Approver.Username != req.UserInfo.Username || !s.Sealer.VerifyApproval(&approval) {
+	unbound := s.Sealer.VerifyUnboundApproval(&approval)
+	if approval.Spec.Approver == nil || approval.Spec.Approver.Username != req.UserInfo.Username || !unbound && !s.Sealer.VerifyApproval(&approval) {
 		return forbidden("another admission webhook or policy of this cluster changed the approval after it was stamped with its approver; " +
 			"an administrator has to exempt debugapprovals.debugsession.dev from it")
 	}
-	if approval.Spec.SessionUID == "" {
+	if unbound {
 		return admission.Allowed("").WithWarnings("session " + approval.Spec.SessionName +
 			" does not ask for approval now: this approval counts for nothing; delete it, and create it again when the session is AwaitingApproval")
 	}
@@ -43,9 +46,16 @@ func (s *Server) validateApproval(ctx context.Context, req admission.Request) ad
 func validateApprovalUpdate(approval, old *v1alpha1.DebugApproval) admission.Response {
 	for i := range approval.OwnerReferences {
 		if owner := &approval.OwnerReferences[i]; !ownedBy(old, owner) {
-			return forbidden("metadata.ownerReferences: an approval belongs to its session alone; remove %s %q, or delete the approval to take it back",
+			return forbidden("metadata.ownerReferences: an owner's deletion would take the approval back, so none may be added; remove %s %q, or delete the approval to take it back",
 				owner.Kind, owner.Name)
 		}
 	}
 	return admission.Allowed("")
+}
+
+// ownedBy goes by all that the garbage collector looks an owner up by: one that it does not find is gone to it, whatever the UID.
+func ownedBy(approval *v1alpha1.DebugApproval, owner *metav1.OwnerReference) bool {
+	return slices.ContainsFunc(approval.OwnerReferences, func(r metav1.OwnerReference) bool {
+		return r.UID == owner.UID && r.Name == owner.Name && r.Kind == owner.Kind && r.APIVersion == owner.APIVersion
+	})
 }

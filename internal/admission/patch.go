@@ -33,10 +33,6 @@ func (p *patch) addFinalizer(meta *metav1.ObjectMeta, finalizer string) {
 	p.add("/metadata/finalizers", len(meta.Finalizers), finalizer)
 }
 
-func (p *patch) addOwner(meta *metav1.ObjectMeta, owner metav1.OwnerReference) {
-	p.add("/metadata/ownerReferences", len(meta.OwnerReferences), owner)
-}
-
 func (p *patch) response() admission.Response {
 	return admission.Patched("", *p...)
 }

@@ -58,6 +58,10 @@ func restampSession(req *admission.Request, session, old *v1alpha1.DebugSession)
 		p.set("/spec/className", old.Spec.ClassName)
 	}
 	restampIdentity(&p, "/spec/requester", session.Spec.Requester, old.Spec.Requester)
+	if session.Spec.Requester == nil && slices.Contains(old.Finalizers, v1alpha1.Finalizer) && !slices.Contains(session.Finalizers, v1alpha1.Finalizer) &&
+		old.Status.Phase != v1alpha1.PhaseEnded {
+		p.addFinalizer(&session.ObjectMeta, v1alpha1.Finalizer) // kubectl replace takes away all that its manifest does not have
+	}
 	return p.response()
 }
 

@@ -171,7 +171,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
-	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: sealer, Admission: in}).SetupWithManager(mgr); err != nil {
+	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: sealer, Admission: in, Clock: options.Clock}).SetupWithManager(mgr); err != nil {
 		return err
 	}
 	return (&controllers.DebugClassReconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)

@@ -21,7 +21,8 @@ import (
 // Approval is a DebugApproval as it was read, and whether the operator's admission vouches for it.
 type Approval struct {
 	*v1alpha1.DebugApproval
-	Sealed bool
+	Sealed  bool
+	Unbound bool // admission let it in while no session asked: what it says that it is for was not confirmed
 }
 
 // requestHash stands for what an approver approves: the session's spec but for ttl and end, what the class granted, the
@@ -79,14 +80,14 @@ type Verdict struct {
 func Judge(approval Approval, session *v1alpha1.DebugSession) Verdict {
 	spec := &approval.Spec
 	switch {
-	case spec.SessionUID == "" || spec.Approver == nil:
+	case approval.Unbound || spec.SessionUID == "" || spec.Approver == nil:
 		return Verdict{Reason: v1alpha1.ReasonUnbound, Message: fmt.Sprintf(
 			"no session %q was asking for approval when this was created, so it approves nothing; delete it, and create it again while the session is AwaitingApproval", spec.SessionName)}
 	case !approval.Sealed:
 		return Verdict{Reason: v1alpha1.ReasonNotTrusted, Message: "the operator's admission did not stamp this; delete it, and create it again"}
 	case session == nil || session.UID != spec.SessionUID:
 		return Verdict{Reason: v1alpha1.ReasonOtherSession, Message: fmt.Sprintf(
-			"it was for a session %q with UID %s, which is gone; a new session needs a new approval", spec.SessionName, spec.SessionUID)}
+			"it was for a session %q with UID %s, which is gone; a new session needs a new approval: delete this one, and create another", spec.SessionName, spec.SessionUID)}
 	case session.Status.Request == nil || session.Status.Class == nil || session.Status.Request.Hash != spec.RequestHash:
 		return Verdict{Reason: v1alpha1.ReasonOtherRequest, Message: "the session asks for something else than this approved; delete it, and create it again"}
 	case late(approval, &session.Status):

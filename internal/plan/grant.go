@@ -33,6 +33,7 @@ func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 	}
 	if approval := class.Spec.Approval; approval != nil && approval.Required > 0 && !exempt(approval.Exempt, spec.Requester) {
 		granted.ApprovalsRequired, granted.SelfApproval = approval.Required, approval.SelfApproval
+		granted.RequireRequestHash = approval.RequireRequestHash
 		granted.ApprovalTimeout = &metav1.Duration{Duration: defaultApprovalTimeout}
 		if approval.Timeout != nil {
 			granted.ApprovalTimeout = approval.Timeout.DeepCopy()

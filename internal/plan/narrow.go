@@ -62,5 +62,8 @@ func narrowedAccess(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec,
 	if granted.SelfApproval && now.ApprovalsRequired > 0 && !now.SelfApproval {
 		return "it let the requester's own approval count, and does not now"
 	}
+	if now.RequireRequestHash && !granted.RequireRequestHash {
+		return "it took approvals that do not write requestHash, and does not now"
+	}
 	return ""
 }

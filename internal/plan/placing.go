@@ -72,6 +72,9 @@ func (p *pass) suspicion(pod *corev1.Pod) string {
 	switch {
 	case pod.Spec.NodeName != "" && pod.Status.StartTime == nil:
 		return fmt.Sprintf(": no kubelet has begun with it; see whether node %q is ready", pod.Spec.NodeName)
+	case pendingInit(pod) != "":
+		return fmt.Sprintf(": %s; see kubectl logs -n %s %s -c %s; leave InitContainers out of podCopy.keep if the copy can do without",
+			describeInit(pod, pendingInit(pod)), pod.Namespace, pod.Name, pendingInit(pod))
 	case makesPod(p.spec()) && len(claims(pod)) > 0:
 		return fmt.Sprintf(": it may wait for the volumes of %s, which another node may hold; podCopy.sameNode puts the copy where the target is, and kubectl describe pod %s tells more",
 			strings.Join(claims(pod), ", "), pod.Name)

@@ -33,6 +33,20 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "db-0"},
 		}})
 	}
+	initializing := func(always bool, state corev1.ContainerState) fixture.PodOption {
+		return func(p *corev1.Pod) {
+			begun(p)
+			container := corev1.Container{Name: "migrate", Image: "busybox:1.36"}
+			if always {
+				container.RestartPolicy = new(corev1.ContainerRestartPolicyAlways)
+			}
+			p.Spec.InitContainers = []corev1.Container{{Name: "done"}, container}
+			p.Status.InitContainerStatuses = []corev1.ContainerStatus{
+				{Name: "done", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}, {Name: "migrate", State: state},
+			}
+		}
+	}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Time{Time: now}}}
 	waits := func(reason, says string) want {
 		return want{phase: v1alpha1.PhaseStarting, reason: reason, says: says, warns: reason}
 	}
@@ -56,7 +70,13 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 		"volume on another node": {minute, []fixture.PodOption{claiming}, want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "it may wait for the volumes of db-0"}},
 		"node that is not ready": {minute, nil, want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: `see whether node "node-1" is ready`}},
 		"nobody knows what":      {minute, []fixture.PodOption{begun}, want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "kubectl describe pod"}},
-		"never":                  {after(5 * time.Minute), []fixture.PodOption{claiming}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "it may wait for the volumes of db-0"}},
+		"init container hangs": {minute, []fixture.PodOption{initializing(false, running)}, want{phase: v1alpha1.PhaseStarting, reason: "Starting",
+			says: `init container "migrate" has run since 2026-`}},
+		"sidecar hangs": {minute, []fixture.PodOption{initializing(true, running)}, want{phase: v1alpha1.PhaseStarting, reason: "Starting",
+			says: "its startup probe has not succeeded"}},
+		"init container does not start": {minute, []fixture.PodOption{initializing(false, fixture.Waiting("ErrImagePull", "no such image"))}, want{phase: v1alpha1.PhaseStarting, reason: "Starting",
+			says: `init container "migrate" has not started: ErrImagePull: no such image`}},
+		"never": {after(5 * time.Minute), []fixture.PodOption{claiming}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "it may wait for the volumes of db-0"}},
 	} {
 		t.Run(label, func(t *testing.T) {
 			made := copyOf(t, session, fixture.Pod(), tc.seen...)

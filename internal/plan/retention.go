@@ -2,6 +2,10 @@ package plan
 
 import (
 	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -21,6 +25,20 @@ func (p *pass) retain() {
 	p.do(DeleteRecord{UID: p.Session.UID})
 }
 
+// keepLeftOver is how long an approval is kept whose session has gone. It is longer than any session waits for approval: one that a
+// tool without marks applies again finds no session any more that its old approval could be taken for anew.
+const keepLeftOver = 30 * 24 * time.Hour
+
+// LeftOverUntil reports whether an approval's session has gone, and when the approval may be deleted. One that a tool would
+// create again is kept for ever: created anew it would be bound to whatever session of that name asks by then.
+func LeftOverUntil(approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) (until time.Time, leftOver bool) {
+	counted := meta.FindStatusCondition(approval.Status.Conditions, v1alpha1.ConditionCounted)
+	if counted == nil || counted.Status == metav1.ConditionTrue || session != nil || approval.DeletionTimestamp != nil || managedElsewhere(approval) {
+		return time.Time{}, false
+	}
+	return counted.LastTransitionTime.Add(keepLeftOver), true
+}
+
 // managers are the beginnings of labels and annotations by which the tools mark what they apply, and would apply again if
 // it were gone.
 var managers = []string{
@@ -31,10 +49,10 @@ var managers = []string{
 	"applyset.kubernetes.io/part-of",
 }
 
-// managedElsewhere says whether a tool would create the session again. Argo CD may be set up to mark what it applies with
+// managedElsewhere reports whether a tool would create the object again. Argo CD may be set up to mark what it applies with
 // nothing but app.kubernetes.io/instance.
-func managedElsewhere(session *v1alpha1.DebugSession) bool {
-	for _, marks := range []map[string]string{session.Labels, session.Annotations} {
+func managedElsewhere(object metav1.Object) bool {
+	for _, marks := range []map[string]string{object.GetLabels(), object.GetAnnotations()} {
 		for key := range marks {
 			if key == "app.kubernetes.io/instance" {
 				return true

@@ -54,6 +54,20 @@ func (s *Sealer) VerifyApproval(approval *v1alpha1.DebugApproval) bool {
 		equal(approval.Spec.Approver.Seal, s.Approval(approval.Namespace, &approval.Spec))
 }
 
+// UnboundApproval returns the seal of an approval that is let in while no session asks for one. It counts for nothing, whatever it says
+// that it is for: nobody was asked whether its author may approve.
+func (s *Sealer) UnboundApproval(namespace string, spec *v1alpha1.DebugApprovalSpec) string {
+	covered := *spec
+	covered.Approver = unsealed(spec.Approver)
+	return s.sum("DebugApproval that is bound to no session", namespace, &covered)
+}
+
+// VerifyUnboundApproval reports whether admission let the approval in as one that is bound to no session.
+func (s *Sealer) VerifyUnboundApproval(approval *v1alpha1.DebugApproval) bool {
+	return approval.Spec.Approver != nil &&
+		equal(approval.Spec.Approver.Seal, s.UnboundApproval(approval.Namespace, &approval.Spec))
+}
+
 // sum goes through the Go types: whatever differs in the JSON that the API server holds and means the same (a field left
 // out or empty, the order of fields, how a duration, a quantity or a time is written) makes the same seal. A field that is
 // added to the types later must be left out of the JSON when it is not set, and must have no default in the schema: the

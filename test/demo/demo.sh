@@ -173,7 +173,9 @@ somebody_must_agree() {
 	run_as alice "kubectl apply -f $samples/production_approval.yaml" may_fail
 	expect "may not approve class" "alice cannot approve it herself"
 
-	run_as bob "kubectl apply -f $samples/production_approval.yaml"
+	run_as bob "kubectl apply -f $samples/production_approval.yaml" may_fail
+	expect "wants an approval to write what exactly it approves" "bob has to name what he has seen"
+	run_as bob "kubectl patch --local -f $samples/production_approval.yaml --type=merge -o yaml -p '{\"spec\":{\"requestHash\":\"$(field checkout-prod .status.request.hash)\"}}' | kubectl apply -f -"
 	run_as alice "kubectl -n shop wait dbg/checkout-prod --for=jsonpath='{.status.phase}'=Active --timeout=60s"
 	run_as alice "kubectl -n shop get dbg checkout-prod -o wide"
 	expect "Active .* alice +bob +production" "it is Active, and says who asked and who approved"

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
 )
 
 func newApproval(namespace, name, session string) *v1alpha1.DebugApproval {
@@ -65,9 +66,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		Expect(approval.Spec.SessionUID).To(Equal(session.UID))
 		Expect(approval.Spec.RequestHash).To(Equal(session.Status.Request.Hash))
 		Expect(approval.Spec.TTL.Duration).To(Equal(20 * time.Minute))
-		Expect(approval.OwnerReferences).To(ConsistOf(metav1.OwnerReference{
-			APIVersion: "debugsession.dev/v1alpha1", Kind: "DebugSession", Name: "hang", UID: session.UID,
-		}))
+		Expect(approval.OwnerReferences).To(BeEmpty(), "it outlives its session: applied again it must not be another's")
 		Expect(sealer(ctx).VerifyApproval(approval)).To(BeTrue())
 	})
 
@@ -122,16 +121,58 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		Expect(session.Status.Approvals).To(BeEmpty())
 	})
 
-	It("refuses an early one that insists on a session, a hash or a ttl", func(ctx SpecContext) {
-		for _, change := range []func(*v1alpha1.DebugApprovalSpec){
-			func(s *v1alpha1.DebugApprovalSpec) { s.SessionUID = "1" },
-			func(s *v1alpha1.DebugApprovalSpec) { s.RequestHash = "1" },
-			func(s *v1alpha1.DebugApprovalSpec) { s.TTL = &metav1.Duration{Duration: time.Hour} },
+	It("lets in one whose session has gone or does not ask yet, for what it may name, and counts it for nothing", func(ctx SpecContext) {
+		for name, change := range map[string]func(*v1alpha1.DebugApprovalSpec){
+			"uid":  func(s *v1alpha1.DebugApprovalSpec) { s.SessionUID = "1" },
+			"hash": func(s *v1alpha1.DebugApprovalSpec) { s.RequestHash = "1" },
+			"ttl":  func(s *v1alpha1.DebugApprovalSpec) { s.TTL = &metav1.Duration{Duration: time.Hour} },
 		} {
-			approval := newApproval(namespace, "early", "hang")
+			approval := newApproval(namespace, name, "hang")
 			change(&approval.Spec)
-			Expect(refusal(bob.Create(ctx, approval))).To(HavePrefix("spec.requestHash, sessionUID and ttl cannot be confirmed"))
+			Expect(carol.Create(ctx, approval.DeepCopy(), client.DryRunAll)).To(Succeed(), "a tool dry-runs everything first")
+			Expect(carol.Create(ctx, approval)).To(Succeed())
+			Expect(carol.Patch(ctx, approval, merge(`{"metadata":{"labels":{"a":"b"}}}`))).To(Succeed())
+			judged(ctx, approval, v1alpha1.ReasonUnbound)
 		}
+	})
+
+	It("confirms nothing that somebody who may not approve wrote before the session asked", func(ctx SpecContext) {
+		ask(ctx)
+		right := newApproval(namespace, "right", "hang")
+		Expect(bob.Create(ctx, right)).To(Succeed())
+		Expect(bob.Delete(ctx, right.DeepCopy())).To(Succeed())
+
+		guessed := newApproval(namespace, "guessed", "hang")
+		guessed.Spec.SessionUID, guessed.Spec.RequestHash, guessed.Spec.TTL = right.Spec.SessionUID, right.Spec.RequestHash, right.Spec.TTL
+		guessed.Spec.Approver = &v1alpha1.Identity{Username: "carol", Groups: []string{"system:authenticated"}}
+		guessed.Spec.Approver.Seal = sealer(ctx).UnboundApproval(namespace, &guessed.Spec) // as if the session had not asked yet
+		stranger := plan.Approval{DebugApproval: guessed, Sealed: sealer(ctx).VerifyApproval(guessed), Unbound: sealer(ctx).VerifyUnboundApproval(guessed)}
+		guessed.Namespace = namespace
+		Expect(plan.Judge(stranger, session).Counts).To(BeFalse())
+	})
+
+	It("wants the hash where the class does", func(ctx SpecContext) {
+		class := &v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{Name: "reviewed"}}
+		Expect(k8s.Patch(ctx, class, merge(`{"spec":{"approval":{"requireRequestHash":true}}}`))).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(k8s.Patch(ctx, class, merge(`{"spec":{"approval":{"requireRequestHash":null}}}`))).To(Succeed())
+		})
+		eventually(func() (bool, error) {
+			ask(ctx)
+			if session.Status.Class.RequireRequestHash {
+				return true, nil
+			}
+			return false, client.IgnoreNotFound(alice.Delete(ctx, session))
+		}).Should(BeTrue())
+		approval := newApproval(namespace, "yes", "hang")
+		Expect(refusal(bob.Create(ctx, approval))).To(And(HavePrefix(`spec.requestHash: class "reviewed" wants`),
+			HaveSuffix("kubectl get dbg hang -n "+namespace+" -o jsonpath={.status.request.hash}")))
+		approval = newApproval(namespace, "yes", "hang")
+		approval.Spec.RequestHash = session.Status.Request.Hash
+		Expect(bob.Create(ctx, approval)).To(Succeed())
+		denial := newApproval(namespace, "no", "hang")
+		denial.Spec.Decision = v1alpha1.DecisionDeny
+		Expect(bob.Create(ctx, denial)).To(Succeed(), "a no is for whatever it asks")
 	})
 
 	It("lets one in that comes after the end, unbound", func(ctx SpecContext) {
@@ -177,20 +218,20 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		Expect(manifest.Spec).To(Equal(stamped))
 	})
 
-	It("belongs to its session alone", func(ctx SpecContext) {
+	It("takes no owner whose deletion would take it back", func(ctx SpecContext) {
 		ask(ctx)
 		approval := newApproval(namespace, "yes", "hang")
 		Expect(bob.Create(ctx, approval)).To(Succeed())
 		message := refusal(alice.Patch(ctx, approval, merge(
 			`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"1"}]}}`)))
-		Expect(message).To(HavePrefix(`metadata.ownerReferences: an approval belongs to its session alone; remove ConfigMap "gone"`))
+		Expect(message).To(HavePrefix(`metadata.ownerReferences: an owner's deletion would take the approval back, so none may be added; remove ConfigMap "gone"`))
 		for _, field := range []string{"name", "kind", "apiVersion"} {
 			owner := map[string]any{"apiVersion": "debugsession.dev/v1alpha1", "kind": "DebugSession", "name": "hang", "uid": session.UID}
 			owner[field] = map[string]string{"name": "other", "kind": "DebugClass", "apiVersion": "v1"}[field]
 			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []any{owner}}})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(refusal(alice.Patch(ctx, approval.DeepCopy(), merge(string(patch))))).
-				To(HavePrefix("metadata.ownerReferences: an approval belongs to its session alone"), "the garbage collector finds no such owner, and deletes it")
+				To(HavePrefix("metadata.ownerReferences: an owner's deletion would take the approval back"), "the garbage collector finds no such owner, and deletes it")
 		}
 		Expect(alice.Patch(ctx, approval, merge(`{"metadata":{"ownerReferences":null,"labels":{"a":"b"}}}`))).To(Succeed())
 		Expect(sealer(ctx).VerifyApproval(approval)).To(BeTrue())

@@ -1,0 +1,221 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Whoever applies a manifest again, as GitOps tools do all the time, must find it as they left it: what admission rewrote would be
+// drift for ever, or refused.
+var _ = Describe("a manifest that is applied again", Ordered, ContinueOnFailure, func() {
+	var admin, alice, bob *person
+
+	BeforeAll(func() {
+		startOperator(&kubelet{})
+		admin, alice, bob = newPerson("admin", "system:masters"), newPerson("alice"), newPerson("bob")
+	})
+
+	// thrice writes the manifest three times, and expects that only the first time changes something.
+	thrice := func(ctx context.Context, as *person, manifest, first, again string, flags ...string) {
+		GinkgoHelper()
+		_, stderr, err := kubectl(as, manifest, append([]string{first, "-f", "-"}, flags...)...)
+		Expect(err).NotTo(HaveOccurred(), "%s%s", stderr, manifest)
+		before := settled(ctx, manifest)
+		for range 2 {
+			_, stderr, err := kubectl(as, manifest, append([]string{again, "-f", "-"}, flags...)...)
+			Expect(err).NotTo(HaveOccurred(), "%s%s", stderr, manifest)
+		}
+		Expect(settled(ctx, manifest)).To(Equal(before), "written again, it changed:\n%s", manifest)
+	}
+
+	DescribeTable("is unchanged", func(ctx SpecContext, first, again string, flags ...string) {
+		pages, count := examples(), 0
+		for page, manifests := range pages {
+			By(page)
+			makeNamespaces(ctx, manifests)
+			for _, manifest := range manifests {
+				if object := parsed(manifest); first == "create" && object.Name == "standard" || object.Kind == "Namespace" {
+					continue // they are there already
+				}
+				thrice(ctx, admin, manifest, first, again, flags...)
+				count++
+			}
+			for _, manifest := range slices.Backward(manifests) {
+				discard(ctx, manifest)
+			}
+		}
+		Expect(count).To(BeNumerically(">", 15), "the samples and the documents have that many")
+	},
+		Entry("client side", "apply", "apply"),
+		Entry("server side", "apply", "apply", "--server-side", "--force-conflicts"),
+		Entry("replaced", "create", "replace"),
+	)
+
+	DescribeTable("is as its author wrote it, be it an approval that is bound", func(ctx SpecContext, ttl, again string, flags ...string) {
+		namespace, class := cast(ctx)
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
+			c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 9}
+			c.Spec.MaxTTL.Duration = 4 * time.Hour
+		})
+		runningPod(ctx, namespace, "web")
+		flags = append(flags, "-n", namespace)
+		session := "apiVersion: debugsession.dev/v1alpha1\nkind: DebugSession\nmetadata: {name: hang, namespace: " + namespace + "}\n" +
+			"spec: {className: " + class + ", ttl: " + ttl + ", notAfter: '2099-01-01T02:00:00+02:00', target: {podName: web},\n" +
+			"  debugger: {image: 'busybox:1.36', command: [sh]}, requester: {username: alice, groups: ['system:authenticated']}}\n"
+		thrice(ctx, alice, session, "apply", "apply", flags...)
+
+		asking := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "hang"}}
+		reaches(ctx, asking, v1alpha1.PhaseAwaitingApproval)
+		for name, more := range map[string]string{
+			"bare": "", "ttl": ", ttl: " + again, "hash": ", ttl: " + ttl + ", requestHash: '" + asking.Status.Request.Hash + "'",
+			"uid": ", sessionUID: " + string(asking.UID), "approver": ", approver: {username: bob}",
+		} {
+			thrice(ctx, bob, "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: "+name+", namespace: "+namespace+"}\n"+
+				"spec: {sessionName: hang, decision: Approve"+more+"}\n", "apply", "apply", flags...)
+		}
+		stored := &v1alpha1.DebugApproval{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "ttl"}, stored)).To(Succeed())
+		Expect(stored.Spec.SessionUID).To(Equal(asking.UID))
+
+		// What means the same may also be written otherwise.
+		_, stderr, err := kubectl(bob, "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: ttl, namespace: "+namespace+"}\n"+
+			"spec: {sessionName: hang, decision: Approve, ttl: "+ttl+"}\n", append([]string{"apply", "-f", "-"}, flags...)...)
+		Expect(err).NotTo(HaveOccurred(), stderr)
+		_, stderr, err = kubectl(bob, "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: ttl, namespace: "+namespace+"}\n"+
+			"spec: {sessionName: hang, decision: Approve, ttl: 31m}\n", append([]string{"apply", "-f", "-"}, flags...)...)
+		Expect(err).To(HaveOccurred())
+		Expect(stderr).To(ContainSubstring("an approval never changes"))
+		judged(ctx, stored, v1alpha1.ReasonCounted)
+	},
+		Entry("30m, client side", "30m", "30m0s"),
+		Entry("30m, server side", "30m", "1800s", "--server-side"),
+		Entry("1h, client side", "1h", "60m"),
+		Entry("5400s, server side", "5400s", "1h30m", "--server-side"),
+	)
+})
+
+// examples are the samples, the class that comes with the installation, and all whole manifests in README and docs, by the page they
+// are on.
+func examples() map[string][]string {
+	GinkgoHelper()
+	pages := map[string][]string{}
+	root := filepath.Join("..", "..")
+	samples, err := filepath.Glob(filepath.Join(root, "config", "samples", "*.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	for _, sample := range append(samples, filepath.Join(root, "config", "classes", "standard.yaml")) {
+		if filepath.Base(sample) != "kustomization.yaml" {
+			pages["samples"] = append(pages["samples"], documents(read(sample))...)
+		}
+	}
+	documented, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	Expect(err).NotTo(HaveOccurred())
+	for _, page := range append(documented, filepath.Join(root, "README.md")) {
+		for _, block := range yamlBlock.FindAllStringSubmatch(read(page), -1) {
+			pages[page] = append(pages[page], documents(block[1])...)
+		}
+	}
+	for _, manifests := range pages { // classes first: a session without its class is warned of
+		slices.SortStableFunc(manifests, func(a, b string) int { return order(a) - order(b) })
+	}
+	return pages
+}
+
+// discard deletes a manifest's object, and waits until it is gone. The class standard stays: the other tests start with it. A
+// namespace would never go without a controller.
+func discard(ctx context.Context, manifest string) {
+	GinkgoHelper()
+	object := parsed(manifest)
+	if object.Kind == "Namespace" || object.Name == "standard" {
+		return
+	}
+	Expect(client.IgnoreNotFound(k8s.Delete(ctx, object))).To(Succeed())
+	eventually(func() map[string]string { return versions(ctx, manifest) }).Should(BeNil())
+}
+
+// settleTime is longer than the operator takes for its next write.
+const settleTime = 700 * time.Millisecond
+
+var yamlBlock = regexp.MustCompile("(?sm)^```yaml\n(.*?)^```")
+
+// documents are the whole objects of a YAML text. A page also shows parts of some.
+func documents(text string) []string {
+	var whole []string
+	for _, document := range regexp.MustCompile(`(?m)^---$`).Split(text, -1) {
+		if object := parsed(document); object.Kind != "" && object.Name != "" {
+			whole = append(whole, strings.ReplaceAll(document, "sha256:…", "sha256:0"))
+		}
+	}
+	return whole
+}
+
+func order(manifest string) int {
+	return slices.Index([]string{"Namespace", "DebugClass", "DebugSession", "DebugApproval"}, parsed(manifest).Kind)
+}
+
+func parsed(manifest string) *metav1.PartialObjectMetadata {
+	object := &metav1.PartialObjectMetadata{}
+	_ = yaml.Unmarshal([]byte(manifest), object) // what is no object has no kind
+	return object
+}
+
+func read(path string) string {
+	GinkgoHelper()
+	text, err := os.ReadFile(path)
+	Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+// makeNamespaces makes those that the manifests name and do not bring.
+func makeNamespaces(ctx context.Context, manifests []string) {
+	GinkgoHelper()
+	for _, manifest := range manifests {
+		name := parsed(manifest).Namespace
+		if name == "" {
+			continue
+		}
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, namespace))).To(Succeed())
+	}
+}
+
+// versions are the resource versions of the manifest's objects, those that are there.
+func versions(ctx context.Context, manifest string) map[string]string {
+	GinkgoHelper()
+	object := parsed(manifest)
+	err := k8s.Get(ctx, client.ObjectKeyFromObject(object), object)
+	Expect(client.IgnoreNotFound(err)).To(Succeed())
+	if err != nil {
+		return nil
+	}
+	return map[string]string{object.Kind + "/" + object.Name: object.ResourceVersion}
+}
+
+// settled waits until nobody writes the manifest's objects any more.
+func settled(ctx context.Context, manifest string) map[string]string {
+	GinkgoHelper()
+	var last map[string]string
+	eventually(func() error {
+		now := versions(ctx, manifest)
+		if fmt.Sprint(now) != fmt.Sprint(last) {
+			last = now
+			return fmt.Errorf("it is at %v", now)
+		}
+		return nil
+	}).WithPolling(settleTime).Should(Succeed())
+	return last
+}
