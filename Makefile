@@ -26,6 +26,9 @@ SOURCES := $(filter-out $(PINNING),$(MODULES))
 RACE := $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
 CLUSTER_TOOL := $(BIN)/cluster
 
+# The specs of test/e2e mostly wait, so that more of them run at once than there are cores.
+E2E_PROCESSES ?= 4
+
 # $(call in-each,MODULES,COMMAND) runs a command in each module, and fails at the end if it failed in any.
 in-each = failed=0; for module in $(1); do echo "$(patsubst $(BIN)/%,%,$(2)): $$module"; (cd $$module && $(2)) || failed=1; done; exit $$failed
 
@@ -186,8 +189,8 @@ conformance: $(CLUSTER_TOOL) ## Compare the debuggers that the operator builds w
 		go -C test/conformance test . && go -C test/conformance run . $(if $(CASES),-cases $(abspath $(CASES)),-random 100)
 
 .PHONY: test-e2e
-test-e2e: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg ## Run the tests against the installed operator in a real cluster.
-	@IMG=$(IMG) test/with-cluster.sh go -C test/e2e test -v -count=1 -timeout 30m ./...
+test-e2e: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg $(BIN)/.tools ## Run the tests against the installed operator in a real cluster. E2E=REGEXP runs only those specs.
+	@IMG=$(IMG) test/with-cluster.sh $(BIN)/ginkgo run -v --procs=$(E2E_PROCESSES) --timeout=30m $(if $(E2E),--focus='$(E2E)') ./test/e2e
 
 # The table comes last of all, also after the cluster's end.
 .PHONY: chaos

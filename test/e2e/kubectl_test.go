@@ -42,14 +42,14 @@ func kubectl(args ...string) string {
 // namespace is one test's own.
 type namespace string
 
-// made are the namespaces of all tests. They are deleted without waiting: the suite's end sees that they went.
+// made are the namespaces of this process's tests. They are deleted without waiting: the suite's end sees that they went.
 var made []namespace
 
 // newNamespace makes a namespace with labels such as pod-security.kubernetes.io/enforce=restricted. It is deleted after
 // the test, and after a failed one what a person would look at is shown first.
 func newNamespace(labels ...string) namespace {
 	GinkgoHelper()
-	n := namespace(fmt.Sprintf("e2e-%d-%d", time.Now().Unix()%1e6, len(made)))
+	n := namespace(fmt.Sprintf("e2e-%d-%d-%d", time.Now().Unix()%1e6, GinkgoParallelProcess(), len(made)))
 	kubectl("create", "namespace", string(n))
 	made = append(made, n)
 	DeferCleanup(func() {

@@ -14,7 +14,7 @@ import (
 )
 
 var _ = Describe("a debugger on a node", func() {
-	It("sees the node, stays when everything else is driven off it, and goes at its end", func() {
+	It("sees the node, stays when everything else is driven off it, and goes at its end", Serial, func() {
 		ownCluster()
 		n := newNamespace()
 		node := n.pod("web").Spec.NodeName

@@ -19,14 +19,14 @@ import (
 )
 
 var _ = Describe("the operator", func() {
-	installed := namespace(operatorNamespace)
+	own := namespace(operatorNamespace)
 
 	It("runs with no privilege, in a namespace that would allow none", func() {
-		ns, err := get[corev1.Namespace](installed, "namespace", operatorNamespace)
+		ns, err := get[corev1.Namespace](own, "namespace", operatorNamespace)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(ns.Labels).To(HaveKeyWithValue("pod-security.kubernetes.io/enforce", "restricted"))
 
-		deployment, err := get[appsv1.Deployment](installed, "deployment", "debugsession-operator")
+		deployment, err := get[appsv1.Deployment](own, "deployment", "debugsession-operator")
 		Expect(err).NotTo(HaveOccurred())
 		pod := deployment.Spec.Template.Spec
 		Expect(pod.SecurityContext.RunAsNonRoot).To(HaveValue(BeTrue()))
@@ -39,13 +39,13 @@ var _ = Describe("the operator", func() {
 	})
 
 	It("has two replicas, of which a drain leaves one, on two nodes where there are two", func() {
-		deployment, err := get[appsv1.Deployment](installed, "deployment", "debugsession-operator")
+		deployment, err := get[appsv1.Deployment](own, "deployment", "debugsession-operator")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(deployment.Spec.Replicas).To(HaveValue(BeEquivalentTo(2)))
 		Expect(deployment.Spec.Template.Spec.TopologySpreadConstraints).To(ContainElement(And(
 			HaveField("TopologyKey", corev1.LabelHostname), HaveField("LabelSelector.MatchLabels", deployment.Spec.Selector.MatchLabels))))
 		Eventually(func(g Gomega) {
-			budget, err := get[policyv1.PodDisruptionBudget](installed, "poddisruptionbudget", "debugsession-operator")
+			budget, err := get[policyv1.PodDisruptionBudget](own, "poddisruptionbudget", "debugsession-operator")
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(budget.Status.CurrentHealthy).To(BeEquivalentTo(2))
 			g.Expect(budget.Status.DisruptionsAllowed).To(BeEquivalentTo(1))
@@ -64,7 +64,7 @@ var _ = Describe("the operator", func() {
 		}
 	})
 
-	It("leads by a lease, and sessions go on and end on time when its pod is replaced", func() {
+	It("leads by a lease, and sessions go on and end on time when its pod is replaced", Serial, func() {
 		n := newNamespace()
 		n.pod("web")
 		n.session("copy", copyOf+"  ttl: 20s\n")
@@ -72,19 +72,19 @@ var _ = Describe("the operator", func() {
 		n.reaches("copy", v1alpha1.PhaseActive)
 		session := n.reaches("hang", v1alpha1.PhaseActive)
 
-		leader := holder(installed)
+		leader := holder(own)
 		Expect(leader).To(HavePrefix("debugsession-operator-"))
-		installed.kubectl("delete", "pod", "-l", operatorPods, "--wait=false")
+		own.kubectl("delete", "pod", "-l", operatorPods, "--wait=false")
 		for _, name := range []string{"copy", "hang"} {
 			ended := n.ends(name, v1alpha1.OutcomeExpired)
 			Expect(time.Since(ended.Status.ExpiresAt.Time)).To(BeNumerically("<", 10*time.Second), name)
 		}
 		Expect(n.debuggerState(session).Terminated).NotTo(BeNil())
-		Expect(holder(installed)).NotTo(Equal(leader))
+		Expect(holder(own)).NotTo(Equal(leader))
 		operatorReady()
 	})
 
-	It("is not needed for a debugger to end on time", func() {
+	It("is not needed for a debugger to end on time", Serial, func() {
 		n := newNamespace()
 		n.pod("web")
 		deadline := time.Now().Add(20 * time.Second).UTC().Truncate(time.Second)
@@ -96,16 +96,16 @@ var _ = Describe("the operator", func() {
 		Expect(session.Status.HardDeadline.After(deadline.Add(time.Minute))).To(BeTrue())
 
 		DeferCleanup(func() {
-			installed.kubectl("scale", operator, "--replicas=2")
+			own.kubectl("scale", operator, "--replicas=2")
 			operatorReady()
 		})
-		installed.kubectl("scale", operator, "--replicas=0")
-		installed.kubectl("wait", "--for=delete", "pod", "-l", operatorPods, "--timeout=30s")
+		own.kubectl("scale", operator, "--replicas=0")
+		own.kubectl("wait", "--for=delete", "pod", "-l", operatorPods, "--timeout=30s")
 		Eventually(func() *corev1.ContainerStateTerminated { return n.debuggerState(session).Terminated }).ShouldNot(BeNil())
 		Eventually(func() string { return n.getPod(made).Status.Reason }).Should(Equal("DeadlineExceeded"))
 		Expect(n.get("hang").Status.Phase).To(Equal(v1alpha1.PhaseActive), "nobody was there to write it down")
 
-		installed.kubectl("scale", operator, "--replicas=2")
+		own.kubectl("scale", operator, "--replicas=2")
 		n.ends("hang", v1alpha1.OutcomeExpired)
 		n.ends("copy", v1alpha1.OutcomeExpired)
 	})
@@ -130,7 +130,7 @@ var _ = Describe("the operator", func() {
 		n.session("copy", copyOf)
 		session := n.reaches("copy", v1alpha1.PhaseActive)
 		var moves []map[string]any
-		for line := range strings.Lines(installed.kubectl("logs", "-l", operatorPods, "--since=60s", "--tail=-1")) {
+		for line := range strings.Lines(own.kubectl("logs", "-l", operatorPods, "--since=60s", "--tail=-1")) {
 			entry := map[string]any{}
 			Expect(json.Unmarshal([]byte(line), &entry)).To(Succeed(), line)
 			Expect(entry).To(And(HaveKey("level"), HaveKey("ts"), HaveKey("msg")), line)

@@ -79,7 +79,7 @@ var _ = Describe("who may debug", func() {
 		Eventually(func() string { out, _ := alice.do(n, "", strings.Fields(command[1])...); return out }).Should(HaveSuffix("yes\n"))
 	})
 
-	It("is not reached through another session in the same pod, where the policy is installed", func() {
+	It("is not reached through another session in the same pod, where the policy is installed", Serial, func() {
 		kubectl("apply", "-f", "../../config/policy/debuggers.yaml")
 		DeferCleanup(func() { kubectl("delete", "-f", "../../config/policy/debuggers.yaml") })
 		n := newNamespace()

@@ -43,18 +43,25 @@ func TestEndToEnd(t *testing.T) {
 	RunSpecs(t, "end to end")
 }
 
-// The operator is installed once. Where it was not before, it is removed again, after every namespace of the tests.
-var _ = BeforeSuite(func() {
+// installed is whether this run installed the operator, which then is removed at its end.
+var installed bool
+
+// The operator is installed once, by the first of the parallel processes.
+var _ = SynchronizedBeforeSuite(func() {
 	_, err := tryKubectl("get", "namespace", operatorNamespace)
-	if err != nil {
-		DeferCleanup(func() { kubectl("delete", "--ignore-not-found", "-f", os.Getenv("INSTALL")) })
-	}
-	DeferCleanup(awaitNamespacesGone)
+	installed = err != nil
 	kubectl("apply", "-f", os.Getenv("INSTALL"))
 	operatorReady()
 	// Eventually, as what the Service's proxy knows of a new operator comes a moment after it is ready.
 	Eventually(func() error { _, err := feedKubectl(everything, "apply", "-f", "-"); return err }).Should(Succeed())
-	DeferCleanup(func() { kubectl("delete", "--ignore-not-found", "debugclass", "e2e-everything") })
+}, func() {})
+
+// Each process sees its namespaces go, and the first then removes what it installed.
+var _ = SynchronizedAfterSuite(awaitNamespacesGone, func() {
+	kubectl("delete", "--ignore-not-found", "debugclass", "e2e-everything")
+	if installed {
+		kubectl("delete", "--ignore-not-found", "-f", os.Getenv("INSTALL"))
+	}
 })
 
 // everything is a class that allows what the installed one does not, for the tests of what a kubelet makes of it.
