@@ -243,7 +243,7 @@ func (p *pass) trackChanged(c container, pod *corev1.Pod) {
 func (p *pass) starting(c container, pod *corev1.Pod) {
 	until := startBy(p.status())
 	if p.tooLate() {
-		why := "it was not running after " + StartTimeout.String() + p.suspicion(pod)
+		why := "it was not running after " + v1alpha1.FormatDuration(StartTimeout) + p.suspicion(pod)
 		if c.troubled() {
 			why = fmt.Sprintf("%s: %s; %s", c.reason, c.message, c.remedy())
 		}
