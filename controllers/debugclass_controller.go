@@ -1,10 +1,12 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -57,6 +59,7 @@ func (r *DebugClassReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 	status := &class.Status
 	status.ObservedGeneration, status.Sessions, status.Namespaces = class.Generation, 0, nil
+	status.Modes, status.Profiles, status.Images = line(class.Spec.Modes), line(class.Spec.Profiles), cmp.Or(line(class.Spec.Images), "*")
 	for i := range sessions {
 		session := &sessions[i]
 		if session.Spec.ClassName != class.Name || session.Status.Phase == v1alpha1.PhaseEnded {
@@ -78,6 +81,22 @@ func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalid, fault
 	}
 	meta.SetStatusCondition(&status.Conditions, ready)
+}
+
+// line is a list as kubectl get shows it; of a long one the first items.
+func line[T ~string](items []T) string {
+	const most = 120
+	var text strings.Builder
+	for i, item := range items {
+		if i > 0 && text.Len()+len(item) > most {
+			return text.String() + ", …"
+		}
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		text.WriteString(string(item))
+	}
+	return text.String()
 }
 
 // fault is what keeps a class from being used as it is meant, for one that was written when admission did not look.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -16,8 +15,8 @@ import (
 func evidence(session *v1alpha1.DebugSession) []any {
 	status := &session.Status
 	keys := []any{"uid", session.UID, "mode", session.Spec.Mode, "class", session.Spec.ClassName, "reason", status.Reason}
-	if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); ready != nil {
-		keys = append(keys, "message", ready.Message)
+	if message := status.Message(); message != "" {
+		keys = append(keys, "message", message)
 	}
 	if session.Spec.Requester != nil {
 		keys = append(keys, "requester", session.Spec.Requester.Username)

@@ -23,7 +23,7 @@ func TestEvidence(t *testing.T) {
 		},
 		Status: v1alpha1.DebugSessionStatus{
 			Phase: v1alpha1.PhaseEnded, Reason: "Expired", Outcome: v1alpha1.OutcomeExpired,
-			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Message: "its time was up"}},
+			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionEnded, Message: "its time was up"}},
 			Approvals:  []v1alpha1.ApprovalStatus{{Name: "ok", By: "bob", Decision: v1alpha1.DecisionApprove}},
 			Target:     &v1alpha1.TargetStatus{PodName: "web", PodUID: "uid-2", NodeName: "node-1"},
 			Debugger: &v1alpha1.DebuggerStatus{

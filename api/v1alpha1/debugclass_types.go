@@ -17,13 +17,13 @@ import (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Cluster,shortName=dbgclass,categories=debug
-// +kubebuilder:printcolumn:name="Modes",type=string,JSONPath=`.spec.modes`
+// +kubebuilder:printcolumn:name="Modes",type=string,JSONPath=`.status.modes`,description="The modes that may be used"
 // +kubebuilder:printcolumn:name="Approvals",type=integer,JSONPath=`.spec.approval.required`,description="How many people must approve"
 // +kubebuilder:printcolumn:name="Max-TTL",type=string,JSONPath=`.spec.maxTTL`
 // +kubebuilder:printcolumn:name="Sessions",type=integer,JSONPath=`.status.sessions`,description="Sessions that have not ended"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:printcolumn:name="Profiles",type=string,priority=1,JSONPath=`.spec.profiles`
-// +kubebuilder:printcolumn:name="Images",type=string,priority=1,JSONPath=`.spec.images`
+// +kubebuilder:printcolumn:name="Profiles",type=string,priority=1,JSONPath=`.status.profiles`
+// +kubebuilder:printcolumn:name="Images",type=string,priority=1,JSONPath=`.status.images`
 type DebugClass struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -317,6 +317,18 @@ type DebugClassStatus struct {
 	// The generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// The spec's modes, profiles and images, each in one line for kubectl get; of many the first.
+	// +optional
+	Modes string `json:"modes,omitempty"`
+
+	// See modes.
+	// +optional
+	Profiles string `json:"profiles,omitempty"`
+
+	// See modes. * if every image may be run.
+	// +optional
+	Images string `json:"images,omitempty"`
 
 	// How many sessions of this class have not ended.
 	// +optional

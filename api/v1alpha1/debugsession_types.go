@@ -35,7 +35,7 @@ import (
 // +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.status.expiresAt`,description="When it ends by itself"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Requester",type=string,priority=1,JSONPath=`.spec.requester.username`,description="Who asked for it"
-// +kubebuilder:printcolumn:name="Approved-By",type=string,priority=1,JSONPath=`.status.approvals[*].by`,description="Who approved it"
+// +kubebuilder:printcolumn:name="Approved-By",type=string,priority=1,JSONPath=`.status.approvedBy`,description="Who approved it"
 // +kubebuilder:printcolumn:name="Class",type=string,priority=1,JSONPath=`.spec.className`
 // +kubebuilder:printcolumn:name="Outcome",type=string,priority=1,JSONPath=`.status.outcome`,description="How it ended"
 // +kubebuilder:printcolumn:name="Debugger-Pod",type=string,priority=1,JSONPath=`.status.debugger.podName`,description="The pod the debugger runs in"
@@ -793,7 +793,13 @@ type DebugSessionStatus struct {
 	// +optional
 	Outcome Outcome `json:"outcome,omitempty"`
 
-	// Admissible, Approved, DebuggerReady and Ended, and Ready, Reconciling and Stalled for tools that read kstatus.
+	// Attachable is True only while one can attach: kubectl wait --for=condition=Attachable, and then run status.attach.
+	// Without stdin that shows the debugger's output. Ended is True when the session is over for good, Approved when it has its
+	// approvals, Admissible when it may run as it is written, and DebuggerReady while the debugger's container runs. Ready,
+	// Reconciling and Stalled are what tools that read kstatus go by: Ready is True also for a session that ran and has ended.
+	//
+	// What there is to say stands in one of them: Admissible while the session is Pending, Approved while it is
+	// AwaitingApproval, DebuggerReady while it is Starting or Active, then Ended.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -812,6 +818,10 @@ type DebugSessionStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	Approvals []ApprovalStatus `json:"approvals,omitempty"`
+
+	// Who approved it, in one line for kubectl get: see approvals.
+	// +optional
+	ApprovedBy string `json:"approvedBy,omitempty"`
 
 	// The access that the session gives while it lasts. Recorded before it is given.
 	// +optional

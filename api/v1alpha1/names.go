@@ -37,6 +37,11 @@ const (
 	// ConditionDebuggerReady is True while the debugger's container runs, so that one can attach to it.
 	ConditionDebuggerReady = "DebuggerReady"
 
+	// ConditionAttachable is True while one can attach: the session is Active, its debugger runs, access was given, and the
+	// command in status.attach connects. For a debugger without stdin that command shows its output. It is False, with the
+	// reason, before and after, and if the class gives no access that the command takes.
+	ConditionAttachable = "Attachable"
+
 	// ConditionEnded is True when the session is over and will never run again. Its reason is the outcome. While the
 	// session is being ended it is False and its reason is the outcome to come.
 	ConditionEnded = "Ended"
@@ -92,7 +97,8 @@ const (
 	// Where a debugger stands: reasons of DebuggerReady.
 	ReasonStarting        = "Starting"
 	ReasonRunning         = "Running"
-	ReasonOtherUser       = "OtherUser" // an event: the debugger may not look into its target's processes
+	ReasonNotGranted      = "NotGranted" // the debugger runs, and the class gives no access that would attach to it
+	ReasonOtherUser       = "OtherUser"  // an event: the debugger may not look into its target's processes
 	ReasonUnschedulable   = "Unschedulable"
 	ReasonExited          = "Exited"
 	ReasonGone            = "Gone"

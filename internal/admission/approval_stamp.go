@@ -91,7 +91,7 @@ func bind(p *patch, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSes
 	case spec.RequestHash != "" && spec.RequestHash != hash:
 		refusal = changed("requestHash", spec.RequestHash, hash, session)
 	case spec.TTL != nil && spec.TTL.Duration != ttl.Duration:
-		refusal = changed("ttl", spec.TTL.Duration.String(), ttl.Duration.String(), session)
+		refusal = changed("ttl", v1alpha1.FormatDuration(spec.TTL.Duration), v1alpha1.FormatDuration(ttl.Duration), session)
 	default:
 		bindUnset(p, spec, session.UID, hash, ttl)
 		return nil

@@ -79,7 +79,7 @@ func validateSessionUpdate(session, old *v1alpha1.DebugSession) admission.Respon
 	if class, ttl := old.Status.Class, session.Spec.TTL; class != nil && ttl != nil && ttl.Duration > class.MaxTTL.Duration &&
 		(old.Spec.TTL == nil || ttl.Duration > old.Spec.TTL.Duration) {
 		return forbidden("spec.ttl: %s is longer than the %s that class %q grants at most; set it to no more, or apply a new session when this one has ended",
-			ttl.Duration, class.MaxTTL.Duration, class.Name)
+			v1alpha1.FormatDuration(ttl.Duration), v1alpha1.FormatDuration(class.MaxTTL.Duration), class.Name)
 	}
 	removed := slices.Contains(old.Finalizers, v1alpha1.Finalizer) && !slices.Contains(session.Finalizers, v1alpha1.Finalizer)
 	if removed && old.Status.Phase != v1alpha1.PhaseEnded {

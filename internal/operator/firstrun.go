@@ -7,13 +7,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
-	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/config/classes"
 )
 
@@ -60,7 +60,7 @@ func (f *firstRun) try(ctx context.Context) error {
 	if _, done := secret.Annotations[annotationFirstRun]; done {
 		return nil
 	}
-	class := &v1alpha1.DebugClass{}
+	class := &unstructured.Unstructured{} // as it is written: 1h stays 1h
 	if err := yaml.UnmarshalStrict(classes.Standard, class); err != nil {
 		return fmt.Errorf("the class standard: %w", err)
 	}

@@ -188,8 +188,9 @@ func selected(target *v1alpha1.Target) string {
 func (p *pass) await(reason, message string) {
 	until := p.waiting().Add(StartTimeout)
 	if !p.Now.Before(until) {
-		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, reason, message)
-		p.finish(v1alpha1.OutcomeTimedOut, reason, fmt.Sprintf("%s; waited %s for it; apply a new session", message, StartTimeout))
+		waited := fmt.Sprintf("%s; waited %s for it; apply a new session", message, v1alpha1.FormatDuration(StartTimeout))
+		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, reason, waited)
+		p.finish(v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut), waited)
 		return
 	}
 	if target := &p.spec().Target; p.status().Target == nil {
@@ -271,10 +272,20 @@ func (p *pass) pin(target *subject) {
 		return
 	}
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
-	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
-		fmt.Sprintf("%s (%s) may be debugged until %s%s", target, target.uid(), clock(life.expires), p.becauseOfTarget()))
+	p.admitted()
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, beingMade)
 	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, beingMade)
+}
+
+// admitted says what may be debugged, and until when: again whenever the end moves.
+func (p *pass) admitted() {
+	target, what, uid := p.status().Target, "pod", p.status().Target.PodUID
+	name := target.PodName
+	if target.NodeUID != "" {
+		what, name, uid = "node", target.NodeName, target.NodeUID
+	}
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
+		fmt.Sprintf("%s %q (%s) may be debugged until %s%s", what, name, uid, clock(p.status().ExpiresAt.Time), p.becauseOfTarget()))
 }
 
 // record writes down what is debugged, the debugger's names and the times.

@@ -53,7 +53,7 @@ func TestAdmit(t *testing.T) {
 		"no pod until the last moment": {session: waits, target: absent(), at: waitUntil.Add(-time.Second),
 			want: want{phase: pending, reason: "TargetNotFound", does: "AddFinalizer", wakes: waitUntil}},
 		"no pod for too long": {session: waits, target: absent(), at: waitUntil,
-			want: want{phase: ended, outcome: v1alpha1.OutcomeTimedOut, reason: "TargetNotFound", says: "waited 5m0s", does: "AddFinalizer", warns: "TimedOut"}},
+			want: want{phase: ended, outcome: v1alpha1.OutcomeTimedOut, reason: "TimedOut", says: "waited 5m for it", does: "AddFinalizer", warns: "TimedOut"}},
 		"a pod on no node": {target: plan.Found(fixture.Pod(fixture.Unplaced)),
 			want: want{phase: pending, reason: "TargetNotPlaced", does: "AddFinalizer", wakes: waitUntil, warns: "TargetNotPlaced"}},
 		"a copy of a pod on no node": {session: one(fixture.AsCopy()), target: plan.Found(fixture.Pod(fixture.Unplaced)), want: admit},

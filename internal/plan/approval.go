@@ -217,7 +217,7 @@ func (p *pass) tally() (tally, bool) {
 		p.plan.Retry = fmt.Errorf("reading approvals: %w", p.Approvals.err)
 	case found, absent:
 		t := count(p.Approvals.value, p.Session, int(p.status().Class.ApprovalsRequired))
-		p.status().Approvals = t.approvals
+		p.status().Approvals, p.status().ApprovedBy = t.approvals, sanitizeMessage(list(approvers(t)))
 		return t, true
 	case awaited:
 	}
@@ -242,11 +242,11 @@ func (p *pass) approved() bool {
 		return false
 	case t.ttl >= wanted:
 		p.status().WaitingFor = ""
-		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", approvers(t))
+		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", "approved by "+list(approvers(t)))
 		return true
 	case !p.Now.Before(deadline):
-		p.finish(v1alpha1.OutcomeTimedOut, v1alpha1.ReasonAwaitingApproval,
-			fmt.Sprintf("it was not approved within %s; apply a new session", deadline.Sub(status.Request.Since.Time)))
+		p.finish(v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut),
+			fmt.Sprintf("it was not approved within %s; apply a new session", v1alpha1.FormatDuration(deadline.Sub(status.Request.Since.Time))))
 		return false
 	default:
 		p.awaitApproval(t, deadline)
@@ -287,16 +287,16 @@ func (p *pass) stillApproved() (time.Duration, bool) {
 		p.revoked("denied by " + t.denied.By)
 		return 0, false
 	case t.ttl == 0:
-		p.status().Approvals = p.Session.Status.Approvals // what it ran on is part of the record
+		p.status().Approvals, p.status().ApprovedBy = p.Session.Status.Approvals, p.Session.Status.ApprovedBy // what it ran on is part of the record
 		p.revoked(removed(p.Session.Status.Approvals, t.approvals))
 		return 0, false
 	case t.ttl < p.ttl():
 		p.status().WaitingFor = fmt.Sprintf("approval of the longer ttl by who may approve class %s", p.spec().ClassName)
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonShorterTTL,
-			fmt.Sprintf("a ttl of %s is approved, and %s asked for; until that is approved it ends at the shorter", t.ttl, p.ttl()))
+			fmt.Sprintf("a ttl of %s is approved, and %s asked for; until that is approved it ends at the shorter", v1alpha1.FormatDuration(t.ttl), v1alpha1.FormatDuration(p.ttl())))
 	default:
 		p.status().WaitingFor = ""
-		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", approvers(t))
+		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", "approved by "+list(approvers(t)))
 	}
 	return t.ttl, true
 }
@@ -320,12 +320,13 @@ func removed(before, now []v1alpha1.ApprovalStatus) string {
 	return "the approval that it ran on was removed: " + strings.Join(names, ", ")
 }
 
-func approvers(t tally) string {
+// approvers are those whose approvals count, each once.
+func approvers(t tally) []string {
 	var names []string
 	for _, a := range t.approvals {
 		if a.Decision == v1alpha1.DecisionApprove && !slices.Contains(names, a.By) {
 			names = append(names, a.By)
 		}
 	}
-	return "approved by " + list(names)
+	return names
 }

@@ -299,7 +299,7 @@ func checkTTL(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) strin
 	if spec.TTL == nil || spec.TTL.Duration <= class.Spec.MaxTTL.Duration {
 		return ""
 	}
-	return fmt.Sprintf("spec.ttl: %s is longer than the maxTTL, %s", spec.TTL.Duration, class.Spec.MaxTTL.Duration)
+	return fmt.Sprintf("spec.ttl: %s is longer than the maxTTL, %s", v1alpha1.FormatDuration(spec.TTL.Duration), v1alpha1.FormatDuration(class.Spec.MaxTTL.Duration))
 }
 
 func checkReason(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {

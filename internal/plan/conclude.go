@@ -46,6 +46,7 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 			p.concludeByEffect(result)
 		}
 	}
+	p.summarize()
 	return p.plan
 }
 

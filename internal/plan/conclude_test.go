@@ -46,7 +46,7 @@ func TestMakingTheDebugger(t *testing.T) {
 				p := withResult(t, v, tc.result)
 				tc.want.check(t, p)
 				if tc.result.Refusal != nil {
-					if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAdmissible); c.Status != "False" || c.Reason != "Refused" || c.Message != refusal.Message {
+					if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAdmissible); c.Status != "False" || c.Reason != "Refused" || p.Status.Message() != refusal.Message {
 						t.Errorf("Admissible is %+v", c)
 					}
 				}

@@ -25,6 +25,7 @@ func Decide(s Snapshot) Plan {
 	if p.plan.Ask != nil {
 		return Plan{Ask: p.plan.Ask}
 	}
+	p.summarize()
 	if before := s.Session.Status.ObservedGeneration; p.Target.state == awaited && before <= 0 {
 		p.plan.Status.ObservedGeneration = before // nothing was decided yet, and to say that is not worth a write
 	}

@@ -68,10 +68,7 @@ func (w want) check(t *testing.T, p plan.Plan) {
 
 // said is the message of the condition that a person looks at first.
 func said(p plan.Plan) string {
-	if ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
-		return ready.Message
-	}
-	return ""
+	return p.Status.Message()
 }
 
 func does(p plan.Plan) string {

@@ -58,6 +58,7 @@ func passOf(t tester, v view, perform func([]plan.Action) []plan.Result) plan.Pl
 		holdsWriteAhead(t, s, p)
 		holdsEnd(t, s, p)
 		holdsStatus(t, s, p)
+		holdsWords(t, s, p)
 		holdsEvents(t, p)
 		if !p.WakeAt.IsZero() && p.WakeAt.Before(s.Now) {
 			t.Errorf("wakes at %s, which is before now, %s", p.WakeAt, s.Now)
@@ -203,6 +204,32 @@ func holdsStatus(t tester, s plan.Snapshot, p plan.Plan) {
 		if want, got := kstatusOf(status), kstatus(s.Session, status); got != want {
 			t.Errorf("kstatus says %s of phase %s, outcome %q; want %s", got, status.Phase, status.Outcome, want)
 		}
+	}
+}
+
+// holdsWords: one can attach exactly when the session says so, and what it says stands in one condition.
+func holdsWords(t tester, s plan.Snapshot, p plan.Plan) {
+	t.Helper()
+	status := &p.Status
+	if s.Session.Status.Phase == v1alpha1.PhaseEnded || status.Phase == "" {
+		return
+	}
+	if status.Message() == "" {
+		t.Errorf("phase %s, and the condition that decides says nothing: %v", status.Phase, status.Conditions)
+	}
+	attachable := meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionAttachable)
+	if attachable && (status.Phase != v1alpha1.PhaseActive || status.Attach == "") {
+		t.Errorf("Attachable in phase %s, with attach %q", status.Phase, status.Attach)
+	}
+	said := map[string]string{}
+	for _, c := range status.Conditions {
+		if strings.HasPrefix(c.Message, "see condition ") {
+			continue
+		}
+		if other, twice := said[c.Message]; twice {
+			t.Errorf("conditions %s and %s say the same: %q", other, c.Type, c.Message)
+		}
+		said[c.Message] = c.Type
 	}
 }
 

@@ -161,6 +161,7 @@ func (p *pass) moveEnd(to time.Time) {
 	}
 	p.event(corev1.EventTypeNormal, v1alpha1.ReasonRescheduled, fmt.Sprintf("the session ends at %s instead of %s", clock(to), clock(status.ExpiresAt.Time)))
 	status.ExpiresAt = timestamp(to)
+	p.admitted()
 }
 
 // atItsDeadline says whether the debugger has reached the deadline that it keeps to by itself, and may still be on its way to end.

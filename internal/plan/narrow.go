@@ -44,7 +44,7 @@ func narrowedProfile(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) 
 // narrowedTime looks at the most that was granted and not at what is asked for: a session that has started may ask for that.
 func narrowedTime(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) string {
 	if granted.MaxTTL.Duration > class.Spec.MaxTTL.Duration {
-		return fmt.Sprintf("it granted up to %s, and its maxTTL is %s now", granted.MaxTTL.Duration, class.Spec.MaxTTL.Duration)
+		return fmt.Sprintf("it granted up to %s, and its maxTTL is %s now", v1alpha1.FormatDuration(granted.MaxTTL.Duration), v1alpha1.FormatDuration(class.Spec.MaxTTL.Duration))
 	}
 	return ""
 }

@@ -54,8 +54,8 @@ func TestAClassThatChangesBetweenApprovalAndStart(t *testing.T) {
 		"profile": {func(c *v1alpha1.DebugClassSpec) {
 			c.Profiles, c.Defaults.Profile = []v1alpha1.Profile{v1alpha1.ProfileGeneral}, ""
 		}, "it granted profile sysadmin, and now allows general"},
-		"ttl":                         {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration, c.Defaults.TTL = time.Hour, nil }, "it granted up to 24h0m0s, and its maxTTL is 1h0m0s now"},
-		"ttl that it may yet ask for": {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration = 2 * time.Hour }, "it granted up to 24h0m0s, and its maxTTL is 2h0m0s now"},
+		"ttl":                         {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration, c.Defaults.TTL = time.Hour, nil }, "it granted up to 24h, and its maxTTL is 1h now"},
+		"ttl that it may yet ask for": {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration = 2 * time.Hour }, "it granted up to 24h, and its maxTTL is 2h now"},
 		"access":                      {func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] }, "it granted access by Attach, Exec, and now gives Attach"},
 		"approval":                    {fixture.Approvals(2), "the approvals it asks for are more: 1 before, 2 now"},
 	} {

@@ -136,11 +136,11 @@ func (p *pass) notMade(what string) {
 // one that was applied again later, as tools do that hold it in Git, is over as it should be.
 func (p *pass) pastNotAfter() {
 	message := fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", clock(p.spec().NotAfter.Time))
-	ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionReady)
-	if ready == nil {
+	decisive := p.status().DecisiveCondition()
+	if decisive == nil {
 		p.finish(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), message)
 		return
 	}
-	waited, _, _ := strings.Cut(ready.Message, waiting)
-	p.finish(v1alpha1.OutcomeNotStarted, ready.Reason, message+": "+waited)
+	waited, _, _ := strings.Cut(decisive.Message, waiting)
+	p.finish(v1alpha1.OutcomeNotStarted, decisive.Reason, message+": "+waited)
 }

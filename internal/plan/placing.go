@@ -60,8 +60,8 @@ func (p *pass) slow(pod *corev1.Pod) {
 		p.wake(since)
 		return
 	}
-	message := fmt.Sprintf("container %q in pod %q is on its way for more than %s%s",
-		p.status().Debugger.ContainerName, pod.Name, slowStart, p.suspicion(pod))
+	message := fmt.Sprintf("container %q in pod %q has been starting for more than %s%s",
+		p.status().Debugger.ContainerName, pod.Name, v1alpha1.FormatDuration(slowStart), p.suspicion(pod))
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, message)
 	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, message)
 }

@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -75,6 +78,57 @@ func (p *pass) stand(phase v1alpha1.Phase, reason, message string) {
 		p.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, message)
 	}
 	p.set(v1alpha1.ConditionReady, ready, reason, message)
+}
+
+// summarize completes the conditions from what has been decided: whether one can attach, and no message twice.
+func (p *pass) summarize() {
+	if p.Session.Status.Phase == v1alpha1.PhaseEnded || len(p.status().Conditions) == 0 {
+		return
+	}
+	p.sayAttachable()
+	decisive := p.status().DecisiveCondition()
+	if decisive == nil {
+		return
+	}
+	for i := range p.status().Conditions {
+		if c := &p.status().Conditions[i]; c.Type != decisive.Type && c.Message == decisive.Message {
+			c.Message = v1alpha1.See(decisive)
+		}
+	}
+	// What an end waits for is said by Ready: the condition that decides says what it ends for.
+	ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionReady)
+	for _, other := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if c := meta.FindStatusCondition(p.status().Conditions, other); c != nil && ready != nil && c.Message == ready.Message && ready.Message != v1alpha1.See(decisive) {
+			c.Message = v1alpha1.See(ready)
+		}
+	}
+}
+
+// sayAttachable says whether the command in status.attach connects now.
+func (p *pass) sayAttachable() {
+	status := p.status()
+	if status.Attach == "" || status.Phase != v1alpha1.PhaseActive {
+		reason, message := status.Reason, "nobody can attach now"
+		decisive := status.DecisiveCondition()
+		if status.Phase == v1alpha1.PhaseActive && decisive != nil {
+			reason = decisive.Reason // its debugger has just been killed
+		}
+		if decisive != nil {
+			message += ": " + v1alpha1.See(decisive)
+		}
+		p.set(v1alpha1.ConditionAttachable, metav1.ConditionFalse, reason, message)
+		return
+	}
+	verb, message := v1alpha1.AccessAttach, "run the command in status.attach"
+	if !strings.HasPrefix(status.Attach, "kubectl attach ") {
+		verb, message = v1alpha1.AccessLogs, "the debugger takes no input: the command in status.attach shows what it writes"
+	}
+	if !slices.Contains(status.Class.AccessVerbs, verb) {
+		p.set(v1alpha1.ConditionAttachable, metav1.ConditionFalse, v1alpha1.ReasonNotGranted,
+			fmt.Sprintf("the debugger runs, and class %q gives no access %s to it: its access.verbs are %s", status.Class.Name, verb, list(status.Class.AccessVerbs)))
+		return
+	}
+	p.set(v1alpha1.ConditionAttachable, metav1.ConditionTrue, v1alpha1.ReasonRunning, message)
 }
 
 // failed reports whether the session ended without having done what it was for.

@@ -260,7 +260,7 @@ func (p *pass) starting(c container, pod *corev1.Pod) {
 		return
 	}
 	if p.tooLate() {
-		why := "it was not running after " + StartTimeout.String() + p.suspicion(pod)
+		why := "it was not running after " + v1alpha1.FormatDuration(StartTimeout) + p.suspicion(pod)
 		reason := reasonOr(c, v1alpha1.ReasonNotStarted)
 		switch {
 		case held != nil:

@@ -240,7 +240,7 @@ func TestNotStartedInTime(t *testing.T) {
 		reason string
 		says   string
 	}{
-		"no word":    {corev1.ContainerState{}, "NotStarted", "not running after 5m0s"},
+		"no word":    {corev1.ContainerState{}, "NotStarted", "not running after 5m:"},
 		"in trouble": {fixture.Waiting("ErrImagePull", pullError), "ErrImagePull", pullError},
 	} {
 		t.Run(name, func(t *testing.T) {

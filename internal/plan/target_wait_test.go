@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -93,7 +94,10 @@ func TestWaitingForTheTargetsContainer(t *testing.T) {
 				want{phase: v1alpha1.PhaseStarting}.check(t, pass(t, about(waiting, target(fixture.Pod()), at(after(time.Minute)))))
 			}
 			late := pass(t, about(waiting, target(tc.pod), at(after(plan.StartTimeout))))
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, reason: tc.want.reason, warns: "TimedOut"}.check(t, late)
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, reason: "TimedOut", warns: "TimedOut"}.check(t, late)
+			if got := meta.FindStatusCondition(late.Status.Conditions, v1alpha1.ConditionAdmissible).Reason; got != tc.want.reason {
+				t.Errorf("Admissible has the reason %q, want %q", got, tc.want.reason)
+			}
 
 			copied := fixture.Session(ofContainer(tc.container), fixture.AsCopy()) // which needs nothing of it
 			want{phase: v1alpha1.PhaseStarting, does: "AddFinalizer"}.check(t, pass(t, about(copied, target(tc.pod))))

@@ -28,7 +28,7 @@ func (s *stage) audit() {
 	s.ctx = ctx
 	for _, h := range s.sessions {
 		if !s.soon(20*time.Second, h.over) {
-			s.mistake("session %s has not ended: it is %s: %s", h.object.Name, h.now().Status.Phase, conditionOf(h.now(), v1alpha1.ConditionReady).Message)
+			s.mistake("session %s has not ended: it is %s: %s", h.object.Name, h.now().Status.Phase, h.now().Status.Message())
 		}
 	}
 	s.node.look() // one that has begun after the last session had ended

@@ -91,7 +91,7 @@ func (r *records) see(session *v1alpha1.DebugSession) {
 	}
 	status := &session.Status
 	if len(h.moves) == 0 || h.latest.Status.Phase != status.Phase || h.latest.Status.Outcome != status.Outcome {
-		h.moves = append(h.moves, move{time.Now(), status.Phase, status.Outcome, conditionOf(session, v1alpha1.ConditionReady).Message})
+		h.moves = append(h.moves, move{time.Now(), status.Phase, status.Outcome, session.Status.Message()})
 	}
 	if status.Phase == v1alpha1.PhaseEnded && h.ended.IsZero() {
 		h.ended = time.Now()

@@ -133,7 +133,7 @@ func (s *stage) reach(phase v1alpha1.Phase, patience time.Duration, sessions ...
 		s.eventually(patience, fmt.Sprintf("session %s is %s", h.object.Name, phase), func() bool {
 			now := h.now().Status
 			if now.Phase == v1alpha1.PhaseEnded && phase != v1alpha1.PhaseEnded {
-				s.fatal("session %s has ended before it was %s: %s", h.object.Name, phase, conditionOf(h.now(), v1alpha1.ConditionReady).Message)
+				s.fatal("session %s has ended before it was %s: %s", h.object.Name, phase, h.now().Status.Message())
 			}
 			return now.Phase == phase
 		})

@@ -75,7 +75,7 @@ deploy_workload() {
 inject_debugger() {
 	step "A debugger in a running pod"
 	run "kubectl apply -f $samples/ephemeralcontainer.yaml"
-	run "kubectl -n shop wait dbg/checkout-hang --for=jsonpath='{.status.phase}'=Active --timeout=60s"
+	run "kubectl -n shop wait dbg/checkout-hang --for=condition=Attachable --timeout=60s"
 	run "kubectl -n shop get dbg"
 	expect "checkout-hang +checkout-.* EphemeralContainer +Active" "the session is Active"
 	pod=$(field checkout-hang .status.target.podName)
@@ -92,7 +92,7 @@ inject_debugger() {
 copy_pod() {
 	step "A copy of the pod, to take apart"
 	run "kubectl apply -f $samples/podcopy.yaml"
-	run "kubectl -n shop wait dbg/checkout-copy --for=jsonpath='{.status.phase}'=Active --timeout=60s"
+	run "kubectl -n shop wait dbg/checkout-copy --for=condition=Attachable --timeout=60s"
 	run "kubectl -n shop get pods"
 	expect "checkout-copy +3/3 +Running" "the copy has the pod's two containers and the debugger"
 	run "kubectl -n shop exec checkout-copy -c $(field checkout-copy .status.debugger.containerName) -- ps"
@@ -176,7 +176,7 @@ somebody_must_agree() {
 	run_as bob "kubectl apply -f $samples/production_approval.yaml" may_fail
 	expect "wants an approval to write what exactly it approves" "bob has to name what he has seen"
 	run_as bob "kubectl patch --local -f $samples/production_approval.yaml --type=merge -o yaml -p '{\"spec\":{\"requestHash\":\"$(field checkout-prod .status.request.hash)\"}}' | kubectl apply -f -"
-	run_as alice "kubectl -n shop wait dbg/checkout-prod --for=jsonpath='{.status.phase}'=Active --timeout=60s"
+	run_as alice "kubectl -n shop wait dbg/checkout-prod --for=condition=Attachable --timeout=60s"
 	run_as alice "kubectl -n shop get dbg checkout-prod -o wide"
 	expect "Active .* alice +bob +production" "it is Active, and says who asked and who approved"
 	say "alice attaches, as alice:"

@@ -110,7 +110,7 @@ spec:
 		} {
 			n.session(name, "  target: {workload: "+test.workload+"}\n  debugger: {image: \"busybox:1.36\"}\n")
 			session := n.ends(name, v1alpha1.OutcomeRejected)
-			Expect(condition(session, v1alpha1.ConditionAdmissible).Message).To(ContainSubstring(test.says))
+			Expect(session.Status.Message()).To(ContainSubstring(test.says))
 		}
 		Expect(time.Since(started)).To(BeNumerically("<", time.Minute))
 	})

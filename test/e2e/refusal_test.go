@@ -21,7 +21,7 @@ var _ = Describe("a session that cannot be", func() {
 		Expect(session.Status.Reason).To(Equal(reason))
 		Expect(condition(session, v1alpha1.ConditionAdmissible).Reason).To(Equal(reason))
 		for _, word := range words {
-			Expect(condition(session, v1alpha1.ConditionAdmissible).Message).To(ContainSubstring(word))
+			Expect(session.Status.Message()).To(ContainSubstring(word))
 			Eventually(n.eventMessages(name, string(v1alpha1.OutcomeRejected))).Should(ContainSubstring(word))
 		}
 	}

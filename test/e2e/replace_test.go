@@ -79,7 +79,7 @@ var _ = Describe("a copy that its target is in the way of", func() {
 		} {
 			alice.apply(n, sessionManifest(name, "\n  className: "+class+"\n  reason: INC-7"+copyOf+test.more))
 			session := n.ends(name, v1alpha1.OutcomeRejected)
-			Expect(condition(session, v1alpha1.ConditionAdmissible).Message).To(ContainSubstring(test.says))
+			Expect(session.Status.Message()).To(ContainSubstring(test.says))
 			Expect(session.Status.Request).To(BeNil())
 		}
 	})
@@ -123,7 +123,7 @@ var _ = Describe("a copy that its target is in the way of", func() {
 `
 		n.session("careful", class+ofWorkload+"  podCopy: {replaceOriginal: IfUncontrolled}\n")
 		session := n.ends("careful", v1alpha1.OutcomeRejected)
-		Expect(condition(session, v1alpha1.ConditionAdmissible).Message).To(And(
+		Expect(session.Status.Message()).To(And(
 			HavePrefix("spec.podCopy.replaceOriginal: "), ContainSubstring("belongs to ReplicaSet"), ContainSubstring("set it to Always")))
 		original := session.Status.Target.PodName
 		Expect(n.getPod(original).DeletionTimestamp).To(BeNil())

@@ -211,7 +211,7 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		since := metav1.NewTime(time.Now().Add(-defaultTimeout))
 		session.Status.Request.Since = since
 		Expect(k8s.Status().Update(ctx, session)).To(Succeed(), "as if it had waited as long")
-		endsAs(ctx, session, v1alpha1.OutcomeTimedOut, v1alpha1.ReasonAwaitingApproval)
+		endsAs(ctx, session, v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut))
 		approve(ctx, bob, "yes")
 		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseEnded))
 		nothingLeft(ctx, namespace)

@@ -7,7 +7,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -50,10 +49,7 @@ func endsAs(ctx context.Context, session *v1alpha1.DebugSession, outcome v1alpha
 
 // said is the message of the condition that a person looks at first.
 func said(session *v1alpha1.DebugSession) string {
-	if ready := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionReady); ready != nil {
-		return ready.Message
-	}
-	return ""
+	return session.Status.Message()
 }
 
 // injected waits until the session's debugger is in the pod's spec.

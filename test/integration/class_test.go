@@ -116,7 +116,7 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		Entry("of the place of the target", func(s *v1alpha1.DebugSessionSpec) { s.PodCopy.ReplaceOriginal = v1alpha1.ReplaceAlways },
 			"spec.podCopy.replaceOriginal: deleting the target is not allowed"),
 		Entry("of time", func(s *v1alpha1.DebugSessionSpec) { s.TTL = &metav1.Duration{Duration: 61 * time.Minute} },
-			"spec.ttl: 1h1m0s is longer than the maxTTL, 1h0m0s"),
+			"spec.ttl: 1h1m is longer than the maxTTL, 1h"),
 		Entry("without a reason", func(s *v1alpha1.DebugSessionSpec) { s.Reason = "" }, "spec.reason: "),
 		Entry("for another reason", func(s *v1alpha1.DebugSessionSpec) { s.Reason = "just looking" }, `it must match "^INC-[0-9]+"`),
 		Entry("for others", func(s *v1alpha1.DebugSessionSpec) {
@@ -254,6 +254,6 @@ var _ = Describe("an approver", Ordered, func() {
 		reviewed := newApproval(namespace, "yes", "hang")
 		reviewed.Spec.RequestHash, reviewed.Spec.TTL = session.Status.Request.Hash, session.Spec.TTL
 		Expect(k8s.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"ttl":"50m"}}`))).To(Succeed())
-		Expect(refusal(k8s.Create(ctx, reviewed))).To(HavePrefix("spec.ttl: session \"hang\" asks for something else now: you approve 1m0s, it is 50m0s"))
+		Expect(refusal(k8s.Create(ctx, reviewed))).To(HavePrefix("spec.ttl: session \"hang\" asks for something else now: you approve 1m, it is 50m"))
 	})
 })

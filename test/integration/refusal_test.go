@@ -29,7 +29,7 @@ var _ = Describe("what the API server refuses", Ordered, ContinueOnFailure, func
 		admissible := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionAdmissible)
 		Expect(admissible.Status).To(Equal(metav1.ConditionFalse))
 		for _, words := range says {
-			Expect(admissible.Message).To(ContainSubstring(words))
+			Expect(said(session)).To(ContainSubstring(words))
 		}
 		eventually(func(g Gomega) {
 			events := &eventsv1.EventList{}

@@ -95,7 +95,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		Entry("hash", func(s *v1alpha1.DebugApprovalSpec) { s.RequestHash = "0000" },
 			"spec.requestHash: session \"hang\" asks for something else now: you approve 0000, it is "),
 		Entry("ttl", func(s *v1alpha1.DebugApprovalSpec) { s.TTL = &metav1.Duration{Duration: time.Hour} },
-			"spec.ttl: session \"hang\" asks for something else now: you approve 1h0m0s, it is 20m0s"),
+			"spec.ttl: session \"hang\" asks for something else now: you approve 1h, it is 20m"),
 	)
 
 	It("takes a hash that is right", func(ctx SpecContext) {

@@ -44,7 +44,7 @@ var _ = Describe("a session that was admitted", Ordered, func() {
 
 	It("gets no longer ttl than its class grants at most", func(ctx SpecContext) {
 		message := refusal(alice.Patch(ctx, session, merge(`{"spec":{"ttl":"2h"}}`)))
-		Expect(message).To(HavePrefix(`spec.ttl: 2h0m0s is longer than the 1h0m0s that class "standard" grants at most`))
+		Expect(message).To(HavePrefix(`spec.ttl: 2h is longer than the 1h that class "standard" grants at most`))
 	})
 
 	It("keeps its finalizer until it has ended", func(ctx SpecContext) {
