@@ -39,7 +39,7 @@ func (s *Server) stampApproval(ctx context.Context, req admission.Request) admis
 		if refusal := s.permitAny(ctx, &req.UserInfo, v1alpha1.VerbApprove, req.Namespace); refusal != nil {
 			return *refusal
 		}
-		forgetApplied(&p, &approval)
+		haveApplySent(&p, &approval)
 		approver.Seal = s.Sealer.UnboundApproval(req.Namespace, &approval.Spec)
 	} else {
 		if refusal := s.bindPermitted(ctx, &p, &req, &approval, session); refusal != nil {
@@ -131,11 +131,12 @@ func effectiveTTL(session *v1alpha1.DebugSession) metav1.Duration {
 	return session.Status.Class.TTL
 }
 
-// forgetApplied takes away what kubectl apply has written down of an approval that counts for nothing. With it kubectl would say
-// "unchanged" to somebody else who applies the same manifest, and ask nobody: their word would be lost, a denial too.
-func forgetApplied(p *patch, approval *v1alpha1.DebugApproval) {
-	if _, applied := approval.Annotations[corev1.LastAppliedConfigAnnotation]; applied {
-		p.remove("/metadata/annotations/" + strings.ReplaceAll(corev1.LastAppliedConfigAnnotation, "/", "~1"))
+// haveApplySent changes what kubectl apply has written down of an approval that counts for nothing, by an empty line. As it was, kubectl
+// would say "unchanged" to somebody else who applies the same manifest, and ask nobody: their word would be lost, a denial too.
+// So every apply comes here, and changes nothing if it is the author's.
+func haveApplySent(p *patch, approval *v1alpha1.DebugApproval) {
+	if applied, ok := approval.Annotations[corev1.LastAppliedConfigAnnotation]; ok {
+		p.set("/metadata/annotations/"+strings.ReplaceAll(corev1.LastAppliedConfigAnnotation, "/", "~1"), strings.TrimRight(applied, "\n")+"\n\n")
 	}
 }
 
@@ -148,7 +149,7 @@ func (s *Server) restampApproval(req *admission.Request, approval, old *v1alpha1
 		return occupied("approval", req, old.Spec.Approver)
 	}
 	if unbound {
-		forgetApplied(&p, approval)
+		haveApplySent(&p, approval)
 	}
 	if approval.Spec.SessionUID == "" && old.Spec.SessionUID != "" {
 		p.set("/spec/sessionUID", old.Spec.SessionUID)

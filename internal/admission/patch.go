@@ -15,11 +15,6 @@ func (p *patch) set(path string, value any) {
 	*p = append(*p, jsonpatch.NewOperation("add", path, value))
 }
 
-// remove takes away a value that is there.
-func (p *patch) remove(path string) {
-	*p = append(*p, jsonpatch.NewOperation("remove", path, nil))
-}
-
 // add puts a value at the end of a list that has the given length so far.
 func (p *patch) add(path string, length int, value any) {
 	if length == 0 {

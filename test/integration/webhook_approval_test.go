@@ -129,9 +129,9 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		} {
 			approval := newApproval(namespace, name, "hang")
 			change(&approval.Spec)
-			Expect(carol.Create(ctx, approval.DeepCopy(), client.DryRunAll)).To(Succeed(), "a tool dry-runs everything first")
-			Expect(carol.Create(ctx, approval)).To(Succeed())
-			Expect(carol.Patch(ctx, approval, merge(`{"metadata":{"labels":{"a":"b"}}}`))).To(Succeed())
+			Expect(bob.Create(ctx, approval.DeepCopy(), client.DryRunAll)).To(Succeed(), "a tool dry-runs everything first")
+			Expect(bob.Create(ctx, approval)).To(Succeed())
+			Expect(bob.Patch(ctx, approval, merge(`{"metadata":{"labels":{"a":"b"}}}`))).To(Succeed())
 			judged(ctx, approval, v1alpha1.ReasonUnbound)
 		}
 	})
