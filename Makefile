@@ -23,10 +23,13 @@ MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path '
 SOURCES := $(filter-out $(PINNING),$(MODULES))
 
 # The race detector, where there is a C compiler.
-RACE := $(if $(shell command -v gcc),CGO_ENABLED=1 go test -race,go test)
+WITH_RACE := $(if $(shell command -v gcc),-race)
+RACE := $(if $(WITH_RACE),CGO_ENABLED=1) go test $(WITH_RACE)
 CLUSTER_TOOL := $(BIN)/cluster
 
-# The specs of test/e2e mostly wait, so that more of them run at once than there are cores.
+# The specs mostly wait, so that more of them run at once than there are cores. Each process of test/integration has an API server of
+# its own, those of test/e2e share a cluster.
+INTEGRATION_PROCESSES ?= 3
 E2E_PROCESSES ?= 4
 
 # $(call in-each,MODULES,COMMAND) runs a command in each module, and fails at the end if it failed in any.
@@ -173,9 +176,11 @@ test-unit: ## Run the tests that need nothing, in every module.
 
 # Ginkgo's own summary is shown only with -v.
 .PHONY: test-integration
-test-integration: $(CLUSTER_TOOL) ## Run the tests that need a real API server and etcd, or a real kernel.
+test-integration: $(CLUSTER_TOOL) $(BIN)/.tools ## Run the tests that need a real API server and etcd, or a real kernel. INTEGRATION=REGEXP runs only those specs.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
-		$(RACE) -v -count=1 -timeout 20m ./cmd/manager ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults)(/|$$)')
+		$(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
+		$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo run $(WITH_RACE) --procs=$(INTEGRATION_PROCESSES) --timeout=20m \
+			$(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration
 
 # Without the race detector: the sweep has thousands of whole sessions, and the code that they run is under it elsewhere.
 .PHONY: test-faults

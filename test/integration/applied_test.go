@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -15,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -94,9 +96,9 @@ var _ = Describe("a manifest that is applied again", Ordered, ContinueOnFailure,
 				"spec: {sessionName: hang, decision: Approve"+more+"}\n")
 		}
 		thrice(ctx, bob, approvals, "apply", "apply", flags...)
-		stored := &v1alpha1.DebugApproval{}
-		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "ttl"}, stored)).To(Succeed())
-		Expect(stored.Spec.SessionUID).To(Equal(asking.UID))
+		approval := &v1alpha1.DebugApproval{}
+		Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "ttl"}, approval)).To(Succeed())
+		Expect(approval.Spec.SessionUID).To(Equal(asking.UID))
 
 		// What means the same may also be written otherwise.
 		_, stderr, err := kubectl(bob, "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: ttl, namespace: "+namespace+"}\n"+
@@ -106,7 +108,7 @@ var _ = Describe("a manifest that is applied again", Ordered, ContinueOnFailure,
 			"spec: {sessionName: hang, decision: Approve, ttl: 31m}\n", append([]string{"apply", "-f", "-"}, flags...)...)
 		Expect(err).To(HaveOccurred())
 		Expect(stderr).To(ContainSubstring("an approval never changes"))
-		judged(ctx, stored, v1alpha1.ReasonCounted)
+		judged(ctx, approval, v1alpha1.ReasonCounted)
 	},
 		Entry("30m, client side", "30m", "30m0s"),
 		Entry("30m, server side", "30m", "1800s", "--server-side"),
@@ -150,7 +152,7 @@ func discard(ctx context.Context, manifest string) {
 		return
 	}
 	Expect(client.IgnoreNotFound(k8s.Delete(ctx, object))).To(Succeed())
-	eventually(func() map[string]string { return versions(ctx, []string{manifest}) }).Should(BeEmpty())
+	eventually(func() map[string]string { return stored(ctx, []string{manifest}) }).Should(BeEmpty())
 }
 
 // settleTime is longer than the operator takes for its next write.
@@ -199,35 +201,49 @@ func makeNamespaces(ctx context.Context, manifests []string) {
 	}
 }
 
-// versions are those of the manifests' objects, as far as they are there.
-func versions(ctx context.Context, manifests []string) map[string]string {
+// stored are the manifests' objects as they are in the API server, as far as they are there.
+func stored(ctx context.Context, manifests []string) map[string]string {
 	GinkgoHelper()
 	there := map[string]string{}
 	for _, manifest := range manifests {
 		object := parsed(manifest)
-		err := k8s.Get(ctx, client.ObjectKeyFromObject(object), object)
+		found := &unstructured.Unstructured{}
+		found.SetGroupVersionKind(object.GroupVersionKind())
+		err := k8s.Get(ctx, client.ObjectKeyFromObject(object), found)
 		Expect(client.IgnoreNotFound(err)).To(Succeed())
 		if err != nil {
 			continue
 		}
-		version := object.ResourceVersion
-		if object.Kind == "DebugClass" { // its sessions are counted in its status, at any time
-			version = fmt.Sprint(object.Generation)
-		}
-		there[object.Kind+"/"+object.Name] = version
+		there[object.Kind+"/"+object.Name] = written(found)
 	}
 	return there
 }
 
-// settled waits until nobody writes the manifests' objects any more.
+// written is all of an object that a write changes, as text: a difference shows what was written.
+func written(object *unstructured.Unstructured) string {
+	GinkgoHelper()
+	if object.GetKind() == "DebugClass" { // its sessions are counted in its status, at any time
+		return fmt.Sprint(object.GetGeneration())
+	}
+	text, err := yaml.Marshal(object)
+	Expect(err).NotTo(HaveOccurred())
+	return string(text)
+}
+
+// settled waits until the operator has judged the manifests' objects, and nobody writes them any more.
 func settled(ctx context.Context, manifests []string) map[string]string {
 	GinkgoHelper()
 	var last map[string]string
 	eventually(func() error {
-		now := versions(ctx, manifests)
+		now := stored(ctx, manifests)
+		for name, text := range now {
+			if judged := strings.HasPrefix(name, "DebugSession/") || strings.HasPrefix(name, "DebugApproval/"); judged && !strings.Contains(text, "\nstatus:\n") {
+				return fmt.Errorf("%s has no status", name)
+			}
+		}
 		if !maps.Equal(now, last) {
 			last = now
-			return fmt.Errorf("they are at %v", now)
+			return errors.New("they are still written")
 		}
 		return nil
 	}).WithPolling(settleTime).Should(Succeed())

@@ -20,7 +20,7 @@ import (
 // fill makes a session as large as the API server keeps: not a word of status can be added to it.
 func fill(ctx context.Context, who client.Client, session *v1alpha1.DebugSession) {
 	GinkgoHelper()
-	const most = 255 << 10 // of annotations; labels have no limit
+	const most, step = 255 << 10, 32 // bytes of annotations, of which the largest have place for no more; labels have no limit
 	var labels strings.Builder
 	for i := range 11000 {
 		fmt.Fprintf(&labels, `"a%05d%s":"%s",`, i, strings.Repeat("a", 50), strings.Repeat("b", 63))
@@ -31,8 +31,8 @@ func fill(ctx context.Context, who client.Client, session *v1alpha1.DebugSession
 			labels.String(), strings.Repeat("c", by))))
 	}
 	Expect(grow(0)).To(Succeed())
-	sort.Search(most, func(by int) bool {
-		err := grow(by)
+	sort.Search(most/step, func(steps int) bool {
+		err := grow(steps * step)
 		if err != nil {
 			refused = err
 		}
@@ -77,7 +77,7 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 
 	DescribeTable("does not outlast its end by making it too large to be written", func(ctx SpecContext, mode v1alpha1.Mode) {
 		session := newSession(namespace, "hang", "web")
-		session.Spec.Mode, session.Spec.TTL = mode, &metav1.Duration{Duration: 59 * time.Second}
+		session.Spec.Mode, session.Spec.TTL = mode, &metav1.Duration{Duration: 59 * time.Minute}
 		activeOf(ctx, alice, node, session, pod)
 		at := session.Status.Debugger
 		reached := func() bool { return reaching(ctx, "alice", namespace, at.PodName) }
@@ -85,7 +85,7 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 		fill(ctx, alice, session)
 		Expect(reached()).To(BeTrue())
 
-		Expect(k8s.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"ttl":"10s"}}`))).To(Succeed(), "it is no longer than before")
+		Expect(k8s.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"ttl":"10s"}}`))).To(Succeed(), "its text is no longer than before")
 		Eventually(reached).WithTimeout(20 * time.Second).Should(BeFalse())
 		if mode == v1alpha1.ModePodCopy {
 			isGone(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: at.PodName}})

@@ -3,8 +3,8 @@ package ports
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net"
+	"os"
 	"strconv"
 	"sync/atomic"
 )
@@ -13,10 +13,14 @@ import (
 // chooses is one of the former: between being found free and being listened on, any connection may be given it.
 const first, last = 20000, 29999
 
-// tried is how many ports were looked at, from some port on: other processes begin at another one.
+// tried is how many ports were looked at, from some port on. Processes that run side by side have ids that are near to each other: each
+// begins far enough from the next.
 var tried atomic.Uint32
 
-func init() { tried.Store(rand.Uint32N(last - first + 1)) }
+func init() { tried.Store(uint32(os.Getpid()) % (last - first + 1) * apart) }
+
+// apart is how many ports a process can ask for until it comes to those of the next.
+const apart = 61
 
 // Free is a port that nobody listens on at localhost, and that was given to nobody else in this process who may be about to listen
 // on it: only after all of the others is it given again.
