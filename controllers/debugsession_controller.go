@@ -138,9 +138,11 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	if session == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	snapshot, decided, done := r.observe(ctx, session)
-	done = sync.OnceFunc(done)
+	snapshot, decided, done, err := r.observe(ctx, session)
 	defer done()
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	results := r.act(ctx, session, decided.Actions)
 	concluded := plan.Conclude(snapshot, decided, results)
 	before := session.Status.Phase

@@ -53,10 +53,10 @@ func (r *DebugSessionReconciler) endWhateverIsWritten(ctx context.Context, sessi
 	if now.UID != session.UID || now.Status.Phase == "" {
 		return nil // the watch is about to tell of it
 	}
-	snapshot, decided, done := r.observe(ctx, now)
+	snapshot, decided, done, err := r.observe(ctx, now)
 	defer done()
-	if !ends(&decided.Status) {
-		return nil
+	if err != nil || !ends(&decided.Status) {
+		return err
 	}
 	concluded := plan.Conclude(snapshot, decided, r.act(ctx, now, decided.Actions))
 	return errors.Join(concluded.Retry, ignoreOutdated(r.report(ctx, now, concluded, unlessMoved)))
@@ -66,8 +66,11 @@ func (r *DebugSessionReconciler) endWhateverIsWritten(ctx context.Context, sessi
 func (r *DebugSessionReconciler) endUnwritten(ctx context.Context, session *v1alpha1.DebugSession, p plan.Plan) error {
 	over := session.DeepCopy()
 	over.Status = p.Status
-	snapshot, decided, done := r.observe(ctx, over)
+	snapshot, decided, done, err := r.observe(ctx, over)
 	defer done()
+	if err != nil {
+		return err
+	}
 	concluded := plan.Conclude(snapshot, decided, r.act(ctx, over, decided.Actions))
 	if !concluded.WakeAt.IsZero() {
 		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), concluded.WakeAt.Sub(r.Clock.Now()))

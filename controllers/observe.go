@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -12,33 +13,33 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// observe answers what the plan asks, until it has decided. Nothing is read that was not asked for.
+// observe has the plan decide, and answers what it asks. Nothing is read that was not asked for.
 //
 // If the plan has counted what else runs, done must be called when it has been persisted: until then no other session is
 // counted in.
-func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.DebugSession) (snapshot plan.Snapshot, decided plan.Plan, done func()) {
-	snapshot, done = plan.Snapshot{Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace}, func() {}
+func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.DebugSession) (snapshot plan.Snapshot, decided plan.Plan, done func(), err error) {
+	done = func() {}
 	watching := false
-	for {
-		decided = plan.Decide(snapshot)
-		switch q := decided.Ask.(type) {
-		case nil:
-			// A session that begins to end is about to ask again.
-			if !watching && decided.Status.Phase != v1alpha1.PhaseEnding {
-				r.Pods.Release(client.ObjectKeyFromObject(session))
-			}
-			return snapshot, decided, done
+	snapshot = plan.Snapshot{Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace}
+	snapshot, decided, err = plan.Run(snapshot, func(s *plan.Snapshot, question plan.Question) error {
+		switch q := question.(type) {
 		case plan.ReadTarget:
 			watching = true
-			snapshot.Target = r.observeTarget(ctx, session, q)
+			s.Target = r.observeTarget(ctx, session, q)
 		case plan.CountRunning:
 			r.starting.Lock()
-			done = r.starting.Unlock
-			snapshot.Running = r.observeRunning(ctx, session)
+			done = sync.OnceFunc(r.starting.Unlock)
+			s.Running = r.observeRunning(ctx, session)
 		default:
-			r.answer(ctx, session, q, &snapshot)
+			r.answer(ctx, session, q, s)
 		}
+		return nil
+	})
+	// A session that begins to end is about to ask again.
+	if err == nil && !watching && decided.Status.Phase != v1alpha1.PhaseEnding {
+		r.Pods.Release(client.ObjectKeyFromObject(session))
 	}
+	return snapshot, decided, done, err
 }
 
 // answer answers a question that needs nothing but an answer.

@@ -60,7 +60,7 @@ func shown(making Action) any {
 
 // asShown refuses to make something else than what was shown to whoever approved it: who may patch a pod can change what a
 // debugger of it, or a copy, comes to.
-func (p *pass) asShown(target *subject, making Action) *Refusal {
+func (p *pass) asShown(target *debugTarget, making Action) *Refusal {
 	request := p.status().Request
 	if request == nil || request.Hash == requestHash(p.spec(), p.status().Class, target.uid(), making) {
 		return nil
@@ -100,7 +100,7 @@ func Judge(approval Approval, session *v1alpha1.DebugSession) Verdict {
 	}
 }
 
-// late says whether a session that has not started was no longer waiting for the approval.
+// late reports whether a session that has not started was no longer waiting for the approval.
 func late(approval Approval, session *v1alpha1.DebugSessionStatus) bool {
 	return session.StartedAt == nil && !approval.CreationTimestamp.Time.Before(waitsUntil(session))
 }
@@ -202,56 +202,65 @@ func weight(a v1alpha1.ApprovalStatus) time.Duration {
 	}
 }
 
-// tally counts the session's approvals and writes them down. It returns false if they are not known yet, or cannot be.
-func (p *pass) tally() (tally, bool) {
-	switch p.Approvals.state {
-	case unasked:
-		p.ask(ReadApprovals{})
-	case unknown:
-		message := fmt.Sprintf("the approvals cannot be read: %v", p.Approvals.err)
-		p.warnOnce(v1alpha1.ConditionApproved, v1alpha1.ReasonUnreadable, message)
-		p.set(v1alpha1.ConditionApproved, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable, message)
-		if p.status().StartedAt == nil {
-			p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonUnreadable, message)
-		}
-		p.plan.Retry = fmt.Errorf("reading approvals: %w", p.Approvals.err)
-	case found, absent:
-		t := count(p.Approvals.value, p.Session, int(p.status().Class.ApprovalsRequired))
-		p.status().Approvals, p.status().ApprovedBy = t.approvals, sanitizeMessage(list(approvers(t)))
-		return t, true
-	case awaited:
+// countApprovals counts the session's approvals and writes them down.
+func (p *pass) countApprovals() (tally, step) {
+	approvals, stop := need(p.Approvals, ReadApprovals{}, nil, func(err error) step { return approvalsUnreadable{err} })
+	if stop != nil {
+		return tally{}, stop
 	}
-	return tally{}, false
+	t := count(approvals, p.Session, int(p.status().Class.ApprovalsRequired))
+	p.status().Approvals, p.status().ApprovedBy = t.approvals, sanitizeMessage(list(approvers(t)))
+	return t, nil
 }
 
-// approved says whether a session that waits for approval may go on. If not, what it waits for is in the plan, or its end.
-func (p *pass) approved() bool {
-	t, known := p.tally()
-	if !known {
-		return false
+// approvalsUnreadable has a session wait until its approvals can be read.
+type approvalsUnreadable struct{ err error }
+
+func (s approvalsUnreadable) take(p *pass) {
+	message := fmt.Sprintf("the approvals cannot be read: %v", s.err)
+	p.warnOnce(v1alpha1.ConditionApproved, v1alpha1.ReasonUnreadable, message)
+	p.set(v1alpha1.ConditionApproved, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable, message)
+	if p.status().StartedAt == nil {
+		p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonUnreadable, message)
 	}
+	p.plan.Retry = fmt.Errorf("reading approvals: %w", s.err)
+}
+
+// approved sees that a session which needs approval has it.
+func (p *pass) approved() step {
 	status, wanted := p.status(), p.ttl()
+	if status.Class.ApprovalsRequired == 0 {
+		return nil
+	}
+	if status.Request == nil {
+		return p.requested()
+	}
+	t, stop := p.countApprovals()
+	if stop != nil {
+		return stop
+	}
 	deadline := waitsUntil(status)
 	switch {
 	case t.denied != nil:
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeDenied), "denied by "+t.denied.By)
-		p.finish(v1alpha1.OutcomeDenied, string(v1alpha1.OutcomeDenied), "it was denied by "+t.denied.By)
-		return false
+		return markEnded{v1alpha1.OutcomeDenied, string(v1alpha1.OutcomeDenied), "it was denied by " + t.denied.By}
 	case t.ttl >= wanted && !p.Approvals.fresh: // a watch may not have seen yet that one was taken back
-		p.ask(ReadApprovals{Fresh: true})
-		return false
+		return ask{ReadApprovals{Fresh: true}}
 	case t.ttl >= wanted:
-		p.status().WaitingFor = ""
-		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", "approved by "+list(approvers(t)))
-		return true
+		p.markApproved(t)
+		return nil
 	case !p.Now.Before(deadline):
-		p.finish(v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut),
-			fmt.Sprintf("it was not approved within %s; apply a new session", v1alpha1.FormatDuration(deadline.Sub(status.Request.Since.Time))))
-		return false
+		return markEnded{v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut),
+			fmt.Sprintf("it was not approved within %s; apply a new session", v1alpha1.FormatDuration(deadline.Sub(status.Request.Since.Time)))}
 	default:
 		p.awaitApproval(t, deadline)
-		return false
+		return pause{}
 	}
+}
+
+func (p *pass) markApproved(t tally) {
+	p.status().WaitingFor = ""
+	p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", "approved by "+list(approvers(t)))
 }
 
 // awaitApproval says whom the session waits for, and until when.
@@ -272,38 +281,51 @@ func (p *pass) awaitApproval(t tally, deadline time.Time) {
 	}
 }
 
-// stillApproved looks after the approvals of a session that runs. It returns the longest that it may last by them, and
-// false if it is not known, or if the session is to end for want of them.
-func (p *pass) stillApproved() (time.Duration, bool) {
+// stillApproved looks after the approvals of a session that runs, and records how long it may last by them, or why it may not. What
+// waits while they cannot be read is only what would be made or given: a session that is to end still does.
+func (p *pass) stillApproved() step {
+	p.lasts = p.status().Class.MaxTTL.Duration
 	if p.status().Class.ApprovalsRequired == 0 {
-		return p.status().Class.MaxTTL.Duration, true
+		return nil
 	}
-	t, known := p.tally()
-	if !known {
-		return 0, false
+	t, stop := p.countApprovals()
+	switch stop := stop.(type) {
+	case nil:
+	case ask:
+		return stop
+	default:
+		stop.take(p)
+		p.approvalsUnknown = true
+		return nil
 	}
+	p.lasts = t.ttl
 	switch {
 	case t.denied != nil:
-		p.revoked("denied by " + t.denied.By)
-		return 0, false
+		p.revoke("denied by " + t.denied.By)
 	case t.ttl == 0:
 		p.status().Approvals, p.status().ApprovedBy = p.Session.Status.Approvals, p.Session.Status.ApprovedBy // what it ran on is part of the record
-		p.revoked(removed(p.Session.Status.Approvals, t.approvals))
-		return 0, false
+		p.revoke(removed(p.Session.Status.Approvals, t.approvals))
 	case t.ttl < p.ttl():
 		p.status().WaitingFor = fmt.Sprintf("approval of the longer ttl by who may approve class %s", p.spec().ClassName)
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonShorterTTL,
 			fmt.Sprintf("a ttl of %s is approved, and %s asked for; until that is approved it ends at the shorter", v1alpha1.FormatDuration(t.ttl), v1alpha1.FormatDuration(p.ttl())))
 	default:
-		p.status().WaitingFor = ""
-		p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", "approved by "+list(approvers(t)))
+		p.markApproved(t)
 	}
-	return t.ttl, true
+	return nil
 }
 
-func (p *pass) revoked(why string) {
+func (p *pass) revoke(why string) {
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeRevoked), why)
-	p.end(v1alpha1.OutcomeRevoked, string(v1alpha1.OutcomeRevoked), why)
+	p.revoked = why
+}
+
+// notRevoked comes after the session's time: one whose time is up has expired, whatever has become of its approvals since.
+func (p *pass) notRevoked() step {
+	if p.revoked == "" {
+		return nil
+	}
+	return p.end(v1alpha1.OutcomeRevoked, string(v1alpha1.OutcomeRevoked), p.revoked)
 }
 
 // removed names those who took their approval back.

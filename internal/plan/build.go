@@ -10,7 +10,7 @@ import (
 
 // build makes the action that makes the debugger which the status records. A *Refusal is about the session; any other error
 // is a fault of the operator.
-func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Action, error) {
+func (p *pass) build(target *debugTarget, status *v1alpha1.DebugSessionStatus) (Action, error) {
 	session := *p.Session
 	session.Status = *status
 	session.Spec.Profile, session.Spec.Debugger.Image = status.Class.Profile, status.Class.Image
@@ -24,7 +24,7 @@ func (p *pass) build(target *subject, status *v1alpha1.DebugSessionStatus) (Acti
 	return action, nil
 }
 
-func (p *pass) buildAction(session *v1alpha1.DebugSession, target *subject) (Action, error) {
+func (p *pass) buildAction(session *v1alpha1.DebugSession, target *debugTarget) (Action, error) {
 	switch session.Spec.Mode {
 	case v1alpha1.ModePodCopy:
 		pod, err := debugpod.Copy(session, target.pod, p.Now)
@@ -38,7 +38,7 @@ func (p *pass) buildAction(session *v1alpha1.DebugSession, target *subject) (Act
 	return nil, fmt.Errorf("there is no mode %q", session.Spec.Mode)
 }
 
-func (p *pass) buildEphemeral(session *v1alpha1.DebugSession, target *subject) (Action, error) {
+func (p *pass) buildEphemeral(session *v1alpha1.DebugSession, target *debugTarget) (Action, error) {
 	c, err := debugpod.Ephemeral(session, target.pod)
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (p *pass) buildEphemeral(session *v1alpha1.DebugSession, target *subject) (
 }
 
 // buildApproved is build, held against what was approved.
-func (p *pass) buildApproved(target *subject, status *v1alpha1.DebugSessionStatus) (Action, error) {
+func (p *pass) buildApproved(target *debugTarget, status *v1alpha1.DebugSessionStatus) (Action, error) {
 	action, err := p.build(target, status)
 	if err != nil {
 		return nil, err
@@ -82,12 +82,11 @@ func refusalOf(session *v1alpha1.DebugSession, err error) error {
 
 // cannotBuild rejects a session that can never be built as it is written. A fault of the operator is not the session's: it
 // waits, and the operator that comes after this one may know better.
-func (p *pass) cannotBuild(err error) {
+func cannotBuild(err error) step {
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
-		p.reject(*refusal)
-		return
+		return reject{refusal}
 	}
 	message := fmt.Sprintf("the operator cannot build the debugger, which is a fault of the operator: %v", err)
-	p.stall(v1alpha1.ReasonOperatorFault, message, fmt.Errorf("building the debugger: %w", err))
+	return stall{v1alpha1.ReasonOperatorFault, message, fmt.Errorf("building the debugger: %w", err)}
 }

@@ -58,7 +58,7 @@ func (p *pass) concludeByEffect(result Result) {
 	case Removes:
 		p.concludeTaking(result, what)
 	case Changes, Bookkeeping:
-		p.retry(result.Err)
+		p.backOff(result.Err)
 	}
 }
 
@@ -66,22 +66,13 @@ func (p *pass) concludeMaking(result Result, what string) {
 	switch {
 	case result.Refusal != nil:
 		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, result.Refusal.Reason, result.Refusal.Message)
-		p.end(v1alpha1.OutcomeRejected, result.Refusal.Reason, result.Refusal.Message)
+		p.end(v1alpha1.OutcomeRejected, result.Refusal.Reason, result.Refusal.Message).take(p)
 	case result.Gone:
 		p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone),
-			fmt.Sprintf("%s: the pod went away or was replaced before it could be debugged", what))
+			fmt.Sprintf("%s: the pod went away or was replaced before it could be debugged", what)).take(p)
 	case result.Err != nil:
-		p.retryMaking(fmt.Errorf("%s failed, and is tried again: %w", what, result.Err))
+		retryMaking{fmt.Errorf("%s failed, and is tried again: %w", what, result.Err)}.take(p)
 	}
-}
-
-// retryMaking keeps a session in Starting, and says why nothing was made.
-func (p *pass) retryMaking(err error) {
-	message := err.Error()
-	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonRetrying, message)
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonRetrying, message)
-	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonRetrying, message)
-	p.retry(err)
 }
 
 var errNowhere = errors.New("the API server says that there is no such namespace")
@@ -97,7 +88,7 @@ func (p *pass) concludeGiving(result Result) {
 	p.plan.Events = nil
 	p.status().Attach = ""
 	if result.Refusal != nil {
-		p.end(v1alpha1.OutcomeFailed, result.Refusal.Reason, "giving access: "+result.Refusal.Message)
+		p.end(v1alpha1.OutcomeFailed, result.Refusal.Reason, "giving access: "+result.Refusal.Message).take(p)
 		return
 	}
 	p.concludeMaking(result, "giving access")
@@ -132,7 +123,7 @@ func (p *pass) concludeMoving(action MoveDeadline, result Result) {
 	}
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, reason, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, reason, message)
-	p.retry(fmt.Errorf("moving the debugger's deadline: %w", result.Err))
+	p.backOff(fmt.Errorf("moving the debugger's deadline: %w", result.Err))
 }
 
 // concludeTaking keeps a session in Ending, and says why it is still there.
@@ -151,12 +142,12 @@ func (p *pass) stillThere(err error) {
 	message := fmt.Sprintf("%v; tried again", err)
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStillRunning, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStillRunning, message)
-	p.retry(err)
+	p.backOff(err)
 	p.plan.WakeAt = p.Now.Add(overdueRetry) // also what was to follow at once waits for what failed
 }
 
-// retry has what failed tried again, with pauses: what was to follow it at once waits for it.
-func (p *pass) retry(err error) {
+// backOff has what failed tried again, with pauses: what was to follow it at once waits for it.
+func (p *pass) backOff(err error) {
 	if err == nil {
 		return
 	}

@@ -1,27 +1,36 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// Decide says what is to be done about a session, given what was read. It changes nothing it is given.
+// maxQuestions is more than Decide can ask: each question once, and some a second time for a fresh answer.
+const maxQuestions = 32
+
+// Run decides about a session: it has answer fill in the snapshot what Decide asks for, until Decide has decided. It returns the
+// snapshot that the plan was made from. It fails if answer does, or if a question stays unanswered.
+func Run(s Snapshot, answer func(*Snapshot, Question) error) (Snapshot, Plan, error) {
+	var last Question
+	for range maxQuestions {
+		decided := Decide(s)
+		if decided.Ask == nil {
+			return s, decided, nil
+		}
+		last = decided.Ask
+		if err := answer(&s, last); err != nil {
+			return s, Plan{}, err
+		}
+	}
+	return s, Plan{}, fmt.Errorf("the plan goes on asking %T, however that is answered", last)
+}
+
+// Decide returns what is to be done about a session, given what was read. It changes nothing it is given.
 func Decide(s Snapshot) Plan {
 	p := newPass(s)
-	switch {
-	case s.Session.Status.Phase == v1alpha1.PhaseEnded:
-		p.settle()
-	case s.Session.Status.Phase == v1alpha1.PhaseEnding:
-		p.mend()
-		p.teardown()
-	case !begun(&s.Session.Status):
-		p.admit()
-	case p.damaged():
-		p.mend()
-	default:
-		p.run()
-	}
+	p.through(p.gates())
 	if p.plan.Ask != nil {
 		return Plan{Ask: p.plan.Ask}
 	}
@@ -32,24 +41,26 @@ func Decide(s Snapshot) Plan {
 	return p.plan
 }
 
-// ask ends the pass: it cannot go on without knowing.
-func (p *pass) ask(q Question) { p.plan.Ask = q }
-
-// settle lets an ended session rest. Its finalizer goes once the end has been written down, so that a record can be
-// deleted at any time, by anyone who may, with or without the operator.
-func (p *pass) settle() {
-	if p.hasFinalizer() {
-		p.do(RemoveFinalizer{})
+// gates are those of the phase that the session is in, as far as that was written down.
+func (p *pass) gates() []gate {
+	switch phase := p.Session.Status.Phase; {
+	case phase == v1alpha1.PhaseEnded:
+		return endedGates
+	case phase == v1alpha1.PhaseEnding:
+		return endingGates
+	case wasAdmitted(&p.Session.Status):
+		return runningGates
+	default:
+		return pendingGates
 	}
-	p.retain()
 }
 
 func (p *pass) hasFinalizer() bool {
 	return slices.Contains(p.Session.Finalizers, v1alpha1.Finalizer)
 }
 
-// asked says whether somebody asked for the session's end, and how to put it.
-func (p *pass) asked() (ask string, yes bool) {
+// endAsked reports whether somebody asked for the session's end, and how to put it.
+func (p *pass) endAsked() (how string, yes bool) {
 	switch {
 	case p.Session.DeletionTimestamp != nil:
 		return "the session was deleted", true

@@ -20,7 +20,10 @@
 //   - Absent is not unknown. Nothing starts and nothing is called gone on a failed read.
 //   - Ended is final. No input makes Decide leave it.
 //
-// The caller's loop is: Decide, and as long as the plan asks a question, answer it in the snapshot and Decide again;
-// then perform the actions, Conclude with their results, write the status once, and send the events. Asking, rather than
-// being told everything, is what makes a settled session cost nothing, and keeps the dear reads for when they matter.
+// A pass goes through the gates of its phase (phase_pending.go, phase_running.go, phase_ending.go, phase_ended.go), which read like a
+// table of contents, and stops at the first that returns a step (step.go).
+//
+// The caller has Run decide, and answers what it asks; then it performs the actions, has Conclude complete the plan with their
+// results, writes the status once, and sends the events. Asking, rather than being told everything, is what makes a settled session
+// cost nothing, and keeps expensive reads for when they matter.
 package plan

@@ -64,7 +64,7 @@ func effectiveImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec)
 
 // grantKeptImage grants a container of the copy that becomes the debugger the image that it has in the target, where the class
 // restricts images: it is then the debugger's, and cannot be changed in the target meanwhile.
-func (p *pass) grantKeptImage(class *v1alpha1.DebugClass, target *subject) *Refusal {
+func (p *pass) grantKeptImage(class *v1alpha1.DebugClass, target *debugTarget) *Refusal {
 	name := p.spec().Debugger.Container
 	if name == "" || p.status().Class.Image != "" || len(class.Spec.Images) == 0 || changesImage(p.spec(), name) {
 		return nil

@@ -26,10 +26,9 @@ func (p *pass) ran() bool {
 
 // end has the session end. One whose debugger never ran did nothing of what it was for: what ends it by itself makes it NotStarted,
 // with what kept the debugger from running; what a person does to it keeps its outcome, and the message tells.
-func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) {
+func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) step {
 	if p.ran() {
-		p.beginEnding(outcome, reason, message)
-		return
+		return beginEnding{outcome, reason, message}
 	}
 	why, obstacle := p.obstacle()
 	switch outcome {
@@ -41,7 +40,7 @@ func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) {
 		message += "; the debugger never ran" + strings.Replace(obstacle, "; ", ": ", 1)
 	case v1alpha1.OutcomeCompleted, v1alpha1.OutcomeDenied, v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeNotStarted:
 	}
-	p.beginEnding(outcome, reason, message)
+	return beginEnding{outcome, reason, message}
 }
 
 // obstacle is what has kept the debugger from running, as far as it was told.
@@ -59,55 +58,54 @@ func (p *pass) obstacle() (reason, message string) {
 }
 
 // expire ends a session whose time is up. Whether its debugger ran, and if not why, its pod tells, if it was not seen before.
-func (p *pass) expire() {
-	if !p.ran() && !p.look() {
-		return
+func (p *pass) expire() step {
+	if !p.ran() {
+		if stop := p.look(); stop != nil {
+			return stop
+		}
 	}
-	p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
+	return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
 }
 
-// look records where the debugger stands as its pod tells, and returns false if that has ended the session or has yet to be asked.
-// A pod that cannot be read keeps nothing from ending.
-func (p *pass) look() bool {
+// look records where the debugger stands as its pod tells. A pod that cannot be read keeps nothing from ending.
+func (p *pass) look() step {
 	name := p.status().Debugger.ContainerName
 	if makesPod(p.spec()) {
-		if p.Made.state == unasked {
-			p.ask(ReadMade{Name: p.status().Debugger.PodName})
-			return false
+		switch {
+		case p.Made.state == unasked:
+			return ask{ReadMade{Name: p.status().Debugger.PodName}}
+		case p.Made.state == found && p.isMade(p.Made.value):
+			return p.note(readMade(p.Made.value, name), p.Made.value)
 		}
-		return p.Made.state != found || !p.isMade(p.Made.value) || p.note(readMade(p.Made.value, name), p.Made.value)
+		return nil
 	}
 	if p.Target.state == unasked {
-		p.ask(ReadTarget{Name: p.status().Target.PodName})
-		return false
+		return ask{ReadTarget{Name: p.status().Target.PodName}}
 	}
 	if p.Target.state == found && p.isTarget(p.Target.value) {
 		if c, injected := readEphemeral(p.Target.value, name); injected {
 			return p.note(c, p.Target.value)
 		}
 	}
-	return true
+	return nil
 }
 
-func (p *pass) note(c container, pod *corev1.Pod) bool {
+func (p *pass) note(c container, pod *corev1.Pod) step {
 	c = c.steady()
-	switch {
-	case c.neverRan():
+	if c.neverRan() {
 		c.record(p.status().Debugger)
-		if !p.missedTarget(c, pod) {
-			p.couldNotStart(c)
-		}
-		return false
-	case c.state == v1alpha1.DebuggerRunning || c.ended != nil:
-		c.record(p.status().Debugger)
-	default:
-		if held := p.heldByTarget(c, pod); held != nil {
-			p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, held.reason, held.message)
-		} else if c.troubled() {
-			p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, p.trouble(c, pod))
-		}
+		return p.couldNotStart(c, pod)
 	}
-	return true
+	if c.state == v1alpha1.DebuggerRunning || c.ended != nil {
+		c.record(p.status().Debugger)
+		return nil
+	}
+	if held := p.heldByTarget(c, pod); held != nil {
+		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, held.reason, held.message)
+	} else if c.troubled() {
+		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, p.trouble(c, pod))
+	}
+	return nil
 }
 
 // trouble is what a container that cannot start waits for, and what can be done about it.
@@ -116,31 +114,36 @@ func (p *pass) trouble(c container, pod *corev1.Pod) string {
 }
 
 // couldNotStart ends a session whose debugger's container ended without having run its command.
-func (p *pass) couldNotStart(c container) {
+func (p *pass) couldNotStart(c container, pod *corev1.Pod) step {
+	if stop := p.missedTarget(c, pod); stop != nil {
+		return stop
+	}
 	reason, why := c.failure(p.spec().Mode, cmp.Or(p.status().Class.Image, c.image))
-	p.beginEnding(v1alpha1.OutcomeNotStarted, reason,
-		fmt.Sprintf("the debugger never ran: container %q could not start: %s", p.status().Debugger.ContainerName, why))
+	return beginEnding{v1alpha1.OutcomeNotStarted, reason,
+		fmt.Sprintf("the debugger never ran: container %q could not start: %s", p.status().Debugger.ContainerName, why)}
 }
 
 // notMade ends a session whose debugger could not be made in time, with what kept it from being made if that was told.
-func (p *pass) notMade(what string) {
+func (p *pass) notMade(what string) step {
 	message := what + " could not be made in time"
 	if ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady); ready != nil && ready.Reason != v1alpha1.ReasonStarting {
 		why, _, _ := strings.Cut(ready.Message, triedUntil)
 		message += ": " + why
 	}
-	p.beginEnding(v1alpha1.OutcomeNotStarted, v1alpha1.ReasonNotStarted, message+"; apply a new session")
+	return beginEnding{v1alpha1.OutcomeNotStarted, v1alpha1.ReasonNotStarted, message + "; apply a new session"}
 }
 
-// pastNotAfter ends a session that was not admitted before its notAfter. One that waited until then has not done what it was for;
+// notAfterAhead ends a session that was not admitted before its notAfter. One that waited until then has not done what it was for;
 // one that was applied again later, as tools do that hold it in Git, is over as it should be.
-func (p *pass) pastNotAfter() {
+func (p *pass) notAfterAhead() step {
+	if !passed(p.spec().NotAfter, p.Now) {
+		return nil
+	}
 	message := fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", clock(p.spec().NotAfter.Time))
 	decisive := p.status().DecisiveCondition()
 	if decisive == nil {
-		p.finish(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), message)
-		return
+		return markEnded{v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), message}
 	}
 	waited, _, _ := strings.Cut(decisive.Message, waiting)
-	p.finish(v1alpha1.OutcomeNotStarted, decisive.Reason, message+": "+waited)
+	return markEnded{v1alpha1.OutcomeNotStarted, decisive.Reason, message + ": " + waited}
 }

@@ -19,13 +19,12 @@ const atOnce = 5 * time.Second
 
 // completed ends a session whose debugger has ended by itself, with the end of what it wrote if nobody was there to see it.
 // That this cannot be read keeps nothing from ending.
-func (p *pass) completed(c container, pod *corev1.Pod) {
+func (p *pass) completed(c container, pod *corev1.Pod) step {
 	unread := ""
 	if p.wantsOutput() {
 		switch p.Output.state {
 		case unasked:
-			p.ask(ReadOutput{Pod: p.podName(pod.Name), Container: p.status().Debugger.ContainerName, Previous: c.again})
-			return
+			return ask{ReadOutput{Pod: p.podName(pod.Name), Container: p.status().Debugger.ContainerName, Previous: c.again}}
 		case found:
 			p.status().Debugger.Output = sanitizeText(strings.TrimSpace(p.Output.value), maxOutput)
 		case unknown:
@@ -34,8 +33,7 @@ func (p *pass) completed(c container, pod *corev1.Pod) {
 		}
 	}
 	if c.killedForMemory() {
-		p.end(v1alpha1.OutcomeFailed, outOfMemory, p.lostForMemory(c, pod)+unread)
-		return
+		return p.end(v1alpha1.OutcomeFailed, outOfMemory, p.lostForMemory(c, pod)+unread)
 	}
 	message := fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode)
 	switch {
@@ -44,7 +42,7 @@ func (p *pass) completed(c container, pod *corev1.Pod) {
 	case c.ended.ExitCode == 0 && c.ended.FinishedAt.Sub(c.ended.StartedAt.Time) <= atOnce && p.status().Debugger.Output == "":
 		message += wantOfInput(p.spec())
 	}
-	p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, message+unread)
+	return p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, message+unread)
 }
 
 // wantsOutput says whether the debugger is one that only does its work and reports, and whether its report may be shown.

@@ -14,7 +14,7 @@ import (
 // checkMade says why the class does not allow what would be made, or nil. ForbiddenBy looks at what a session says itself; this
 // is about what it gets from its target: the privileges and volumes of containers that become the debugger or run another
 // program, and the target's user.
-func checkMade(session *v1alpha1.DebugSession, making Action, target *subject) *Refusal {
+func checkMade(session *v1alpha1.DebugSession, making Action, target *debugTarget) *Refusal {
 	allows := v1alpha1.ClassAllows{}
 	if class := session.Status.Class; class.Allows != nil {
 		allows = *class.Allows

@@ -9,7 +9,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// replaces says which targets the session deletes for their copy, if any.
+// replaces returns which targets the session deletes for their copy, if any.
 func replaces(spec *v1alpha1.DebugSessionSpec) v1alpha1.ReplaceOriginal {
 	if spec.Mode != v1alpha1.ModePodCopy || spec.PodCopy == nil {
 		return ""
@@ -31,29 +31,28 @@ func checkReplace(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 	return nil
 }
 
-// replaceOriginal deletes the target when its copy runs, or cannot be placed for what the target may hold: a port of the
+// originalReplaced deletes the target when its copy runs, or cannot be placed for what the target may hold: a port of the
 // node, a volume, room. A copy whose image cannot be pulled, or that no node would take, costs nobody their pod. It is the
 // only thing that its pass does, so that what is written down of it is so.
-func (p *pass) replaceOriginal(c container) {
+func (p *pass) originalReplaced(c container) step {
 	status := p.status()
-	if p.withheld || replaces(p.spec()) == "" || status.Target.ReplacedAt != nil || p.plan.Ask != nil ||
-		status.Phase != v1alpha1.PhaseActive && status.Phase != v1alpha1.PhaseStarting {
-		return
+	if p.approvalsUnknown || replaces(p.spec()) == "" || status.Target.ReplacedAt != nil {
+		return nil
 	}
-	if status.Phase == v1alpha1.PhaseStarting && (c.reason != v1alpha1.ReasonUnschedulable || !heldByTarget(c.message)) {
-		return
+	if status.Phase != v1alpha1.PhaseActive && (status.Phase != v1alpha1.PhaseStarting || c.reason != v1alpha1.ReasonUnschedulable || !heldByTarget(c.message)) {
+		return nil
 	}
 	if len(p.plan.Actions) > 0 {
 		p.wake(p.Now)
-		return
+		return nil
 	}
 	if !p.Made.fresh { // a cache may show a copy that somebody has just deleted
-		p.ask(ReadMade{Name: status.Debugger.PodName, Fresh: true})
-		return
+		return ask{ReadMade{Name: status.Debugger.PodName, Fresh: true}}
 	}
 	p.do(ReplaceOriginal{Pod: p.podName(status.Target.PodName), UID: status.Target.PodUID})
 	status.Target.ReplacedAt = timestamp(p.Now)
 	p.event(corev1.EventTypeNormal, v1alpha1.ReasonReplaced, fmt.Sprintf("pod %q (%s) is deleted for its copy %q", status.Target.PodName, status.Target.PodUID, status.Debugger.PodName))
+	return nil
 }
 
 // concludeReplacing takes back what was not done. That the target has gone already is as well.
@@ -67,5 +66,5 @@ func (p *pass) concludeReplacing(result Result) {
 	}
 	p.status().Target.ReplacedAt, p.plan.Events = p.Session.Status.Target.ReplacedAt, nil
 	p.event(corev1.EventTypeWarning, v1alpha1.ReasonRetrying, fmt.Sprintf("deleting pod %q for its copy failed, and is tried again: %v", p.status().Target.PodName, err))
-	p.retry(fmt.Errorf("deleting pod %q for its copy: %w", p.status().Target.PodName, err))
+	p.backOff(fmt.Errorf("deleting pod %q for its copy: %w", p.status().Target.PodName, err))
 }

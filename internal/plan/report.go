@@ -18,7 +18,11 @@ type pass struct {
 	Snapshot
 	plan Plan
 
-	withheld bool // nothing is made or given, for the approvals cannot be read; what ends is seen all the same
+	// What gates leave to those after them.
+	target           *debugTarget  // what is to be debugged, as it was found
+	lasts            time.Duration // the longest that the approvals let the session last
+	revoked          string        // why they do not let it run any more; empty if they do
+	approvalsUnknown bool          // they cannot be read: nothing is made or given meanwhile
 
 	pendingDeadline time.Time // what the debugger that keeps to a deadline of its own should keep to; zero: what it keeps to
 }
@@ -56,6 +60,11 @@ func (p *pass) set(conditionType string, status metav1.ConditionStatus, reason, 
 		Type: conditionType, Status: status, Reason: sanitizeReason(reason), Message: sanitizeMessage(message),
 		ObservedGeneration: p.Session.Generation, LastTransitionTime: since,
 	})
+}
+
+// condition is the session's condition of that type, as this pass leaves it; nil if there is none.
+func (p *pass) condition(conditionType string) *metav1.Condition {
+	return meta.FindStatusCondition(p.status().Conditions, conditionType)
 }
 
 func (p *pass) clear(conditionType string) {

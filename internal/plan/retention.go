@@ -10,19 +10,20 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// retain deletes the record of an ended session when its class's retention has passed.
-func (p *pass) retain() {
+// retained deletes the record of an ended session when its class's retention has passed.
+func (p *pass) retained() step {
 	status := p.status()
 	if status.Class == nil || status.Class.Retention == nil || status.EndedAt == nil ||
 		p.Session.DeletionTimestamp != nil || managedElsewhere(p.Session) {
-		return
+		return nil
 	}
 	until := status.EndedAt.Add(status.Class.Retention.Duration)
 	if p.Now.Before(until) {
 		p.wake(until)
-		return
+		return nil
 	}
 	p.do(DeleteRecord{UID: p.Session.UID})
+	return nil
 }
 
 // keepLeftOver is how long an approval is kept whose session has gone. It is longer than any session waits for approval: one that a

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -52,7 +51,7 @@ func stoppedBy(outcome v1alpha1.Outcome, reason string, status *v1alpha1.DebugSe
 	}
 }
 
-// endedAt says whether a deadline that the debugger kept to by itself is what ended it: by the wrapper's exit code, and by when
+// endedAt reports whether a deadline that the debugger kept to by itself is what ended it: by the wrapper's exit code, and by when
 // it ended, both of the node's clock. A command may exit with the same code, and write the same last words; but not when its
 // time is up and it has been ended.
 func endedAt(deadline *metav1.Time, debugger *v1alpha1.DebuggerStatus) bool {
@@ -60,45 +59,43 @@ func endedAt(deadline *metav1.Time, debugger *v1alpha1.DebuggerStatus) bool {
 		debugger.ExitCode != nil && *debugger.ExitCode == debugpod.ExitDeadline
 }
 
-// goneWithTarget deals with a debugger that was killed by no limit of its own, which is what happens to all that have joined a container's process
-// namespace when that container's first process ends. The kubelet may tell of the debugger first: if it says nothing of the
+// endedWithTarget deals with a debugger that was killed by no limit of its own, which is what happens to all that have joined a container's
+// process namespace when that container's first process ends. The kubelet may tell of the debugger first: if it says nothing of the
 // target, the debugger's end is believed to be its own only a moment later.
-func (p *pass) goneWithTarget(c container, pod *corev1.Pod) bool {
+func (p *pass) endedWithTarget(c container, pod *corev1.Pod) step {
 	if !makesPod(p.spec()) && lost(c.ended) {
-		if c.ended.Reason == unknownToKubelet && p.mayBeMadeAgain(c) {
-			return true
+		if c.ended.Reason == unknownToKubelet {
+			if stop := p.perhapsMadeAgain(c, pod); stop != nil {
+				return stop
+			}
 		}
-		p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
+		return p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
 			"node %q was restarted, or has lost container %q: %s", pod.Spec.NodeName, p.status().Debugger.ContainerName, c.ended.Reason))
-		return true
 	}
 	name := p.status().Target.Container
 	if name == "" || c.ended.ExitCode != killed || c.ended.Reason == outOfMemory || strings.Contains(c.ended.Message, debugpod.MessagePrefix) || !debugpod.Joins(pod) {
-		return false
+		return nil
 	}
-	t := readTarget(pod, name)
 	if restartingNow(pod) {
-		p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
+		return p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
 			"all containers of pod %q are restarted, as the restartPolicyRules of one ask for, and the debugger ended with container %q", pod.Name, name))
-		return true
 	}
 	if target := endedWith(pod, name, c.ended); target != nil {
-		p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf("%s ended (%s), and the debugger with it", t, t.ends(target)))
-		return true
+		t := readTarget(pod, name)
+		return p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf("%s ended (%s), and the debugger with it", t, t.ends(target)))
 	}
 	return p.awaitTarget(wasKilled)
 }
 
-// restartedWithAll deals with the debugger of a copy that was killed because all containers of the copy are restarted. The one that
+// endedWithAll deals with the debugger of a copy that was killed because all containers of the copy are restarted. The one that
 // was left is not the one that runs next.
-func (p *pass) restartedWithAll(c container, pod *corev1.Pod) bool {
+func (p *pass) endedWithAll(c container, pod *corev1.Pod) step {
 	if !makesPod(p.spec()) || c.ended.Reason != restartingAll && (c.ended.ExitCode != killed || !restartingNow(pod)) {
-		return false
+		return nil
 	}
-	p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
+	return p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
 		"all containers of the copy %q were restarted, as the restartPolicyRules of one ask for, and the debugger with them; "+
 			"apply a new session with podCopy.quiesce, so that the application does not end there", pod.Name))
-	return true
 }
 
 // restartingNow reports whether the kubelet is restarting all of a pod's containers.
@@ -111,7 +108,7 @@ func restartingNow(pod *corev1.Pod) bool {
 // unknownToKubelet is its reason for a container that it does not find in the runtime.
 const unknownToKubelet = "ContainerStatusUnknown"
 
-// lost says whether a node knows no more of how a container ended than that it does not run: so containerd says it of what ran
+// lost reports whether a node knows no more of how a container ended than that it does not run: so containerd says it of what ran
 // before the machine was started anew, and so the kubelet of what it does not find at all.
 func lost(ended *corev1.ContainerStateTerminated) bool {
 	const byContainerd, code = "Unknown", 255
@@ -120,33 +117,32 @@ func lost(ended *corev1.ContainerStateTerminated) bool {
 
 const wasKilled = "the debugger was killed"
 
-// awaitTarget says whether the kubelet may yet tell of the target's end.
-func (p *pass) awaitTarget(meanwhile string) bool { return p.awaitWord(meanwhile, afterthought) }
+// awaitTarget waits for as long as the kubelet may yet tell of the target's end.
+func (p *pass) awaitTarget(meanwhile string) step { return p.awaitKubelet(meanwhile, afterthought) }
 
-// awaitWord reports whether the kubelet may yet tell more of an end. Its clock is not ours: ours counts from when the debugger's
-// end was seen.
-func (p *pass) awaitWord(meanwhile string, atMost time.Duration) bool {
+// awaitKubelet waits for as long as the kubelet may yet tell more of an end. Its clock is not ours: ours counts from when the
+// debugger's end was seen.
+func (p *pass) awaitKubelet(meanwhile string, atMost time.Duration) step {
 	p.status().Attach = ""
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonExited, meanwhile)
-	seen := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady).LastTransitionTime
-	until := seen.Add(atMost)
+	until := p.condition(v1alpha1.ConditionDebuggerReady).LastTransitionTime.Add(atMost)
 	if !p.Now.Before(until) {
-		return false
+		return nil
 	}
 	p.wake(until)
-	return true
+	return pause{}
 }
 
-// mayBeMadeAgain reports whether an ephemeral debugger was ended by something from outside that may have removed its container:
+// perhapsMadeAgain waits with an ephemeral debugger that was ended by something from outside, which may have removed its container:
 // the kubelet then starts it anew, a moment after it has told of its end. It does not when it is so late that the debugger
 // would end itself.
-func (p *pass) mayBeMadeAgain(c container) bool {
+func (p *pass) perhapsMadeAgain(c container, _ *corev1.Pod) step {
 	stopped := c.ended.ExitCode == killed || c.ended.ExitCode == debugpod.ExitSwept
 	if makesPod(p.spec()) || !stopped && c.ended.Reason != unknownToKubelet || c.ended.Reason == outOfMemory || strings.Contains(c.ended.Message, debugpod.MessagePrefix) ||
 		!p.unstoppable() && !p.Now.Before(neverAfter(p.status())) {
-		return false
+		return nil
 	}
-	return p.awaitWord(wasKilled, remaking)
+	return p.awaitKubelet(wasKilled, remaking)
 }
 
 // madeAgain reports whether an ephemeral debugger that has run already runs anew, or is about to: its container was removed.

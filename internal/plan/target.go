@@ -47,20 +47,13 @@ func madeBySession(pod *corev1.Pod) *metav1.OwnerReference {
 	return owner
 }
 
-// isNobodysCopy asks the sessions, too: who may patch a pod can take its owner away.
-func (p *pass) isNobodysCopy(pod *corev1.Pod) bool {
-	switch p.Maker.state {
-	case unasked:
-		p.ask(FindMaker{Pod: pod.Name})
-	case found:
-		p.reject(*madeFor(pod.Name, p.Maker.value))
-	case absent:
-		return true
-	case unknown:
-		p.unreadable("the sessions of the namespace", p.Maker.err)
-	case awaited:
+// ownedByNoSession asks the sessions, too: who may patch a pod can take its owner away.
+func (p *pass) ownedByNoSession(pod *corev1.Pod) step {
+	owner, stop := need(p.Maker, FindMaker{Pod: pod.Name}, nil, unreadable("the sessions of the namespace"))
+	if stop == nil && owner != "" {
+		return reject{madeFor(pod.Name, owner)}
 	}
-	return false
+	return stop
 }
 
 func madeFor(pod, session string) *Refusal {

@@ -46,8 +46,8 @@ func (p *pass) followTarget(pod *corev1.Pod) {
 }
 
 // overdue refuses a pod that its node is about to end.
-func overdue(target *corev1.Pod) Refusal {
-	return *refuse(v1alpha1.ReasonTargetFinished, "pod %q has run for its activeDeadlineSeconds (%d), and its node is ending it; name a pod that stays, or use mode: PodCopy",
+func overdue(target *corev1.Pod) *Refusal {
+	return refuse(v1alpha1.ReasonTargetFinished, "pod %q has run for its activeDeadlineSeconds (%d), and its node is ending it; name a pod that stays, or use mode: PodCopy",
 		target.Name, *target.Spec.ActiveDeadlineSeconds)
 }
 

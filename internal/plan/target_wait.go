@@ -75,33 +75,28 @@ func (p *pass) unknownUser(pod *corev1.Pod) *holdup {
 	return &holdup{reason: v1alpha1.ReasonTargetNotStarted, message: t.waitsFor() + "; " + why}
 }
 
-// worthWaiting reports whether what is needed to build the debugger is known of the target; else what is awaited, or the end,
-// is in the plan.
-func (p *pass) worthWaiting(pod *corev1.Pod) bool {
+// worthWaiting sees that what is needed to build the debugger is known of the target, or will be.
+func (p *pass) worthWaiting(pod *corev1.Pod) step {
 	if held := p.finishedTarget(pod); held != nil {
 		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, held.reason, held.message)
-		p.finish(v1alpha1.OutcomeTargetGone, held.reason, held.message)
-		return false
+		return markEnded{v1alpha1.OutcomeTargetGone, held.reason, held.message}
 	}
 	if held := p.unknownUser(pod); held != nil {
-		p.await(held.reason, held.message)
-		return false
+		return wait{reason: held.reason, message: held.message}
 	}
-	return true
+	return nil
 }
 
-// canJoin reports whether the target's container runs, so that a debugger can be started beside it; else what is awaited, or
-// the end, is in the plan. It comes after approval: people are asked once, and not each time that the container starts.
-func (p *pass) canJoin(target *subject) bool {
-	if target.pod == nil {
-		return true
+// targetJoinable sees that the target's container runs, so that a debugger can be started beside it. It comes after approval: people
+// are asked once, and not each time that the container starts.
+func (p *pass) targetJoinable() step {
+	if p.target.pod == nil {
+		return nil
 	}
-	held := p.absentTarget(target.pod)
-	if held == nil {
-		return true
+	if held := p.absentTarget(p.target.pod); held != nil {
+		return wait{reason: held.reason, message: held.message}
 	}
-	p.await(held.reason, held.message)
-	return false
+	return nil
 }
 
 // heldByTarget is why the kubelet cannot start a debugger that was added: what it has to join. Nil if the debugger has a problem
@@ -116,34 +111,22 @@ func (p *pass) heldByTarget(c container, pod *corev1.Pod) *holdup {
 	return p.absentTarget(pod)
 }
 
-// heldUp reports whether a debugger that was permitted cannot be made, for its target's container has ended since.
-func (p *pass) heldUp(target *subject) bool {
+// heldUp sees that a debugger that was permitted can be made: its target's container may have ended since.
+func (p *pass) heldUp(target *debugTarget) step {
 	if target.pod == nil {
-		return false
+		return nil
 	}
 	for _, why := range []func(*corev1.Pod) *holdup{p.finishedTarget, p.unknownUser, p.absentTarget} {
 		held := why(target.pod)
 		switch {
 		case held == nil:
-			continue
 		case held.gone:
-			p.beginEnding(v1alpha1.OutcomeTargetGone, held.reason, held.message)
+			return beginEnding{v1alpha1.OutcomeTargetGone, held.reason, held.message}
 		default:
-			p.standStarting(held.reason, held.message)
+			return waitStarting{held.reason, held.message}
 		}
-		return true
 	}
-	return false
-}
-
-// standStarting says what a debugger that is being made waits for, and until when.
-func (p *pass) standStarting(reason, message string) {
-	until := startBy(p.status())
-	message += triedUntil + clock(until)
-	p.warnAnew(v1alpha1.ConditionDebuggerReady, reason, message)
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, reason, message)
-	p.stand(v1alpha1.PhaseStarting, reason, message)
-	p.wake(until)
+	return nil
 }
 
 // blamesTarget reports whether a container runtime's or a kubelet's words on a debugger that it cannot start are about the
@@ -159,27 +142,28 @@ func blamesTarget(words string) bool {
 
 // missedTarget deals with a debugger that never ran because the target's container ended as it joined. An ephemeral container
 // is never started again, so that the session is over. The kubelet may tell of the debugger first.
-func (p *pass) missedTarget(c container, pod *corev1.Pod) bool {
+func (p *pass) missedTarget(c container, pod *corev1.Pod) step {
 	t, ok := p.joined(pod)
 	if !ok || t.spec == nil || !debugpod.Joins(pod) || strings.Contains(c.ended.Message, debugpod.MessagePrefix) {
-		return false
+		return nil
 	}
 	ended := endedWith(pod, t.status.Name, c.ended)
 	blamed := blamesTarget(c.ended.Message)
 	switch {
 	case ended == nil && !blamed, ended != nil && !blamed && strings.Contains(c.ended.Message, "exec: "):
-		return false
+		return nil
 	case ended == nil && t.lastEnd() != nil:
 		ended = t.lastEnd()
-	case ended == nil && p.awaitTarget("the target's container ended as the debugger joined it"):
-		return true
+	case ended == nil:
+		if stop := p.awaitTarget("the target's container ended as the debugger joined it"); stop != nil {
+			return stop
+		}
 	}
 	how := ""
 	if ended != nil {
 		how = fmt.Sprintf(" (%s)", t.ends(ended))
 	}
-	p.beginEnding(v1alpha1.OutcomeNotStarted, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
+	return beginEnding{v1alpha1.OutcomeNotStarted, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
 		"the debugger never ran: %s ended%s as debugger %q joined it, and an ephemeral container is not started a second time; %s, or apply a new session when it stays up",
-		t, how, p.status().Debugger.ContainerName, t.lookInCopy()))
-	return true
+		t, how, p.status().Debugger.ContainerName, t.lookInCopy())}
 }

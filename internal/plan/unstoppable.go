@@ -9,12 +9,12 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// unstoppable says whether the session's debugger runs with nothing around it that ends it. Its session ends as every other
+// unstoppable reports whether the session's debugger runs with nothing around it that ends it. Its session ends as every other
 // does, the access first, and tries to stop it: an image that has a shell after all lets it. But it has no hard deadline, and
 // where there is no shell it is Ending until the container has exited or its pod is gone.
 func (p *pass) unstoppable() bool { return p.spec().Debugger.Unstoppable }
 
-// foundUnstoppable says whether an earlier pass has tried and found no shell to stop the debugger with. There is no point in
+// foundUnstoppable reports whether an earlier pass has tried and found no shell to stop the debugger with. There is no point in
 // asking again.
 func (p *pass) foundUnstoppable() bool {
 	ready := meta.FindStatusCondition(p.Session.Status.Conditions, v1alpha1.ConditionDebuggerReady)

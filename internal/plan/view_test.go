@@ -74,19 +74,14 @@ type view struct {
 // decide answers questions until there is a plan, as the controller does.
 func (v view) decide(t tester) (plan.Snapshot, plan.Plan) {
 	t.Helper()
-	s := plan.Snapshot{Session: v.session, Now: v.now, OperatorImage: v.image}
-	for range 20 {
-		p := plan.Decide(s)
-		if p.Ask == nil {
-			return s, p
-		}
-		if len(p.Actions) > 0 || len(p.Events) > 0 || !p.WakeAt.IsZero() || p.Retry != nil {
-			t.Errorf("asks %T, and plans something too: %+v", p.Ask, p)
-		}
-		v.answer(t, &s, p.Ask)
+	s, decided, err := plan.Run(plan.Snapshot{Session: v.session, Now: v.now, OperatorImage: v.image}, func(s *plan.Snapshot, q plan.Question) error {
+		v.answer(t, s, q)
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("no plan: %v", err)
 	}
-	t.Fatalf("asks without end; last: %+v", plan.Decide(s).Ask)
-	return s, plan.Plan{}
+	return s, decided
 }
 
 func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {

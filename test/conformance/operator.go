@@ -36,12 +36,11 @@ func decide(session *v1alpha1.DebugSession, target *corev1.Pod, node *corev1.Nod
 	session.Finalizers = []string{v1alpha1.Finalizer}
 	session.Spec.ClassName, session.Spec.Requester = "everything", &v1alpha1.Identity{Username: "conformance"}
 	for range 3 { // it records first, and makes what was recorded
-		snapshot := plan.Snapshot{Session: session, Now: admitted}
-		p := plan.Decide(snapshot)
-		for ; p.Ask != nil; p = plan.Decide(snapshot) {
-			if err := answer(&snapshot, p.Ask, target, node); err != nil {
-				return nil, err
-			}
+		_, p, err := plan.Run(plan.Snapshot{Session: session, Now: admitted}, func(s *plan.Snapshot, q plan.Question) error {
+			return answer(s, q, target, node)
+		})
+		if err != nil {
+			return nil, err
 		}
 		session.Status = p.Status
 		for _, action := range p.Actions {

@@ -38,14 +38,12 @@ func born(t *testing.T) *life {
 func (l *life) goes(looks int) *life {
 	l.t.Helper()
 	for range looks {
-		snapshot := plan.Snapshot{Session: l.session, Now: l.now}
-		decided := plan.Decide(snapshot)
-		for asked := 0; decided.Ask != nil; decided = plan.Decide(snapshot) {
-			asked++
-			if asked > 20 {
-				l.t.Fatalf("asks without end; last: %T", decided.Ask)
-			}
-			l.answer(&snapshot, decided.Ask)
+		_, decided, err := plan.Run(plan.Snapshot{Session: l.session, Now: l.now}, func(s *plan.Snapshot, q plan.Question) error {
+			l.answer(s, q)
+			return nil
+		})
+		if err != nil {
+			l.t.Fatal(err)
 		}
 		l.session.Status = decided.Status
 	}

@@ -3,33 +3,41 @@ package plan
 import (
 	"cmp"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// begun says whether a session was admitted, by what is left of its status.
-func begun(status *v1alpha1.DebugSessionStatus) bool {
+// wasAdmitted reports whether a session was admitted, by what is left of its status.
+func wasAdmitted(status *v1alpha1.DebugSessionStatus) bool {
 	return status.StartedAt != nil || status.Phase == v1alpha1.PhaseStarting || status.Phase == v1alpha1.PhaseActive
-}
-
-// damaged says whether something is missing that the status of every admitted session has. Nobody but the operator writes
-// it, unless it was restored from somewhere, or edited by an administrator.
-func (p *pass) damaged() bool {
-	s := p.status()
-	return s.Class == nil || s.Target == nil || s.Debugger == nil || s.Access == nil || s.StartedAt == nil || s.ExpiresAt == nil ||
-		s.HardDeadline == nil && !p.unstoppable()
 }
 
 const statusLost = "part of its status was lost: what it was permitted is not known any more; apply a new session"
 
-// mend has a session whose status is damaged end, and fills in what that takes. Names come from the session, but for that of a
+// statusComplete ends a session of whose status something is missing that every admitted session has. Nobody but the operator writes
+// it, unless it was restored from somewhere, or edited by an administrator.
+func (p *pass) statusComplete() step {
+	s := p.status()
+	if s.Class == nil || s.Target == nil || s.Debugger == nil || s.Access == nil || s.StartedAt == nil || s.ExpiresAt == nil ||
+		s.HardDeadline == nil && !p.unstoppable() {
+		p.repair()
+		return pause{}
+	}
+	return nil
+}
+
+// statusRepaired sees that the status has what it takes to end.
+func (p *pass) statusRepaired() step {
+	p.repair()
+	return nil
+}
+
+// repair has a session whose status is incomplete end, and fills in what that takes. Names come from the session, but for that of a
 // target that was chosen.
-func (p *pass) mend() {
+func (p *pass) repair() {
 	s, spec := p.status(), p.spec()
-	if meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionEnded) == nil {
-		p.beginEnding(v1alpha1.OutcomeFailed, v1alpha1.ReasonInvalid, statusLost)
+	if p.condition(v1alpha1.ConditionEnded) == nil {
+		beginEnding{v1alpha1.OutcomeFailed, v1alpha1.ReasonInvalid, statusLost}.take(p)
 	}
 	if s.StartedAt == nil {
 		s.StartedAt = timestamp(p.Now)

@@ -1,0 +1,16 @@
+package plan
+
+// endedGates let an ended session rest. Ended is final: none of them changes the status.
+var endedGates = []gate{
+	(*pass).finalizerRemoved,
+	(*pass).retained,
+}
+
+// finalizerRemoved lets the session go once its end has been written down, so that a record can be deleted at any time, by anyone
+// who may, with or without the operator.
+func (p *pass) finalizerRemoved() step {
+	if p.hasFinalizer() {
+		p.do(RemoveFinalizer{})
+	}
+	return nil
+}

@@ -1,0 +1,281 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
+)
+
+// pendingGates admit a session. They make nothing: the last records what will be made, and the next pass, which sees that recorded,
+// makes it.
+var pendingGates = []gate{
+	(*pass).notCancelled,
+	(*pass).notAfterAhead,
+	(*pass).requesterTrusted,
+	(*pass).finalizerAdded,
+	(*pass).classAllows,
+	(*pass).targetFits,
+	(*pass).classGranted,
+	(*pass).approved,
+	(*pass).targetJoinable,
+	(*pass).requesterMayUse,
+	(*pass).nameFree,
+	(*pass).limitsHold,
+	(*pass).pinned,
+}
+
+func (p *pass) notCancelled() step {
+	if how, yes := p.endAsked(); yes {
+		return markEnded{v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated), how + " before it had started; nothing was made"}
+	}
+	return nil
+}
+
+func (p *pass) finalizerAdded() step {
+	if !p.hasFinalizer() {
+		p.do(AddFinalizer{})
+	}
+	return nil
+}
+
+// classGranted writes down what the class gives the session, once, and takes away from that what the class does not allow any more.
+func (p *pass) classGranted() step {
+	class, status := p.Class.value, p.status()
+	if granted := status.Class; granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil {
+		status.Class, status.Request = grant(class, p.spec()), nil // who approved it approved what was granted then
+		if refusal := p.grantKeptImage(class, p.target); refusal != nil {
+			return reject{refusal}
+		}
+	}
+	status.Class.Allows = lessened(status.Class.Allows, class)
+	return nil
+}
+
+// nameFree sees that no pod has the name that the session has chosen for its copy. A pod that is there before the copy can be made
+// is not the copy, whatever somebody has written into its metadata.
+func (p *pass) nameFree() step {
+	name := chosenName(p.spec())
+	if name == "" {
+		return nil // one that is made of the session's UID is nobody else's
+	}
+	pod, stop := need(p.Made, ReadMade{Name: name, Fresh: true}, nil, unreadable(fmt.Sprintf("pod %q", name)))
+	if stop == nil && pod != nil {
+		return reject{NameTaken(name)}
+	}
+	return stop
+}
+
+// targetFits finds what to debug, and sees that it can be debugged.
+func (p *pass) targetFits() step {
+	find := p.findPod
+	if p.spec().Mode == v1alpha1.ModeNode {
+		find = p.findNode
+	}
+	var stop step
+	p.target, stop = find()
+	return stop
+}
+
+func (p *pass) findPod() (*debugTarget, step) {
+	if refusal := checkSelector(&p.spec().Target); refusal != nil {
+		return nil, reject{refusal}
+	}
+	pod, stop := p.targetPod()
+	if stop != nil {
+		return nil, stop
+	}
+	if recorded := p.status().Target; recorded != nil && recorded.PodUID != "" && recorded.PodUID != pod.UID {
+		return nil, markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), replaced(recorded, pod)}
+	}
+	refusal := checkPodLabels(p.Class.value, pod)
+	if refusal == nil {
+		refusal = checkTarget(p.spec(), pod)
+	}
+	if refusal != nil {
+		return nil, reject{refusal}
+	}
+	if stop := p.ownedByNoSession(pod); stop != nil {
+		return nil, stop
+	}
+	if pod.Spec.NodeName == "" && p.spec().Mode == v1alpha1.ModeEphemeralContainer {
+		return nil, wait{reason: v1alpha1.ReasonTargetNotPlaced, message: fmt.Sprintf("pod %q is not on a node yet", pod.Name)}
+	}
+	return &debugTarget{pod: pod}, p.worthWaiting(pod)
+}
+
+// targetPod is the pod to debug.
+func (p *pass) targetPod() (*corev1.Pod, step) {
+	name := p.spec().Target.PodName
+	if name == "" && p.status().Target != nil {
+		name = p.status().Target.PodName
+	}
+	if name == "" {
+		return nil, p.chooseTarget()
+	}
+	pod, stop := need(p.Target, ReadTarget{Name: name}, nil, unreadable(fmt.Sprintf("pod %q", name)))
+	if stop != nil || pod != nil {
+		return pod, stop
+	}
+	if recorded := p.status().Target; recorded != nil && recorded.PodUID != "" {
+		return nil, markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("pod %q is gone; nothing was made", name)}
+	}
+	if p.status().Target != nil && p.spec().Target.PodName == "" {
+		p.status().Target = nil // the chosen pod went before it was recorded: choose again
+	}
+	return nil, wait{reason: v1alpha1.ReasonTargetNotFound, message: fmt.Sprintf("there is no pod %q in namespace %q", name, p.Session.Namespace)}
+}
+
+// chooseTarget writes down which of the candidates is to be debugged. The next pass watches it.
+func (p *pass) chooseTarget() step {
+	nothing := wait{
+		reason: v1alpha1.ReasonTargetNotFound, recheck: true, // there is no single pod to watch
+		message: fmt.Sprintf("there is no %s in namespace %q", selected(&p.spec().Target), p.Session.Namespace),
+	}
+	pods, stop := need(p.Candidates, ListCandidates{}, nothing, unreadable("the pods of spec.target"))
+	if stop != nil {
+		return stop
+	}
+	pod, why := choose(&p.spec().Target, p.spec().Mode, pods)
+	if pod == nil {
+		nothing.message = unsuitable(&p.spec().Target, len(pods))
+		return nothing
+	}
+	p.status().Target = podNamed(pod.Name)
+	p.status().Target.Choice = why
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonTargetChosen, "chosen: "+why)
+	p.stand(v1alpha1.PhasePending, v1alpha1.ReasonTargetChosen, "chosen: "+why)
+	return pause{}
+}
+
+// selected is what is missing when there are no candidates at all.
+func selected(target *v1alpha1.Target) string {
+	if target.Workload == nil {
+		return "pod that spec.target.selector selects"
+	}
+	return fmt.Sprintf("%s %q", target.Workload.Kind, target.Workload.Name)
+}
+
+// recordNamedTarget writes down what a session that waits is for, as far as it says itself.
+func (p *pass) recordNamedTarget() {
+	if p.status().Target != nil {
+		return
+	}
+	switch target := &p.spec().Target; {
+	case target.PodName != "":
+		p.status().Target = podNamed(target.PodName)
+	case target.NodeName != "":
+		p.status().Target = nodeNamed(target.NodeName, "")
+	}
+}
+
+// waitingSince is since when the session has waited without a break.
+func (p *pass) waitingSince() time.Time {
+	since := meta.FindStatusCondition(p.Session.Status.Conditions, v1alpha1.ConditionAdmissible)
+	if since == nil || since.Status != metav1.ConditionFalse {
+		return p.Now
+	}
+	return since.LastTransitionTime.Time
+}
+
+// pinned records what will be made, for whom, and by when it will be over.
+func (p *pass) pinned() step {
+	target, status := p.target, p.status()
+	deadline := p.targetDeadline(target.pod)
+	life := begin(p.spec(), status.Class, p.Now, deadline)
+	if !life.hard.After(life.started) && deadline != nil {
+		return reject{overdue(target.pod)}
+	}
+	p.record(target, life)
+
+	// Built once here, only to see whether it can be, and whether it is what was approved.
+	action, err := p.buildApproved(target, status)
+	if err != nil {
+		p.unpin()
+		return cannotBuild(err)
+	}
+	if stop := p.warned(target, action); stop != nil {
+		return stop
+	}
+	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
+	p.admitted()
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, beingMade)
+	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, beingMade)
+	return nil
+}
+
+// admitted says what may be debugged, and until when: again whenever the end moves.
+func (p *pass) admitted() {
+	target, what, uid := p.status().Target, "pod", p.status().Target.PodUID
+	name := target.PodName
+	if target.NodeUID != "" {
+		what, name, uid = "node", target.NodeName, target.NodeUID
+	}
+	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
+		fmt.Sprintf("%s %q (%s) may be debugged until %s%s", what, name, uid, clock(p.status().ExpiresAt.Time), p.becauseOfTarget()))
+}
+
+// record writes down what is debugged, the debugger's names and the times.
+func (p *pass) record(target *debugTarget, life lifetime) {
+	status := p.status()
+	choice := ""
+	if status.Target != nil {
+		choice = status.Target.Choice
+	}
+	status.Target = target.status()
+	status.Target.Choice, status.Target.Deadline = choice, p.targetDeadline(target.pod)
+	status.Debugger = &v1alpha1.DebuggerStatus{ContainerName: debugpod.DebuggerName(p.Session, target.pod)}
+	switch p.spec().Mode {
+	case v1alpha1.ModePodCopy:
+		status.Debugger.PodName = copyName(p.Session, target.pod.Name)
+		if debugpod.UsesOperatorImage(p.spec()) {
+			status.Debugger.OperatorImage = p.OperatorImage
+		}
+	case v1alpha1.ModeNode:
+		status.Debugger.PodName = debugpod.NodePodName(target.node.Name, p.Session.UID)
+	default:
+		status.Target.Container = targetContainer(&p.spec().Target, target.pod)
+		status.Debugger.PodName, status.Debugger.PodUID = target.pod.Name, target.pod.UID
+		if !p.unstoppable() {
+			status.Debugger.Deadline = timestamp(life.expires)
+		}
+		for _, path := range debugpod.MountsLeftOut(p.spec(), target.pod) {
+			status.Debugger.MountsLeftOut = append(status.Debugger.MountsLeftOut, sanitizeMessage(path))
+		}
+	}
+	status.StartedAt, status.ExpiresAt = timestamp(life.started), timestamp(life.expires)
+	if !p.unstoppable() {
+		status.HardDeadline = timestamp(life.hard)
+	}
+}
+
+func (p *pass) unpin() {
+	status := p.status()
+	status.Debugger, status.StartedAt, status.ExpiresAt, status.HardDeadline = nil, nil, nil, nil
+}
+
+// subjects is who gets access: the requester, unless the session names others.
+func subjects(spec *v1alpha1.DebugSessionSpec) []v1alpha1.Subject {
+	if spec.Access != nil {
+		return spec.Access.Subjects
+	}
+	return []v1alpha1.Subject{user(spec.Requester)}
+}
+
+func copyName(session *v1alpha1.DebugSession, target string) string {
+	return cmp.Or(chosenName(&session.Spec), debugpod.CopyName(target, session.UID))
+}
+
+// chosenName is the name that the session has chosen for its copy; empty if it has not.
+func chosenName(spec *v1alpha1.DebugSessionSpec) string {
+	if spec.PodCopy == nil {
+		return ""
+	}
+	return spec.PodCopy.Name
+}
