@@ -31,7 +31,8 @@ func readEphemeral(pod *corev1.Pod, name string) (c container, ok bool) {
 		return container{}, false
 	}
 	c = readStatus(pod.Status.EphemeralContainerStatuses, name)
-	if !c.again {
+	// What could not be started waits too, with how that failed as its last state: the kubelet would restart any other container.
+	if !c.again || notStartable(c.ended.Reason) {
 		return c, true
 	}
 	// A kubelet never restarts an ephemeral container, but it makes one anew that was removed from the runtime.

@@ -136,6 +136,14 @@ func TestEndedContainers(t *testing.T) {
 			session := admitted(t, fixture.Session(), fixture.Pod())
 			check(t, pass(t, about(session, target(debugged(session, tc.state)))))
 		})
+		if tc.reason == "StartError" { // as a kubelet tells of it that is slow
+			t.Run(name+", and waits", func(t *testing.T) {
+				session := admitted(t, fixture.Session(), fixture.Pod())
+				check(t, pass(t, about(session, target(debugged(session, fixture.Waiting("RunContainerError", "failed to create containerd task"), func(p *corev1.Pod) {
+					p.Status.EphemeralContainerStatuses[0].LastTerminationState = tc.state
+				})))))
+			})
+		}
 		t.Run("copy: "+name, func(t *testing.T) {
 			session := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
 			made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, tc.state))

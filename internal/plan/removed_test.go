@@ -38,6 +38,7 @@ func TestAContainerThatWasRemovedFromTheRuntime(t *testing.T) {
 		"it runs anew":                          {session, anew(session, again)},
 		"it runs anew, which is all that tells": {session, debugged(session, again)},
 		"it was told of as killed":              {seen, debugged(session, again)},
+		"it could not be started anew":          {session, debugged(session, fixture.Exited(after(8*time.Second), 128, "StartError", "no memory"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pass(t, about(tc.session, target(tc.pod), at(after(9*time.Second))))

@@ -148,8 +148,11 @@ func (p *pass) perhapsMadeAgain(c container, _ *corev1.Pod) step {
 // madeAgain reports whether an ephemeral debugger that has run already runs anew, or is about to: its container was removed.
 func (p *pass) madeAgain(c container) bool {
 	before := p.Session.Status.Debugger
-	if makesPod(p.spec()) || before == nil || c.ended != nil {
+	if makesPod(p.spec()) || before == nil {
 		return false
+	}
+	if c.ended != nil { // it could not be started this time
+		return before.StartedAt != nil && notStartable(c.ended.Reason)
 	}
 	return c.again || c.state == v1alpha1.DebuggerRunning &&
 		(before.FinishedAt != nil || before.StartedAt != nil && c.started.After(before.StartedAt.Time))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -42,7 +43,18 @@ func (r *Reader) End(ctx context.Context, pod types.NamespacedName, container st
 		return "", err
 	}
 	end, err := endOf(io.LimitReader(log, most))
-	return end, errors.Join(err, log.Close())
+	if err := errors.Join(err, log.Close()); err != nil {
+		return "", err
+	}
+	return end, lost(end)
+}
+
+// lost is an error if a kubelet answers with words of its own, as it does with success when its runtime has removed the container.
+func lost(log string) error {
+	if id, ok := strings.CutPrefix(log, "unable to retrieve container logs for "); ok && !strings.ContainsAny(id, " \n") {
+		return errors.New("its container has been removed from the node")
+	}
+	return nil
 }
 
 // endOf reads all there is, and returns the end of it.

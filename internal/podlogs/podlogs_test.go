@@ -29,3 +29,16 @@ func TestEndOf(t *testing.T) {
 		t.Errorf("a reader that fails: %v", err)
 	}
 }
+
+func TestLost(t *testing.T) {
+	for log, want := range map[string]bool{
+		"unable to retrieve container logs for containerd://0566c674d990": true,
+		"unable to retrieve container logs for web: no such pod\n":        false, // a program's words
+		"unable to retrieve container logs for 7\nx":                      false,
+		"": false,
+	} {
+		if err := lost(log); (err != nil) != want {
+			t.Errorf("%q: %v", log, err)
+		}
+	}
+}

@@ -114,7 +114,7 @@ var _ = Describe("an approval", func() {
 
 		bob.apply(n, approvalManifest("denial", "hang", "Deny", ""))
 		denied := n.ends("hang", v1alpha1.OutcomeDenied)
-		Expect(condition(denied, v1alpha1.ConditionEnded).Message).To(ContainSubstring("bob"))
+		Expect(denied.Status.Message()).To(ContainSubstring("bob"))
 	})
 
 	It("is not asked for what the API server would refuse", func() {
@@ -122,7 +122,7 @@ var _ = Describe("an approval", func() {
 		kubectl("label", "namespace", string(n), "pod-security.kubernetes.io/enforce=baseline")
 		alice.apply(n, sessionManifest("hang", "\n  className: "+class+"\n  reason: INC-7\n  profile: sysadmin"+shell))
 		rejected := n.ends("hang", v1alpha1.OutcomeRejected)
-		Expect(condition(rejected, v1alpha1.ConditionEnded).Message).To(ContainSubstring("violates PodSecurity"))
+		Expect(rejected.Status.Message()).To(ContainSubstring("violates PodSecurity"))
 		Expect(rejected.Status.Request).To(BeNil())
 	})
 

@@ -89,7 +89,7 @@ spec:
 		n.session("joining", "  target: {workload: {kind: Deployment, name: web}}\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n")
 		Eventually(func() string {
 			session := n.get("joining")
-			return session.Status.Reason + ": " + condition(session, v1alpha1.ConditionDebuggerReady).Message
+			return session.Status.Reason + ": " + session.Status.Message()
 		}).Should(ContainSubstring("mode: PodCopy"))
 		n.patch("joining", `{"end":true}`)
 

@@ -77,13 +77,13 @@ var _ = Describe("a copy", func() {
 			output := n.ends(name, v1alpha1.OutcomeCompleted).Status.Debugger.Output
 			Expect(output).To(And(ContainSubstring("/var/run/secrets/*: No such file"), ContainSubstring("67108864")), name)
 		}
-		Expect(condition(n.ends("root", v1alpha1.OutcomeRejected), v1alpha1.ConditionEnded).Message).To(ContainSubstring("spec.debugger.runAs"))
-		Expect(condition(n.ends("change", v1alpha1.OutcomeRejected), v1alpha1.ConditionEnded).Message).To(ContainSubstring("mounting or reading"))
+		Expect(n.ends("root", v1alpha1.OutcomeRejected).Status.Message()).To(ContainSubstring("spec.debugger.runAs"))
+		Expect(n.ends("change", v1alpha1.OutcomeRejected).Status.Message()).To(ContainSubstring("mounting or reading"))
 
 		taking := "  {target: {podName: web}, mode: PodCopy, debugger: {container: app, command: [sh], stdin: true}" // of the class standard
 		n.apply(sessionManifest("takes", taking+"}"))
 		n.apply(sessionManifest("afresh", taking+", profile: baseline}"))
-		Expect(condition(n.ends("takes", v1alpha1.OutcomeRejected), v1alpha1.ConditionEnded).Message).To(ContainSubstring("securityContext.privileged"))
+		Expect(n.ends("takes", v1alpha1.OutcomeRejected).Status.Message()).To(ContainSubstring("securityContext.privileged"))
 		made := n.getPod(n.reaches("afresh", v1alpha1.PhaseActive).Status.Debugger.PodName)
 		Expect(made.Spec.Containers[0].SecurityContext).To(BeNil())
 	})

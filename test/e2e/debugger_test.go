@@ -50,7 +50,7 @@ spec:
 		for name, limit := range map[string]string{"memory": "the sum of its containers' limits of 48Mi", "memory-copy": "its limit of 24Mi"} {
 			session := n.ends(name, v1alpha1.OutcomeFailed)
 			Expect(session.Status.Reason).To(Equal("OOMKilled"))
-			Expect(condition(session, v1alpha1.ConditionStalled).Message).To(And(ContainSubstring("OOMKilled"), ContainSubstring(limit)))
+			Expect(session.Status.Message()).To(And(ContainSubstring("OOMKilled"), ContainSubstring(limit)))
 		}
 
 		output := n.ends("processes", v1alpha1.OutcomeCompleted).Status.Debugger.Output
@@ -58,7 +58,7 @@ spec:
 		Expect(len(output)).To(BeNumerically("<", 600))
 		Expect(n.ends("colours", v1alpha1.OutcomeCompleted).Status.Debugger.Output).To(Equal("\u241b[31mred\u241b[0m\ufffd\n\ufffdevil"))
 		for _, name := range []string{"no-input", "no-input-copy"} {
-			Expect(condition(n.ends(name, v1alpha1.OutcomeCompleted), v1alpha1.ConditionEnded).Message).To(ContainSubstring("set debugger.stdin: true"))
+			Expect(n.ends(name, v1alpha1.OutcomeCompleted).Status.Message()).To(ContainSubstring("set debugger.stdin: true"))
 		}
 
 		for _, name := range []string{"short", "short-copy"} {

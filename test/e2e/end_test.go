@@ -125,7 +125,7 @@ var _ = Describe("the end of a session", func() {
 		session := n.ends("hang", v1alpha1.OutcomeTargetGone)
 		Expect(session.Status.Reason).To(Equal(v1alpha1.ReasonTargetRestarted))
 		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByTarget))
-		Expect(condition(session, v1alpha1.ConditionEnded).Message).To(ContainSubstring(`container "app" of pod "web" ended`))
+		Expect(session.Status.Message()).To(ContainSubstring(`container "app" of pod "web" ended`))
 		Eventually(func() int32 { return n.getPod("web").Status.ContainerStatuses[0].RestartCount }).Should(BeEquivalentTo(1))
 		Expect(n.debuggerState(active).Terminated).NotTo(BeNil())
 	})
@@ -139,7 +139,7 @@ var _ = Describe("the end of a session", func() {
 		n.session("distroless", "  className: e2e-everything\n  ttl: 10s\n"+spec)
 		active := n.reaches("distroless", v1alpha1.PhaseActive)
 		Expect(active.Status.HardDeadline).To(BeNil())
-		Expect(condition(active, v1alpha1.ConditionDebuggerReady).Message).To(ContainSubstring("nothing can end it before its pod goes"))
+		Expect(active.Status.Message()).To(ContainSubstring("nothing can end it before its pod goes"))
 
 		Eventually(func() string { return condition(n.get("distroless"), v1alpha1.ConditionDebuggerReady).Reason }).
 			Should(Equal(v1alpha1.ReasonUnstoppable))

@@ -33,7 +33,7 @@ var _ = Describe("a debugger without stdin", func() {
 			Expect(session.Status.Debugger.ExitCode).To(HaveValue(BeEquivalentTo(7)))
 			Expect(session.Status.Debugger.Output).To(And(HaveSuffix("999\n1000\ndone\nls: /no/such: No such file or directory"), Not(HavePrefix("1\n"))))
 			Expect(len(session.Status.Debugger.Output)).To(BeNumerically("<=", 1024))
-			Expect(condition(session, v1alpha1.ConditionEnded).Message).To(ContainSubstring("exit code 7"))
+			Expect(session.Status.Message()).To(ContainSubstring("exit code 7"))
 			n.kubectl("delete", "dbg", "once", "--timeout=30s")
 		}
 	})

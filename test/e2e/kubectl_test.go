@@ -179,7 +179,7 @@ func (n namespace) reaches(name string, phase v1alpha1.Phase) *v1alpha1.DebugSes
 		session, err = get[v1alpha1.DebugSession](n, "dbg", name)
 		g.Expect(err).NotTo(HaveOccurred())
 		if session.Status.Phase == v1alpha1.PhaseEnded && phase != v1alpha1.PhaseEnded {
-			StopTrying("it has ended: " + condition(session, v1alpha1.ConditionEnded).Message).Now()
+			StopTrying("it has ended: " + session.Status.Message()).Now()
 		}
 		g.Expect(session.Status.Phase).To(Equal(phase))
 	}).Should(Succeed())
@@ -190,7 +190,7 @@ func (n namespace) reaches(name string, phase v1alpha1.Phase) *v1alpha1.DebugSes
 func (n namespace) ends(name string, outcome v1alpha1.Outcome) *v1alpha1.DebugSession {
 	GinkgoHelper()
 	session := n.reaches(name, v1alpha1.PhaseEnded)
-	Expect(session.Status.Outcome).To(Equal(outcome), condition(session, v1alpha1.ConditionEnded).Message)
+	Expect(session.Status.Outcome).To(Equal(outcome), session.Status.Message())
 	Expect(session.Status.Attach).To(BeEmpty())
 	Expect(session.Status.EndedAt).NotTo(BeNil())
 	return session

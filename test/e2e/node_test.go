@@ -60,6 +60,6 @@ var _ = Describe("a debugger on a node", func() {
 		n := newNamespace()
 		class := n.class(fmt.Sprintf("  modes: [Node]\n  nodeNamespace: %s\n  profiles: [general]\n  maxTTL: 10m\n", n))
 		n.session("disk", fmt.Sprintf("  className: %s\n  mode: Node\n  target: {nodeName: node-17}\n  debugger: {image: busybox}\n", class))
-		Expect(condition(n.reaches("disk", v1alpha1.PhasePending), v1alpha1.ConditionAdmissible).Message).To(ContainSubstring(`there is no node "node-17"`))
+		Expect(n.reaches("disk", v1alpha1.PhasePending).Status.Message()).To(ContainSubstring(`there is no node "node-17"`))
 	})
 })

@@ -162,7 +162,7 @@ var _ = Describe("a profile", func() {
 		n := newNamespace()
 		n.pod("web")
 		n.session("root", shell+"  profile: restricted\n")
-		Eventually(func() string { return condition(n.get("root"), v1alpha1.ConditionDebuggerReady).Message }).
+		Eventually(func() string { return n.get("root").Status.Message() }).
 			Should(ContainSubstring("set debugger.securityContext.runAsUser"))
 	})
 })

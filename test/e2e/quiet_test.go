@@ -84,7 +84,7 @@ var _ = Describe("a quiet copy", func() {
 		n.pod("web")
 		n.session("quiet", copyOf+"  podCopy: {quiesce: [{name: app}]}\n")
 		n.reaches("quiet", v1alpha1.PhaseActive)
-		Eventually(func() string { return condition(n.get("quiet"), v1alpha1.ConditionDebuggerReady).Message }).
+		Eventually(func() string { return n.get("quiet").Status.Message() }).
 			Should(And(ContainSubstring("the image of app has no sleep"), ContainSubstring("with: OperatorImage")))
 	})
 })

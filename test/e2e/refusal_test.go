@@ -165,7 +165,7 @@ var _ = Describe("a debugger that cannot start", func() {
 			Eventually(func() string { return n.get(name).Status.Reason }).Should(Equal("ErrImagePull"))
 			session := n.get(name)
 			Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseStarting))
-			message := condition(session, v1alpha1.ConditionDebuggerReady).Message
+			message := session.Status.Message()
 			Expect(message).To(And(ContainSubstring("nowhere.example/no/such:tag"), ContainSubstring("not found"), ContainSubstring("check the image's name")))
 			Eventually(n.eventMessages(name, "ErrImagePull")).Should(ContainSubstring("not found"))
 		}
@@ -173,7 +173,7 @@ var _ = Describe("a debugger that cannot start", func() {
 			session := n.ends(name, v1alpha1.OutcomeNotStarted)
 			Expect(session.Status.Reason).To(Equal("ErrImagePull"))
 			Expect(session.Status.EndedAt.Sub(session.Status.ExpiresAt.Time)).To(BeNumerically("<", 10*time.Second))
-			Expect(condition(session, v1alpha1.ConditionStalled).Message).To(And(ContainSubstring("the debugger never ran"), ContainSubstring("not found")))
+			Expect(session.Status.Message()).To(And(ContainSubstring("the debugger never ran"), ContainSubstring("not found")))
 			Expect(condition(session, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionFalse))
 		}
 	})
@@ -186,7 +186,7 @@ var _ = Describe("a debugger that cannot start", func() {
 		n.session("copy", "  target: {podName: web}\n  mode: PodCopy\n  "+noSuchCommand)
 		for _, name := range []string{"hang", "copy"} {
 			session := n.ends(name, v1alpha1.OutcomeNotStarted)
-			Expect(condition(session, v1alpha1.ConditionEnded).Message).To(ContainSubstring("/no/such/program"))
+			Expect(session.Status.Message()).To(ContainSubstring("/no/such/program"))
 			Expect(condition(session, v1alpha1.ConditionStalled).Reason).To(Equal(session.Status.Reason))
 		}
 	})
@@ -196,6 +196,6 @@ var _ = Describe("a debugger that cannot start", func() {
 		n.pod("web")
 		n.session("hang", "  target: {podName: web}\n  debugger: {image: \""+appImage+"\", command: [/server]}")
 		session := n.ends("hang", v1alpha1.OutcomeNotStarted)
-		Expect(condition(session, v1alpha1.ConditionEnded).Message).To(And(ContainSubstring(`"sh"`), ContainSubstring("shell")))
+		Expect(session.Status.Message()).To(And(ContainSubstring(`"sh"`), ContainSubstring("shell")))
 	})
 })

@@ -13,10 +13,10 @@ import (
 var _ = Describe("a copy that its target is in the way of", func() {
 	// replacing is a class that allows to delete targets.
 	replacing := func(n namespace) string {
-		return "  className: " + n.class("  modes: [PodCopy]\n  profiles: [general]\n  maxTTL: 10m\n  allowReplace: true\n")
+		return "  className: " + n.class("  modes: [PodCopy]\n  profiles: [general]\n  maxTTL: 10m\n  allowReplace: true\n  allowVolumes: true\n")
 	}
 	readyMessage := func(n namespace, session string) func() string {
-		return func() string { return condition(n.get(session), v1alpha1.ConditionDebuggerReady).Message }
+		return func() string { return n.get(session).Status.Message() }
 	}
 	stays := func(n namespace) {
 		GinkgoHelper()

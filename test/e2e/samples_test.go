@@ -48,7 +48,11 @@ var _ = Describe("the samples", func() {
 		_, approval, found := strings.Cut(samples, "kind: DebugApproval\n")
 		Expect(found).To(BeTrue())
 		approval, _, _ = strings.Cut(approval, "\n---")
-		bob.apply(shop, "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\n"+approval)
+		approval = "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\n" + approval
+		_, err := bob.do(shop, approval, "apply", "-f", "-")
+		Expect(err).To(MatchError(ContainSubstring("wants an approval to write what exactly it approves")))
+		seen := shop.get("checkout-prod").Status.Request.Hash
+		bob.apply(shop, strings.Replace(approval, "spec:\n", "spec:\n  requestHash: "+seen+"\n", 1))
 		shop.reaches("checkout-prod", v1alpha1.PhaseActive)
 
 		nodes.reaches("node-disk-pressure", v1alpha1.PhaseAwaitingApproval)

@@ -99,7 +99,7 @@ var _ = Describe("the target's container", func() {
 				g.Expect(session.Status.Phase).To(BeElementOf(v1alpha1.PhasePending, v1alpha1.PhaseStarting, v1alpha1.PhaseEnding, v1alpha1.PhaseEnded))
 				g.Expect(session.Status.Reason).To(Equal(reason))
 				for _, word := range words {
-					g.Expect(condition(session, v1alpha1.ConditionReady).Message).To(ContainSubstring(word))
+					g.Expect(session.Status.Message()).To(ContainSubstring(word))
 				}
 			}).Should(Succeed())
 			for _, word := range words {
@@ -113,7 +113,7 @@ var _ = Describe("the target's container", func() {
 		By("a container that crashes is named with how it ends, at once or as the debugger joins it")
 		Eventually(func(g Gomega) {
 			session := n.get("crash")
-			message := condition(session, v1alpha1.ConditionReady).Message
+			message := session.Status.Message()
 			g.Expect(session.Status.Reason).To(BeElementOf(v1alpha1.ReasonTargetNotRunning, v1alpha1.ReasonTargetRestarted))
 			g.Expect(message).To(And(ContainSubstring(`container "app" of pod "crash"`), ContainSubstring("exit code 3"), ContainSubstring("podCopy.quiesce: [{name: app}]")))
 			g.Expect(message).NotTo(ContainSubstring("debugger.command"))
@@ -139,7 +139,7 @@ var _ = Describe("the target's container", func() {
 		joined := n.ends("joined", v1alpha1.OutcomeTargetGone)
 		Expect(joined.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByTarget))
 		copied := n.ends("copied", v1alpha1.OutcomeFailed)
-		Expect(condition(copied, v1alpha1.ConditionEnded).Message).To(ContainSubstring("all containers of the copy"))
+		Expect(copied.Status.Message()).To(ContainSubstring("all containers of the copy"))
 		Expect(copied.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByOther))
 	})
 
@@ -165,7 +165,7 @@ var _ = Describe("the target's container", func() {
 		n.session("typo", "  target: {podName: web}\n  debugger: {image: \"registry.example.com/tools:nosuch\", command: [sh], stdin: true}\n  ttl: 20s\n")
 		Eventually(func() string { return n.get("typo").Status.Reason }).Should(Equal("ErrImagePull"))
 		n.patch("typo", `{"end":true}`)
-		Eventually(func() string { return condition(n.get("typo"), v1alpha1.ConditionReady).Message }).Should(And(
+		Eventually(func() string { return n.get("typo").Status.Message() }).Should(And(
 			ContainSubstring("has not started (ErrImagePull)"), ContainSubstring("the session ends at "+n.get("typo").Status.ExpiresAt.UTC().Format(time.RFC3339))))
 		n.ends("typo", v1alpha1.OutcomeTerminated)
 	})
