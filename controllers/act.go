@@ -73,13 +73,13 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 	case plan.MoveDeadline:
 		return r.moveDeadline(ctx, session, a)
 	case plan.DeletePod:
-		return classify(a, r.deletePod(ctx, a))
+		return classifyDeletion(a, r.deletePod(ctx, a))
 	case plan.ReplaceOriginal:
-		return classify(a, r.replaceOriginal(ctx, a))
+		return classifyDeletion(a, r.replaceOriginal(ctx, a))
 	case plan.IsolatePod:
 		return r.isolate(ctx, session, a)
 	case plan.LiftIsolation:
-		return classify(a, r.liftIsolation(ctx, session, a))
+		return classifyDeletion(a, r.liftIsolation(ctx, session, a))
 	case plan.GiveAccess:
 		return classify(a, r.giveAccess(ctx, session, a))
 	case plan.TakeAccess:

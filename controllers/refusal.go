@@ -18,17 +18,9 @@ import (
 // classify tells apart what the API server's answer to an action means: done, refused for good, gone, or not known.
 func classify(action plan.Action, err error) plan.Result {
 	result := plan.Result{Action: action}
-	deleting, executing := false, false
-	switch action.(type) {
-	case plan.DeletePod, plan.ReplaceOriginal, plan.LiftIsolation:
-		deleting = true // then a conflict is about the UID
-	case plan.StopDebugger, plan.MoveDeadline:
-		executing = true
-	default: // then a conflict is about something else, and nothing is run
-	}
 	switch {
 	case err == nil:
-	case apierrors.IsNotFound(err), deleting && apierrors.IsConflict(err), otherPod(err), executing && hasStopped(err):
+	case apierrors.IsNotFound(err), otherPod(err):
 		result.Gone = true
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err),
 		apierrors.IsMethodNotSupported(err), apierrors.IsRequestEntityTooLargeError(err):
@@ -39,7 +31,23 @@ func classify(action plan.Action, err error) plan.Result {
 	return result
 }
 
-// otherPod says whether the API server refused because the pod of that name has another UID than the one meant.
+// classifyDeletion is classify for a deletion with a UID as its precondition: a conflict is about that.
+func classifyDeletion(action plan.Action, err error) plan.Result {
+	if apierrors.IsConflict(err) {
+		return plan.Result{Action: action, Gone: true}
+	}
+	return classify(action, err)
+}
+
+// classifyExec is classify for a command that was run in a container, which may have ended.
+func classifyExec(action plan.Action, err error) plan.Result {
+	if err != nil && hasStopped(err) {
+		return plan.Result{Action: action, Gone: true}
+	}
+	return classify(action, err)
+}
+
+// otherPod reports whether the API server refused because the pod of that name has another UID than the one meant.
 func otherPod(err error) bool {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil {

@@ -42,6 +42,9 @@ func TestClassify(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			result := classify(tc.action, tc.err)
+			if plan.EffectOf(tc.action) == plan.Removes {
+				result = classifyDeletion(tc.action, tc.err)
+			}
 			got := done
 			switch {
 			case result.Refusal != nil:

@@ -43,7 +43,7 @@ func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1al
 	case errors.Is(err, context.DeadlineExceeded):
 		r.told.set(session, told{stopped: r.Clock.Now(), vain: true})
 	}
-	return classify(a, err)
+	return classifyExec(a, err)
 }
 
 // moveDeadline tells the debugger of another deadline of its own, or does so when there is room.
@@ -53,7 +53,7 @@ func (r *DebugSessionReconciler) moveDeadline(ctx context.Context, session *v1al
 		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), roomSoon)
 		return plan.Result{Action: a, Deferred: true}
 	}
-	return classify(a, err)
+	return classifyExec(a, err)
 }
 
 // ignoreKilled takes it for no error that what was executed was killed: it ends every process of its container, and may well end

@@ -65,7 +65,7 @@ func TestWhatCannotBeExecutedForTheContainerHasEnded(t *testing.T) {
 		`dial tcp 10.244.0.1:10250: connect: connection refused`:                                  false,
 		`unable to upgrade connection: pod does not exist`:                                        false,
 	} {
-		result := classify(plan.StopDebugger{}, errors.New(words))
+		result := classifyExec(plan.StopDebugger{}, errors.New(words))
 		if result.Gone != gone || (result.Err != nil) == gone {
 			t.Errorf("%q: %+v", words, result)
 		}
@@ -73,7 +73,7 @@ func TestWhatCannotBeExecutedForTheContainerHasEnded(t *testing.T) {
 			t.Errorf("%q is about a container that is stopped, and not about a pod that is created", words)
 		}
 		said := fmt.Errorf("%w: %s", exec.CodeExitError{Err: errors.New("exit code 1"), Code: 1}, words)
-		if result := classify(plan.StopDebugger{}, said); result.Gone || result.Err == nil {
+		if result := classifyExec(plan.StopDebugger{}, said); result.Gone || result.Err == nil {
 			t.Errorf("%q is what the container itself says: %+v", words, result)
 		}
 	}

@@ -14,7 +14,7 @@ func (p *pass) build(target *debugTarget, status *v1alpha1.DebugSessionStatus) (
 	session := *p.Session
 	session.Status = *status
 	session.Spec.Profile, session.Spec.Debugger.Image = status.Class.Profile, status.Class.Image
-	action, err := p.buildAction(&session, target)
+	action, err := p.mode().build(p, &session, target)
 	if err != nil {
 		return nil, refusalOf(&session, err)
 	}
@@ -22,36 +22,6 @@ func (p *pass) build(target *debugTarget, status *v1alpha1.DebugSessionStatus) (
 		return nil, refusal
 	}
 	return action, nil
-}
-
-func (p *pass) buildAction(session *v1alpha1.DebugSession, target *debugTarget) (Action, error) {
-	switch session.Spec.Mode {
-	case v1alpha1.ModePodCopy:
-		pod, err := debugpod.Copy(session, target.pod, p.Now)
-		return CreatePod{Pod: pod}, err
-	case v1alpha1.ModeNode:
-		pod, err := debugpod.Node(session, p.Now)
-		return CreatePod{Pod: pod}, err
-	case v1alpha1.ModeEphemeralContainer:
-		return p.buildEphemeral(session, target)
-	}
-	return nil, fmt.Errorf("there is no mode %q", session.Spec.Mode)
-}
-
-func (p *pass) buildEphemeral(session *v1alpha1.DebugSession, target *debugTarget) (Action, error) {
-	c, err := debugpod.Ephemeral(session, target.pod)
-	if err != nil {
-		return nil, err
-	}
-	if !p.unstoppable() {
-		if err := debugpod.Limit(c, deadlines(&session.Status)); err != nil {
-			return nil, err
-		}
-	}
-	if err := debugpod.Fits(c, target.pod); err != nil {
-		return nil, err
-	}
-	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
 }
 
 // buildApproved is build, held against what was approved.

@@ -12,7 +12,7 @@ import (
 )
 
 // choose picks one of several pods, always the same one for the same pods, and says why. It returns nil if none fits.
-func choose(target *v1alpha1.Target, mode v1alpha1.Mode, pods []corev1.Pod) (*corev1.Pod, string) {
+func choose(target *v1alpha1.Target, mode mode, pods []corev1.Pod) (*corev1.Pod, string) {
 	var fit []*corev1.Pod
 	for i := range pods {
 		if suits(&pods[i], target, mode) {
@@ -26,17 +26,10 @@ func choose(target *v1alpha1.Target, mode v1alpha1.Mode, pods []corev1.Pod) (*co
 	return best, explain(best, target.Pick, len(fit))
 }
 
-// suits reports whether a pod may be chosen: an ephemeral debugger needs one that is on a node and lives, and whose container has
-// not finished for good.
-func suits(pod *corev1.Pod, target *v1alpha1.Target, mode v1alpha1.Mode) bool {
-	if madeBySession(pod) != nil {
-		return false // a copy that kept its labels
-	}
-	if mode == v1alpha1.ModeEphemeralContainer && (pod.Spec.NodeName == "" || checkAlive(pod) != nil) {
-		return false
-	}
-	if t := readTarget(pod, targetContainer(target, pod)); mode == v1alpha1.ModeEphemeralContainer && !t.joinable() && t.finished() {
-		return false
+// suits reports whether a pod may be chosen.
+func suits(pod *corev1.Pod, target *v1alpha1.Target, mode mode) bool {
+	if madeBySession(pod) != nil || !mode.suits(target, pod) {
+		return false // among them a copy that kept its labels
 	}
 	switch target.Pick {
 	case v1alpha1.PickReady:

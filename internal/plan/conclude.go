@@ -20,28 +20,12 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 		switch action := result.Action.(type) {
 		case GiveAccess:
 			p.concludeGiving(result)
-		case TakeAccess:
-			p.concludeTaking(result, "removing the access")
-		case InjectDebugger:
-			p.concludeMaking(result, fmt.Sprintf("adding the debugger to pod %q", action.Pod.Name))
-		case CreatePod:
-			p.concludeMaking(result, fmt.Sprintf("creating pod %q", action.Pod.Name))
-		case StopDebugger:
-			if p.unstoppable() && result.Err != nil && lacksShell(result.Err.Error()) {
-				p.outlast(action.Container, action.Pod.Name)
-				continue
-			}
-			p.concludeTaking(result, fmt.Sprintf("stopping container %q in pod %q", action.Container, action.Pod.Name))
 		case MoveDeadline:
 			p.concludeMoving(action, result)
-		case IsolatePod:
-			p.concludeMaking(result, fmt.Sprintf("making network policy %q", action.Policy.Name))
-		case LiftIsolation:
-			p.concludeTaking(result, fmt.Sprintf("deleting network policy %q", action.Name))
 		case ReplaceOriginal:
 			p.concludeReplacing(result)
-		case DeletePod:
-			p.concludeTaking(result, fmt.Sprintf("deleting pod %q", action.Pod.Name))
+		case StopDebugger:
+			p.concludeStopping(action, result)
 		default:
 			p.concludeByEffect(result)
 		}
@@ -50,19 +34,20 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 	return p.plan
 }
 
-// concludeByEffect is for an action that needs no words of its own.
+// concludeByEffect is for an action after which nothing special follows.
 func (p *pass) concludeByEffect(result Result) {
-	switch what := fmt.Sprintf("%T", result.Action); EffectOf(result.Action) {
+	switch EffectOf(result.Action) {
 	case Creates:
-		p.concludeMaking(result, what)
+		p.concludeMaking(result)
 	case Removes:
-		p.concludeTaking(result, what)
+		p.concludeTaking(result)
 	case Changes, Bookkeeping:
 		p.backOff(result.Err)
 	}
 }
 
-func (p *pass) concludeMaking(result Result, what string) {
+func (p *pass) concludeMaking(result Result) {
+	what := result.Action.Describe()
 	switch {
 	case result.Refusal != nil:
 		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, result.Refusal.Reason, result.Refusal.Message)
@@ -91,7 +76,7 @@ func (p *pass) concludeGiving(result Result) {
 		p.end(v1alpha1.OutcomeFailed, result.Refusal.Reason, "giving access: "+result.Refusal.Message).take(p)
 		return
 	}
-	p.concludeMaking(result, "giving access")
+	p.concludeMaking(result)
 }
 
 // concludeMoving has the session end when the debugger keeps to that. One that could not be told ends when it would have: before a
@@ -126,8 +111,18 @@ func (p *pass) concludeMoving(action MoveDeadline, result Result) {
 	p.backOff(fmt.Errorf("moving the debugger's deadline: %w", result.Err))
 }
 
+// concludeStopping finds that a debugger which is unstoppable cannot be stopped. There is no point in trying that again.
+func (p *pass) concludeStopping(action StopDebugger, result Result) {
+	if p.unstoppable() && result.Err != nil && lacksShell(result.Err.Error()) {
+		p.outlast(action.Container, action.Pod.Name)
+		return
+	}
+	p.concludeTaking(result)
+}
+
 // concludeTaking keeps a session in Ending, and says why it is still there.
-func (p *pass) concludeTaking(result Result, what string) {
+func (p *pass) concludeTaking(result Result) {
+	what := result.Action.Describe()
 	switch {
 	case result.Refusal != nil:
 		p.stillThere(fmt.Errorf("%s was refused: %s", what, result.Refusal.Message))

@@ -136,11 +136,11 @@ func gaveUp(words string, started, finished metav1.Time) bool {
 func lacksShell(words string) bool { return strings.Contains(words, `exec: "sh"`) }
 
 // failure is why a container never ran, in one word and in a sentence that says what to do.
-func (c container) failure(mode v1alpha1.Mode, image string) (reason, message string) {
+func (c container) failure(ownPod bool, image string) (reason, message string) {
 	if _, why, wrapper := strings.Cut(c.ended.Message, notStarted); wrapper {
 		return v1alpha1.ReasonNotStarted, strings.TrimSpace(why)
 	}
-	if mode == v1alpha1.ModeEphemeralContainer && lacksShell(c.ended.Message) {
+	if !ownPod && lacksShell(c.ended.Message) {
 		return c.ended.Reason, fmt.Sprintf("%s; %s has no shell, which is what ends an ephemeral debugger in time; "+
 			"set debugger.image to one that has, or use mode: PodCopy, or set debugger.unstoppable if the class allows it", c.ended.Message, image)
 	}

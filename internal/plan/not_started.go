@@ -60,36 +60,14 @@ func (p *pass) obstacle() (reason, message string) {
 // expire ends a session whose time is up. Whether its debugger ran, and if not why, its pod tells, if it was not seen before.
 func (p *pass) expire() step {
 	if !p.ran() {
-		if stop := p.look(); stop != nil {
+		if stop := p.mode().look(p); stop != nil {
 			return stop
 		}
 	}
 	return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
 }
 
-// look records where the debugger stands as its pod tells. A pod that cannot be read keeps nothing from ending.
-func (p *pass) look() step {
-	name := p.status().Debugger.ContainerName
-	if makesPod(p.spec()) {
-		switch {
-		case p.Made.state == unasked:
-			return ask{ReadMade{Name: p.status().Debugger.PodName}}
-		case p.Made.state == found && p.isMade(p.Made.value):
-			return p.note(readMade(p.Made.value, name), p.Made.value)
-		}
-		return nil
-	}
-	if p.Target.state == unasked {
-		return ask{ReadTarget{Name: p.status().Target.PodName}}
-	}
-	if p.Target.state == found && p.isTarget(p.Target.value) {
-		if c, injected := readEphemeral(p.Target.value, name); injected {
-			return p.note(c, p.Target.value)
-		}
-	}
-	return nil
-}
-
+// note records where the debugger stands as its container tells.
 func (p *pass) note(c container, pod *corev1.Pod) step {
 	c = c.steady()
 	if c.neverRan() {
@@ -118,7 +96,7 @@ func (p *pass) couldNotStart(c container, pod *corev1.Pod) step {
 	if stop := p.missedTarget(c, pod); stop != nil {
 		return stop
 	}
-	reason, why := c.failure(p.spec().Mode, cmp.Or(p.status().Class.Image, c.image))
+	reason, why := c.failure(makesPod(p.spec()), cmp.Or(p.status().Class.Image, c.image))
 	return beginEnding{v1alpha1.OutcomeNotStarted, reason,
 		fmt.Sprintf("the debugger never ran: container %q could not start: %s", p.status().Debugger.ContainerName, why)}
 }

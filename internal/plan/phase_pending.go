@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -74,16 +73,13 @@ func (p *pass) nameFree() step {
 
 // targetFits finds what to debug, and sees that it can be debugged.
 func (p *pass) targetFits() step {
-	find := p.findPod
-	if p.spec().Mode == v1alpha1.ModeNode {
-		find = p.findNode
-	}
 	var stop step
-	p.target, stop = find()
+	p.target, stop = p.mode().find(p)
 	return stop
 }
 
-func (p *pass) findPod() (*debugTarget, step) {
+// findPod finds the pod to debug, and sees that it can be, as far as that is the same in each mode.
+func (p *pass) findPod(refuseInMode func(*corev1.Pod) *Refusal) (*debugTarget, step) {
 	if refusal := checkSelector(&p.spec().Target); refusal != nil {
 		return nil, reject{refusal}
 	}
@@ -96,7 +92,7 @@ func (p *pass) findPod() (*debugTarget, step) {
 	}
 	refusal := checkPodLabels(p.Class.value, pod)
 	if refusal == nil {
-		refusal = checkTarget(p.spec(), pod)
+		refusal = checkTarget(p.spec(), pod, refuseInMode)
 	}
 	if refusal != nil {
 		return nil, reject{refusal}
@@ -104,10 +100,7 @@ func (p *pass) findPod() (*debugTarget, step) {
 	if stop := p.ownedByNoSession(pod); stop != nil {
 		return nil, stop
 	}
-	if pod.Spec.NodeName == "" && p.spec().Mode == v1alpha1.ModeEphemeralContainer {
-		return nil, wait{reason: v1alpha1.ReasonTargetNotPlaced, message: fmt.Sprintf("pod %q is not on a node yet", pod.Name)}
-	}
-	return &debugTarget{pod: pod}, p.worthWaiting(pod)
+	return &debugTarget{pod: pod}, nil
 }
 
 // targetPod is the pod to debug.
@@ -142,7 +135,7 @@ func (p *pass) chooseTarget() step {
 	if stop != nil {
 		return stop
 	}
-	pod, why := choose(&p.spec().Target, p.spec().Mode, pods)
+	pod, why := choose(&p.spec().Target, p.mode(), pods)
 	if pod == nil {
 		nothing.message = unsuitable(&p.spec().Target, len(pods))
 		return nothing
@@ -200,7 +193,7 @@ func (p *pass) pinned() step {
 		p.unpin()
 		return cannotBuild(err)
 	}
-	if stop := p.warned(target, action); stop != nil {
+	if stop := p.mode().warn(p, target, action); stop != nil {
 		return stop
 	}
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
@@ -231,24 +224,7 @@ func (p *pass) record(target *debugTarget, life lifetime) {
 	status.Target = target.status()
 	status.Target.Choice, status.Target.Deadline = choice, p.targetDeadline(target.pod)
 	status.Debugger = &v1alpha1.DebuggerStatus{ContainerName: debugpod.DebuggerName(p.Session, target.pod)}
-	switch p.spec().Mode {
-	case v1alpha1.ModePodCopy:
-		status.Debugger.PodName = copyName(p.Session, target.pod.Name)
-		if debugpod.UsesOperatorImage(p.spec()) {
-			status.Debugger.OperatorImage = p.OperatorImage
-		}
-	case v1alpha1.ModeNode:
-		status.Debugger.PodName = debugpod.NodePodName(target.node.Name, p.Session.UID)
-	default:
-		status.Target.Container = targetContainer(&p.spec().Target, target.pod)
-		status.Debugger.PodName, status.Debugger.PodUID = target.pod.Name, target.pod.UID
-		if !p.unstoppable() {
-			status.Debugger.Deadline = timestamp(life.expires)
-		}
-		for _, path := range debugpod.MountsLeftOut(p.spec(), target.pod) {
-			status.Debugger.MountsLeftOut = append(status.Debugger.MountsLeftOut, sanitizeMessage(path))
-		}
-	}
+	p.mode().record(p, target, life)
 	status.StartedAt, status.ExpiresAt = timestamp(life.started), timestamp(life.expires)
 	if !p.unstoppable() {
 		status.HardDeadline = timestamp(life.hard)
@@ -266,16 +242,4 @@ func subjects(spec *v1alpha1.DebugSessionSpec) []v1alpha1.Subject {
 		return spec.Access.Subjects
 	}
 	return []v1alpha1.Subject{user(spec.Requester)}
-}
-
-func copyName(session *v1alpha1.DebugSession, target string) string {
-	return cmp.Or(chosenName(&session.Spec), debugpod.CopyName(target, session.UID))
-}
-
-// chosenName is the name that the session has chosen for its copy; empty if it has not.
-func chosenName(spec *v1alpha1.DebugSessionSpec) string {
-	if spec.PodCopy == nil {
-		return ""
-	}
-	return spec.PodCopy.Name
 }

@@ -3,7 +3,6 @@ package plan
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -61,69 +60,11 @@ func (p *pass) finalizerKept() step {
 
 // debugging makes the debugger that is recorded, or follows the one that was made.
 func (p *pass) debugging() step {
-	if makesPod(p.spec()) {
-		return p.runMade()
-	}
-	return p.runEphemeral()
-}
-
-func (p *pass) runEphemeral() step {
-	target, stop := p.pinnedPod()
-	if stop != nil {
-		return stop
-	}
-	p.followTarget(target)
-	c, injected := readEphemeral(target, p.status().Debugger.ContainerName)
-	switch {
-	case injected:
-		return p.track(c, target)
-	case target.DeletionTimestamp != nil:
-		return p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetTerminating, fmt.Sprintf("pod %q is being deleted", target.Name))
-	case p.tooLate(): // started as late as this, a debugger would end itself
-		return p.notMade("the debugger")
-	default:
-		return p.make(&debugTarget{pod: target})
-	}
-}
-
-func (p *pass) runMade() step {
-	name, uid := p.status().Debugger.PodName, p.status().Debugger.PodUID
-	pod, stop := need(p.Made, ReadMade{Name: name}, nil, retryReading(fmt.Sprintf("pod %q", name)))
-	switch {
-	case stop != nil:
-		return stop
-	case pod != nil && p.isMade(pod):
-		return p.trackMade(pod)
-	case pod != nil && uid != "":
-		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the %s %q, and another pod has its name", p.own(), name))
-	case pod != nil:
-		taken := NameTaken(pod.Name)
-		return p.end(v1alpha1.OutcomeRejected, taken.Reason, taken.Message)
-	case uid != "" && !p.Made.fresh: // a cache may not have seen yet what was created
-		return ask{ReadMade{Name: name, Fresh: true}}
-	case uid != "":
-		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the %s %q", p.own(), name))
-	case p.tooLate():
-		return p.notMade("the " + p.own())
-	}
-	target, stop := p.pinnedTarget()
-	if stop != nil {
-		return stop
-	}
-	return p.make(target)
-}
-
-// pinnedTarget is what was recorded as the target, and nothing else of its name.
-func (p *pass) pinnedTarget() (*debugTarget, step) {
-	if p.spec().Mode == v1alpha1.ModeNode {
-		return p.pinnedNode()
-	}
-	pod, stop := p.pinnedPod()
-	return &debugTarget{pod: pod}, stop
+	return p.mode().track(p)
 }
 
 // pinnedPod is the pod that was recorded, and no other of its name.
-func (p *pass) pinnedPod() (*corev1.Pod, step) {
+func (p *pass) pinnedPod() (*debugTarget, step) {
 	recorded := p.status().Target
 	pod, stop := need(p.Target, ReadTarget{Name: recorded.PodName}, nil, retryReading(fmt.Sprintf("pod %q", recorded.PodName)))
 	switch {
@@ -133,10 +74,8 @@ func (p *pass) pinnedPod() (*corev1.Pod, step) {
 		return nil, p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("pod %q is gone", recorded.PodName))
 	case pod.UID != recorded.PodUID:
 		return nil, p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), replaced(recorded, pod))
-	case !makesPod(p.spec()) && hasFinished(pod):
-		return nil, p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetFinished, finished(pod))
 	default:
-		return pod, nil
+		return &debugTarget{pod: pod}, nil
 	}
 }
 
@@ -202,77 +141,10 @@ func (p *pass) trackEnded(c container, pod *corev1.Pod) step {
 	case endedAt(p.status().ExpiresAt, p.status().Debugger):
 		return p.expire()
 	}
-	for _, because := range []func(container, *corev1.Pod) step{p.endedWithTarget, p.endedWithAll, p.perhapsMadeAgain} {
-		if stop := because(c, pod); stop != nil {
-			return stop
-		}
-	}
-	return p.completed(c, pod)
-}
-
-// isMade reports whether the pod is the one that was made for this session. Once its UID was recorded that alone decides. Until
-// then it takes more than what whoever may patch a pod can write into it: nobody can add a container to a pod, and the name
-// of one that a session adds is no other pod's.
-// Deleting a session with --cascade=orphan takes the owner reference away, perhaps before the UID was seen: then the label
-// has to do, on a pod that nothing else controls and that has a name made of the session's UID.
-func (p *pass) isMade(pod *corev1.Pod) bool {
-	if uid := p.status().Debugger.PodUID; uid != "" {
-		return pod.UID == uid
-	}
-	orphaned := p.Session.DeletionTimestamp != nil && metav1.GetControllerOf(pod) == nil &&
-		pod.Labels[v1alpha1.LabelSessionUID] == string(p.Session.UID)
-	return (orphaned || debugpod.OwnedBy(pod, p.Session)) &&
-		(!debugpod.AddsContainer(p.spec()) || slices.Contains(debugpod.ContainerNames(pod), p.status().Debugger.ContainerName))
-}
-
-func (p *pass) trackMade(pod *corev1.Pod) step {
-	p.status().Debugger.PodUID = pod.UID
-	if p.Made.fresh { // the cache does not show it, and will not tell: somebody may have taken its label
-		p.wake(p.Now.Add(recheck))
-	}
-	c := readMade(pod, p.status().Debugger.ContainerName)
-	if stop := p.trackInMade(c, pod); stop != nil {
+	if stop := p.mode().endedBy(p, c, pod); stop != nil {
 		return stop
 	}
-	return p.originalReplaced(c)
-}
-
-func (p *pass) trackInMade(c container, pod *corev1.Pod) step {
-	failed := pod.Status.Phase == corev1.PodFailed
-	switch {
-	case pod.DeletionTimestamp != nil:
-		c.record(p.status().Debugger)
-		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the %s %q", p.own(), pod.Name))
-	case failed && pod.Status.Reason == "DeadlineExceeded":
-		p.status().Debugger.StoppedBy = v1alpha1.StoppedByHardDeadline
-		return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the kubelet ended the "+p.own()+" at its hard deadline")
-	case failed && (c.ended == nil || pod.Status.Reason != ""): // evicted, refused by its node
-		return p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonGone, finished(pod))
-	case debugpod.OnlyChanges(p.spec()):
-		return p.trackChanged(c, pod)
-	default:
-		return p.track(c, pod)
-	}
-}
-
-// trackChanged follows a copy that was made only to be changed. Its containers end and start again as they do in the
-// target: what they do is what is to be seen, and the session goes on until the copy has finished.
-func (p *pass) trackChanged(c container, pod *corev1.Pod) step {
-	switch {
-	case hasFinished(pod):
-		c.record(p.status().Debugger)
-		if c.killedForMemory() {
-			return p.end(v1alpha1.OutcomeFailed, outOfMemory, finished(pod)+"; "+p.lostForMemory(c, pod))
-		}
-		return p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, finished(pod))
-	case p.status().Phase == v1alpha1.PhaseActive:
-		return p.activate(pod) // not every restart is worth a write
-	case c.ended != nil && !c.neverRan():
-		c.record(p.status().Debugger)
-		return p.activate(pod)
-	default:
-		return p.track(c, pod)
-	}
+	return p.completed(c, pod)
 }
 
 // starting says what the container waits for.

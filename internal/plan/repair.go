@@ -35,7 +35,7 @@ func (p *pass) statusRepaired() step {
 // repair has a session whose status is incomplete end, and fills in what that takes. Names come from the session, but for that of a
 // target that was chosen.
 func (p *pass) repair() {
-	s, spec := p.status(), p.spec()
+	s := p.status()
 	if p.condition(v1alpha1.ConditionEnded) == nil {
 		beginEnding{v1alpha1.OutcomeFailed, v1alpha1.ReasonInvalid, statusLost}.take(p)
 	}
@@ -48,23 +48,11 @@ func (p *pass) repair() {
 	if s.Access == nil {
 		s.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: []v1alpha1.Subject{}}
 	}
-	if s.Target == nil {
-		s.Target = podNamed(spec.Target.PodName)
-		switch {
-		case spec.Mode == v1alpha1.ModeNode:
-			s.Target = nodeNamed(spec.Target.NodeName, "")
-		case spec.Mode == v1alpha1.ModeEphemeralContainer && s.Debugger != nil:
-			s.Target = &v1alpha1.TargetStatus{Name: s.Debugger.PodName, PodName: s.Debugger.PodName, PodUID: s.Debugger.PodUID}
-		}
-	}
-	if s.Debugger != nil {
-		return
-	}
-	s.Debugger = &v1alpha1.DebuggerStatus{ContainerName: cmp.Or(spec.Debugger.Container, debugpod.ContainerName(p.Session.UID)), PodName: s.Target.PodName}
-	switch {
-	case spec.Mode == v1alpha1.ModeNode:
-		s.Debugger.PodName = debugpod.NodePodName(s.Target.NodeName, p.Session.UID)
-	case spec.Mode == v1alpha1.ModePodCopy && (s.Target.PodName != "" || chosenName(spec) != ""):
-		s.Debugger.PodName = copyName(p.Session, s.Target.PodName)
-	}
+	p.mode().repair(p)
+}
+
+// lostDebugger is what can be told of a debugger of which nothing is recorded any more.
+func (p *pass) lostDebugger(pod string) *v1alpha1.DebuggerStatus {
+	name := cmp.Or(p.spec().Debugger.Container, debugpod.ContainerName(p.Session.UID))
+	return &v1alpha1.DebuggerStatus{ContainerName: name, PodName: pod}
 }

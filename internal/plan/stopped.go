@@ -63,9 +63,9 @@ func endedAt(deadline *metav1.Time, debugger *v1alpha1.DebuggerStatus) bool {
 // process namespace when that container's first process ends. The kubelet may tell of the debugger first: if it says nothing of the
 // target, the debugger's end is believed to be its own only a moment later.
 func (p *pass) endedWithTarget(c container, pod *corev1.Pod) step {
-	if !makesPod(p.spec()) && lost(c.ended) {
+	if lost(c.ended) {
 		if c.ended.Reason == unknownToKubelet {
-			if stop := p.perhapsMadeAgain(c, pod); stop != nil {
+			if stop := p.perhapsMadeAgain(c); stop != nil {
 				return stop
 			}
 		}
@@ -85,17 +85,6 @@ func (p *pass) endedWithTarget(c container, pod *corev1.Pod) step {
 		return p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf("%s ended (%s), and the debugger with it", t, t.ends(target)))
 	}
 	return p.awaitTarget(wasKilled)
-}
-
-// endedWithAll deals with the debugger of a copy that was killed because all containers of the copy are restarted. The one that
-// was left is not the one that runs next.
-func (p *pass) endedWithAll(c container, pod *corev1.Pod) step {
-	if !makesPod(p.spec()) || c.ended.Reason != restartingAll && (c.ended.ExitCode != killed || !restartingNow(pod)) {
-		return nil
-	}
-	return p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
-		"all containers of the copy %q were restarted, as the restartPolicyRules of one ask for, and the debugger with them; "+
-			"apply a new session with podCopy.quiesce, so that the application does not end there", pod.Name))
 }
 
 // restartingNow reports whether the kubelet is restarting all of a pod's containers.
@@ -136,9 +125,9 @@ func (p *pass) awaitKubelet(meanwhile string, atMost time.Duration) step {
 // perhapsMadeAgain waits with an ephemeral debugger that was ended by something from outside, which may have removed its container:
 // the kubelet then starts it anew, a moment after it has told of its end. It does not when it is so late that the debugger
 // would end itself.
-func (p *pass) perhapsMadeAgain(c container, _ *corev1.Pod) step {
+func (p *pass) perhapsMadeAgain(c container) step {
 	stopped := c.ended.ExitCode == killed || c.ended.ExitCode == debugpod.ExitSwept
-	if makesPod(p.spec()) || !stopped && c.ended.Reason != unknownToKubelet || c.ended.Reason == outOfMemory || strings.Contains(c.ended.Message, debugpod.MessagePrefix) ||
+	if !stopped && c.ended.Reason != unknownToKubelet || c.ended.Reason == outOfMemory || strings.Contains(c.ended.Message, debugpod.MessagePrefix) ||
 		!p.unstoppable() && !p.Now.Before(neverAfter(p.status())) {
 		return nil
 	}

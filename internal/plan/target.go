@@ -15,16 +15,12 @@ import (
 
 // checkTarget says why the pod cannot be debugged as the session asks, or nil. Waiting would not help: nothing here can
 // change during a pod's life.
-func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
+func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod, refuseInMode func(*corev1.Pod) *Refusal) *Refusal {
 	if owner := madeBySession(pod); owner != nil {
 		return madeFor(pod.Name, owner.Name)
 	}
-	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && spec.Mode == v1alpha1.ModeEphemeralContainer {
-		return refuse(v1alpha1.ReasonTargetIsMirrorPod,
-			"pod %q is a static pod: the kubelet runs it from a file, and no container can be added to it; use mode: PodCopy", pod.Name)
-	}
-	if spec.Mode == v1alpha1.ModeEphemeralContainer {
-		if refusal := checkAlive(pod); refusal != nil {
+	if refuseInMode != nil {
+		if refusal := refuseInMode(pod); refusal != nil {
 			return refusal
 		}
 	}

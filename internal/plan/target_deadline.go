@@ -20,7 +20,7 @@ func (p *pass) targetDeadline(target *corev1.Pod) *metav1.Time {
 		return nil
 	}
 	from := p.Now
-	if started := target.Status.StartTime; started != nil && p.spec().Mode == v1alpha1.ModeEphemeralContainer {
+	if started := target.Status.StartTime; started != nil && !makesPod(p.spec()) {
 		from = started.Time
 	}
 	return timestamp(from.Add(time.Duration(*target.Spec.ActiveDeadlineSeconds) * time.Second))

@@ -14,14 +14,11 @@ import (
 // "Permission denied" and nothing else.
 func (p *pass) blindToTarget(pod *corev1.Pod) string {
 	spec := p.spec()
-	shared := pod.Spec.ShareProcessNamespace != nil && *pod.Spec.ShareProcessNamespace || pod.Spec.HostPID
-	if spec.Mode == v1alpha1.ModeNode || spec.Mode == v1alpha1.ModePodCopy && !shared || spec.Debugger.Container != "" || debugpod.OnlyChanges(spec) {
+	files := p.mode().targetFiles(pod)
+	if files == "" || spec.Debugger.Container != "" || debugpod.OnlyChanges(spec) {
 		return ""
 	}
-	target, files := cmp.Or(p.status().Target.Container, spec.Target.Container, debugpod.DefaultContainer(pod)), "/proc/PID/root"
-	if spec.Mode == v1alpha1.ModeEphemeralContainer && debugpod.Joins(pod) {
-		files = "/proc/1/root"
-	}
+	target := cmp.Or(p.status().Target.Container, spec.Target.Container, debugpod.DefaultContainer(pod))
 	own, theirs, other := debugpod.OtherUser(pod, p.status().Debugger.ContainerName, target)
 	if !other {
 		return ""

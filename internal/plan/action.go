@@ -1,0 +1,182 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// Action is one change to the cluster. The set is closed: the controller's act.go performs each.
+//
+//sumtype:decl
+type Action interface {
+	// Describe is what messages call the action, such as: creating pod "web".
+	Describe() string
+
+	effect() Effect
+}
+
+// Effect is what kind of change an action is. What is asked before it, and what follows if it fails, goes by that, so that no
+// action can be forgotten.
+type Effect int
+
+const (
+	// Creates is an action that adds to the cluster what a session that has ended would leave behind.
+	Creates Effect = iota + 1
+
+	// Removes is an action that takes something away. A session does not say that it is gone before it is.
+	Removes
+
+	// Changes is an action that has what was made keep to something else. Like Creates it must not rest on a status that is out of date.
+	Changes
+
+	// Bookkeeping is an action on the session itself.
+	Bookkeeping
+)
+
+// EffectOf returns what kind of change an action is.
+func EffectOf(action Action) Effect { return action.effect() }
+
+// AddFinalizer puts the finalizer on the session.
+type AddFinalizer struct{}
+
+func (AddFinalizer) effect() Effect { return Bookkeeping }
+
+// Describe implements Action.
+func (AddFinalizer) Describe() string { return "adding the finalizer" }
+
+// RemoveFinalizer lets the session go.
+type RemoveFinalizer struct{}
+
+func (RemoveFinalizer) effect() Effect { return Bookkeeping }
+
+// Describe implements Action.
+func (RemoveFinalizer) Describe() string { return "removing the finalizer" }
+
+// DeleteRecord deletes the session itself, if it still is the session of that UID.
+type DeleteRecord struct{ UID types.UID }
+
+func (DeleteRecord) effect() Effect { return Bookkeeping }
+
+// Describe implements Action.
+func (DeleteRecord) Describe() string { return "deleting the session" }
+
+// InjectDebugger adds an ephemeral container to a pod, if it still is the pod of that UID.
+type InjectDebugger struct {
+	Pod       types.NamespacedName
+	UID       types.UID
+	Container corev1.EphemeralContainer
+}
+
+func (InjectDebugger) effect() Effect { return Creates }
+
+// Describe implements Action.
+func (a InjectDebugger) Describe() string {
+	return fmt.Sprintf("adding the debugger to pod %q", a.Pod.Name)
+}
+
+// CreatePod creates the session's own pod. If a pod of its name exists and belongs to this session, that is the one.
+type CreatePod struct{ Pod *corev1.Pod }
+
+func (CreatePod) effect() Effect { return Creates }
+
+// Describe implements Action.
+func (a CreatePod) Describe() string { return fmt.Sprintf("creating pod %q", a.Pod.Name) }
+
+// DeletePod deletes the session's own pod, if it still is the pod of that UID.
+type DeletePod struct {
+	Pod          types.NamespacedName
+	UID          types.UID
+	GraceSeconds int64
+}
+
+func (DeletePod) effect() Effect { return Removes }
+
+// Describe implements Action.
+func (a DeletePod) Describe() string { return fmt.Sprintf("deleting pod %q", a.Pod.Name) }
+
+// ReplaceOriginal deletes the target, if it still is the pod of that UID.
+type ReplaceOriginal struct {
+	Pod types.NamespacedName
+	UID types.UID
+}
+
+func (ReplaceOriginal) effect() Effect { return Removes }
+
+// Describe implements Action.
+func (a ReplaceOriginal) Describe() string {
+	return fmt.Sprintf("deleting pod %q for its copy", a.Pod.Name)
+}
+
+// IsolatePod makes the NetworkPolicy that cuts off the pod that is made next. If it is there as it should be, all is well.
+type IsolatePod struct{ Policy *networkingv1.NetworkPolicy }
+
+func (IsolatePod) effect() Effect { return Creates }
+
+// Describe implements Action.
+func (a IsolatePod) Describe() string { return fmt.Sprintf("making network policy %q", a.Policy.Name) }
+
+// LiftIsolation deletes that policy, whose name no other session can have; with a UID, if it still is the one of it.
+type LiftIsolation struct {
+	Name string
+	UID  types.UID
+}
+
+func (LiftIsolation) effect() Effect { return Removes }
+
+// Describe implements Action.
+func (a LiftIsolation) Describe() string { return fmt.Sprintf("deleting network policy %q", a.Name) }
+
+// GiveAccess lets the subjects reach a pod: a Role and a RoleBinding of this name, owned by the session.
+type GiveAccess struct {
+	Name     string
+	Pod      string
+	Verbs    []v1alpha1.AccessVerb
+	Subjects []v1alpha1.Subject
+}
+
+func (GiveAccess) effect() Effect { return Creates }
+
+// Describe implements Action.
+func (GiveAccess) Describe() string { return "giving access" }
+
+// TakeAccess removes them.
+type TakeAccess struct{ Name string }
+
+func (TakeAccess) effect() Effect { return Removes }
+
+// Describe implements Action.
+func (TakeAccess) Describe() string { return "removing the access" }
+
+// StopDebugger ends every process of a debugger's container by running Command in it.
+type StopDebugger struct {
+	Pod       types.NamespacedName
+	UID       types.UID
+	Container string
+	Command   []string
+}
+
+func (StopDebugger) effect() Effect { return Removes }
+
+// Describe implements Action.
+func (a StopDebugger) Describe() string {
+	return fmt.Sprintf("stopping container %q in pod %q", a.Container, a.Pod.Name)
+}
+
+// MoveDeadline has a debugger that keeps to a deadline of its own keep to another one, by running Command in its container.
+type MoveDeadline struct {
+	Pod       types.NamespacedName
+	Container string
+	To        time.Time
+	Command   []string
+}
+
+func (MoveDeadline) effect() Effect { return Changes }
+
+// Describe implements Action.
+func (MoveDeadline) Describe() string { return "moving the debugger's deadline" }
