@@ -72,6 +72,8 @@ type Seal interface {
 	VerifySession(session *v1alpha1.DebugSession) bool
 	VerifyApproval(approval *v1alpha1.DebugApproval) bool
 	VerifyUnboundApproval(approval *v1alpha1.DebugApproval) bool
+	// HashKey is the key of the hash that stands for what is approved.
+	HashKey() []byte
 }
 
 // Admission is what the reconciler needs to know of what the API server asks before it stores our objects. None of it costs a

@@ -20,7 +20,9 @@ import (
 func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.DebugSession) (snapshot plan.Snapshot, decided plan.Plan, done func(), err error) {
 	done = func() {}
 	watching := false
-	snapshot = plan.Snapshot{Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace}
+	snapshot = plan.Snapshot{
+		Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace, HashKey: r.Seal.HashKey(),
+	}
 	snapshot, decided, err = plan.Run(snapshot, func(s *plan.Snapshot, question plan.Question) error {
 		switch q := question.(type) {
 		case plan.ReadTarget:

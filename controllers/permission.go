@@ -100,7 +100,7 @@ func runs(session *v1alpha1.DebugSession) bool {
 
 // observePreview has the API server do everything but keep it: admission, quota and validation see the real thing.
 func (r *DebugSessionReconciler) observePreview(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) plan.Observed[plan.Preview] {
-	kept, err := r.dryRun(ctx, session, action)
+	kept, hidden, err := r.dryRun(ctx, session, action)
 	if create, copies := action.(plan.CreatePod); copies && apierrors.IsAlreadyExists(err) {
 		return plan.Found(plan.Preview{Refusal: plan.NameTaken(create.Pod.Name)})
 	}
@@ -117,32 +117,34 @@ func (r *DebugSessionReconciler) observePreview(ctx context.Context, session *v1
 	if err != nil {
 		return plan.Unknown[plan.Preview](err)
 	}
-	return plan.Found(plan.Preview{Object: object})
+	return plan.Found(plan.Preview{Object: object, Hidden: hidden})
 }
 
-func (r *DebugSessionReconciler) dryRun(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) (any, error) {
+// dryRun returns what may be shown of what the API server would keep, and what may not.
+func (r *DebugSessionReconciler) dryRun(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) (shown any, hidden []v1alpha1.HiddenValues, err error) {
 	switch a := action.(type) {
 	case plan.InjectDebugger:
 		pod, err := r.patchEphemeral(ctx, a, client.DryRunAll)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		i := slices.IndexFunc(pod.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return c.Name == a.Container.Name })
 		if i < 0 {
-			return nil, fmt.Errorf("the API server's answer has no container %q", a.Container.Name)
+			return nil, nil, fmt.Errorf("the API server's answer has no container %q", a.Container.Name)
 		}
 		kept := pod.Spec.EphemeralContainers[i]
 		if !session.Spec.Debugger.Unstoppable { // nothing is around that one's command, whatever it looks like
 			kept.Command = debugpod.Unlimited(kept.Command) // an approver wants to read what was asked for
 		}
-		return kept, nil
+		hidden = debugpod.HideContainerValues(&kept, session)
+		return kept, hidden, nil
 	case plan.CreatePod:
 		pod := a.Pod.DeepCopy()
 		err := r.Client.Create(ctx, pod, client.DryRunAll)
 		pod.ManagedFields, pod.UID, pod.CreationTimestamp = nil, "", metav1.Time{}
-		return pod, err
+		return pod, debugpod.HidePodValues(&pod.Spec, session), err
 	default:
-		return nil, fmt.Errorf("a %T makes no debugger", action)
+		return nil, nil, fmt.Errorf("a %T makes no debugger", action)
 	}
 }
 

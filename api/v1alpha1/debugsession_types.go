@@ -721,7 +721,7 @@ type ClassAllows struct {
 // RequestStatus is what an approver is asked to approve.
 type RequestStatus struct {
 	// Stands for all of it: the session's spec but for ttl and end, what its class granted, the target's UID, and what would
-	// be made. If that has changed by the start, as by an edit of the target, the session ends as Rejected.
+	// be made, hidden values too. It is made with a key that the operator keeps, so that nobody can try out values by it. If that has changed by the start, as by an edit of the target, the session ends as Rejected.
 	Hash string `json:"hash"`
 
 	// Since when approval is awaited.
@@ -729,11 +729,34 @@ type RequestStatus struct {
 
 	// What would be added to the cluster, as the API server answered when asked to do it as a dry run: the ephemeral
 	// container, or the copy. Around the command of an ephemeral container comes what ends it in time, which is not shown.
+	// Values of environment variables and HTTP headers that the session does not give itself read "(hidden)": see hidden.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Schemaless
 	// +kubebuilder:validation:Type=object
 	Preview *runtime.RawExtension `json:"preview,omitempty"`
+
+	// Which values the preview does not show, as whoever may read the session may not be meant to read them. What is made has the true
+	// values, and the hash covers those that the target has: if one is changed, what was approved does not start.
+	// +optional
+	// +listType=atomic
+	Hidden []HiddenValues `json:"hidden,omitempty"`
+}
+
+// HiddenValues are the values of a container that a preview does not show.
+type HiddenValues struct {
+	// The container's name.
+	Container string `json:"container"`
+
+	// The environment variables whose values are hidden: 64 at most, the last of which then says how many more there are.
+	// +optional
+	// +listType=atomic
+	Env []string `json:"env,omitempty"`
+
+	// The headers of its HTTP probes and hooks whose values are hidden, likewise.
+	// +optional
+	// +listType=atomic
+	HTTPHeaders []string `json:"httpHeaders,omitempty"`
 }
 
 // ApprovalStatus is one approval that counts, or a denial.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -26,8 +27,9 @@ type Approval struct {
 }
 
 // requestHash stands for what an approver approves: the session's spec but for ttl and end, what the class granted, the
-// very pod, and what would be made of it. A ttl is approved beside it, so that a shorter one needs no new approval.
-func requestHash(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, making Action) string {
+// very pod, and what would be made of it, with the values that a preview hides: hence the key, without which those could be
+// guessed from the rest and the hash. A ttl is approved beside it, so that a shorter one needs no new approval.
+func requestHash(key []byte, spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, making Action) string {
 	fixed := *spec
 	fixed.TTL, fixed.End = nil, false
 	granted := *class
@@ -41,8 +43,9 @@ func requestHash(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, t
 	if err != nil {
 		panic(err) // plain data: it has been JSON before
 	}
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	sum := hmac.New(sha256.New, key)
+	sum.Write(text)
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
 }
 
 // shown is what an approver is shown of what an action makes, without what depends on the time it is made at, and on where
@@ -62,7 +65,7 @@ func shown(making Action) any {
 // debugger of it, or a copy, comes to.
 func (p *pass) asShown(target *debugTarget, making Action) *Refusal {
 	request := p.status().Request
-	if request == nil || request.Hash == requestHash(p.spec(), p.status().Class, target.uid(), making) {
+	if request == nil || request.Hash == requestHash(p.HashKey, p.spec(), p.status().Class, target.uid(), making) {
 		return nil
 	}
 	return refuse(v1alpha1.ReasonTargetChanged,

@@ -1,11 +1,14 @@
 package plan_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/utils/ptr"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -74,7 +77,12 @@ func TestATargetThatChangesBetweenApprovalAndStart(t *testing.T) {
 			options: one(fromTarget), before: runsAs(1000),
 			change: runsAs(0),
 		},
-		"the image of a copy":  {options: one(asCopy), change: func(p *corev1.Pod) { p.Spec.Containers[1].Image = "registry.example/other" }},
+		"the image of a copy": {options: one(asCopy), change: func(p *corev1.Pod) { p.Spec.Containers[1].Image = "registry.example/other" }},
+		"a value that the preview does not show": {
+			options: one(asCopy),
+			before:  func(p *corev1.Pod) { p.Spec.Containers[1].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: "a"}} },
+			change:  func(p *corev1.Pod) { p.Spec.Containers[1].Env[0].Value = "b" },
+		},
 		"the labels of a copy": {options: one(asCopy), change: func(p *corev1.Pod) { p.Labels = map[string]string{"app": "payments"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,5 +153,36 @@ func TestAnApprovalThatComesAfterTheTimeout(t *testing.T) {
 			}
 			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "it was not approved within 1h;", warns: "TimedOut"}.check(t, p)
 		})
+	}
+}
+
+// What a preview hides could be guessed from the rest and the hash, if anybody could make that.
+func TestTheHashNeedsTheKey(t *testing.T) {
+	hash := func(key string) string {
+		session := fixture.Session(fixture.AsCopy())
+		session.Finalizers = []string{v1alpha1.Finalizer}
+		v := about(session, target(fixture.Pod()), copyIs(absent()))
+		v.class, v.hashKey = ptr.To(plan.Found(fixture.Class(fixture.Approvals(1)))), []byte(key)
+		return pass(t, v).Status.Request.Hash
+	}
+	first, again, other := hash("a"), hash("a"), hash("b")
+	if first != again || first == other {
+		t.Errorf("%s and %s, with another key %s", first, again, other)
+	}
+}
+
+func TestHiddenValuesAreListed(t *testing.T) {
+	session := fixture.Session(fixture.AsCopy())
+	session.Finalizers = []string{v1alpha1.Finalizer}
+	v := about(session, target(fixture.Pod()), copyIs(absent()))
+	hidden := []v1alpha1.HiddenValues{{Container: "app", Env: []string{"PASSWORD"}}}
+	v.class = ptr.To(plan.Found(fixture.Class(fixture.Approvals(1))))
+	v.preview = ptr.To(plan.Found(plan.Preview{Object: []byte("{}"), Hidden: hidden}))
+	status := pass(t, v).Status
+	if !equality.Semantic.DeepEqual(status.Request.Hidden, hidden) {
+		t.Errorf("lists %v", status.Request.Hidden)
+	}
+	if said := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible).Message; !strings.Contains(said, "status.request.hidden lists are not shown; the hash covers them") {
+		t.Errorf("says %q", said)
 	}
 }

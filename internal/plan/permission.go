@@ -98,13 +98,22 @@ func (p *pass) requested() step {
 	status := p.status()
 	status.Target = trial.status().Target
 	status.Request = &v1alpha1.RequestStatus{
-		Hash:    requestHash(p.spec(), status.Class, target.uid(), action),
+		Hash:    requestHash(p.HashKey, p.spec(), status.Class, target.uid(), action),
 		Since:   *timestamp(p.Now),
 		Preview: &runtime.RawExtension{Raw: preview.Object},
+		Hidden:  preview.Hidden,
 	}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
-		fmt.Sprintf("the API server would accept the debugger for %s (%s): see status.request.preview", target, target.uid()))
+		fmt.Sprintf("the API server would accept the debugger for %s (%s): see status.request.preview%s", target, target.uid(), hiddenIn(status.Request)))
 	p.awaitApproval(tally{}, waitsUntil(status))
 	p.event(corev1.EventTypeNormal, v1alpha1.ReasonAwaitingApproval, "waiting for "+status.WaitingFor)
 	return pause{}
+}
+
+// hiddenIn tells an approver that the preview does not show all.
+func hiddenIn(request *v1alpha1.RequestStatus) string {
+	if len(request.Hidden) == 0 {
+		return ""
+	}
+	return ", in which the values that status.request.hidden lists are not shown; the hash covers them"
 }

@@ -23,6 +23,9 @@ type Snapshot struct {
 	// OperatorImage is the operator's own image; empty if it runs outside the cluster.
 	OperatorImage string
 
+	// HashKey is the key of the hash that stands for what is approved. It is the same for every replica.
+	HashKey []byte
+
 	// Trusted is whether the operator's admission stamped the session's requester: the answer to CheckSeal. The value says
 	// why not, if it is not.
 	Trusted Observed[*Refusal]
@@ -75,9 +78,11 @@ type Snapshot struct {
 // Running is how many sessions of one class run, the one in question not counted.
 type Running struct{ InNamespace, OfRequester int32 }
 
-// Preview is the API server's answer to a dry run: what it would keep, as JSON, or why it refuses.
+// Preview is the API server's answer to a dry run: what it would keep, as JSON and without the values that are hidden, or why it
+// refuses. It is there to be looked at: what is made is built anew.
 type Preview struct {
 	Object  []byte
+	Hidden  []v1alpha1.HiddenValues
 	Refusal *Refusal
 }
 

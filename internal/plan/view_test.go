@@ -61,6 +61,8 @@ type view struct {
 	// budgets are the namespace's disruption budgets.
 	budgets *plan.Observed[[]policyv1.PodDisruptionBudget]
 
+	hashKey []byte
+
 	// silent: nothing at all needs to be known.
 	silent bool
 
@@ -74,7 +76,7 @@ type view struct {
 // decide answers questions until there is a plan, as the controller does.
 func (v view) decide(t tester) (plan.Snapshot, plan.Plan) {
 	t.Helper()
-	s, decided, err := plan.Run(plan.Snapshot{Session: v.session, Now: v.now, OperatorImage: v.image}, func(s *plan.Snapshot, q plan.Question) error {
+	s, decided, err := plan.Run(plan.Snapshot{Session: v.session, Now: v.now, OperatorImage: v.image, HashKey: v.hashKey}, func(s *plan.Snapshot, q plan.Question) error {
 		v.answer(t, s, q)
 		return nil
 	})

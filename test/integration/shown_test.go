@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -76,6 +77,48 @@ var _ = Describe("what an approver is shown", Ordered, ContinueOnFailure, func()
 		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
 		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetChanged)
 		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(&copied), &copied)).To(MatchError(ContainSubstring("not found")))
+	})
+
+	It("is no value that the session does not give; it is made with all of them", func(ctx SpecContext) {
+		pod = runningPod(ctx, namespace, "vault", func(p *corev1.Pod) {
+			p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: "s3cret"}, {Name: "LEVEL", Value: "s3cret"}}
+			p.Spec.InitContainers = []corev1.Container{{Name: "migrate", Image: "migrate:1", Env: []corev1.EnvVar{{Name: "DSN", Value: "s3cret"}}}}
+		})
+		session.Spec.Target.PodName, session.Spec.Mode = "vault", v1alpha1.ModePodCopy
+		session.Spec.PodCopy = &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "app", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}}}
+		session.Spec.Debugger.Env = []corev1.EnvVar{{Name: "MINE", Value: "1"}}
+		var preview corev1.Pod
+		ask(ctx, &preview)
+		Expect(preview.Spec.Containers[0].Env).To(Equal([]corev1.EnvVar{{Name: "PASSWORD", Value: "(hidden)"}, {Name: "LEVEL", Value: "debug"}}))
+		Expect(session.Status.Request.Hidden).To(ConsistOf(
+			v1alpha1.HiddenValues{Container: "app", Env: []string{"PASSWORD"}}, v1alpha1.HiddenValues{Container: "migrate", Env: []string{"DSN"}}))
+		Expect(meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionAdmissible).Message).To(HaveSuffix("(" + string(pod.UID) + "): see status.request.preview, " +
+			"in which the values that status.request.hidden lists are not shown; the hash covers them"))
+		out, _, err := kubectl(alice, "", "get", "dbg", "-n", namespace, "-o", "yaml")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).NotTo(ContainSubstring("s3cret"))
+
+		By("being made with the true values")
+		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
+		made := copied(ctx, session)
+		Expect(made.Spec.Containers[0].Env).To(Equal([]corev1.EnvVar{{Name: "PASSWORD", Value: "s3cret"}, {Name: "LEVEL", Value: "debug"}}))
+		Expect(made.Spec.InitContainers[0].Env[0].Value).To(Equal("s3cret"))
+	})
+
+	It("is no value that a label gave, and a change of that ends the session", func(ctx SpecContext) {
+		pod = runningPod(ctx, namespace, "indexed", func(p *corev1.Pod) {
+			p.Labels["tenant"] = "acme"
+			p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "TENANT", ValueFrom: &corev1.EnvVarSource{
+				FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.labels['tenant']"},
+			}}}
+		})
+		session.Spec.Target.PodName, session.Spec.Mode = "indexed", v1alpha1.ModePodCopy
+		var preview corev1.Pod
+		ask(ctx, &preview)
+		Expect(preview.Spec.Containers[0].Env).To(Equal([]corev1.EnvVar{{Name: "TENANT", Value: "(hidden)"}}))
+		Expect(mallory.Patch(ctx, pod.DeepCopy(), mergePatch(`{"metadata":{"labels":{"tenant":"other"}}}`))).To(Succeed())
+		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
+		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetChanged)
 	})
 
 	It("is made though its target was touched in what is not copied", func(ctx SpecContext) {

@@ -13,10 +13,12 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 // Diff is what would become of a pod, as a unified diff: of the target and the same with a debugger, or of the target and its copy.
-// The target is nil where it cannot be read, or is a node; all that would be made is then shown as added.
+// The target is nil where it cannot be read, or is a node; all that would be made is then shown as added. The values that the preview
+// hides are hidden in the target, too: shown there, each would seem to change.
 func Diff(session *v1alpha1.DebugSession, target *corev1.Pod) (string, error) {
 	request := session.Status.Request
 	if request == nil || request.Preview == nil {
@@ -35,6 +37,7 @@ func Diff(session *v1alpha1.DebugSession, target *corev1.Pod) (string, error) {
 func sides(session *v1alpha1.DebugSession, target *corev1.Pod, raw []byte) (before, after string, err error) {
 	if target != nil {
 		target = bare(target)
+		debugpod.HidePodValues(&target.Spec, session)
 		if before, err = text(target); err != nil {
 			return "", "", err
 		}

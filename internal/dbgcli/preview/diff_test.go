@@ -24,10 +24,15 @@ func request(mode v1alpha1.Mode, preview string) *v1alpha1.DebugSession {
 func TestDiff(t *testing.T) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web", UID: "1", Labels: map[string]string{"app": "web"}},
-		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "web:1"}}},
-		Status:     corev1.PodStatus{Phase: corev1.PodRunning},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{
+			Name: "app", Image: "web:1", Env: []corev1.EnvVar{{Name: "PASSWORD", Value: "secret"}, {Name: "LEVEL", Value: "secret too"}},
+		}}},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning},
 	}
 	ephemeral := `{"name":"debugger","image":"busybox","targetContainerName":"app"}`
+	changing := request(v1alpha1.ModePodCopy,
+		`{"spec":{"containers":[{"name":"app","image":"web:debug","env":[{"name":"PASSWORD","value":"(hidden)"},{"name":"LEVEL","value":"debug"}]}]}}`)
+	changing.Spec.PodCopy = &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "app", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}}}
 	for name, test := range map[string]struct {
 		session *v1alpha1.DebugSession
 		pod     *corev1.Pod
@@ -45,7 +50,10 @@ func TestDiff(t *testing.T) {
 		},
 		"a copy": {
 			request(v1alpha1.ModePodCopy, `{"metadata":{"name":"web-debug"},"spec":{"containers":[{"name":"app","image":"web:debug"}]}}`), pod,
-			[]string{"+++ its copy", "\n-  labels:\n", "\n-  - image: web:1\n", "\n+  - image: web:debug\n"}, []string{"uid"},
+			[]string{"+++ its copy", "\n-  labels:\n", "\n-    image: web:1\n", "\n+  - image: web:debug\n"}, []string{"uid"},
+		},
+		"a copy whose values are hidden": {
+			changing, pod, []string{"\n-    image: web:1\n", "\n+    image: web:debug\n", "\n+      value: debug\n", "\n       value: (hidden)\n"}, []string{"secret"},
 		},
 		"a node": {
 			request(v1alpha1.ModeNode, `{"metadata":{"name":"node-debug"},"spec":{"hostPID":true,"containers":null}}`), nil,

@@ -26,10 +26,21 @@ func Request(session *v1alpha1.DebugSession) []Fact {
 		}
 		facts = append(facts, Fact{"access", strings.Join(verbs, ", ") + subjects(session)})
 	}
+	if request := session.Status.Request; request != nil && len(request.Hidden) > 0 {
+		facts = append(facts, Fact{"hidden", "values of " + hidden(request.Hidden) + "; the approval covers them"})
+	}
 	for i := range facts {
 		facts[i].Value = strings.ReplaceAll(Plain(facts[i].Value), "\n", " ")
 	}
 	return facts
+}
+
+func hidden(values []v1alpha1.HiddenValues) string {
+	said := make([]string, len(values))
+	for i, of := range values {
+		said[i] = strings.Join(slices.Concat(of.Env, of.HTTPHeaders), ", ") + " (" + of.Container + ")"
+	}
+	return strings.Join(said, ", ")
 }
 
 func groups(session *v1alpha1.DebugSession) string {
