@@ -136,6 +136,19 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="maxTTL must be a duration from 10s to 24h, such as 30m or 1h"
 	MaxTTL metav1.Duration `json:"maxTTL"`
 
+	// How long before its end a session is warned of it: durations from 10s to 24h, such as 5m. At most 4; [5m, 1m] if left out,
+	// and [] for none. A session that is shorter than one of them has no such warning. Each is an event EndingSoon on the session, and
+	// a line in its debugger's terminal: of an ephemeral debugger that is not unstoppable whoever has attached to it, of others kubectl
+	// dbg alone shows it.
+	// +optional
+	// +listType=set
+	// +default=["5m","1m"]
+	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:items:Type=string
+	// +kubebuilder:validation:items:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.all(w, w.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && w != '' && duration(w) >= duration('10s') && duration(w) <= duration('24h'))",message="each must be a duration from 10s to 24h before the end, such as 5m or 30s"
+	EndWarnings []metav1.Duration `json:"endWarnings,omitzero"` // omitzero, since [] is not the default: it is no warning
+
 	// Who must agree before a session starts. Left out: nobody.
 	// +optional
 	Approval *ApprovalPolicy `json:"approval,omitempty"`

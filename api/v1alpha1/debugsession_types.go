@@ -694,6 +694,11 @@ type ClassStatus struct {
 	// +optional
 	Retention *metav1.Duration `json:"retention,omitempty"`
 
+	// How long before its end the session is warned of it.
+	// +optional
+	// +listType=atomic
+	EndWarnings []metav1.Duration `json:"endWarnings,omitempty"`
+
 	// What it allows what is made to have. Once recorded it can only become less.
 	// +optional
 	Allows *ClassAllows `json:"allows,omitempty"`
@@ -866,6 +871,10 @@ type DebugSessionStatus struct {
 	// has been told of it.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+
+	// When the next warning of the end is due, an event EndingSoon. Empty if there is none to come.
+	// +optional
+	NextEndWarning *metav1.Time `json:"nextEndWarning,omitempty"`
 
 	// As late as ttl could be set to: the debugger ends then whatever happens, also with the operator down. Empty for one that is
 	// unstoppable.

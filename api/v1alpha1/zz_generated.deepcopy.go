@@ -196,6 +196,11 @@ func (in *ClassStatus) DeepCopyInto(out *ClassStatus) {
 		*out = new(v1.Duration)
 		**out = **in
 	}
+	if in.EndWarnings != nil {
+		in, out := &in.EndWarnings, &out.EndWarnings
+		*out = make([]v1.Duration, len(*in))
+		copy(*out, *in)
+	}
 	if in.Allows != nil {
 		in, out := &in.Allows, &out.Allows
 		*out = new(ClassAllows)
@@ -454,6 +459,11 @@ func (in *DebugClassSpec) DeepCopyInto(out *DebugClassSpec) {
 		(*in).DeepCopyInto(*out)
 	}
 	out.MaxTTL = in.MaxTTL
+	if in.EndWarnings != nil {
+		in, out := &in.EndWarnings, &out.EndWarnings
+		*out = make([]v1.Duration, len(*in))
+		copy(*out, *in)
+	}
 	if in.Approval != nil {
 		in, out := &in.Approval, &out.Approval
 		*out = new(ApprovalPolicy)
@@ -666,6 +676,10 @@ func (in *DebugSessionStatus) DeepCopyInto(out *DebugSessionStatus) {
 	}
 	if in.ExpiresAt != nil {
 		in, out := &in.ExpiresAt, &out.ExpiresAt
+		*out = (*in).DeepCopy()
+	}
+	if in.NextEndWarning != nil {
+		in, out := &in.NextEndWarning, &out.NextEndWarning
 		*out = (*in).DeepCopy()
 	}
 	if in.HardDeadline != nil {

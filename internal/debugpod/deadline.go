@@ -2,10 +2,13 @@ package debugpod
 
 import (
 	_ "embed"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Kubernetes can neither remove an ephemeral container nor limit its time. So the operator puts a small POSIX shell
@@ -69,6 +72,12 @@ type Deadlines struct {
 
 	// Hard is as late as it can be told to end.
 	Hard time.Time
+
+	// Warnings are how long before its end whoever is at its terminal is told of it, in any order.
+	Warnings []time.Duration
+
+	// Session is what they are told to extend.
+	Session types.NamespacedName
 }
 
 // Wrap returns the command of a container that runs command with args and keeps to the deadlines, whatever happens to the operator.
@@ -85,9 +94,21 @@ func Wrap(command, args []string, deadlines Deadlines) ([]string, error) {
 			Message: "no time limit can be put around an image's own entrypoint: write the command, such as [sh]",
 		}
 	}
-	script := strings.ReplaceAll(brief(bare(processesScript+wrapScript)), "$", "$$")
+	script := strings.ReplaceAll(brief(deadlines.settings()+bare(processesScript+wrapScript)), "$", "$$")
 	wrapped := []string{"sh", "-c", script, wrapperName, unix(deadlines.End), unix(deadlines.Hard), unix(deadlines.StartBy), "--"}
 	return slices.Concat(wrapped, command, args), nil
+}
+
+// settings are the variables that the script finds set. They are no arguments of it, so that ps shows none of them.
+func (d *Deadlines) settings() string {
+	warnings := slices.Clone(d.Warnings)
+	slices.Sort(warnings)
+	slices.Reverse(warnings)
+	seconds := make([]string, len(warnings))
+	for i, warning := range warnings {
+		seconds[i] = strconv.FormatInt(int64(warning/time.Second), 10)
+	}
+	return fmt.Sprintf("warnings='%s' session='-n %s %s'\n", strings.Join(seconds, " "), d.Session.Namespace, d.Session.Name)
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

@@ -6,10 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 var (
-	deadlines = Deadlines{StartBy: time.Unix(1763990000, 0), End: time.Unix(1764000000, 999), Hard: time.Unix(1764000900, 0)}
+	deadlines = Deadlines{
+		StartBy: time.Unix(1763990000, 0), End: time.Unix(1764000000, 999), Hard: time.Unix(1764000900, 0),
+		Warnings: []time.Duration{time.Minute, 5 * time.Minute}, Session: types.NamespacedName{Namespace: "shop", Name: "checkout-hang"},
+	}
 )
 
 func TestWrapKeepsTheCommand(t *testing.T) {
@@ -21,6 +26,17 @@ func TestWrapKeepsTheCommand(t *testing.T) {
 	want := []string{"debugsession", "1764000000", "1764000900", "1763990000", "--", "strace", "-f", "-p", "1 2", "", "--", "é\n"}
 	if !slices.Equal(got[:2], []string{"sh", "-c"}) || !slices.Equal(got[3:], want) {
 		t.Errorf("got %q, want sh -c SCRIPT %q", slices.Delete(slices.Clone(got), 2, 3), want)
+	}
+}
+
+// What the script finds set is sorted, in seconds, and quoted as a shell needs it.
+func TestSettings(t *testing.T) {
+	d := Deadlines{Warnings: []time.Duration{time.Minute, 2 * time.Hour, 90 * time.Second}, Session: types.NamespacedName{Namespace: "shop", Name: "a.b-1"}}
+	if got, want := d.settings(), "warnings='7200 90 60' session='-n shop a.b-1'\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := (&Deadlines{}).settings(), "warnings='' session='-n  '\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -43,7 +59,7 @@ func TestWrapThroughTheKubelet(t *testing.T) {
 		for i := range got {
 			got[i] = kubeletExpands(got[i], variables)
 		}
-		if want := brief(bare(processesScript + wrapScript)); got[2] != want {
+		if want := brief(deadlines.settings() + bare(processesScript+wrapScript)); got[2] != want {
 			t.Fatalf("the kubelet changed the script to\n%s", got[2])
 		}
 		if want := kubeletExpands(word, variables); got[len(got)-1] != want {

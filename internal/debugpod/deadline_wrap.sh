@@ -1,6 +1,11 @@
 # sh -c 'eval "$DEBUGSESSION_SCRIPT"' debugsession DEADLINE HARD_DEADLINE START_BY -- COMMAND ARG…, where the variable is THIS.
 # Runs COMMAND, and ends the container at DEADLINE, in seconds since 1970, or when it gets a SIGURG. It can be told
 # another deadline, as late as HARD_DEADLINE.
+#
+# Set before it:
+#   warnings  how many seconds before its end the terminal is told of it, the longest first
+#   session   what kubectl dbg knows the session by
+#
 # Three processes: the wrapper, which only waits, and whose exit ends the container; its watchdog, which ends the
 # others; and COMMAND. The signal is URG because a process that knows nothing of it is not disturbed by it.
 
@@ -54,7 +59,12 @@ watch() {
     [ "$leaving" ] && leave
     [ "$now" ] || exit 2
     [ "$now" -lt "$deadline" ] && left=$((deadline - now)) || break
+    find_due
+    [ "$due" ] && [ "$due" != "$given" ] && warn && continue # which may have taken a second
     [ "$left" -gt 60 ] && nap=60 || nap=$left
+    for before in $warnings; do
+      [ "$left" -gt "$before" ] && [ "$((left - before))" -lt "$nap" ] && nap=$((left - before))
+    done
     sleep "$nap" &
     timer=$!
     # What the end needs is started while there are processes to be had: it takes a second more.
@@ -86,9 +96,48 @@ hear() {
     called "$pid"
     wanted=${name#until}
     case $wanted in "$name" | '' | *[!0-9]*) continue ;; esac
-    [ "$wanted" -le "$hard" ] && deadline=$wanted
+    [ "$wanted" -le "$hard" ] && [ "$wanted" != "$deadline" ] && deadline=$wanted given=
   done
   publish
+}
+
+# find_due sets due to the shortest of the warnings whose time has come, or to nothing.
+find_due() {
+  due=
+  for before in $warnings; do
+    [ "$left" -le "$before" ] && due=$before
+  done
+}
+
+# warn tells whoever is at the terminal how soon the end is. A process of its own writes it, and is given a second: a terminal that
+# is held with Ctrl-S blocks who writes to it. It has ended before the next one is started, so that a process table in which
+# there is room for one is enough, as it is for the nap.
+warn() {
+  given=$due
+  count=$left unit=second
+  [ "$left" -ge 60 ] && count=$(((left + 30) / 60)) unit=minute
+  [ "$count" = 1 ] || unit=${unit}s
+  more=$(((hard - deadline) / 60))
+  [ "$more" -gt 30 ] && more=30
+  advice="it cannot be extended"
+  [ "$more" -gt 0 ] && advice="kubectl dbg extend $session +${more}m extends it"
+  printf '\r\ndebugsession: this session ends in %d %s, at %02d:%02d:%02d UTC; %s\r\n' "$count" "$unit" \
+    "$((deadline / 3600 % 24))" "$((deadline / 60 % 60))" "$((deadline % 60))" "$advice" >/dev/console &
+  writer=$!
+  clock
+  enough=$later
+  while runs "$writer"; do
+    clock
+    [ "$over" ] || [ "$time" -ge "$enough" ] && kill -KILL "$writer" && break
+  done
+  wait "$writer"
+  :
+}
+
+# runs reports whether a process is there and not dead.
+runs() {
+  { IFS= read -r stat <"/proc/$1/stat"; } || return
+  case ${stat##*) } in Z* | X*) return 1 ;; esac
 }
 
 # part asks the processes to end and gives them a second: until the timer or the sweep says that it is over, or the
@@ -214,6 +263,11 @@ command -v "$1" >/dev/null ||
   give_up 127 "the image has no $1; set debugger.command to a program that it has"
 
 exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
+[ -t 3 ] && [ -c /dev/console ] || warnings=
+# A session that is shorter than a warning has no such warning.
+left=$((deadline - now))
+find_due
+given=$due
 # Ignored before the watchdog is born, which thus never knows them.
 trap '' HUP INT QUIT TERM USR1 USR2 TSTP TTIN TTOU
 watch 3<&- 4>&- 5>&- &

@@ -23,6 +23,7 @@ func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 		MaxTTL:      class.Spec.MaxTTL,
 		AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs},
 		Retention:   class.Spec.Retention.DeepCopy(),
+		EndWarnings: slices.Clone(class.Spec.EndWarnings),
 		Allows:      allows(class),
 	}
 	if d := class.Spec.Defaults; d != nil && d.TTL != nil {

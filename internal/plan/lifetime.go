@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -107,12 +108,16 @@ func neverAfter(status *v1alpha1.DebugSessionStatus) time.Time {
 }
 
 // deadlines are the times that an ephemeral debugger keeps to by itself.
-func deadlines(status *v1alpha1.DebugSessionStatus) debugpod.Deadlines {
+func deadlines(session *v1alpha1.DebugSession) debugpod.Deadlines {
+	status := &session.Status
 	end := status.Debugger.Deadline
 	if end == nil { // recorded by an operator that told a debugger only its hard deadline
 		end = status.HardDeadline
 	}
-	return debugpod.Deadlines{StartBy: latestStart(status), End: end.Time, Hard: status.HardDeadline.Time}
+	return debugpod.Deadlines{
+		StartBy: latestStart(status), End: end.Time, Hard: status.HardDeadline.Time,
+		Warnings: endWarnings(status), Session: types.NamespacedName{Namespace: session.Namespace, Name: session.Name},
+	}
 }
 
 // follow moves the end to where ttl has been set. A debugger that keeps to a deadline of its own is told of it, and ends at no
@@ -161,6 +166,7 @@ func (p *pass) moveEnd(to time.Time) {
 	}
 	p.event(corev1.EventTypeNormal, v1alpha1.ReasonRescheduled, fmt.Sprintf("the session ends at %s instead of %s", clock(to), clock(status.ExpiresAt.Time)))
 	status.ExpiresAt = timestamp(to)
+	p.planEndWarning()
 	p.admitted()
 }
 

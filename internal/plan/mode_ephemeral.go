@@ -61,7 +61,7 @@ func (ephemeralMode) build(p *pass, session *v1alpha1.DebugSession, target *debu
 		return nil, err
 	}
 	if !p.unstoppable() {
-		if err := debugpod.Limit(c, deadlines(&session.Status)); err != nil {
+		if err := debugpod.Limit(c, deadlines(session)); err != nil {
 			return nil, err
 		}
 	}

@@ -226,6 +226,7 @@ func (p *pass) record(target *debugTarget, life lifetime) {
 	status.Debugger = &v1alpha1.DebuggerStatus{ContainerName: debugpod.DebuggerName(p.Session, target.pod)}
 	p.mode().record(p, target, life)
 	status.StartedAt, status.ExpiresAt = timestamp(life.started), timestamp(life.expires)
+	p.planEndWarning()
 	if !p.unstoppable() {
 		status.HardDeadline = timestamp(life.hard)
 	}
@@ -233,7 +234,7 @@ func (p *pass) record(target *debugTarget, life lifetime) {
 
 func (p *pass) unpin() {
 	status := p.status()
-	status.Debugger, status.StartedAt, status.ExpiresAt, status.HardDeadline = nil, nil, nil, nil
+	status.Debugger, status.StartedAt, status.ExpiresAt, status.HardDeadline, status.NextEndWarning = nil, nil, nil, nil, nil
 }
 
 // subjects is who gets access: the requester, unless the session names others.

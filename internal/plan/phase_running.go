@@ -21,6 +21,7 @@ var runningGates = []gate{
 	(*pass).endFollowed,
 	(*pass).notExpired,
 	(*pass).notRevoked,
+	(*pass).endWarned,
 	(*pass).finalizerKept,
 	(*pass).debugging,
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -82,6 +83,9 @@ func drawClass(t *rapid.T) *v1alpha1.DebugClass {
 	}
 	if rapid.Bool().Draw(t, "has limits") {
 		class.Spec.Limits = &v1alpha1.ClassLimits{PerNamespace: 1}
+	}
+	if rapid.Bool().Draw(t, "warns of the end") {
+		class.Spec.EndWarnings = []metav1.Duration{{Duration: time.Minute}, {Duration: 5 * time.Minute}}
 	}
 	return class
 }

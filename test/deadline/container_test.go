@@ -19,6 +19,7 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/internal/debugpod"
 )
@@ -29,11 +30,14 @@ const (
 	crampedUser  = 54322
 )
 
-// starvedUsers are one for each shell, for a user's processes are counted wherever they are.
-var starvedUsers = map[string]int{"dash": 54323, "bash": 54324, "busybox": 54325}
+// starvedUsers and tightUsers are one for each shell, for a user's processes are counted wherever they are.
+var (
+	starvedUsers = map[string]int{"dash": 54323, "bash": 54324, "busybox": 54325}
+	tightUsers   = map[string]int{"dash": 54326, "bash": 54327, "busybox": 54328}
+)
 
 // processLimits are how many processes the debuggers of some users may have.
-var processLimits = map[int]uint64{crampedUser: 250, 54323: 10, 54324: 10, 54325: 10}
+var processLimits = map[int]uint64{crampedUser: 250, 54323: 10, 54324: 10, 54325: 10, 54326: 10, 54327: 10, 54328: 10}
 
 // How long anything may take that should take a moment; the machine may be busy.
 const patience = 20 * time.Second
@@ -49,6 +53,8 @@ type debugger struct {
 	left    time.Duration // until its deadline; zero: an hour
 	longest time.Duration // until the hard deadline; zero: it is the same
 	late    bool          // it is started when it may not start any more
+
+	warnings []time.Duration
 }
 
 // container is a running debugger, as a container runtime would have started it.
@@ -75,7 +81,10 @@ func start(t *testing.T, asked debugger) *container {
 		left = time.Hour
 	}
 	now := time.Now()
-	deadlines := debugpod.Deadlines{StartBy: now.Add(time.Hour), End: now.Add(left), Hard: now.Add(max(left, asked.longest))}
+	deadlines := debugpod.Deadlines{
+		StartBy: now.Add(time.Hour), End: now.Add(left), Hard: now.Add(max(left, asked.longest)),
+		Warnings: asked.warnings, Session: types.NamespacedName{Namespace: "shop", Name: "checkout-hang"},
+	}
 	if asked.late {
 		deadlines.StartBy = now.Add(-time.Second)
 	}

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -54,6 +56,27 @@ var _ = Describe("admission of classes", Ordered, func() {
 			s.PodSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"a": "not a label value"}}
 		}, "spec.podSelector: "),
 	)
+
+	DescribeTable("refuses warnings of the end that could not be given",
+		func(ctx SpecContext, warnings []metav1.Duration, says string) {
+			err := admin.Create(ctx, class(func(s *v1alpha1.DebugClassSpec) { s.EndWarnings = warnings }), client.DryRunAll)
+			Expect(err).To(MatchError(ContainSubstring(says)))
+		},
+		Entry("too near", []metav1.Duration{{Duration: time.Minute}, {Duration: 9 * time.Second}}, "each must be a duration from 10s to 24h before the end"),
+		Entry("too far", []metav1.Duration{{Duration: 24*time.Hour + time.Second}}, "each must be a duration from 10s to 24h before the end"),
+		Entry("of a fraction of a second", []metav1.Duration{{Duration: 10500 * time.Millisecond}}, "each must be a duration from 10s to 24h before the end"),
+		Entry("too many", []metav1.Duration{{Duration: 1e10}, {Duration: 2e10}, {Duration: 3e10}, {Duration: 4e10}, {Duration: 5e10}}, "must have at most 4 items"),
+		Entry("twice the same", []metav1.Duration{{Duration: time.Minute}, {Duration: time.Minute}}, "Duplicate value"),
+	)
+
+	It("warns of the end 5 minutes and a minute before unless it says otherwise", func(ctx SpecContext) {
+		silent := class(func(s *v1alpha1.DebugClassSpec) { s.EndWarnings = []metav1.Duration{} })
+		Expect(admin.Create(ctx, silent, client.DryRunAll)).To(Succeed())
+		Expect(silent.Spec.EndWarnings).To(BeEmpty())
+		usual := class(func(*v1alpha1.DebugClassSpec) {})
+		Expect(admin.Create(ctx, usual, client.DryRunAll)).To(Succeed())
+		Expect(usual.Spec.EndWarnings).To(Equal([]metav1.Duration{{Duration: 5 * time.Minute}, {Duration: time.Minute}}))
+	})
 
 	It("says all that is wrong at once", func(ctx SpecContext) {
 		message := refusal(admin.Create(ctx, class(func(s *v1alpha1.DebugClassSpec) {

@@ -10,36 +10,31 @@ import (
 	"debugsession.dev/operator/internal/dbgcli/story"
 )
 
-// warnings are how long before its end a session is said to end.
-var warnings = []time.Duration{5 * time.Minute, time.Minute}
-
-// warn writes into the terminal that the end is near. An end that was moved is warned of anew.
+// warn writes into the terminal that the end is near, for a debugger that does not do so itself. One has just been told how much time
+// is left. An end that was moved is warned of anew.
 func (v *visit) warn(ctx context.Context) {
-	var warned time.Time
+	news, changed := v.tracker.Latest()
+	if v.quiet || !news.Session.Spec.Debugger.TTY || story.WarnsItself(news.Session) {
+		return
+	}
+	warned, _ := story.EndWarnings(news.Session, v.now())
 	for {
-		news, changed := v.tracker.Latest()
-		expires := news.Session.Status.ExpiresAt
-		var next <-chan time.Time
-		if expires != nil && !story.Over(news.Session) {
-			left := expires.Sub(v.now())
-			for _, before := range warnings {
-				at := expires.Add(-before)
-				if left > before {
-					next = time.After(left - before)
-					break
-				}
-				if at.After(warned) && left > before-30*time.Second {
-					warned = at
-					fmt.Fprintf(v.ErrOut, "\r\n[dbg] this session ends in %s; kubectl dbg extend %s +30m moves that\r\n", story.Duration(left), news.Session.Name)
-				}
-			}
+		last, next := story.EndWarnings(news.Session, v.now())
+		if !last.IsZero() && !last.Equal(warned) {
+			warned = last
+			fmt.Fprintf(v.ErrOut, "\r\n[dbg] %s\r\n", story.EndWarning(news.Session, v.now()))
+		}
+		var due <-chan time.Time
+		if !next.IsZero() {
+			due = time.After(next.Sub(v.now()))
 		}
 		select {
-		case <-next:
+		case <-due:
 		case <-changed:
 		case <-ctx.Done():
 			return
 		}
+		news, changed = v.tracker.Latest()
 	}
 }
 

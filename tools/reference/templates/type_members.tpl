@@ -36,7 +36,7 @@ Name, namespace, labels and annotations, as of every object.
 {{- else if eq $name "Pattern:" }}, matching {{ $value }}
 {{- else if eq $name "items:MaxLength:" }} of at most {{ $value }} characters
 {{- else if eq $name "Enum:" }}, one of `{{ trimAll "[]" $value | replace " " "`, `" }}`
-{{- else if not (has $name (list "Required:" "Optional:" "Schemaless:" "Type:")) }}, {{ . }}
+{{- else if not (has $name (list "Required:" "Optional:" "Schemaless:" "Type:" "items:Type:")) }}, {{ . }}
 {{- end }}
 {{- end -}}
 
