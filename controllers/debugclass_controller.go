@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,10 +26,7 @@ import (
 // countDelay gathers the changes of many sessions into one count of a class.
 const countDelay = 2 * time.Second
 
-// mostNamespaces is how many namespaces a class's status lists.
-const mostNamespaces = 100
-
-// DebugClassReconciler says in a class's status who uses it, and whether it can be used.
+// DebugClassReconciler says in a class's status how many sessions use it, and whether it can be used.
 type DebugClassReconciler struct {
 	Client client.Client
 }
@@ -58,7 +54,7 @@ func (r *DebugClassReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 
 func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 	status := &class.Status
-	status.ObservedGeneration, status.Sessions, status.Namespaces = class.Generation, 0, nil
+	status.ObservedGeneration, status.Sessions = class.Generation, 0
 	status.Modes, status.Profiles, status.Images = line(class.Spec.Modes), line(class.Spec.Profiles), cmp.Or(line(class.Spec.Images), "*")
 	for i := range sessions {
 		session := &sessions[i]
@@ -66,12 +62,7 @@ func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 			continue
 		}
 		status.Sessions++
-		if !slices.Contains(status.Namespaces, session.Namespace) {
-			status.Namespaces = append(status.Namespaces, session.Namespace)
-		}
 	}
-	slices.Sort(status.Namespaces)
-	status.Namespaces = status.Namespaces[:min(len(status.Namespaces), mostNamespaces)]
 
 	ready := metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: class.Generation,

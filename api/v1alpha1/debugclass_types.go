@@ -347,11 +347,6 @@ type DebugClassStatus struct {
 	// +optional
 	Sessions int32 `json:"sessions"`
 
-	// The namespaces they are in, at most 100 of them.
-	// +optional
-	// +listType=set
-	Namespaces []string `json:"namespaces,omitempty"`
-
 	// Ready: sessions of this class can be admitted.
 	// +optional
 	// +listType=map

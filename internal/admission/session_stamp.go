@@ -2,9 +2,7 @@ package admission
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,7 +28,7 @@ func (s *Server) stampSession(ctx context.Context, req admission.Request) admiss
 	}
 	var p patch
 	if session.Spec.ClassName == "" {
-		name, refusal := s.defaultClass(ctx)
+		name, refusal := s.defaultClass(ctx, &req, &session)
 		if refusal != nil {
 			return *refusal
 		}
@@ -91,7 +89,7 @@ func restampIdentity(p *patch, path string, identity, old *v1alpha1.Identity) {
 }
 
 // defaultClass is the name of the class that sessions get which name none: of several, the newest, as of StorageClasses.
-func (s *Server) defaultClass(ctx context.Context) (name string, refusal *admission.Response) {
+func (s *Server) defaultClass(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) (name string, refusal *admission.Response) {
 	classes := &v1alpha1.DebugClassList{}
 	for _, reader := range []client.Reader{s.Cached, s.Live} { // the class may have been applied just before the session
 		if err := reader.List(ctx, classes); err != nil {
@@ -102,8 +100,9 @@ func (s *Server) defaultClass(ctx context.Context) (name string, refusal *admiss
 			return class.Name, nil
 		}
 	}
+	session.Namespace = req.Namespace
 	response := invalid("spec.className is empty, and no DebugClass is marked as the default: %s; "+
-		"an administrator can mark one: kubectl annotate debugclass NAME %s=true", offer(classes.Items), v1alpha1.AnnotationDefaultClass)
+		"an administrator can mark one: kubectl annotate debugclass NAME %s=true", s.alternatives(ctx, &req.UserInfo, session), v1alpha1.AnnotationDefaultClass)
 	return "", &response
 }
 
@@ -129,22 +128,4 @@ func younger(a, b *v1alpha1.DebugClass) bool {
 		return a.Name < b.Name
 	}
 	return b.CreationTimestamp.Before(&a.CreationTimestamp)
-}
-
-// offer says which classes there are.
-func offer(classes []v1alpha1.DebugClass) string {
-	const most = 10
-	if len(classes) == 0 {
-		return "there is no class at all"
-	}
-	names := make([]string, 0, len(classes))
-	for i := range classes {
-		names = append(names, classes[i].Name)
-	}
-	slices.Sort(names)
-	more := ""
-	if len(names) > most {
-		names, more = names[:most], fmt.Sprintf(" and %d more", len(names)-most)
-	}
-	return "name one of " + strings.Join(names, ", ") + more
 }

@@ -3,9 +3,11 @@ package admission
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -31,19 +33,22 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 			"an administrator has to exempt debugsessions.debugsession.dev from it")
 	}
 	if refusal := s.permit(ctx, &req.UserInfo, v1alpha1.VerbUse, session.Spec.ClassName, req.Namespace); refusal != nil {
+		if refusal.Result.Code == http.StatusForbidden {
+			refusal.Result.Message += "; " + s.alternatives(ctx, &req.UserInfo, &session)
+		}
 		return *refusal
 	}
-	return s.checkClass(ctx, &session)
+	return s.checkClass(ctx, &req.UserInfo, &session)
 }
 
 // checkClass says early what the operator would say later. A session whose class does not exist is let in: it waits, and
 // says so, or else a class and a session could not be applied together.
-func (s *Server) checkClass(ctx context.Context, session *v1alpha1.DebugSession) admission.Response {
+func (s *Server) checkClass(ctx context.Context, user *authenticationv1.UserInfo, session *v1alpha1.DebugSession) admission.Response {
 	class := &v1alpha1.DebugClass{}
 	err := s.Cached.Get(ctx, client.ObjectKey{Name: session.Spec.ClassName}, class)
 	if apierrors.IsNotFound(err) {
 		return admission.Allowed("").WithWarnings(
-			"there is no DebugClass " + session.Spec.ClassName + " yet: the session waits for it")
+			"there is no DebugClass " + session.Spec.ClassName + " yet: the session waits for it" + s.similarClass(ctx, session.Spec.ClassName))
 	}
 	if err != nil {
 		return undecided("DebugClass %q cannot be read (%v)", session.Spec.ClassName, err)
@@ -54,7 +59,7 @@ func (s *Server) checkClass(ctx context.Context, session *v1alpha1.DebugSession)
 	}
 	warnings := plan.Warnings(&session.Spec)
 	if refusal := plan.ForbiddenBy(class, &session.Spec, namespace, session.Namespace == s.Namespace); refusal != nil {
-		return forbidden("%s; kubectl get debugclasses shows the others, and the cluster's administrators decide what each allows", refusal.Message)
+		return forbidden("%s; %s", refusal.Message, s.alternatives(ctx, user, session))
 	}
 	if session.Namespace == metav1.NamespaceSystem && !plan.Names(class, session.Namespace) {
 		warnings = append(warnings, fmt.Sprintf("class %q does not name namespace %s, and reaches it: who debugs here may reach the whole cluster; "+

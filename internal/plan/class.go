@@ -31,6 +31,15 @@ func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, na
 			return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
 		}
 	}
+	return forbiddenIn(class, spec, namespace, inOwn)
+}
+
+// ForMode reports whether a class is for sessions of this one's mode where it is, whatever else it allows.
+func ForMode(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) bool {
+	return checkMode(class, spec) == "" && forbiddenIn(class, spec, namespace, inOwn) == nil
+}
+
+func forbiddenIn(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) *Refusal {
 	if why := checkNodeNamespace(class, spec, namespace); why != "" {
 		return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
 	}

@@ -136,7 +136,7 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		session := newSession(namespace, "hang", "web")
 		session.Spec.ClassName = "narrow-" + namespace
 		Eventually(func() string { return refusal(alice.Create(ctx, session)) }).Should(And(
-			ContainSubstring(`spec.debugger.image: "busybox:1.36" is not allowed`), ContainSubstring("kubectl get debugclasses")))
+			ContainSubstring(`spec.debugger.image: "busybox:1.36" is not allowed`), ContainSubstring("you may use class \"standard\" here, and it allows this session")))
 		session.Spec.Debugger.Image = "registry.example/debug/tools"
 		Expect(refusal(alice.Create(ctx, session))).To(ContainSubstring("is not for this namespace"))
 
@@ -187,8 +187,8 @@ var _ = Describe("admission of sessions", Ordered, func() {
 			DeferCleanup(func(ctx SpecContext) { annotate(ctx, "standard", "true") })
 			Eventually(func() error { return alice.Create(ctx, newSession(namespace, "hang", "web"), client.DryRunAll) }).Should(HaveOccurred())
 			Expect(refusal(alice.Create(ctx, newSession(namespace, "hang", "web")))).To(MatchRegexp(
-				"^spec.className is empty, and no DebugClass is marked as the default: name one of (.*, )?standard(, .*)?" +
-					"; an administrator can mark one: kubectl annotate debugclass NAME debugsession.dev/is-default-class=true$"))
+				"^spec.className is empty, and no DebugClass is marked as the default: you may use class \"standard\" here, and it allows this session: set spec.className to it " +
+					"\\(kubectl describe debugclass standard shows all that it allows\\); an administrator can mark one: kubectl annotate debugclass NAME debugsession.dev/is-default-class=true$"))
 		})
 
 		It("is the newest of several", func(ctx SpecContext) {

@@ -1,0 +1,105 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+const (
+	// mostReviews is how many SubjectAccessReviews it may cost to name in a refusal what the user may do instead.
+	mostReviews = 10
+
+	// reviewTime is how long they may take in all: the API server waits five seconds for the answer, and the refusal is worth more.
+	reviewTime = 2 * time.Second
+)
+
+// alternatives is the part of a refusal that names the other classes which the user may use for the session where it is; if none of these
+// allows it as it is written, those that are for its mode. Everybody may read classes, so that naming them tells nobody anything.
+func (s *Server) alternatives(ctx context.Context, user *authenticationv1.UserInfo, session *v1alpha1.DebugSession) string {
+	ctx, cancel := context.WithTimeout(ctx, reviewTime)
+	defer cancel()
+	fitting, others := s.candidates(ctx, session)
+	reviews := mostReviews
+	if usable := s.usable(ctx, user, session.Namespace, fitting, &reviews); len(usable) > 0 {
+		return fmt.Sprintf("you may use %s here, and it allows this session: set spec.className to it (%s shows all that it allows)",
+			anyOf(usable), describeClass(usable[0]))
+	}
+	if usable := s.usable(ctx, user, session.Namespace, others, &reviews); len(usable) > 0 {
+		return fmt.Sprintf("you may use %s here, but it does not allow this session as it is written: %s shows what it allows",
+			anyOf(usable), describeClass(usable[0]))
+	}
+	return fmt.Sprintf("no other class for mode %s is yours to use in namespace %q: kubectl get debugclasses shows those that there are, "+
+		"and whoever administers the namespace or the cluster can let you use one, or change what this one allows", session.Spec.Mode, session.Namespace)
+}
+
+// candidates are the names of the other classes that allow the session, and of those that are for its mode.
+func (s *Server) candidates(ctx context.Context, session *v1alpha1.DebugSession) (fitting, others []string) {
+	classes := &v1alpha1.DebugClassList{}
+	namespace, err := s.namespaceLabels(ctx, session.Namespace)
+	if err != nil || s.Cached.List(ctx, classes) != nil {
+		return nil, nil
+	}
+	own := session.Namespace == s.Namespace
+	for i := range classes.Items {
+		class := &classes.Items[i]
+		switch {
+		case class.Name == session.Spec.ClassName || class.DeletionTimestamp != nil:
+		case plan.ForbiddenBy(class, &session.Spec, namespace, own) == nil:
+			fitting = append(fitting, class.Name)
+		case plan.ForMode(class, &session.Spec, namespace, own):
+			others = append(others, class.Name)
+		}
+	}
+	slices.Sort(fitting)
+	slices.Sort(others)
+	return fitting, others
+}
+
+// usable are those of the classes that the user may use, as far as the reviews go. Where the cluster does not say, it is not offered.
+func (s *Server) usable(ctx context.Context, user *authenticationv1.UserInfo, namespace string, classes []string, reviews *int) []string {
+	var usable []string
+	for _, class := range classes {
+		if *reviews == 0 {
+			break
+		}
+		*reviews--
+		if s.permit(ctx, user, v1alpha1.VerbUse, class, namespace) == nil {
+			usable = append(usable, class)
+		}
+	}
+	return usable
+}
+
+func anyOf(classes []string) string {
+	quoted := make([]string, len(classes))
+	for i, class := range classes {
+		quoted[i] = fmt.Sprintf("%q", class)
+	}
+	if len(quoted) == 1 {
+		return "class " + quoted[0]
+	}
+	return "any of the classes " + strings.Join(quoted, ", ")
+}
+
+func describeClass(name string) string { return "kubectl describe debugclass " + name }
+
+// similarClass asks whether a class was meant that there is.
+func (s *Server) similarClass(ctx context.Context, name string) string {
+	classes := &v1alpha1.DebugClassList{}
+	if s.Cached.List(ctx, classes) != nil {
+		return ""
+	}
+	names := make([]string, len(classes.Items))
+	for i := range classes.Items {
+		names[i] = classes.Items[i].Name
+	}
+	return didYouMean(name, names)
+}
