@@ -30,7 +30,7 @@ CLUSTER_TOOL := $(BIN)/cluster
 # The specs mostly wait, so that more of them run at once than there are cores. Each process of test/integration has an API server of
 # its own, those of test/e2e share a cluster.
 INTEGRATION_PROCESSES ?= 3
-E2E_PROCESSES ?= 4
+E2E_PROCESSES ?= 3
 
 # $(call in-each,MODULES,COMMAND) runs a command in each module, and fails at the end if it failed in any.
 in-each = failed=0; for module in $(1); do echo "$(patsubst $(BIN)/%,%,$(2)): $$module"; (cd $$module && $(2)) || failed=1; done; exit $$failed

@@ -489,9 +489,22 @@ func (w *world) setDebugger(state corev1.ContainerState) {
 	if w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
 		fixture.ContainerState(name, state)(pod)
 	} else {
+		last := lastTermination(pod, name)
 		fixture.EphemeralState(name, state)(pod)
+		statuses := pod.Status.EphemeralContainerStatuses
+		statuses[len(statuses)-1].LastTerminationState = last
 	}
 	w.changed()
+}
+
+// lastTermination is how an ephemeral container ended that its kubelet makes anew.
+func lastTermination(pod *corev1.Pod, name string) corev1.ContainerState {
+	for i := range pod.Status.EphemeralContainerStatuses {
+		if status := &pod.Status.EphemeralContainerStatuses[i]; status.Name == name {
+			return status.LastTerminationState
+		}
+	}
+	return corev1.ContainerState{}
 }
 
 // targetFinished reports whether the container that an ephemeral debugger joins has ended for good: nothing starts beside it.

@@ -23,7 +23,7 @@ import (
 )
 
 var _ = Describe("a seal that was forged at the webhook's Service", func() {
-	It("is worth nothing, also where a cloud keeps the webhooks out", func() {
+	It("is worth nothing, also where a cloud keeps the webhooks out", Serial, func() {
 		ownCluster()
 		n := newNamespace()
 		n.pod("web")
