@@ -10,6 +10,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -101,5 +102,5 @@ func (s *Server) similarClass(ctx context.Context, name string) string {
 	for i := range classes.Items {
 		names[i] = classes.Items[i].Name
 	}
-	return didYouMean(name, names)
+	return debugpod.DidYouMean(name, names)
 }

@@ -15,30 +15,35 @@ import (
 // permit asks whether the user holds the verb on the class in the namespace, so that a RoleBinding can give it for one
 // namespace alone. It returns nil if so, else the refusal. An answer that cannot be had is none.
 func (s *Server) permit(ctx context.Context, user *authenticationv1.UserInfo, verb, class, namespace string) *admission.Response {
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra(user.Extra),
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
-			Resource: "debugclasses", Name: class, Namespace: namespace, Verb: verb,
-		},
-	}}
-	err := s.Reviews.Create(ctx, review)
+	review, err := s.review(ctx, user, &authorizationv1.ResourceAttributes{
+		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
+		Resource: "debugclasses", Name: class, Namespace: namespace, Verb: verb,
+	})
 	var response admission.Response
 	switch {
 	case err != nil:
 		response = undecided("%q may perhaps %s class %q in namespace %q: the cluster could not be asked (%v)",
 			user.Username, verb, class, namespace, err)
-	case review.Status.Allowed:
+	case review.Allowed:
 		return nil
-	case review.Status.EvaluationError != "":
+	case review.EvaluationError != "":
 		response = undecided("%q may perhaps %s class %q in namespace %q: the cluster could not say (%s)",
-			user.Username, verb, class, namespace, review.Status.EvaluationError)
+			user.Username, verb, class, namespace, review.EvaluationError)
 	default:
 		response = forbidden("%q may not %s class %q in namespace %q%s; check with: %s; "+
 			"whoever administers the namespace or the cluster can bind a role with the verb %q on debugclasses.%s to you",
-			user.Username, verb, class, namespace, because(review.Status.Reason), canI(verb, class, namespace), verb, v1alpha1.GroupVersion.Group)
+			user.Username, verb, class, namespace, because(review.Reason), canI(verb, class, namespace), verb, v1alpha1.GroupVersion.Group)
 	}
 	return &response
+}
+
+// review asks whether the user may do something.
+func (s *Server) review(ctx context.Context, user *authenticationv1.UserInfo, what *authorizationv1.ResourceAttributes) (*authorizationv1.SubjectAccessReviewStatus, error) {
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra(user.Extra), ResourceAttributes: what,
+	}}
+	err := s.Reviews.Create(ctx, review)
+	return &review.Status, err
 }
 
 // permitAny asks whether the user holds the verb on any class in the namespace: first whether on all, as the administrators of

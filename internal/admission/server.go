@@ -32,6 +32,9 @@ type Server struct {
 	Sealer *seal.Sealer
 	// Namespace is the operator's own.
 	Namespace string
+	// Rehearse tells what would become of a session that is about to be created. Unless it is thorough, it asks no more than the
+	// operator will ask again when the session is there, and fails if that does not tell.
+	Rehearse func(ctx context.Context, session *v1alpha1.DebugSession, thorough bool) (*v1alpha1.DebugSessionStatus, error)
 }
 
 // Register has the webhook server serve the paths that config/webhook names.

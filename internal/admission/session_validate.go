@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -38,12 +37,12 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 		}
 		return *refusal
 	}
-	return s.checkClass(ctx, &req.UserInfo, &session)
+	return s.checkClass(ctx, &req, &session)
 }
 
 // checkClass says early what the operator would say later. A session whose class does not exist is let in: it waits, and
 // says so, or else a class and a session could not be applied together.
-func (s *Server) checkClass(ctx context.Context, user *authenticationv1.UserInfo, session *v1alpha1.DebugSession) admission.Response {
+func (s *Server) checkClass(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) admission.Response {
 	class := &v1alpha1.DebugClass{}
 	err := s.Cached.Get(ctx, client.ObjectKey{Name: session.Spec.ClassName}, class)
 	if apierrors.IsNotFound(err) {
@@ -59,13 +58,13 @@ func (s *Server) checkClass(ctx context.Context, user *authenticationv1.UserInfo
 	}
 	warnings := plan.Warnings(&session.Spec)
 	if refusal := plan.ForbiddenBy(class, &session.Spec, namespace, session.Namespace == s.Namespace); refusal != nil {
-		return forbidden("%s; %s", refusal.Message, s.alternatives(ctx, user, session))
+		return forbidden("%s; %s", refusal.Message, s.alternatives(ctx, &req.UserInfo, session))
 	}
 	if session.Namespace == metav1.NamespaceSystem && !plan.Names(class, session.Namespace) {
 		warnings = append(warnings, fmt.Sprintf("class %q does not name namespace %s, and reaches it: who debugs here may reach the whole cluster; "+
 			"a class for it should name it by its namespaceSelector, and the others leave it out", class.Name, session.Namespace))
 	}
-	return admission.Allowed("").WithWarnings(warnings...)
+	return admission.Allowed("").WithWarnings(append(warnings, s.foresee(ctx, req, session)...)...)
 }
 
 // namespaceLabels looks again where it cannot be late: a namespace and a session may be applied together.

@@ -91,9 +91,11 @@ func noSuchContainer(field, name string, target *corev1.Pod) error {
 
 // unknownContainer is the error of a field that names no container of the target. It names those that there are.
 func unknownContainer(field, name string, target *corev1.Pod) error {
+	names := ContainerNames(target)
 	return &InvalidError{
-		Field:   field,
-		Message: fmt.Sprintf("pod %s has no container or init container %q: name one of its own, %s", target.Name, name, strings.Join(ContainerNames(target), ", ")),
+		Field: field,
+		Message: fmt.Sprintf("pod %s has no container or init container %q: name one of its own, %s%s",
+			target.Name, name, strings.Join(names, ", "), DidYouMean(name, names)),
 	}
 }
 

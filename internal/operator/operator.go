@@ -81,10 +81,11 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	if err := addReconciler(mgr, options, sealer, in); err != nil {
+	reconciler, err := addReconciler(mgr, options, sealer, in)
+	if err != nil {
 		return nil, err
 	}
-	if err := addWebhooks(mgr, in, sealer, options.Namespace); err != nil {
+	if err := addWebhooks(mgr, in, sealer, reconciler); err != nil {
 		return nil, err
 	}
 	if err := mgr.Add(&firstRun{
@@ -138,21 +139,21 @@ func cacheOptions(options cache.Options, namespace string) cache.Options {
 	return options
 }
 
-func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in *admissionInPlace) error {
+func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in *admissionInPlace) (*controllers.DebugSessionReconciler, error) {
 	pods, err := podwatch.NewClient(mgr.GetConfig())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	waker := &controllers.Waker{}
 	watcher := podwatch.New(pods, waker.Wake)
 	if err := mgr.Add(watcher); err != nil {
-		return fmt.Errorf("adding the pod watcher: %w", err)
+		return nil, fmt.Errorf("adding the pod watcher: %w", err)
 	}
 	recorder := opmetrics.New(sessions(mgr), watcher.Len)
 	if err := options.Registry.Register(recorder); err != nil {
-		return fmt.Errorf("registering the metrics: %w", err)
+		return nil, fmt.Errorf("registering the metrics: %w", err)
 	}
-	if err := (&controllers.DebugSessionReconciler{
+	reconciler := &controllers.DebugSessionReconciler{
 		Client:      mgr.GetClient(),
 		Live:        mgr.GetAPIReader(),
 		Pods:        watcher,
@@ -168,13 +169,14 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 		Concurrency: options.Concurrency,
 		Seal:        sealer,
 		Admission:   in,
-	}).SetupWithManager(mgr); err != nil {
-		return err
+	}
+	if err := reconciler.SetupWithManager(mgr); err != nil {
+		return nil, err
 	}
 	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: sealer, Admission: in, Clock: options.Clock}).SetupWithManager(mgr); err != nil {
-		return err
+		return nil, err
 	}
-	return (&controllers.DebugClassReconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)
+	return reconciler, (&controllers.DebugClassReconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)
 }
 
 // addChecks makes the operator healthy while it runs, and ready once it has seen every session.

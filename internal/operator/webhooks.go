@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
+	"debugsession.dev/operator/controllers"
 	"debugsession.dev/operator/internal/admission"
 	"debugsession.dev/operator/internal/admissionpolicy"
 	"debugsession.dev/operator/internal/certs"
@@ -82,7 +83,7 @@ func newKeeper(options *Options) (*certs.Keeper, webhook.Server, error) {
 }
 
 // addWebhooks has every replica answer the API server, not the leader alone.
-func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, namespace string) error {
+func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, reconciler *controllers.DebugSessionReconciler) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
 	if err := admission.Watch(ctx, mgr.GetCache()); err != nil {
@@ -93,7 +94,8 @@ func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer,
 		Live:      mgr.GetAPIReader(),
 		Reviews:   mgr.GetClient(),
 		Sealer:    sealer,
-		Namespace: namespace,
+		Namespace: reconciler.Namespace,
+		Rehearse:  reconciler.Rehearse,
 	}).Register(mgr.GetWebhookServer())
 
 	in.webhooks.Client, in.policy.Client = mgr.GetClient(), mgr.GetClient()

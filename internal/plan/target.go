@@ -95,7 +95,7 @@ func checkContainer(name string, pod *corev1.Pod) *Refusal {
 		}
 	}
 	return refuse(v1alpha1.ReasonContainerNotFound,
-		"spec.target.container: pod %q has no container %q; its containers are %s", pod.Name, name, strings.Join(names, ", "))
+		"spec.target.container: pod %q has no container %q; its containers are %s%s", pod.Name, name, strings.Join(names, ", "), debugpod.DidYouMean(name, names))
 }
 
 func checkVolumes(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {

@@ -1,12 +1,12 @@
-package admission
+package debugpod
 
 import (
 	"fmt"
 	"slices"
 )
 
-// didYouMean asks whether the most similar of the names was meant, as the end of a sentence; empty if none is similar.
-func didYouMean(name string, names []string) string {
+// DidYouMean asks whether the most similar of the names was meant, as the end of a sentence; empty if none is similar.
+func DidYouMean(name string, names []string) string {
 	best, least := "", 1+max(1, len(name)/3)
 	for _, other := range slices.Sorted(slices.Values(names)) {
 		if d := edits(name, other); d < least && other != name {

@@ -1,4 +1,4 @@
-package admission
+package debugpod
 
 import "testing"
 
@@ -12,7 +12,7 @@ func TestDidYouMean(t *testing.T) {
 		if want != "" {
 			question = `; did you mean "` + want + `"?`
 		}
-		if got := didYouMean(typed, names); got != question {
+		if got := DidYouMean(typed, names); got != question {
 			t.Errorf("%q: %q, want %q", typed, got, question)
 		}
 	}

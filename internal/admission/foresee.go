@@ -1,0 +1,76 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// foresight is how long admission looks ahead: what is only a warning must hold nobody up.
+const (
+	foresight       = time.Second
+	dryRunForesight = 3 * time.Second
+)
+
+// foresee warns whoever creates a session of what would become of it: of a target that is not there, or of what its target does not
+// have. That is never a refusal, as the target may come or be another by then. A dry run is told all, but only of what its user may read.
+func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) []string {
+	if s.Rehearse == nil {
+		return nil
+	}
+	if req.DryRun != nil && *req.DryRun {
+		ctx, cancel := context.WithTimeout(ctx, dryRunForesight)
+		defer cancel()
+		return []string{"dry run: " + s.foreseeAll(ctx, req, session)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, foresight)
+	defer cancel()
+	status, err := s.Rehearse(ctx, session, false)
+	switch {
+	case err != nil: // the session itself will say
+		return nil
+	case status.Phase == v1alpha1.PhaseEnded:
+		return []string{fmt.Sprintf("as things are now, this session ends as %s: %s", status.Outcome, status.Message())}
+	case status.Phase == v1alpha1.PhasePending && status.Reason == v1alpha1.ReasonTargetNotFound:
+		return []string{fmt.Sprintf("%s; if it is not there by then, this session ends as %s%s", status.Message(), v1alpha1.OutcomeTimedOut, correct(session))}
+	default:
+		return nil
+	}
+}
+
+// correct is how a session is corrected.
+func correct(session *v1alpha1.DebugSession) string {
+	return fmt.Sprintf("; if the name is wrong, correct the manifest and run: kubectl replace --force -n %s -f FILE", session.Namespace)
+}
+
+// foreseeAll is what would become of the session.
+func (s *Server) foreseeAll(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) string {
+	look := &authorizationv1.ResourceAttributes{Version: "v1", Resource: "pods", Verb: "get", Namespace: session.Namespace}
+	what := fmt.Sprintf("get pods in namespace %q (kubectl auth can-i get pods -n %s)", session.Namespace, session.Namespace)
+	if session.Spec.Mode == v1alpha1.ModeNode {
+		look.Resource, look.Namespace, what = "nodes", "", "get nodes (kubectl auth can-i get nodes)"
+	}
+	if review, err := s.review(ctx, &req.UserInfo, look); err != nil || !review.Allowed {
+		return "the session may be created; what would become of it is told only to those who may " + what
+	}
+	status, err := s.Rehearse(ctx, session, true)
+	if err != nil {
+		return fmt.Sprintf("the session may be created; what would become of it cannot be found out now: %v", err)
+	}
+	switch status.Phase {
+	case v1alpha1.PhaseEnded:
+		return fmt.Sprintf("the session would end as %s: %s", status.Outcome, status.Message())
+	case v1alpha1.PhaseAwaitingApproval:
+		return "the API server would accept the debugger; the session would wait for approval: " + status.Message()
+	case v1alpha1.PhaseStarting:
+		return fmt.Sprintf("the API server would accept the debugger for %s; class %q asks for no approval, and the session would end at %s",
+			status.Target.Name, session.Spec.ClassName, status.ExpiresAt.UTC().Format(time.RFC3339))
+	default:
+		return "the session would wait: " + status.Message()
+	}
+}
