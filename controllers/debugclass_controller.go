@@ -56,6 +56,7 @@ func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 	status := &class.Status
 	status.ObservedGeneration, status.Sessions = class.Generation, 0
 	status.Modes, status.Profiles, status.Images = line(class.Spec.Modes), line(class.Spec.Profiles), cmp.Or(line(class.Spec.Images), "*")
+	status.MaxTTL = &v1alpha1.Duration{Duration: class.Spec.MaxTTL.Duration}
 	for i := range sessions {
 		session := &sessions[i]
 		if session.Spec.ClassName != class.Name || session.Status.Phase == v1alpha1.PhaseEnded {

@@ -19,7 +19,7 @@ import (
 // +kubebuilder:resource:scope=Cluster,shortName=dbgclass,categories=debug
 // +kubebuilder:printcolumn:name="Modes",type=string,JSONPath=`.status.modes`,description="The modes that may be used"
 // +kubebuilder:printcolumn:name="Approvals",type=integer,JSONPath=`.spec.approval.required`,description="How many people must approve"
-// +kubebuilder:printcolumn:name="Max-TTL",type=string,JSONPath=`.spec.maxTTL`
+// +kubebuilder:printcolumn:name="Max-TTL",type=string,JSONPath=`.status.maxTTL`,description="The longest that a session may last"
 // +kubebuilder:printcolumn:name="Sessions",type=integer,JSONPath=`.status.sessions`,description="Sessions that have not ended"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Profiles",type=string,priority=1,JSONPath=`.status.profiles`
@@ -342,6 +342,10 @@ type DebugClassStatus struct {
 	// See modes. * if every image may be run.
 	// +optional
 	Images string `json:"images,omitempty"`
+
+	// The spec's maxTTL, for kubectl get: 1h, however the spec writes it.
+	// +optional
+	MaxTTL *Duration `json:"maxTTL,omitempty"`
 
 	// How many sessions of this class have not ended.
 	// +optional

@@ -664,10 +664,10 @@ type ClassStatus struct {
 	Profile Profile `json:"profile,omitempty"`
 
 	// The ttl of a session that sets none.
-	TTL metav1.Duration `json:"ttl"`
+	TTL Duration `json:"ttl"`
 
 	// The longest that the session may last, also by extension.
-	MaxTTL metav1.Duration `json:"maxTTL"`
+	MaxTTL Duration `json:"maxTTL"`
 
 	// How many people must approve; 0 for an exempt requester.
 	// +optional
@@ -675,7 +675,7 @@ type ClassStatus struct {
 
 	// How long the session waits for them.
 	// +optional
-	ApprovalTimeout *metav1.Duration `json:"approvalTimeout,omitempty"`
+	ApprovalTimeout *Duration `json:"approvalTimeout,omitempty"`
 
 	// Whether the requester's own approval counts.
 	// +optional
@@ -692,12 +692,12 @@ type ClassStatus struct {
 
 	// How long the record is kept.
 	// +optional
-	Retention *metav1.Duration `json:"retention,omitempty"`
+	Retention *Duration `json:"retention,omitempty"`
 
 	// How long before its end the session is warned of it.
 	// +optional
 	// +listType=atomic
-	EndWarnings []metav1.Duration `json:"endWarnings,omitempty"`
+	EndWarnings []Duration `json:"endWarnings,omitempty"`
 
 	// What it allows what is made to have. Once recorded it can only become less.
 	// +optional
@@ -780,7 +780,7 @@ type ApprovalStatus struct {
 
 	// Up to which ttl.
 	// +optional
-	TTL *metav1.Duration `json:"ttl,omitempty"`
+	TTL *Duration `json:"ttl,omitempty"`
 }
 
 // AccessStatus is the access that the session gives while it lasts.

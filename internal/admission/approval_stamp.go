@@ -113,7 +113,7 @@ func bindUnset(p *patch, spec *v1alpha1.DebugApprovalSpec, uid types.UID, hash s
 	}
 	if spec.TTL == nil {
 		spec.TTL = &ttl
-		p.set("/spec/ttl", ttl)
+		p.set("/spec/ttl", v1alpha1.Duration(ttl))
 	}
 }
 
@@ -128,7 +128,7 @@ func effectiveTTL(session *v1alpha1.DebugSession) metav1.Duration {
 	if session.Spec.TTL != nil {
 		return *session.Spec.TTL
 	}
-	return session.Status.Class.TTL
+	return metav1.Duration(session.Status.Class.TTL)
 }
 
 // haveApplySent changes what kubectl apply has written down of an approval that counts for nothing, by an empty line. As it was, kubectl

@@ -140,7 +140,7 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 		}
 		entry := v1alpha1.ApprovalStatus{
 			Name: approval.Name, By: approval.Spec.Approver.Username, At: approval.CreationTimestamp,
-			Decision: approval.Spec.Decision, TTL: approval.Spec.TTL,
+			Decision: approval.Spec.Decision, TTL: (*v1alpha1.Duration)(approval.Spec.TTL.DeepCopy()),
 		}
 		t.approvals = append(t.approvals, entry)
 		if entry.Decision == v1alpha1.DecisionDeny {

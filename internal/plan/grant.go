@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -19,15 +18,17 @@ func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 		Name: class.Name, UID: class.UID, Generation: class.Generation,
 		Image:       grantedImage(class, spec),
 		Profile:     effectiveProfile(class, spec),
-		TTL:         metav1.Duration{Duration: min(DefaultTTL, class.Spec.MaxTTL.Duration)},
-		MaxTTL:      class.Spec.MaxTTL,
+		TTL:         v1alpha1.Duration{Duration: min(DefaultTTL, class.Spec.MaxTTL.Duration)},
+		MaxTTL:      v1alpha1.Duration(class.Spec.MaxTTL),
 		AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs},
-		Retention:   class.Spec.Retention.DeepCopy(),
-		EndWarnings: slices.Clone(class.Spec.EndWarnings),
+		Retention:   (*v1alpha1.Duration)(class.Spec.Retention.DeepCopy()),
 		Allows:      allows(class),
 	}
+	for _, before := range class.Spec.EndWarnings {
+		granted.EndWarnings = append(granted.EndWarnings, v1alpha1.Duration(before))
+	}
 	if d := class.Spec.Defaults; d != nil && d.TTL != nil {
-		granted.TTL = *d.TTL
+		granted.TTL = v1alpha1.Duration(*d.TTL)
 	}
 	if access := class.Spec.Access; access != nil && len(access.Verbs) > 0 {
 		granted.AccessVerbs = slices.Clone(access.Verbs)
@@ -35,9 +36,9 @@ func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 	if approval := class.Spec.Approval; approval != nil && approval.Required > 0 && !exempt(approval.Exempt, spec.Requester) {
 		granted.ApprovalsRequired, granted.SelfApproval = approval.Required, approval.SelfApproval
 		granted.RequireRequestHash = approval.RequireRequestHash
-		granted.ApprovalTimeout = &metav1.Duration{Duration: defaultApprovalTimeout}
+		granted.ApprovalTimeout = &v1alpha1.Duration{Duration: defaultApprovalTimeout}
 		if approval.Timeout != nil {
-			granted.ApprovalTimeout = approval.Timeout.DeepCopy()
+			granted.ApprovalTimeout = (*v1alpha1.Duration)(approval.Timeout.DeepCopy())
 		}
 	}
 	return granted

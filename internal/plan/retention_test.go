@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
@@ -18,7 +16,7 @@ func over(t *testing.T, changes ...fixture.SessionOption) *v1alpha1.DebugSession
 	session = ending(t, session)
 	session = written(session, pass(t, about(session, targetIs(absent()))), changes...)
 	session.Finalizers = nil
-	session.Status.Class.Retention = &metav1.Duration{Duration: 24 * time.Hour}
+	session.Status.Class.Retention = &v1alpha1.Duration{Duration: 24 * time.Hour}
 	return session
 }
 

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"errors"
+	"regexp"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -217,6 +219,41 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		reaches(ctx, session, v1alpha1.PhaseStarting)
 		Expect(session.Status.Class).To(Equal(granted))
 		Expect(session.Status.HardDeadline.Sub(session.Status.StartedAt.Time)).To(Equal(time.Hour))
+	})
+
+	It("is shown in words, and so is what it grants", func(ctx SpecContext) {
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
+			c.Spec.Images = []string{"busybox:1.*", "registry.example/debug/**"}
+			c.Spec.Profiles = append(c.Spec.Profiles, v1alpha1.ProfileRestricted)
+			c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1}
+			c.Spec.Retention = &metav1.Duration{Duration: 48 * time.Hour}
+			c.Spec.MaxTTL = metav1.Duration{Duration: 90 * time.Minute} // a client of Go writes 1h30m0s
+		})
+		runningPod(ctx, namespace, "web")
+		session := of("hang", "web")
+		session.Spec.TTL = nil
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseAwaitingApproval)
+		eventually(func(g Gomega) {
+			out, _, err := kubectl(alice, "", "get", "debugclass", class, "-o", "wide")
+			g.Expect(err).NotTo(HaveOccurred())
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			g.Expect(lines).To(HaveLen(2))
+			g.Expect(strings.Fields(lines[0])).To(Equal([]string{"NAME", "MODES", "APPROVALS", "MAX-TTL", "SESSIONS", "AGE", "PROFILES", "IMAGES"}))
+			g.Expect(regexp.MustCompile(` {2,}`).Split(lines[1], -1)).To(HaveExactElements(
+				class, "EphemeralContainer, PodCopy", "1", "1h30m", "1", MatchRegexp("^[0-9]+s$"), "general, restricted", "busybox:1.*, registry.example/debug/**"))
+		}).Should(Succeed())
+		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseStarting)
+		for _, what := range []string{"debugclass/" + class, "dbg/hang", "debugapproval/yes"} {
+			out, _, err := kubectl(alice, "", "describe", what, "-n", namespace)
+			Expect(err).NotTo(HaveOccurred())
+			_, out, _ = strings.Cut(out, "Status:")
+			Expect(out).NotTo(MatchRegexp(`[0-9]m0s|[0-9]h0m`), what)
+		}
+		out, _, err := kubectl(alice, "", "get", "debugapproval", "yes", "-n", namespace, "-o", "jsonpath={.spec.ttl}")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(Equal("30m"), "what was filled in")
 	})
 
 	It("says how many use it, and not where", func(ctx SpecContext) {

@@ -4,8 +4,6 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
@@ -13,7 +11,7 @@ func TestEndWarnings(t *testing.T) {
 	ends := now.Add(30 * time.Minute)
 	s := session(func(s *v1alpha1.DebugSession) {
 		s.Status.Phase, s.Status.ExpiresAt, s.Status.HardDeadline = v1alpha1.PhaseActive, at(30*time.Minute), at(time.Hour)
-		s.Status.Class.EndWarnings = []metav1.Duration{{Duration: time.Minute}, {Duration: 5 * time.Minute}}
+		s.Status.Class.EndWarnings = []v1alpha1.Duration{{Duration: time.Minute}, {Duration: 5 * time.Minute}}
 	})
 	for after, want := range map[time.Duration][2]time.Time{
 		0:                {{}, ends.Add(-5 * time.Minute)},

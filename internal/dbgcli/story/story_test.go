@@ -27,7 +27,7 @@ func session(change func(*v1alpha1.DebugSession)) *v1alpha1.DebugSession {
 		Status: v1alpha1.DebugSessionStatus{
 			Target: &v1alpha1.TargetStatus{Name: "checkout-x", PodName: "checkout-x", Container: "app"},
 			Class: &v1alpha1.ClassStatus{
-				TTL: metav1.Duration{Duration: 30 * time.Minute}, ApprovalTimeout: &metav1.Duration{Duration: time.Hour}, ApprovalsRequired: 1,
+				TTL: v1alpha1.Duration{Duration: 30 * time.Minute}, ApprovalTimeout: &v1alpha1.Duration{Duration: time.Hour}, ApprovalsRequired: 1,
 				Image: "busybox:1.36", AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach},
 			},
 		},
