@@ -896,6 +896,27 @@ type DebugSessionStatus struct {
 	// The command that connects to the debugger, while the session is active.
 	// +optional
 	Attach string `json:"attach,omitempty"`
+
+	// What each DebugSink has been told of the session, so that it is told again of nothing but what it may have missed.
+	// +optional
+	// +listType=map
+	// +listMapKey=sink
+	// +kubebuilder:validation:MaxItems=64
+	Notifications []SinkNotifications `json:"notifications,omitempty"`
+}
+
+// SinkNotifications is what one DebugSink has been told of a session.
+type SinkNotifications struct {
+	// The DebugSink's name.
+	// +kubebuilder:validation:MaxLength=63
+	Sink string `json:"sink"`
+
+	// The last that it was told, of each type: the type, and what it was about if that may change. At most 8.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=64
+	Sent []string `json:"sent,omitempty"`
 }
 
 // TargetStatus is what is debugged, as found.

@@ -26,6 +26,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion, &DebugSession{}, &DebugSessionList{},
 		&DebugClass{}, &DebugClassList{},
 		&DebugApproval{}, &DebugApprovalList{},
+		&DebugSink{}, &DebugSinkList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

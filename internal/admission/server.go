@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
@@ -35,6 +36,8 @@ type Server struct {
 	// Rehearse tells what would become of a session that is about to be created. Unless it is thorough, it asks no more than the
 	// operator will ask again when the session is there, and fails if that does not tell.
 	Rehearse func(ctx context.Context, session *v1alpha1.DebugSession, thorough bool) (*v1alpha1.DebugSessionStatus, error)
+	// Refused is told of sessions and approvals that were not let in; left out, nobody is.
+	Refused func(*admission.Request, string)
 }
 
 // Register has the webhook server serve the paths that config/webhook names.
@@ -46,7 +49,19 @@ func (s *Server) Register(server webhook.Server) {
 		"/validate/debugapprovals": s.validateApproval,
 		"/validate/debugclasses":   s.validateClass,
 	} {
-		server.Register(path, &admission.Webhook{Handler: handle})
+		server.Register(path, &admission.Webhook{Handler: s.telling(handle)})
+	}
+}
+
+// telling tells of what is refused for good. A dry run was no attempt, and what could not be decided is tried again.
+func (s *Server) telling(handle admission.HandlerFunc) admission.HandlerFunc {
+	return func(ctx context.Context, req admission.Request) admission.Response {
+		response := handle(ctx, req)
+		if s.Refused != nil && !response.Allowed && response.Result != nil && response.Result.Code < http.StatusInternalServerError &&
+			!ptr.Deref(req.DryRun, false) && req.Kind.Kind != "DebugClass" {
+			s.Refused(&req, response.Result.Message)
+		}
+		return response
 	}
 }
 

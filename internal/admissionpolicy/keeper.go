@@ -15,11 +15,14 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
@@ -39,9 +42,12 @@ type Keeper struct {
 	Client client.Client
 	// Clock says when the two were written anew.
 	Clock clock.PassiveClock
+	// Tampered is told when one of the two that was whole is changed or deleted; left out, nobody is.
+	Tampered func(kind, name, message string)
 
 	mu     sync.Mutex
-	broken time.Time // when one of them was last seen missing or changed
+	broken time.Time       // when one of them was last seen missing or changed
+	whole  map[string]bool // the kinds that were whole when they were last seen
 }
 
 // Cache has the manager's cache hold the one policy and its binding.
@@ -146,6 +152,21 @@ func (k *Keeper) saw(at time.Time) {
 	k.broken = latest(k.broken, at)
 }
 
+// note tells when what was whole is not any more.
+func (k *Keeper) note(have client.Object, isWhole bool, what string) {
+	kind := kindOf(have)
+	k.mu.Lock()
+	was := k.whole[kind]
+	if k.whole == nil {
+		k.whole = map[string]bool{}
+	}
+	k.whole[kind] = isWhole
+	k.mu.Unlock()
+	if was && !isWhole && k.Tampered != nil {
+		k.Tampered(kind, Name, what)
+	}
+}
+
 // SetupWithManager has the Keeper run with every replica, as soon as the manager starts.
 func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
 	once := func(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
@@ -159,10 +180,15 @@ func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
 		}
 		return []ctrl.Request{{}}
 	})
+	note := predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { k.note(e.Object, whole(e.Object), ""); return true },
+		UpdateFunc: func(e event.UpdateEvent) bool { k.note(e.ObjectNew, whole(e.ObjectNew), "it was changed"); return true },
+		DeleteFunc: func(e event.DeleteEvent) bool { k.note(e.Object, false, "it was deleted"); return true },
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("admission-policy").
-		Watches(&policy{}, wake).
-		Watches(&binding{}, wake).
+		Watches(&policy{}, wake, builder.WithPredicates(note)).
+		Watches(&binding{}, wake, builder.WithPredicates(note)).
 		WatchesRawSource(source.Func(once)).
 		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false)}).
 		Complete(k)

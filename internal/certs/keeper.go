@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -59,7 +61,13 @@ type Keeper struct {
 	// Clock is read to see whether a certificate is about to end.
 	Clock clock.PassiveClock
 
+	// Tampered is told when one of the two configurations that was as it has to be is changed or deleted; left out, nobody is.
+	Tampered func(kind, name, message string)
+
 	serving atomic.Pointer[served]
+
+	mu    sync.Mutex
+	whole map[string]bool // the kinds that were as they have to be when they were last seen
 }
 
 type served struct {
@@ -193,8 +201,8 @@ func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("webhook-certificates").
 		Watches(&corev1.Secret{}, wake).
-		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, wake).
-		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, wake).
+		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, wake, builder.WithPredicates(k.noting())).
+		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, wake, builder.WithPredicates(k.noting())).
 		WatchesRawSource(source.Func(once)).
 		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false)}).
 		Complete(k)

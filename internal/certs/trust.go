@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (k *Keeper) Trusted(ctx context.Context) error {
 		return errNone
 	}
 	return k.each(ctx, func(kind string, want *Hook, installed []hook) error {
-		if why := missing(want, installed, serving.ca); why != "" {
+		if why := cmp.Or(missing(want, installed), distrusts(want, installed, serving.ca)); why != "" {
 			return fmt.Errorf("%s %q: webhook %q %s; apply the operator's manifests again", kind, ConfigurationName, want.Name, why)
 		}
 		return nil
@@ -150,7 +151,7 @@ func (k *Keeper) read(ctx context.Context, configuration client.Object, kind str
 // missing says what is wrong with how a webhook is installed. Who creates an object chooses its labels, and may change them
 // later, and what a condition looks at: what those leave out cannot be told afterwards, so there may be none but ours. Fewer
 // conditions only mean more calls.
-func missing(want *Hook, installed []hook, ca []byte) string {
+func missing(want *Hook, installed []hook) string {
 	i := slices.IndexFunc(installed, func(h hook) bool { return h.name == want.Name })
 	if i < 0 {
 		return "is not there"
@@ -171,7 +172,12 @@ func missing(want *Hook, installed []hook, ca []byte) string {
 			return fmt.Sprintf("has a matchCondition %q that is not the operator's, so what is not sent to it is not known", condition.Name)
 		}
 	}
-	if !bytes.Equal(h.caBundle, ca) {
+	return ""
+}
+
+// distrusts says so if a webhook that is there does not trust the CA.
+func distrusts(want *Hook, installed []hook, ca []byte) string {
+	if slices.ContainsFunc(installed, func(h hook) bool { return h.name == want.Name && !bytes.Equal(h.caBundle, ca) }) {
 		return "does not trust the operator's certificate yet"
 	}
 	return ""

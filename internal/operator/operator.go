@@ -85,7 +85,11 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	if err := addWebhooks(mgr, in, sealer, reconciler); err != nil {
+	notifier, err := addNotifier(mgr, options, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := addWebhooks(mgr, in, sealer, reconciler, notifier); err != nil {
 		return nil, err
 	}
 	if err := mgr.Add(&firstRun{

@@ -18,6 +18,7 @@ import (
 	"debugsession.dev/operator/internal/admission"
 	"debugsession.dev/operator/internal/admissionpolicy"
 	"debugsession.dev/operator/internal/certs"
+	"debugsession.dev/operator/internal/notify"
 	"debugsession.dev/operator/internal/seal"
 )
 
@@ -83,7 +84,7 @@ func newKeeper(options *Options) (*certs.Keeper, webhook.Server, error) {
 }
 
 // addWebhooks has every replica answer the API server, not the leader alone.
-func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, reconciler *controllers.DebugSessionReconciler) error {
+func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, reconciler *controllers.DebugSessionReconciler, notifier *notify.Notifier) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
 	if err := admission.Watch(ctx, mgr.GetCache()); err != nil {
@@ -96,6 +97,7 @@ func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer,
 		Sealer:    sealer,
 		Namespace: reconciler.Namespace,
 		Rehearse:  reconciler.Rehearse,
+		Refused:   tellRefusals(notifier),
 	}).Register(mgr.GetWebhookServer())
 
 	in.webhooks.Client, in.policy.Client = mgr.GetClient(), mgr.GetClient()

@@ -1,0 +1,103 @@
+package notify
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Why a message was dropped.
+const (
+	dropQueueFull = "queue-full" // too many of no session wait for the sink
+	dropDeleted   = "deleted"    // too many deleted sessions wait for the sink
+	dropLimited   = "limited"    // a user, or all together, are refused too often
+)
+
+// Metrics counts what is sent to sinks. It is a prometheus.Collector: register it once.
+//
+//	metric                                    type     labels        meaning
+//	debugsession_sink_messages_total          counter  sink, result  tries to tell a sink: delivered, failed
+//	debugsession_sink_dropped_total           counter  sink, reason  messages that a sink will not be told: queue-full, deleted
+//	debugsession_sink_dead                    gauge    sink          1 while nothing arrives at a sink
+//	debugsession_refusals_suppressed_total    counter                refusals at admission that no sink is told of: there were too many
+type Metrics struct {
+	messages   *prometheus.CounterVec
+	drops      *prometheus.CounterVec
+	deadSinks  *prometheus.GaugeVec
+	suppressed prometheus.Counter
+}
+
+var _ prometheus.Collector = &Metrics{}
+
+// NewMetrics returns Metrics that have counted nothing.
+func NewMetrics() *Metrics {
+	return &Metrics{
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "debugsession_sink_messages_total",
+			Help: "Tries to tell a debug sink of something, by whether they arrived.",
+		}, []string{"sink", "result"}),
+		drops: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "debugsession_sink_dropped_total",
+			Help: "Messages that a debug sink will not be told, as too many waited for it.",
+		}, []string{"sink", "reason"}),
+		deadSinks: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "debugsession_sink_dead",
+			Help: "1 while nothing that is sent to a debug sink arrives, else 0.",
+		}, []string{"sink"}),
+		suppressed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "debugsession_refusals_suppressed_total",
+			Help: "Refusals at admission that no debug sink is told of, as there were too many.",
+		}),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
+	m.messages.Describe(descs)
+	m.drops.Describe(descs)
+	m.deadSinks.Describe(descs)
+	m.suppressed.Describe(descs)
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
+	m.messages.Collect(metrics)
+	m.drops.Collect(metrics)
+	m.deadSinks.Collect(metrics)
+	m.suppressed.Collect(metrics)
+}
+
+// serves has a sink's series be there from the start, at zero.
+func (m *Metrics) serves(sink string) {
+	for _, result := range []string{"delivered", "failed"} {
+		m.messages.WithLabelValues(sink, result)
+	}
+	for _, reason := range []string{dropQueueFull, dropDeleted} {
+		m.drops.WithLabelValues(sink, reason)
+	}
+	m.deadSinks.WithLabelValues(sink)
+}
+
+func (m *Metrics) sent(sink string, delivered bool) {
+	result := "failed"
+	if delivered {
+		result = "delivered"
+	}
+	m.messages.WithLabelValues(sink, result).Inc()
+}
+
+func (m *Metrics) dropped(sink, reason string) { m.drops.WithLabelValues(sink, reason).Inc() }
+
+func (m *Metrics) dead(sink string, dead bool) {
+	value := 0.0
+	if dead {
+		value = 1
+	}
+	m.deadSinks.WithLabelValues(sink).Set(value)
+}
+
+// forgets drops the series of a sink that is gone.
+func (m *Metrics) forgets(sink string) {
+	of := prometheus.Labels{"sink": sink}
+	m.messages.DeletePartialMatch(of)
+	m.drops.DeletePartialMatch(of)
+	m.deadSinks.DeletePartialMatch(of)
+}

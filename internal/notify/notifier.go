@@ -1,0 +1,229 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// fieldOwner, with a sink's name, owns what a session's status says that the sink was told.
+const fieldOwner = "debugsession-notify-"
+
+// Notifier tells the sinks. Every replica runs one.
+type Notifier struct {
+	// Client reads from the cache, and writes.
+	Client client.Client
+	// Cache is where sessions are watched.
+	Cache cache.Cache
+	// Live reads the Secret.
+	Live client.Reader
+	// Namespace is the operator's own, which has the Secret.
+	Namespace string
+	// Events tell of a sink that is dead.
+	Events events.EventRecorder
+	// Metrics count what is sent.
+	Metrics *Metrics
+	// Clock says what time it is.
+	Clock clock.PassiveClock
+
+	leading atomic.Bool
+	limits  *limits
+
+	mu      sync.Mutex
+	workers map[string]*worker
+	ended   bool
+	queue   workqueue.TypedRateLimitingInterface[ctrl.Request]
+}
+
+// Start ends the workers when the context ends.
+func (n *Notifier) Start(ctx context.Context) error {
+	<-ctx.Done()
+	n.mu.Lock()
+	n.ended = true
+	workers := n.workers
+	n.workers = nil
+	n.mu.Unlock()
+	for _, w := range workers {
+		w.end()
+	}
+	return nil
+}
+
+// NeedLeaderElection has every replica tell of what it has refused.
+func (n *Notifier) NeedLeaderElection() bool { return false }
+
+// lead is what only the leader does: it has the workers look at sessions.
+type lead struct{ *Notifier }
+
+// NeedLeaderElection keeps the other replicas out.
+func (l lead) NeedLeaderElection() bool { return true }
+
+// Start has each session looked at, and then each that changes.
+func (l lead) Start(ctx context.Context) error {
+	informer, err := l.Cache.GetInformer(ctx, &v1alpha1.DebugSession{})
+	if err != nil {
+		return fmt.Errorf("watching sessions to tell of them: %w", err)
+	}
+	l.leading.Store(true)
+	look := func(object any) {
+		for _, w := range l.serving() {
+			w.consider(object.(*v1alpha1.DebugSession))
+		}
+	}
+	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    look,
+		UpdateFunc: func(_, now any) { look(now) },
+		DeleteFunc: func(object any) {
+			if last, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				object = last.Obj
+			}
+			for _, w := range l.serving() {
+				w.lost(object.(*v1alpha1.DebugSession))
+			}
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("watching sessions to tell of them: %w", err)
+	}
+	for _, w := range l.serving() {
+		l.wake(w.name) // its status is the leader's to write
+	}
+	<-ctx.Done()
+	return informer.RemoveEventHandler(registration)
+}
+
+// serving are the workers of the sinks that are served.
+func (n *Notifier) serving() []*worker {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	workers := make([]*worker, 0, len(n.workers))
+	for _, w := range n.workers {
+		workers = append(workers, w)
+	}
+	return workers
+}
+
+// catchUp has the worker of a sink that is new, or has changed, look at the sessions that there are.
+func (n *Notifier) catchUp(ctx context.Context, w *worker) error {
+	w.mu.Lock()
+	generation, done := w.generation, w.caughtUp == w.generation
+	w.mu.Unlock()
+	if done || !n.leading.Load() { // who comes to lead looks at all of them
+		return nil
+	}
+	sessions := &v1alpha1.DebugSessionList{}
+	if err := n.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
+		return err
+	}
+	for i := range sessions.Items {
+		w.consider(&sessions.Items[i])
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.caughtUp = generation
+	return nil
+}
+
+// Refused has the sinks told of what admission has let not in.
+func (n *Notifier) Refused(r Refusal) {
+	if len(n.serving()) == 0 {
+		return
+	}
+	user, now := shareOf(r.User), n.Clock.Now()
+	ok, suppressed := n.limits.allow(user, now)
+	if !ok {
+		n.Metrics.suppressed.Inc()
+		return
+	}
+	for _, text := range []*string{&r.User, &r.Kind, &r.Namespace, &r.Name, &r.Class, &r.Message} {
+		*text = line(*text)
+	}
+	r.Suppressed = suppressed
+	n.occurred(occurrence{
+		message: refused(&r, string(uuid.NewUUID()), now), namespace: r.Namespace, class: r.Class, by: user,
+	})
+}
+
+// Tampered has the sinks told that what admission goes by was changed or deleted. Every replica sees it; the leader tells.
+func (n *Notifier) Tampered(kind, name, message string) {
+	const by = "\x00tampering" // nobody's name
+	if !n.leading.Load() {
+		return
+	}
+	now := n.Clock.Now()
+	if ok, _ := n.limits.allow(by, now); !ok {
+		return // whoever does it over and over is told of
+	}
+	n.occurred(occurrence{message: tampered(&Tampering{Kind: kind, Name: name, Message: line(message)}, string(uuid.NewUUID()), now), by: by})
+}
+
+func (n *Notifier) occurred(one occurrence) {
+	for _, w := range n.serving() {
+		w.occurred(one)
+	}
+}
+
+// record writes what a sink was told into a session's status. It is applied, so that nothing else in the status is touched, and
+// nobody else's write makes it fail.
+func (n *Notifier) record(ctx context.Context, session *v1alpha1.DebugSession, sink string, sent []string) error {
+	text, err := json.Marshal(map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "DebugSession",
+		"metadata": map[string]any{"namespace": session.Namespace, "name": session.Name, "uid": session.UID},
+		"status":   map[string]any{"notifications": []v1alpha1.SinkNotifications{{Sink: sink, Sent: sent}}},
+	})
+	if err != nil {
+		return err
+	}
+	at := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Name}}
+	return n.Client.Status().Patch(ctx, at, client.RawPatch(types.ApplyPatchType, text), client.FieldOwner(fieldOwner+sink), client.ForceOwnership)
+}
+
+// secret reads the Secret, if the sink uses it.
+func (n *Notifier) secret(ctx context.Context, spec *v1alpha1.DebugSinkSpec) (map[string][]byte, error) {
+	if !usesSecret(spec) {
+		return nil, nil
+	}
+	secret := &corev1.Secret{}
+	key := types.NamespacedName{Namespace: n.Namespace, Name: v1alpha1.SinkSecretName}
+	err := n.Live.Get(ctx, key, secret)
+	if apierrors.IsNotFound(err) {
+		return nil, secretError{fmt.Errorf("there is no secret %s", key)}
+	}
+	if err != nil {
+		return nil, secretError{fmt.Errorf("secret %s cannot be read: %w", key, err)}
+	}
+	return secret.Data, nil
+}
+
+// wake has a sink looked at.
+func (n *Notifier) wake(sink string) {
+	n.mu.Lock()
+	queue := n.queue
+	n.mu.Unlock()
+	if queue != nil { // else all are looked at when the controller starts
+		queue.Add(ctrl.Request{NamespacedName: types.NamespacedName{Name: sink}})
+	}
+}
+
+func namespaceMetadata() *metav1.PartialObjectMetadata {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return object
+}

@@ -1,0 +1,198 @@
+package notify
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/kube-openapi/pkg/validation/spec"
+	"k8s.io/kube-openapi/pkg/validation/strfmt"
+	"k8s.io/kube-openapi/pkg/validation/validate"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// The example of the specification of Standard Webhooks.
+func TestSignature(t *testing.T) {
+	key, err := signingKey([]byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := http.Header{}
+	sign(header, key, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
+	if got, want := header.Get("webhook-signature"), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	for _, wrong := range []string{"", "short", "whsec_!!", "whsec_" + base64.StdEncoding.EncodeToString([]byte("short"))} {
+		if _, err := signingKey([]byte(wrong)); err == nil {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}
+
+func TestSendersThatCannotBe(t *testing.T) {
+	for name, test := range map[string]struct {
+		spec  v1alpha1.DebugSinkSpec
+		wrong string
+	}{
+		"an address from the Secret that is http":       {v1alpha1.DebugSinkSpec{URLKey: "http"}, "must begin with https://"},
+		"an address from the Secret that is no address": {v1alpha1.DebugSinkSpec{URLKey: "word"}, "not that of an HTTP endpoint"},
+		"an address from the Secret that is a file":     {v1alpha1.DebugSinkSpec{URLKey: "file", AllowHTTP: true}, "not that of an HTTP endpoint"},
+		"no such key":                     {v1alpha1.DebugSinkSpec{URLKey: "none"}, `has no key "none"`},
+		"a CA that is none":               {v1alpha1.DebugSinkSpec{URL: "https://example.com", CABundle: "x"}, "no certificate in PEM"},
+		"a signature's key that is short": {v1alpha1.DebugSinkSpec{URL: "https://example.com", SignatureKey: "word"}, "too short"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := newSender(&test.spec, map[string][]byte{"http": []byte("http://example.com/hook-of-slack"), "word": []byte("hook-of-slack"), "file": []byte("file:///hook-of-slack")})
+			if err == nil || !strings.Contains(err.Error(), test.wrong) || strings.Contains(err.Error(), "hook-of-slack") {
+				t.Errorf("says %v, and should say %q", err, test.wrong)
+			}
+		})
+	}
+}
+
+func TestHTTPSIsVerified(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	for bundle, trusted := range map[string]bool{"": false, string(ca): true} {
+		to, err := newSender(&v1alpha1.DebugSinkSpec{URL: server.URL + "/hook-of-slack", CABundle: bundle}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = to.send(t.Context(), example(v1alpha1.NotifyEnded), t0)
+		if (err == nil) != trusted || err != nil && strings.Contains(err.Error(), "hook-of-slack") {
+			t.Errorf("trusted: %t: %v", trusted, err)
+		}
+	}
+}
+
+// Every message is as the published schema says.
+func TestSchema(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "notification.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := &spec.Schema{}
+	if err := json.Unmarshal(text, schema); err != nil {
+		t.Fatal(err)
+	}
+	var named struct {
+		ID string `json:"$id"`
+	}
+	if err := json.Unmarshal(text, &named); err != nil || named.ID != SchemaURI {
+		t.Errorf("its $id is %q (%v)", named.ID, err)
+	}
+	validator := validate.NewSchemaValidator(schema, nil, "", strfmt.Default)
+	for _, of := range allTypes {
+		text, err := json.Marshal(example(of).from("eu-1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data map[string]any
+		if err := json.Unmarshal(text, &data); err != nil {
+			t.Fatal(err)
+		}
+		if result := validator.Validate(data); !result.IsValid() {
+			t.Errorf("%s: %v", of, result.AsError())
+		}
+		data["another"] = true
+		if validator.Validate(data).IsValid() {
+			t.Errorf("%s: a field that is not in the schema is taken", of)
+		}
+	}
+}
+
+func TestAllTypesHaveAnEventType(t *testing.T) {
+	for _, of := range allTypes {
+		m := example(of)
+		if m.EventType == "" || m.Title == "" || m.Text == "" || m.Subject == "" || strings.Contains(m.Text, "  ") {
+			t.Errorf("%s: %+v", of, m)
+		}
+	}
+}
+
+// A sink that is dead is tried once a minute, one that answers without a pause.
+func TestHealth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said []verdict
+		h := newHealth(func(v verdict) { said = append(said, v) })
+		start := time.Now()
+		for range 10 {
+			if err := h.pause(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h.count(http.ErrHandlerTimeout)
+		}
+		if took := time.Since(start).Round(time.Second); took != (1+2+4+8+16+32+60+60+60)*time.Second {
+			t.Errorf("ten tries took %s", took)
+		}
+		go h.retry()
+		before := time.Now()
+		if err := h.pause(t.Context()); err != nil || time.Since(before) > 0 {
+			t.Errorf("after a change it waited %s: %v", time.Since(before), err)
+		}
+		h.count(nil)
+		if len(said) != 3 || said[0].dead || !said[1].dead || said[2].dead {
+			t.Errorf("said: %+v", said)
+		}
+	})
+}
+
+func TestLimits(t *testing.T) {
+	l := newLimits()
+	count := func(user string, tries int, at time.Time) (told int) {
+		for range tries {
+			if ok, _ := l.allow(shareOf(user), at); ok {
+				told++
+			}
+		}
+		return told
+	}
+	if got := count("mallory", 1000, t0); got != userBurst {
+		t.Errorf("mallory is told %d times", got)
+	}
+	if got := count("alice", 1, t0); got != 1 {
+		t.Error("alice is not told of for mallory's sake")
+	}
+	if ok, suppressed := l.allow("mallory", t0.Add(userEvery)); !ok || suppressed != 1000-userBurst {
+		t.Errorf("later: %t, %d suppressed", ok, suppressed)
+	}
+	accounts := 0
+	for i := range 100 {
+		accounts += count("system:serviceaccount:evil:a"+strings.Repeat("b", i), 1, t0.Add(time.Minute))
+	}
+	if accounts != userBurst {
+		t.Errorf("the accounts of one namespace are told %d times", accounts)
+	}
+	for i := range 10 * maxUsers {
+		l.allow("user"+strings.Repeat("x", i%977)+string(rune('a'+i%26)), t0)
+	}
+	if l.users.Len() > maxUsers {
+		t.Errorf("%d users are remembered", l.users.Len())
+	}
+}
+
+func TestWhatWaitsIsBounded(t *testing.T) {
+	var o occurrences
+	for i := range 1000 {
+		o.add(occurrence{by: strings.Repeat("x", i%3)})
+	}
+	if len(o.waiting) != 3*maxOfOne {
+		t.Errorf("%d wait", len(o.waiting))
+	}
+	for i := range 1000 {
+		o.add(occurrence{by: strings.Repeat("y", i)})
+	}
+	if len(o.waiting) != maxOccurrences {
+		t.Errorf("%d wait", len(o.waiting))
+	}
+}

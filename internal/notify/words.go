@@ -1,0 +1,90 @@
+package notify
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// words are a message's title and text: who, what, where, why and for how long, and what to do.
+func words(m *Message) (title, text string) {
+	s := m.Session
+	where := fmt.Sprintf("%s in namespace %s", place(s), s.Namespace)
+	name := s.Namespace + "/" + s.Name
+	why := ""
+	if s.Reason != "" {
+		why = " Reason: " + s.Reason + "."
+	}
+	with := fmt.Sprintf("class %s, mode %s", s.Class, s.Mode)
+	if s.Profile != "" {
+		with += fmt.Sprintf(", profile %s", s.Profile)
+	}
+	if s.Image != "" {
+		with += ", image " + s.Image
+	}
+	switch m.Type {
+	case v1alpha1.NotifyAwaitingApproval:
+		if m.Approve == nil {
+			return fmt.Sprintf("%s asked for approval to debug %s", s.Requester, where),
+				fmt.Sprintf("Session %s waited for approval since %s. %s asked to debug %s for %s (%s).%s", name, m.Time, s.Requester, where, s.TTL, with, why)
+		}
+		return fmt.Sprintf("%s asks for approval to debug %s", s.Requester, where),
+			fmt.Sprintf("Session %s waits for %s. %s asks to debug %s for %s (%s).%s To look at it and approve it: %s",
+				name, s.WaitingFor, s.Requester, where, s.TTL, with, why, m.Approve.Command)
+	case v1alpha1.NotifyApproved:
+		return fmt.Sprintf("%s may debug %s", s.Requester, where),
+			fmt.Sprintf("Session %s was approved by %s: %s debugs %s for up to %s (%s).%s", name, s.ApprovedBy, s.Requester, where, s.TTL, with, why)
+	case v1alpha1.NotifyDenied:
+		return fmt.Sprintf("%s may not debug %s", s.Requester, where),
+			fmt.Sprintf("Session %s was denied by %s: %s asked to debug %s for %s (%s).%s", name, s.DeniedBy, s.Requester, where, s.TTL, with, why)
+	case v1alpha1.NotifyActive:
+		return fmt.Sprintf("%s debugs %s", s.Requester, where),
+			fmt.Sprintf("Session %s is active: %s debugs %s until %s (%s).%s", name, s.Requester, where, s.ExpiresAt, with, why)
+	case v1alpha1.NotifyAboutToEnd:
+		return fmt.Sprintf("%s is about to end", name),
+			fmt.Sprintf("Session %s, in which %s debugs %s, ends at %s. To extend it, raise its spec.ttl as far as its class allows.%s", name, s.Requester, where, s.ExpiresAt, why)
+	default:
+		ended := fmt.Sprintf("Session %s of %s ended (%s): %s. It was to debug %s (%s).%s", name, s.Requester, s.Outcome, s.Message, where, with, why)
+		return fmt.Sprintf("%s has ended: %s", name, s.Outcome), ended
+	}
+}
+
+// place is what is debugged. A session that found no target has none.
+func place(s *Session) string {
+	switch {
+	case s.Target == "":
+		return "a target that was not found"
+	case strings.HasPrefix(s.Target, "node/"):
+		return s.Target
+	case s.Mode == v1alpha1.ModePodCopy:
+		return "a copy of pod " + s.Target
+	case s.Container != "":
+		return fmt.Sprintf("pod %s (container %s)", s.Target, s.Container)
+	default:
+		return "pod " + s.Target
+	}
+}
+
+// refused tells that admission let something not in.
+func refused(r *Refusal, id string, at time.Time) *Message {
+	m := newMessage(v1alpha1.NotifyRefused, id, fmt.Sprintf("namespaces/%s/%ss/%s", r.Namespace, strings.ToLower(r.Kind), r.Name), at)
+	m.Refusal = r
+	m.Title = fmt.Sprintf("%s was refused a %s in namespace %s", r.User, r.Kind, r.Namespace)
+	m.Text = fmt.Sprintf("%s tried to %s %s %s/%s, which admission refused: %s", r.User, strings.ToLower(r.Operation), r.Kind, r.Namespace, r.Name, r.Message)
+	if r.Suppressed > 0 {
+		m.Text += fmt.Sprintf(" (%d refusals of the same user before this one were not told)", r.Suppressed)
+	}
+	return m
+}
+
+// tampered tells that what admission goes by was changed or deleted.
+func tampered(t *Tampering, id string, at time.Time) *Message {
+	m := newMessage(v1alpha1.NotifyTampered, id, strings.ToLower(t.Kind)+"s/"+t.Name, at)
+	m.Tampering = t
+	m.Title = fmt.Sprintf("%s %s was tampered with", t.Kind, t.Name)
+	m.Text = fmt.Sprintf("%s %s, by which the operator knows who creates a session, is not as it was installed: %s. "+
+		"No session starts until it is whole again. The API server's audit log has who changed it.", t.Kind, t.Name, t.Message)
+	return m
+}

@@ -1,0 +1,356 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+const (
+	// slots is how many messages are on their way to a sink at once.
+	slots = 4
+
+	// maxGone is how many deleted sessions a sink's worker keeps until it has told of their end.
+	maxGone = 256
+
+	// secretAge is how old what was read of the Secret may be.
+	secretAge = time.Minute
+)
+
+// item is what a worker has to do: tell of a session; or, of none, of what is of no session.
+type item struct {
+	session types.NamespacedName
+	uid     types.UID
+}
+
+// worker tells one sink.
+type worker struct {
+	notifier *Notifier
+	name     string
+	uid      types.UID
+	since    time.Time // of the sink
+	health   *health
+	queue    workqueue.TypedRateLimitingInterface[item]
+	stop     context.CancelFunc
+	stopped  sync.WaitGroup
+
+	mu          sync.Mutex
+	spec        v1alpha1.DebugSinkSpec
+	namespaces  labels.Selector
+	generation  int64
+	caughtUp    int64   // the generation whose sessions were looked at
+	sender      *sender // nil: it cannot be used
+	unusable    error
+	readAt      time.Time
+	gone        map[item]*v1alpha1.DebugSession
+	delivered   map[types.UID]delivery // what was told and is not seen in the session's status yet
+	occurrences occurrences
+}
+
+// delivery is what a sink was told of a session, and whether that was written down.
+type delivery struct {
+	sent    []string
+	written bool
+}
+
+func newWorker(n *Notifier, sink *v1alpha1.DebugSink) *worker {
+	w := &worker{
+		notifier: n, name: sink.Name, uid: sink.UID, since: sink.CreationTimestamp.Time,
+		queue: workqueue.NewTypedRateLimitingQueueWithConfig(workqueue.NewTypedItemExponentialFailureRateLimiter[item](firstPause, lastPause),
+			workqueue.TypedRateLimitingQueueConfig[item]{}),
+		gone: map[item]*v1alpha1.DebugSession{}, delivered: map[types.UID]delivery{},
+	}
+	w.health = newHealth(func(now verdict) {
+		n.Metrics.dead(sink.Name, now.dead)
+		n.wake(sink.Name)
+	})
+	return w
+}
+
+// run works until it is stopped.
+func (w *worker) run(ctx context.Context) {
+	ctx, w.stop = context.WithCancel(log.IntoContext(ctx, log.FromContext(ctx).WithValues("sink", w.name)))
+	free := make(chan struct{}, slots)
+	w.stopped.Go(func() {
+		<-ctx.Done()
+		w.queue.ShutDown()
+	})
+	w.stopped.Go(func() {
+		for {
+			it, ended := w.queue.Get()
+			if ended {
+				return
+			}
+			if w.health.pause(ctx) != nil {
+				w.queue.Done(it)
+				continue // until the queue is empty: it is shut down
+			}
+			if w.health.failing() {
+				w.handle(ctx, it)
+				continue
+			}
+			free <- struct{}{}
+			w.stopped.Go(func() {
+				defer func() { <-free }()
+				w.handle(ctx, it)
+			})
+		}
+	})
+}
+
+// end stops it, and returns when it has.
+func (w *worker) end() {
+	w.stop()
+	w.stopped.Wait()
+}
+
+func (w *worker) handle(ctx context.Context, it item) {
+	defer w.queue.Done(it)
+	if err := w.tell(ctx, it); err != nil {
+		if ctx.Err() == nil {
+			log.FromContext(ctx).V(1).Info("not told, and tried again", "session", it.session, "reason", err.Error())
+			w.queue.AddRateLimited(it)
+		}
+		return
+	}
+	w.queue.Forget(it)
+}
+
+func (w *worker) tell(ctx context.Context, it item) error {
+	if it == (item{}) {
+		return w.tellOccurrences(ctx)
+	}
+	session, gone, err := w.session(ctx, it)
+	if err != nil {
+		return err
+	}
+	if session == nil {
+		w.forget(it)
+		return nil
+	}
+	now := w.notifier.Clock.Now()
+	moves, next := movesOf(session, gone, now)
+	sent, unwritten := w.sent(session)
+	for _, m := range missed(moves, sent, w.since, now) {
+		if takes, err := w.takes(ctx, m.notificationType, session.Namespace, session.Spec.ClassName); err != nil {
+			return err
+		} else if !takes {
+			continue
+		}
+		if err := w.deliver(ctx, messageOf(session, m)); err != nil {
+			return errors.Join(err, w.record(ctx, session, gone, sent, unwritten))
+		}
+		sent, unwritten = recorded(sent, m), true
+		w.remember(it.uid, delivery{sent: sent})
+	}
+	if err := w.record(ctx, session, gone, sent, unwritten); err != nil {
+		return err
+	}
+	if gone {
+		w.forget(it)
+	}
+	if !next.IsZero() && slices.Contains(w.types(), v1alpha1.NotifyAboutToEnd) {
+		w.queue.AddAfter(it, next.Sub(now))
+	}
+	return nil
+}
+
+// session is the session as the cache has it, or as it was when it was deleted; nil if there is nothing to tell of it any more.
+func (w *worker) session(ctx context.Context, it item) (session *v1alpha1.DebugSession, gone bool, err error) {
+	session = &v1alpha1.DebugSession{}
+	err = w.notifier.Client.Get(ctx, it.session, session)
+	switch {
+	case err == nil && session.UID == it.uid:
+		return session, false, nil
+	case client.IgnoreNotFound(err) != nil:
+		return nil, false, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last, found := w.gone[it]
+	return last, found, nil
+}
+
+// sent is what the sink was told of a session, and whether that is still to be written down.
+func (w *worker) sent(session *v1alpha1.DebugSession) (sent []string, unwritten bool) {
+	seen := sentTo(session, w.name)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	mine, ok := w.delivered[session.UID]
+	if !ok || slices.Equal(mine.sent, seen) {
+		delete(w.delivered, session.UID)
+		return seen, false
+	}
+	return mine.sent, !mine.written
+}
+
+func (w *worker) remember(uid types.UID, told delivery) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.delivered[uid] = told
+}
+
+func (w *worker) forget(it item) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.gone, it)
+	delete(w.delivered, it.uid)
+}
+
+// record writes into a session's status what the sink was told.
+func (w *worker) record(ctx context.Context, session *v1alpha1.DebugSession, gone bool, sent []string, unwritten bool) error {
+	if !unwritten || gone {
+		return nil
+	}
+	err := w.notifier.record(ctx, session, w.name, sent)
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // it was deleted, or is another of its name
+	case apierrors.IsInvalid(err):
+		log.FromContext(ctx).Error(err, "the session's status cannot say what was told: another operator tells it again", "session", client.ObjectKeyFromObject(session))
+	case err != nil:
+		return err
+	}
+	w.remember(session.UID, delivery{sent: sent, written: true})
+	return nil
+}
+
+// takes reports whether the sink is told of something in a namespace, of a class.
+func (w *worker) takes(ctx context.Context, of v1alpha1.NotificationType, namespace, class string) (bool, error) {
+	w.mu.Lock()
+	spec, selector := w.spec, w.namespaces
+	w.mu.Unlock()
+	switch {
+	case !slices.Contains(typesOf(&spec), of):
+		return false, nil
+	case of == v1alpha1.NotifyTampered:
+		return true, nil
+	case len(spec.Classes) > 0 && !slices.Contains(spec.Classes, class):
+		return false, nil
+	case spec.NamespaceSelector == nil:
+		return true, nil
+	}
+	found := namespaceMetadata()
+	if err := w.notifier.Client.Get(ctx, client.ObjectKey{Name: namespace}, found); client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("the labels of namespace %q cannot be read: %w", namespace, err)
+	}
+	return selector.Matches(labels.Set(found.Labels)), nil
+}
+
+func (w *worker) types() []v1alpha1.NotificationType {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return typesOf(&w.spec)
+}
+
+// deliver sends a message once.
+func (w *worker) deliver(ctx context.Context, m *Message) error {
+	to, err := w.usable(ctx)
+	if err == nil {
+		err = to.send(ctx, m, w.notifier.Clock.Now())
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // the operator ends: that is not the sink's fault
+	}
+	w.health.count(err)
+	w.notifier.Metrics.sent(w.name, err == nil)
+	if err != nil {
+		return fmt.Errorf("telling sink %s of %s: %w", w.name, m.ID, err)
+	}
+	return nil
+}
+
+// usable is what sends, with the Secret as it was a moment ago.
+func (w *worker) usable(ctx context.Context) (*sender, error) {
+	w.mu.Lock()
+	spec, to, err, age := w.spec, w.sender, w.unusable, w.notifier.Clock.Since(w.readAt)
+	w.mu.Unlock()
+	if usesSecret(&spec) && age > secretAge {
+		return w.prepare(ctx, &spec)
+	}
+	return to, err
+}
+
+// prepare reads the Secret if the sink needs it, and makes what sends, or says why that cannot be.
+func (w *worker) prepare(ctx context.Context, spec *v1alpha1.DebugSinkSpec) (*sender, error) {
+	secret, err := w.notifier.secret(ctx, spec)
+	var to *sender
+	if err == nil {
+		to, err = newSender(spec, secret)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sender, w.unusable, w.readAt = to, err, w.notifier.Clock.Now()
+	return to, err
+}
+
+// update has the worker go by a sink as it is now. It returns what is wrong with it.
+func (w *worker) update(ctx context.Context, sink *v1alpha1.DebugSink) error {
+	selector, err := metav1.LabelSelectorAsSelector(sink.Spec.NamespaceSelector)
+	w.mu.Lock()
+	changed := w.generation != sink.Generation
+	w.spec, w.namespaces, w.generation = *sink.Spec.DeepCopy(), selector, sink.Generation
+	stale := changed || w.unusable != nil
+	unusable := w.unusable
+	w.mu.Unlock()
+	if err != nil {
+		w.mu.Lock()
+		w.sender, w.unusable = nil, fmt.Errorf("spec.namespaceSelector: %w", err)
+		defer w.mu.Unlock()
+		return w.unusable
+	}
+	if stale {
+		_, unusable = w.prepare(ctx, &sink.Spec)
+	}
+	if changed {
+		w.health.retry()
+	}
+	return unusable
+}
+
+// consider has the worker look at a session, if there may be something to tell of it.
+func (w *worker) consider(session *v1alpha1.DebugSession) {
+	now := w.notifier.Clock.Now()
+	moves, next := movesOf(session, false, now)
+	w.mu.Lock()
+	_, unseen := w.delivered[session.UID]
+	w.mu.Unlock()
+	if unseen || !next.IsZero() || len(missed(moves, sentTo(session, w.name), w.since, now)) > 0 {
+		w.queue.Add(item{client.ObjectKeyFromObject(session), session.UID})
+	}
+}
+
+// lost has the worker tell of a session that was deleted what it has not yet.
+func (w *worker) lost(session *v1alpha1.DebugSession) {
+	now := w.notifier.Clock.Now()
+	moves, _ := movesOf(session, true, now)
+	it := item{client.ObjectKeyFromObject(session), session.UID}
+	sent, _ := w.sent(session)
+	if len(missed(moves, sent, w.since, now)) == 0 {
+		w.forget(it)
+		return
+	}
+	w.mu.Lock()
+	full := len(w.gone) >= maxGone
+	if !full {
+		w.gone[it] = session.DeepCopy()
+	}
+	w.mu.Unlock()
+	if full {
+		w.notifier.Metrics.dropped(w.name, dropDeleted)
+		return
+	}
+	w.queue.Add(it)
+}
