@@ -233,7 +233,7 @@ func exampleSession() *v1alpha1.DebugSession {
 		Status: v1alpha1.DebugSessionStatus{
 			Phase:   v1alpha1.PhaseAwaitingApproval,
 			Request: &v1alpha1.RequestStatus{Hash: "sha256:9f2c1a7e44d0", Since: at},
-			Class:   &v1alpha1.ClassStatus{Name: "production", Image: "busybox:1.36", Profile: v1alpha1.ProfileGeneral, TTL: ttl},
+			Class:   &v1alpha1.ClassStatus{Name: "production", Image: "busybox:1.36", Profile: v1alpha1.ProfileGeneral, TTL: v1alpha1.Duration{Duration: ttl.Duration}},
 			Target:  &v1alpha1.TargetStatus{Name: "checkout-5b669d4f87-7gtps", PodName: "checkout-5b669d4f87-7gtps", NodeName: "node-1", Container: "app"},
 			Approvals: []v1alpha1.ApprovalStatus{
 				{Name: "yes", By: "bob", At: at, Decision: v1alpha1.DecisionApprove}, {Name: "no", By: "carol", At: at, Decision: v1alpha1.DecisionDeny},

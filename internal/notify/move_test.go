@@ -21,7 +21,7 @@ func session(changes ...func(*v1alpha1.DebugSession)) *v1alpha1.DebugSession {
 	s := exampleSession()
 	s.Status = v1alpha1.DebugSessionStatus{
 		Phase: v1alpha1.PhaseAwaitingApproval, Request: &v1alpha1.RequestStatus{Hash: "sha256:0123456789abcdef", Since: at(0)},
-		Class: &v1alpha1.ClassStatus{EndWarnings: []metav1.Duration{{Duration: 5 * time.Minute}, {Duration: time.Minute}, {Duration: time.Hour}}},
+		Class: &v1alpha1.ClassStatus{EndWarnings: []v1alpha1.Duration{{Duration: 5 * time.Minute}, {Duration: time.Minute}, {Duration: time.Hour}}},
 	}
 	for _, change := range changes {
 		change(s)
