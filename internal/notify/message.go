@@ -256,11 +256,10 @@ func example(of v1alpha1.NotificationType) *Message {
 		}, "example", at)
 	case v1alpha1.NotifyTampered:
 		return tampered(&Tampering{Kind: "ValidatingAdmissionPolicy", Name: "debugsession-identity-v1", Message: "it was changed"}, "example", at)
-	}
-	if of != v1alpha1.NotifyAwaitingApproval {
+	case v1alpha1.NotifyAwaitingApproval: // as it is
+	case v1alpha1.NotifyApproved, v1alpha1.NotifyActive, v1alpha1.NotifyAboutToEnd:
 		session.Status.Phase = v1alpha1.PhaseActive
-	}
-	if of == v1alpha1.NotifyDenied || of == v1alpha1.NotifyEnded {
+	case v1alpha1.NotifyDenied, v1alpha1.NotifyEnded:
 		session.Status.Phase = v1alpha1.PhaseEnded
 	}
 	return messageOf(session, move{notificationType: of, at: at})

@@ -243,7 +243,8 @@ func (w *worker) takes(ctx context.Context, of v1alpha1.NotificationType, namesp
 		return true, nil
 	}
 	found := namespaceMetadata()
-	if err := w.notifier.Client.Get(ctx, client.ObjectKey{Name: namespace}, found); client.IgnoreNotFound(err) != nil {
+	err := client.IgnoreNotFound(w.notifier.Client.Get(ctx, client.ObjectKey{Name: namespace}, found))
+	if err != nil {
 		return false, fmt.Errorf("the labels of namespace %q cannot be read: %w", namespace, err)
 	}
 	return selector.Matches(labels.Set(found.Labels)), nil

@@ -159,8 +159,8 @@ func TestEndWarningInFullProcessTable(t *testing.T) {
 	eachShell(t, func(t *testing.T, shell string) {
 		user := tightUsers[shell]
 		c := start(t, debugger{
-			shell: shell, target: startTarget(t), user: user, tty: true, left: 20 * time.Second,
-			warnings: []time.Duration{12 * time.Second}, command: []string{"cat"},
+			shell: shell, target: startTarget(t), user: user, tty: true, left: 12 * time.Second,
+			warnings: []time.Duration{6 * time.Second}, command: []string{"cat"},
 		})
 		c.named("sleep", 1)
 		for range int(processLimits[user]) - len(c.processes()) - 1 { // it has two for the last nap
