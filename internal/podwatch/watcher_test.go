@@ -170,11 +170,12 @@ func TestSessionsShareAPodsWatchAndTheLastStopsIt(t *testing.T) {
 func TestAskingForAnotherPodReleasesTheFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
 		expectUnknown(t, w, alice, checkout)
-		expectUnknown(t, w, bob, checkout)
 		synctest.Wait()
-		expectTold(t, told, "alice", "bob")
+		expectTold(t, told, "alice")
+		expectAbsent(t, w, bob, checkout)
 		expectUnknown(t, w, alice, cart)
-		expectUnknown(t, w, bob, cart)
+		synctest.Wait()
+		expectAbsent(t, w, bob, cart)
 		synctest.Wait()
 		if n, open := w.Len(), server.open(); n != 1 || open != 1 {
 			t.Errorf("%d watches and %d streams, want one: the first pod's should have stopped", n, open)
