@@ -212,10 +212,13 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		Expect(bob.Patch(ctx, approval, merge(`{"spec":{"requestHash":null,"sessionUID":null,"ttl":null,"approver":null}}`))).
 			To(Succeed(), "what is only left out comes back")
 		Expect(approval.Spec).To(Equal(stamped))
-		manifest := newApproval(namespace, "yes", "hang")
-		manifest.ResourceVersion = approval.ResourceVersion
-		Expect(bob.Update(ctx, manifest)).To(Succeed())
-		Expect(manifest.Spec).To(Equal(stamped))
+		eventually(func(g Gomega) { // the operator may write its status meanwhile
+			refreshed(ctx, g, approval)
+			manifest := newApproval(namespace, "yes", "hang")
+			manifest.ResourceVersion = approval.ResourceVersion
+			g.Expect(bob.Update(ctx, manifest)).To(Succeed())
+			g.Expect(manifest.Spec).To(Equal(stamped))
+		}).Should(Succeed())
 	})
 
 	It("takes no owner whose deletion would take it back", func(ctx SpecContext) {
