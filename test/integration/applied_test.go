@@ -222,7 +222,7 @@ func stored(ctx context.Context, manifests []string) map[string]string {
 // written is all of an object that a write changes, as text: a difference shows what was written.
 func written(object *unstructured.Unstructured) string {
 	GinkgoHelper()
-	if object.GetKind() == "DebugClass" { // its sessions are counted in its status, at any time
+	if slices.Contains([]string{"DebugClass", "DebugSink"}, object.GetKind()) { // their status tells of sessions, at any time
 		return fmt.Sprint(object.GetGeneration())
 	}
 	text, err := yaml.Marshal(object)
