@@ -18,14 +18,17 @@ import (
 // blind takes the operator's rights on a resource away, and returns what gives them back.
 func blind(ctx context.Context, group, resource string) (see func(context.Context)) {
 	GinkgoHelper()
-	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "debugsession-operator"}}
-	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Succeed())
-	rules := role.DeepCopy().Rules
-	for i := range role.Rules {
-		role.Rules[i].Resources = slices.DeleteFunc(role.Rules[i].Resources, func(r string) bool { return r == resource })
+	rules := map[string][]rbacv1.PolicyRule{}
+	for _, name := range []string{"debugsession-operator", "debugsession-class-viewer"} { // the other is everybody's
+		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Succeed())
+		rules[name] = role.DeepCopy().Rules
+		for i := range role.Rules {
+			role.Rules[i].Resources = slices.DeleteFunc(role.Rules[i].Resources, func(r string) bool { return r == resource })
+		}
+		role.Rules = slices.DeleteFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return len(r.Resources) == 0 })
+		Expect(k8s.Update(ctx, role)).To(Succeed())
 	}
-	role.Rules = slices.DeleteFunc(role.Rules, func(r rbacv1.PolicyRule) bool { return len(r.Resources) == 0 })
-	Expect(k8s.Update(ctx, role)).To(Succeed())
 	seen := false
 	see = func(ctx context.Context) {
 		GinkgoHelper()
@@ -33,9 +36,12 @@ func blind(ctx context.Context, group, resource string) (see func(context.Contex
 			return
 		}
 		seen = true
-		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Succeed())
-		role.Rules = rules
-		Expect(k8s.Update(ctx, role)).To(Succeed())
+		for name, before := range rules {
+			role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Succeed())
+			role.Rules = before
+			Expect(k8s.Update(ctx, role)).To(Succeed())
+		}
 	}
 	DeferCleanup(func(ctx SpecContext) { see(ctx) })
 	Eventually(func() bool {
