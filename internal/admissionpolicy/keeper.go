@@ -24,6 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"debugsession.dev/operator/internal/tampering"
 )
 
 // Name is the name of the policy and of its binding.
@@ -42,12 +44,11 @@ type Keeper struct {
 	Client client.Client
 	// Clock says when the two were written anew.
 	Clock clock.PassiveClock
-	// Tampered is told when one of the two that was whole is changed or deleted; left out, nobody is.
-	Tampered func(kind, name, message string)
+	// Tampering is shown the two whenever they change.
+	Tampering tampering.Detector
 
 	mu     sync.Mutex
-	broken time.Time       // when one of them was last seen missing or changed
-	whole  map[string]bool // the kinds that were whole when they were last seen
+	broken time.Time // when one of them was last seen missing or changed
 }
 
 // Cache has the manager's cache hold the one policy and its binding.
@@ -152,19 +153,14 @@ func (k *Keeper) saw(at time.Time) {
 	k.broken = latest(k.broken, at)
 }
 
-// note tells when what was whole is not any more.
-func (k *Keeper) note(have client.Object, isWhole bool, what string) {
-	kind := kindOf(have)
-	k.mu.Lock()
-	was := k.whole[kind]
-	if k.whole == nil {
-		k.whole = map[string]bool{}
+func (k *Keeper) note(have client.Object, fault string) { k.Tampering.Saw(kindOf(have), Name, fault) }
+
+// changed says so of what is not whole.
+func changed(have client.Object) string {
+	if whole(have) {
+		return ""
 	}
-	k.whole[kind] = isWhole
-	k.mu.Unlock()
-	if was && !isWhole && k.Tampered != nil {
-		k.Tampered(kind, Name, what)
-	}
+	return "it was changed"
 }
 
 // SetupWithManager has the Keeper run with every replica, as soon as the manager starts.
@@ -181,9 +177,9 @@ func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
 		return []ctrl.Request{{}}
 	})
 	note := predicate.Funcs{
-		CreateFunc: func(e event.CreateEvent) bool { k.note(e.Object, whole(e.Object), ""); return true },
-		UpdateFunc: func(e event.UpdateEvent) bool { k.note(e.ObjectNew, whole(e.ObjectNew), "it was changed"); return true },
-		DeleteFunc: func(e event.DeleteEvent) bool { k.note(e.Object, false, "it was deleted"); return true },
+		CreateFunc: func(e event.CreateEvent) bool { k.note(e.Object, changed(e.Object)); return true },
+		UpdateFunc: func(e event.UpdateEvent) bool { k.note(e.ObjectNew, changed(e.ObjectNew)); return true },
+		DeleteFunc: func(e event.DeleteEvent) bool { k.note(e.Object, "it was deleted"); return true },
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("admission-policy").

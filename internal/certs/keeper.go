@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"debugsession.dev/operator/internal/jsonpatch"
+	"debugsession.dev/operator/internal/tampering"
 )
 
 const (
@@ -61,13 +61,10 @@ type Keeper struct {
 	// Clock is read to see whether a certificate is about to end.
 	Clock clock.PassiveClock
 
-	// Tampered is told when one of the two configurations that was as it has to be is changed or deleted; left out, nobody is.
-	Tampered func(kind, name, message string)
+	// Tampering is shown the two configurations whenever they change.
+	Tampering tampering.Detector
 
 	serving atomic.Pointer[served]
-
-	mu    sync.Mutex
-	whole map[string]bool // the kinds that were as they have to be when they were last seen
 }
 
 type served struct {

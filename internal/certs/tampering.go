@@ -20,16 +20,7 @@ func (k *Keeper) noting() predicate.Predicate {
 
 func (k *Keeper) note(configuration client.Object, fault string) {
 	kind, _ := hooksOf(configuration)
-	k.mu.Lock()
-	was := k.whole[kind]
-	if k.whole == nil {
-		k.whole = map[string]bool{}
-	}
-	k.whole[kind] = fault == ""
-	k.mu.Unlock()
-	if was && fault != "" && k.Tampered != nil {
-		k.Tampered(kind, ConfigurationName, fault)
-	}
+	k.Tampering.Saw(kind, ConfigurationName, fault)
 }
 
 // fault is what is wrong with a configuration, but for the CA that it trusts: that the operator itself changes, and writes anew.

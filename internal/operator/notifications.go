@@ -24,7 +24,7 @@ func addNotifier(mgr manager.Manager, options Options, in *admissionInPlace) (*n
 	if err := options.Registry.Register(notifier.Metrics); err != nil {
 		return nil, fmt.Errorf("registering the metrics of sinks: %w", err)
 	}
-	in.webhooks.Tampered, in.policy.Tampered = notifier.Tampered, notifier.Tampered
+	in.webhooks.Tampering.Tampered, in.policy.Tampering.Tampered = notifier.Tampered, notifier.Tampered
 	if err := notifier.SetupWithManager(mgr); err != nil {
 		return nil, fmt.Errorf("adding what tells sinks: %w", err)
 	}
