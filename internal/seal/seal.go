@@ -43,9 +43,7 @@ func (s *Sealer) VerifySession(session *v1alpha1.DebugSession) bool {
 
 // Approval returns the seal of an approval of the namespace: 43 characters. It covers the whole spec but for the seal.
 func (s *Sealer) Approval(namespace string, spec *v1alpha1.DebugApprovalSpec) string {
-	covered := *spec
-	covered.Approver = unsealed(spec.Approver)
-	return s.sum("DebugApproval", namespace, &covered)
+	return s.approval("DebugApproval", namespace, spec)
 }
 
 // VerifyApproval tells whether admission wrote the approval's spec as it is, in the namespace it is in.
@@ -57,9 +55,13 @@ func (s *Sealer) VerifyApproval(approval *v1alpha1.DebugApproval) bool {
 // UnboundApproval returns the seal of an approval that is let in while no session asks for one. It counts for nothing, whatever it says
 // that it is for: nobody was asked whether its author may approve.
 func (s *Sealer) UnboundApproval(namespace string, spec *v1alpha1.DebugApprovalSpec) string {
+	return s.approval("DebugApproval that is bound to no session", namespace, spec)
+}
+
+func (s *Sealer) approval(kind, namespace string, spec *v1alpha1.DebugApprovalSpec) string {
 	covered := *spec
 	covered.Approver = unsealed(spec.Approver)
-	return s.sum("DebugApproval that is bound to no session", namespace, &covered)
+	return s.sum(kind, namespace, &covered)
 }
 
 // VerifyUnboundApproval reports whether admission let the approval in as one that is bound to no session.

@@ -78,7 +78,6 @@ func TestSealNeedsTheKey(t *testing.T) {
 	}
 }
 
-// What the API server holds may be written in other words than what Go writes.
 func TestHashKey(t *testing.T) {
 	key, other := sealer.HashKey(), seal.New([]byte("another key of thirty-two bytes.")).HashKey()
 	if bytes.Equal(key, other) || !bytes.Equal(key, sealer.HashKey()) || bytes.Contains(key, []byte("a key of")) {
@@ -86,6 +85,7 @@ func TestHashKey(t *testing.T) {
 	}
 }
 
+// What the API server holds may be written in other words than what Go writes.
 func TestSealSurvivesOtherSpellings(t *testing.T) {
 	session := sealed(fixture.AsCopy(), func(s *v1alpha1.DebugSession) {
 		s.Spec.Debugger.Resources = &corev1.ResourceRequirements{
