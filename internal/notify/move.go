@@ -133,21 +133,13 @@ func wasActive(phase v1alpha1.Phase) bool {
 
 // endWarning is the last of the warnings of its end that an active session has been due, and when the next is: those of its class.
 func endWarning(status *v1alpha1.DebugSessionStatus, now time.Time) (last *move, next time.Time) {
-	if status.Phase != v1alpha1.PhaseActive || status.ExpiresAt == nil || status.StartedAt == nil || status.Class == nil || !now.Before(status.ExpiresAt.Time) {
+	if status.Phase != v1alpha1.PhaseActive || status.ExpiresAt == nil || status.StartedAt == nil || !now.Before(status.ExpiresAt.Time) {
 		return nil, next
 	}
-	for _, before := range status.Class.EndWarnings {
-		due := status.ExpiresAt.Add(-before.Duration)
-		switch {
-		case !due.After(status.StartedAt.Time): // the session is shorter than that
-		case now.Before(due):
-			if next.IsZero() || due.Before(next) {
-				next = due
-			}
-		case last == nil || due.After(last.at):
-			about := fmt.Sprintf("%d-%s", status.ExpiresAt.Unix(), v1alpha1.FormatDuration(before.Duration))
-			last = &move{notificationType: v1alpha1.NotifyAboutToEnd, about: about, at: due, stands: true}
-		}
+	due, next := status.EndWarnings(now)
+	if due.After(status.StartedAt.Time) { // else the session is shorter than that
+		about := fmt.Sprintf("%d-%s", status.ExpiresAt.Unix(), v1alpha1.FormatDuration(status.ExpiresAt.Sub(due)))
+		last = &move{notificationType: v1alpha1.NotifyAboutToEnd, about: about, at: due, stands: true}
 	}
 	return last, next
 }

@@ -26,11 +26,8 @@ func endWarnings(status *v1alpha1.DebugSessionStatus) []time.Duration {
 func (p *pass) planEndWarning() {
 	status := p.status()
 	status.NextEndWarning = nil
-	for _, before := range endWarnings(status) {
-		due := timestamp(status.ExpiresAt.Add(-before))
-		if due.After(p.Now) && (status.NextEndWarning == nil || due.Before(status.NextEndWarning)) {
-			status.NextEndWarning = due
-		}
+	if _, next := status.EndWarnings(p.Now); !next.IsZero() {
+		status.NextEndWarning = timestamp(next)
 	}
 }
 

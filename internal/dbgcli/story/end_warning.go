@@ -15,20 +15,10 @@ func WarnsItself(session *v1alpha1.DebugSession) bool {
 
 // EndWarnings are when the last of a session's warnings of its end was due, and when the next one is. Zero: there is none.
 func EndWarnings(session *v1alpha1.DebugSession, now time.Time) (last, next time.Time) {
-	expires, class := session.Status.ExpiresAt, session.Status.Class
-	if expires == nil || class == nil || Over(session) {
+	if Over(session) {
 		return last, next
 	}
-	for _, before := range class.EndWarnings {
-		due := expires.Add(-before.Duration)
-		switch {
-		case !due.After(now) && due.After(last):
-			last = due
-		case due.After(now) && (next.IsZero() || due.Before(next)):
-			next = due
-		}
-	}
-	return last, next
+	return session.Status.EndWarnings(now)
 }
 
 // EndWarning says that a session's end is near, and what can be done about it.
