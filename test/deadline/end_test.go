@@ -222,22 +222,28 @@ func TestNoProcessForTheWatchdog(t *testing.T) {
 		user := starvedUsers[shell]
 		c := start(t, debugger{shell: shell, target: startTarget(t), user: user, command: []string{"cat"}})
 		sleeper := c.named("sleep", 1)[0]
-		for range processLimits[user] {
-			other := exec.Command("sleep", "infinity")
-			other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
-			if err := other.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				_ = other.Process.Kill()
-				_ = other.Wait()
-			})
-		}
+		crowd(t, user, int(processLimits[user]))
 		if err := syscall.Kill(sleeper.pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		c.expectEnd(debugpod.ExitSwept, "ended before its deadline, for its watchdog was lost")
 	})
+}
+
+// crowd gives a user so many processes more.
+func crowd(t *testing.T, user, processes int) {
+	t.Helper()
+	for range processes {
+		other := exec.Command("sleep", "infinity")
+		other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
+		if err := other.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = other.Process.Kill()
+			_ = other.Wait()
+		})
+	}
 }
 
 func TestTooLate(t *testing.T) {

@@ -5,10 +5,8 @@ package deadline
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -163,17 +161,7 @@ func TestEndWarningInFullProcessTable(t *testing.T) {
 			warnings: []time.Duration{6 * time.Second}, command: []string{"cat"},
 		})
 		c.named("sleep", 1)
-		for range int(processLimits[user]) - len(c.processes()) - 1 { // it has two for the last nap
-			other := exec.Command("sleep", "infinity")
-			other.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
-			if err := other.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				_ = other.Process.Kill()
-				_ = other.Wait()
-			})
-		}
+		crowd(t, user, int(processLimits[user])-len(c.processes())-1) // it has two for the last nap
 		c.types("\x13")
 		c.expectEnd(debugpod.ExitDeadline, "ended at its hard deadline")
 	})
