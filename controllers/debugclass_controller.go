@@ -59,10 +59,9 @@ func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 	status.MaxTTL = &v1alpha1.Duration{Duration: class.Spec.MaxTTL.Duration}
 	for i := range sessions {
 		session := &sessions[i]
-		if session.Spec.ClassName != class.Name || session.Status.Phase == v1alpha1.PhaseEnded {
-			continue
+		if session.Spec.ClassName == class.Name && session.Status.Phase != v1alpha1.PhaseEnded {
+			status.Sessions++
 		}
-		status.Sessions++
 	}
 
 	ready := metav1.Condition{

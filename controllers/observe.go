@@ -20,10 +20,7 @@ import (
 func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.DebugSession) (snapshot plan.Snapshot, decided plan.Plan, done func(), err error) {
 	done = func() {}
 	watching := false
-	snapshot = plan.Snapshot{
-		Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace, HashKey: r.Seal.HashKey(),
-	}
-	snapshot, decided, err = plan.Run(snapshot, func(s *plan.Snapshot, question plan.Question) error {
+	snapshot, decided, err = plan.Run(r.snapshot(session), func(s *plan.Snapshot, question plan.Question) error {
 		switch q := question.(type) {
 		case plan.ReadTarget:
 			watching = true
@@ -42,6 +39,13 @@ func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.
 		r.Pods.Release(client.ObjectKeyFromObject(session))
 	}
 	return snapshot, decided, done, err
+}
+
+// snapshot is what is known of a session before anything is asked.
+func (r *DebugSessionReconciler) snapshot(session *v1alpha1.DebugSession) plan.Snapshot {
+	return plan.Snapshot{
+		Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace, HashKey: r.Seal.HashKey(),
+	}
 }
 
 // answer answers a question that needs nothing but an answer.

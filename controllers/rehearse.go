@@ -27,8 +27,7 @@ func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1
 		session.Name = session.GenerateName + "00000"
 	}
 	session.Status = v1alpha1.DebugSessionStatus{}
-	snapshot := plan.Snapshot{Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace, HashKey: r.Seal.HashKey()}
-	return plan.Rehearse(snapshot, func(s *plan.Snapshot, question plan.Question) error {
+	return plan.Rehearse(r.snapshot(session), func(s *plan.Snapshot, question plan.Question) error {
 		switch q := question.(type) {
 		case plan.CheckSeal:
 			s.Trusted = plan.Found[*plan.Refusal](nil)

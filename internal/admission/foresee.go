@@ -6,6 +6,7 @@ import (
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -23,7 +24,7 @@ func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v
 	if s.Rehearse == nil {
 		return nil
 	}
-	if req.DryRun != nil && *req.DryRun {
+	if ptr.Deref(req.DryRun, false) {
 		ctx, cancel := context.WithTimeout(ctx, dryRunForesight)
 		defer cancel()
 		return []string{"dry run: " + s.foreseeAll(ctx, req, session)}

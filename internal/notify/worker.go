@@ -303,16 +303,15 @@ func (w *worker) update(ctx context.Context, sink *v1alpha1.DebugSink) error {
 	w.mu.Lock()
 	changed := w.generation != sink.Generation
 	w.spec, w.namespaces, w.generation = *sink.Spec.DeepCopy(), selector, sink.Generation
-	stale := changed || w.unusable != nil
+	if err != nil {
+		w.sender, w.unusable = nil, fmt.Errorf("spec.namespaceSelector: %w", err)
+	}
 	unusable := w.unusable
 	w.mu.Unlock()
 	if err != nil {
-		w.mu.Lock()
-		w.sender, w.unusable = nil, fmt.Errorf("spec.namespaceSelector: %w", err)
-		defer w.mu.Unlock()
-		return w.unusable
+		return unusable
 	}
-	if stale {
+	if changed || unusable != nil {
 		_, unusable = w.prepare(ctx, &sink.Spec)
 	}
 	if changed {
