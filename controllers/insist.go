@@ -3,9 +3,14 @@ package controllers
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -84,11 +89,29 @@ func ifUnchanged(before, _ *v1alpha1.DebugSession) client.Patch {
 }
 
 // unlessMoved is one that counts whatever was written since, if it is this session, and stands where it stood: nobody but the
-// operator writes that.
+// operator writes that. It writes only the fields that the pass has changed: what sinks were told is written beside it.
 func unlessMoved(before, after *v1alpha1.DebugSession) client.Patch {
-	return jsonpatch.Patch{
+	patch := jsonpatch.Patch{
 		jsonpatch.Test("/metadata/uid", before.UID),
 		jsonpatch.Test("/status/phase", before.Status.Phase),
-		jsonpatch.Add("/status", after.Status),
 	}
+	was, is := fieldsOf(&before.Status), fieldsOf(&after.Status)
+	for _, field := range slices.Sorted(maps.Keys(is)) {
+		if !equality.Semantic.DeepEqual(was[field], is[field]) {
+			patch = append(patch, jsonpatch.Add("/status/"+field, is[field]))
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(was)) {
+		if _, stays := is[field]; !stays {
+			patch = append(patch, jsonpatch.Remove("/status/"+field))
+		}
+	}
+	return patch
+}
+
+// fieldsOf are a status's fields as the API server has them.
+func fieldsOf(status *v1alpha1.DebugSessionStatus) map[string]any {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(status)
+	utilruntime.Must(err) // of a type of the API it cannot fail
+	return fields
 }

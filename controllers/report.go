@@ -21,13 +21,16 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 	patch func(before, after *v1alpha1.DebugSession) client.Patch,
 ) error {
 	before := session.Status
+	// The notifier writes what sinks were told, and may have since the plan was made: a finalizer's removal brings that along.
+	p.Status.Notifications = before.Notifications
 	if equality.Semantic.DeepEqual(before, p.Status) {
 		return nil
 	}
 	// A write has the session looked at at once. What says something else at each try, be it the port that it was tried from,
 	// would be tried without a pause.
 	now := r.Clock.Now()
-	if p.Retry != nil && now.Before(r.retried.recall(session).Add(wordsPause)) && sameButForWords(before, p.Status) {
+	if left := r.retried.recall(session).Add(wordsPause).Sub(now); p.Retry != nil && left > 0 && sameButForWords(before, p.Status) {
+		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), left) // the next try may be much later
 		return nil
 	}
 	base := session.DeepCopy()

@@ -29,8 +29,8 @@ const (
 	// maxSinks is how many sinks are served: each costs a worker, and a line in the status of the sessions that it is told of.
 	maxSinks = 32
 
-	// lookAgain is the pause before a sink is looked at again that cannot be used for its Secret.
-	lookAgain = 30 * time.Second
+	// secretPause is the pause before a sink is looked at again that cannot be used for its Secret.
+	secretPause = 30 * time.Second
 )
 
 // Reconcile has a sink served as it is written, and says in its status whether that works.
@@ -61,7 +61,7 @@ func (n *Notifier) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result
 	if fault := w.update(ctx, sink); fault != nil {
 		ready = notReady(v1alpha1.ReasonInvalid, fault.Error())
 		if errors.As(fault, new(secretError)) {
-			ready.Reason, result.RequeueAfter = v1alpha1.ReasonSecretNotFound, lookAgain
+			ready.Reason, result.RequeueAfter = v1alpha1.ReasonSecretNotFound, secretPause
 		}
 	}
 	return result, errors.Join(n.catchUp(ctx, w), n.report(ctx, sink, w, ready))
@@ -154,9 +154,9 @@ func (n *Notifier) report(ctx context.Context, sink *v1alpha1.DebugSink, w *work
 		case now.dead:
 			set(v1alpha1.ConditionDelivering, notReady(v1alpha1.ReasonNotDelivered,
 				now.message+"; what it was to be told is kept, and tried again at least once a minute"))
-		case now.tried && !w.health.failing():
+		case now.arrives:
 			set(v1alpha1.ConditionDelivering, metav1.Condition{
-				Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDelivering, Message: "what was sent last has arrived",
+				Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDelivering, Message: "messages arrive",
 			})
 		}
 	}
@@ -164,13 +164,14 @@ func (n *Notifier) report(ctx context.Context, sink *v1alpha1.DebugSink, w *work
 		return nil
 	}
 	err := n.Client.Status().Patch(ctx, sink, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return nil // the newer one is looked at
-	}
-	if err == nil {
+	switch {
+	case apierrors.IsConflict(err):
+		n.lookAgain(sink.Name) // the cache was behind this process's own last write, of which no watch tells
+		return nil
+	case err == nil:
 		n.announce(sink, base)
 	}
-	return err
+	return client.IgnoreNotFound(err)
 }
 
 // announce makes an event of a change of Delivering.

@@ -19,7 +19,7 @@ const (
 // tries grow. They are the sink's and not a message's, so that thousands that wait do not mean thousands of tries; and what arrives
 // ends them, so that a message that alone is refused costs the others a second each time that it is its turn.
 type health struct {
-	changed func(verdict) // called when it has become dead, or alive
+	changed func(verdict) // called when there is something else to say
 
 	mu       sync.Mutex
 	failures int
@@ -28,9 +28,10 @@ type health struct {
 	kick     chan struct{}
 }
 
-// verdict is what there is to say of a sink.
+// verdict is what there is to say of a sink since the operator started: that messages arrive, that they do not, or, at first,
+// neither.
 type verdict struct {
-	tried   bool // whether anything was sent since the operator started
+	arrives bool
 	dead    bool
 	message string
 }
@@ -56,20 +57,19 @@ func (h *health) verdict() verdict {
 func (h *health) count(err error) {
 	h.mu.Lock()
 	before := h.said
-	h.said.tried = true
 	if err == nil {
-		h.failures, h.next, h.said.dead, h.said.message = 0, time.Time{}, false, ""
+		h.failures, h.next, h.said = 0, time.Time{}, verdict{arrives: true}
 	} else {
 		pause := min(firstPause<<min(h.failures, 10), lastPause)
 		h.failures++
 		h.next = time.Now().Add(pause)
 		if h.failures >= deadAfter && !h.said.dead {
-			h.said.dead, h.said.message = true, err.Error()
+			h.said = verdict{dead: true, message: err.Error()}
 		}
 	}
 	now := h.said
 	h.mu.Unlock()
-	if before.dead != now.dead || before.tried != now.tried {
+	if before != now {
 		h.changed(now)
 	}
 }

@@ -222,6 +222,14 @@ func (n *Notifier) wake(sink string) {
 	}
 }
 
+// lookAgain has a sink looked at again, after a pause that grows.
+func (n *Notifier) lookAgain(sink string) {
+	n.mu.Lock()
+	queue := n.queue
+	n.mu.Unlock()
+	queue.AddRateLimited(ctrl.Request{NamespacedName: types.NamespacedName{Name: sink}})
+}
+
 func namespaceMetadata() *metav1.PartialObjectMetadata {
 	object := &metav1.PartialObjectMetadata{}
 	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"k8s.io/kube-openapi/pkg/validation/spec"
@@ -118,33 +117,6 @@ func TestAllTypesHaveAnEventType(t *testing.T) {
 			t.Errorf("%s: %+v", of, m)
 		}
 	}
-}
-
-// A sink that is dead is tried once a minute, one that answers without a pause.
-func TestHealth(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var said []verdict
-		h := newHealth(func(v verdict) { said = append(said, v) })
-		start := time.Now()
-		for range 10 {
-			if err := h.pause(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			h.count(http.ErrHandlerTimeout)
-		}
-		if took := time.Since(start).Round(time.Second); took != (1+2+4+8+16+32+60+60+60)*time.Second {
-			t.Errorf("ten tries took %s", took)
-		}
-		go h.retry()
-		before := time.Now()
-		if err := h.pause(t.Context()); err != nil || time.Since(before) > 0 {
-			t.Errorf("after a change it waited %s: %v", time.Since(before), err)
-		}
-		h.count(nil)
-		if len(said) != 3 || said[0].dead || !said[1].dead || said[2].dead {
-			t.Errorf("said: %+v", said)
-		}
-	})
 }
 
 func TestLimits(t *testing.T) {

@@ -67,15 +67,16 @@ type delivery struct {
 }
 
 func newWorker(n *Notifier, sink *v1alpha1.DebugSink) *worker {
+	name := sink.Name // the sink itself is written to when its status is
 	w := &worker{
-		notifier: n, name: sink.Name, uid: sink.UID, since: sink.CreationTimestamp.Time,
+		notifier: n, name: name, uid: sink.UID, since: sink.CreationTimestamp.Time,
 		queue: workqueue.NewTypedRateLimitingQueueWithConfig(workqueue.NewTypedItemExponentialFailureRateLimiter[item](firstPause, lastPause),
 			workqueue.TypedRateLimitingQueueConfig[item]{}),
 		gone: map[item]*v1alpha1.DebugSession{}, delivered: map[types.UID]delivery{},
 	}
 	w.health = newHealth(func(now verdict) {
-		n.Metrics.dead(sink.Name, now.dead)
-		n.wake(sink.Name)
+		n.Metrics.dead(name, now.dead)
+		n.wake(name)
 	})
 	return w
 }

@@ -27,6 +27,11 @@ func (w staleWatch) Get(_, _ types.NamespacedName) (*corev1.Pod, bool, error) {
 }
 func (w staleWatch) Release(types.NamespacedName) {}
 
+// keyless is for a reconciler that nobody asks to vouch for anything.
+type keyless struct{ controllers.Seal }
+
+func (keyless) HashKey() []byte { return nil }
+
 // uncounted is for a reconciler that nobody measures.
 type uncounted struct{}
 
@@ -69,7 +74,7 @@ var _ = Describe("a pod that is replaced after it was recorded", func() {
 
 	It("is not debugged by an operator that does not see it yet", func(ctx SpecContext) {
 		reconciler := &controllers.DebugSessionReconciler{
-			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Waker: &controllers.Waker{}, Exec: node,
+			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Waker: &controllers.Waker{}, Exec: node, Seal: keyless{},
 			Events: events.NewFakeRecorder(10), Metrics: uncounted{}, Clock: clock.RealClock{},
 		}
 		eventually(func(g Gomega) { // once the API server has taken note that the webhook is gone
