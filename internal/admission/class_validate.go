@@ -33,23 +33,8 @@ func (s *Server) validateClass(ctx context.Context, req admission.Request) admis
 }
 
 func checkClassSpec(spec *v1alpha1.DebugClassSpec) []string {
-	var wrong []string
+	wrong := checkImages(spec)
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	patterns := 0
-	for i, pattern := range spec.Images {
-		if _, err := imagepattern.Parse(pattern); err != nil {
-			complain("spec.images[%d]: %v", i, err)
-			continue
-		}
-		patterns++
-	}
-	if image := defaultImage(spec); image != "" && patterns == len(spec.Images) {
-		if _, err := imagepattern.Normalize(image); err != nil {
-			complain("spec.defaults.image: %v", err)
-		} else if allowed, err := imagepattern.MatchAny(spec.Images, image); patterns > 0 && (err != nil || !allowed) {
-			complain("spec.defaults.image: %q is not allowed by spec.images; add it there, or choose another", image)
-		}
-	}
 	if spec.Resources != nil {
 		wrong = append(wrong, checkBounds("spec.resources.debugger", spec.Resources.Debugger)...)
 		wrong = append(wrong, checkBounds("spec.resources.pod", spec.Resources.Pod)...)
@@ -66,6 +51,27 @@ func checkClassSpec(spec *v1alpha1.DebugClassSpec) []string {
 		complain("spec.podSelector: %v", err)
 	}
 	return wrong
+}
+
+// checkImages refuses patterns that are none, and a default image that they do not allow.
+func checkImages(spec *v1alpha1.DebugClassSpec) []string {
+	var wrong []string
+	for i, pattern := range spec.Images {
+		if _, err := imagepattern.Parse(pattern); err != nil {
+			wrong = append(wrong, fmt.Sprintf("spec.images[%d]: %v", i, err))
+		}
+	}
+	image := defaultImage(spec)
+	if image == "" || len(wrong) > 0 {
+		return wrong
+	}
+	if _, err := imagepattern.Normalize(image); err != nil {
+		return []string{fmt.Sprintf("spec.defaults.image: %v", err)}
+	}
+	if allowed, err := imagepattern.MatchAny(spec.Images, image); len(spec.Images) > 0 && (err != nil || !allowed) {
+		return []string{fmt.Sprintf("spec.defaults.image: %q is not allowed by spec.images; add it there, or choose another", image)}
+	}
+	return nil
 }
 
 // checkBounds refuses bounds that would bind nothing: of a name that no container claims, or of none of what a container that

@@ -31,11 +31,8 @@ const GraceSeconds int64 = 1
 // It returns an *InvalidError if the session can never be built for this target, and a *ForbiddenError if its class does not
 // allow what that comes to.
 func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*corev1.Pod, error) {
-	if session.Status.Debugger == nil || session.Status.Debugger.PodName == "" {
-		return nil, errNotAdmitted
-	}
-	if session.Status.HardDeadline == nil {
-		return nil, errors.New("the session is not admitted: its status has no hard deadline")
+	if err := checkAdmitted(session); err != nil {
+		return nil, err
 	}
 	if err := checkIsolation(session, target.Spec.HostNetwork); err != nil {
 		return nil, err
@@ -57,12 +54,7 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 		spec.Subdomain = "" // a headless Service that selects the copy would give it the target's name in DNS
 	}
 	keepMetadataVariables(spec, target, &copied.ObjectMeta)
-	if options := session.Spec.PodCopy; options != nil {
-		if err := applyChanges(spec, options.Containers, target); err != nil {
-			return nil, err
-		}
-	}
-	if err := quiesce(spec, session, target); err != nil {
+	if err := changeContainers(spec, session, target); err != nil {
 		return nil, err
 	}
 	setShareProcesses(copied, session.Spec.PodCopy)
@@ -75,6 +67,27 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 		return nil, err
 	}
 	return copied, nil
+}
+
+// checkAdmitted returns an error if what a copy is made by is not recorded: then no session may have one.
+func checkAdmitted(session *v1alpha1.DebugSession) error {
+	if session.Status.Debugger == nil || session.Status.Debugger.PodName == "" {
+		return errNotAdmitted
+	}
+	if session.Status.HardDeadline == nil {
+		return errors.New("the session is not admitted: its status has no hard deadline")
+	}
+	return nil
+}
+
+// changeContainers changes the target's containers as podCopy.containers and podCopy.quiesce say.
+func changeContainers(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.Pod) error {
+	if options := session.Spec.PodCopy; options != nil {
+		if err := applyChanges(spec, options.Containers, target); err != nil {
+			return err
+		}
+	}
+	return quiesce(spec, session, target)
 }
 
 // bringDebugger adds the debugger's container, or makes one that is there the debugger, or does neither.

@@ -19,18 +19,21 @@ func keepMetadataVariables(spec *corev1.PodSpec, target *corev1.Pod, copied *met
 	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range containers {
 			for j := range containers[i].Env {
-				variable := &containers[i].Env[j]
-				if variable.ValueFrom == nil || variable.ValueFrom.FieldRef == nil {
-					continue
-				}
-				path := variable.ValueFrom.FieldRef.FieldPath
-				value, has := metadataAt(&target.ObjectMeta, path)
-				if now, same := metadataAt(copied, path); has && !(same && now == value) {
-					// A dollar sign in a value that is written down begins a reference to another variable.
-					*variable = corev1.EnvVar{Name: variable.Name, Value: strings.ReplaceAll(value, "$", "$$")}
-				}
+				keepMetadataVariable(&containers[i].Env[j], target, copied)
 			}
 		}
+	}
+}
+
+func keepMetadataVariable(variable *corev1.EnvVar, target *corev1.Pod, copied *metav1.ObjectMeta) {
+	if variable.ValueFrom == nil || variable.ValueFrom.FieldRef == nil {
+		return
+	}
+	path := variable.ValueFrom.FieldRef.FieldPath
+	value, has := metadataAt(&target.ObjectMeta, path)
+	if now, same := metadataAt(copied, path); has && (!same || now != value) {
+		// A dollar sign in a value that is written down begins a reference to another variable.
+		*variable = corev1.EnvVar{Name: variable.Name, Value: strings.ReplaceAll(value, "$", "$$")}
 	}
 }
 
@@ -60,11 +63,7 @@ func CopyWarnings(target, copied *corev1.Pod) []string {
 		}
 	}
 	for i := range copied.Spec.Volumes {
-		for _, item := range downwardItems(&copied.Spec.Volumes[i]) {
-			if other := differs(item.FieldRef, target, copied); other != "" {
-				warnings = append(warnings, fmt.Sprintf("file %s of volume %q has %s", item.Path, copied.Spec.Volumes[i].Name, other))
-			}
-		}
+		warnings = append(warnings, volumeWarnings(&copied.Spec.Volumes[i], target, copied)...)
 	}
 	if target.Spec.Subdomain != copied.Spec.Subdomain {
 		warnings = append(warnings, fmt.Sprintf("the copy is not in the subdomain %q: with the target's labels it would answer to the target's name in DNS", target.Spec.Subdomain))
@@ -81,6 +80,16 @@ func variableWarnings(container *corev1.Container, target, copied *corev1.Pod) [
 		}
 		if other := differs(source.FieldRef, target, copied); other != "" {
 			warnings = append(warnings, fmt.Sprintf("variable %s of container %q has %s", container.Env[i].Name, container.Name, other))
+		}
+	}
+	return warnings
+}
+
+func volumeWarnings(volume *corev1.Volume, target, copied *corev1.Pod) []string {
+	var warnings []string
+	for _, item := range downwardItems(volume) {
+		if other := differs(item.FieldRef, target, copied); other != "" {
+			warnings = append(warnings, fmt.Sprintf("file %s of volume %q has %s", item.Path, volume.Name, other))
 		}
 	}
 	return warnings

@@ -35,14 +35,14 @@ func dropUnkept(spec *corev1.PodSpec, keep []v1alpha1.Keep) {
 	}
 	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range containers {
-			if !slices.Contains(keep, v1alpha1.KeepLivenessProbe) {
-				containers[i].LivenessProbe = nil
-			}
-			if !slices.Contains(keep, v1alpha1.KeepReadinessProbe) {
-				containers[i].ReadinessProbe = nil
-			}
-			if !slices.Contains(keep, v1alpha1.KeepStartupProbe) {
-				containers[i].StartupProbe = nil
+			for probe, at := range map[v1alpha1.Keep]**corev1.Probe{
+				v1alpha1.KeepLivenessProbe:  &containers[i].LivenessProbe,
+				v1alpha1.KeepReadinessProbe: &containers[i].ReadinessProbe,
+				v1alpha1.KeepStartupProbe:   &containers[i].StartupProbe,
+			} {
+				if !slices.Contains(keep, probe) {
+					*at = nil
+				}
 			}
 		}
 	}

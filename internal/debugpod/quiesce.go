@@ -30,35 +30,36 @@ func quiesce(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev
 	if session.Spec.PodCopy == nil {
 		return nil
 	}
-	entries := session.Spec.PodCopy.Quiesce
-	for i := range entries {
-		if entries[i].Name == allContainers {
-			continue
-		}
-		field := fmt.Sprintf("spec.podCopy.quiesce[%d].name", i)
-		container := findContainer(spec, entries[i].Name)
-		if container == nil {
-			return noSuchContainer(field, entries[i].Name, target)
-		}
-		if hasContainer(spec.InitContainers, container.Name) && !isSidecar(container) {
-			return &InvalidError{Field: field, Message: fmt.Sprintf(
-				"%q is an init container, and the copy would wait for it for ever: leave InitContainers out of spec.podCopy.keep, or change its command in spec.podCopy.containers", container.Name)}
-		}
-		if err := putToSleep(container, entries[i].With, session); err != nil {
+	for i, entry := range session.Spec.PodCopy.Quiesce {
+		containers, err := quiesced(spec, session, target, i)
+		if err != nil {
 			return err
 		}
-	}
-	for i := range entries {
-		if entries[i].Name != allContainers {
-			continue
-		}
-		for _, container := range sleepers(spec, session) {
-			if err := putToSleep(container, entries[i].With, session); err != nil {
+		for _, container := range containers {
+			if err := putToSleep(container, entry.With, session); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// quiesced are the containers that an entry of spec.podCopy.quiesce is about.
+func quiesced(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.Pod, i int) ([]*corev1.Container, error) {
+	name := session.Spec.PodCopy.Quiesce[i].Name
+	if name == allContainers {
+		return sleepers(spec, session), nil
+	}
+	field := fmt.Sprintf("spec.podCopy.quiesce[%d].name", i)
+	container := findContainer(spec, name)
+	if container == nil {
+		return nil, noSuchContainer(field, name, target)
+	}
+	if hasContainer(spec.InitContainers, name) && !isSidecar(container) {
+		return nil, &InvalidError{Field: field, Message: fmt.Sprintf(
+			"%q is an init container, and the copy would wait for it for ever: leave InitContainers out of spec.podCopy.keep, or change its command in spec.podCopy.containers", name)}
+	}
+	return []*corev1.Container{container}, nil
 }
 
 // sleepers are the containers that * stands for.

@@ -24,13 +24,8 @@ func boundResources(spec *corev1.PodSpec, session *v1alpha1.DebugSession) error 
 		return nil
 	}
 	if container := findContainer(spec, session.Status.Debugger.ContainerName); container != nil && !OnlyChanges(&session.Spec) {
-		for _, name := range slices.Sorted(maps.Keys(bounds.Debugger)) {
-			if lacksLimit(container, name) {
-				setLimit(container, name, atMost(bounds.Debugger[name], spec.Resources, name))
-			}
-			if err := CheckBound(debuggerResourcesField, "the debugger", &container.Resources, name, bounds.Debugger[name]); err != nil {
-				return err
-			}
+		if err := boundDebugger(container, spec.Resources, bounds.Debugger); err != nil {
+			return err
 		}
 	}
 	field := copyResourcesField
@@ -39,6 +34,19 @@ func boundResources(spec *corev1.PodSpec, session *v1alpha1.DebugSession) error 
 	}
 	for _, name := range slices.Sorted(maps.Keys(bounds.Pod)) {
 		if err := boundPod(spec, field, name, bounds.Pod[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// boundDebugger holds the debugger's container to the most of each resource.
+func boundDebugger(container *corev1.Container, whole *corev1.ResourceRequirements, bounds corev1.ResourceList) error {
+	for _, name := range slices.Sorted(maps.Keys(bounds)) {
+		if lacksLimit(container, name) {
+			setLimit(container, name, atMost(bounds[name], whole, name))
+		}
+		if err := CheckBound(debuggerResourcesField, "the debugger", &container.Resources, name, bounds[name]); err != nil {
 			return err
 		}
 	}
@@ -109,38 +117,54 @@ func claimOf(spec *corev1.PodSpec, listOf func(*corev1.Container) corev1.Resourc
 
 // shareLimit has the containers that have no limit share what the others leave: without one a container takes what its node has.
 func shareLimit(spec *corev1.PodSpec, field string, name corev1.ResourceName, most resource.Quantity) error {
-	var together, alone []*corev1.Container // those that run side by side, and the init containers, each beside the sidecars
-	left, besideSidecars := most.DeepCopy(), most.DeepCopy()
+	sidecars, alone := initContainers(spec)
+	together := slices.Clone(sidecars) // and the containers: they run side by side, while each init container runs beside the sidecars
+	for i := range spec.Containers {
+		together = append(together, &spec.Containers[i])
+	}
+	if err := shareAmong(together, field, name, most.DeepCopy()); err != nil {
+		return err
+	}
+	besideSidecars := most.DeepCopy()
+	for _, sidecar := range sidecars {
+		besideSidecars.Sub(sidecar.Resources.Limits[name])
+	}
+	for _, container := range alone {
+		if !lacksLimit(container, name) {
+			continue
+		}
+		if err := limitTo(container, field, name, besideSidecars); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// initContainers are a pod's sidecars, and those that run one after the other.
+func initContainers(spec *corev1.PodSpec) (sidecars, alone []*corev1.Container) {
 	for i := range spec.InitContainers {
-		container := &spec.InitContainers[i]
-		switch {
-		case isSidecar(container) && lacksLimit(container, name):
-			together = append(together, container)
-		case isSidecar(container):
-			left.Sub(container.Resources.Limits[name])
-			besideSidecars.Sub(container.Resources.Limits[name])
-		case lacksLimit(container, name):
+		if container := &spec.InitContainers[i]; isSidecar(container) {
+			sidecars = append(sidecars, container)
+		} else {
 			alone = append(alone, container)
 		}
 	}
-	for i := range spec.Containers {
-		if container := &spec.Containers[i]; lacksLimit(container, name) {
-			together = append(together, container)
+	return sidecars, alone
+}
+
+// shareAmong has the containers that have no limit share what the others leave of the most.
+func shareAmong(containers []*corev1.Container, field string, name corev1.ResourceName, left resource.Quantity) error {
+	var unlimited []*corev1.Container
+	for _, container := range containers {
+		if lacksLimit(container, name) {
+			unlimited = append(unlimited, container)
 		} else {
 			left.Sub(container.Resources.Limits[name])
 		}
 	}
-	share := divided(left, name, len(together))
-	for _, container := range together {
+	share := divided(left, name, len(unlimited))
+	for _, container := range unlimited {
 		if err := limitTo(container, field, name, share); err != nil {
-			return err
-		}
-		if isSidecar(container) {
-			besideSidecars.Sub(share)
-		}
-	}
-	for _, container := range alone {
-		if err := limitTo(container, field, name, besideSidecars); err != nil {
 			return err
 		}
 	}

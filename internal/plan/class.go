@@ -258,11 +258,9 @@ func checkResources(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec)
 	if bounds == nil {
 		return ""
 	}
-	if claimed := spec.Debugger.Resources; claimed != nil {
-		for _, most := range []corev1.ResourceList{bounds.Debugger, bounds.Pod} {
-			if why := exceeds("spec.debugger.resources", "the debugger", claimed, most); why != "" {
-				return why
-			}
+	for _, most := range []corev1.ResourceList{bounds.Debugger, bounds.Pod} {
+		if why := exceeds("spec.debugger.resources", "the debugger", spec.Debugger.Resources, most); why != "" {
+			return why
 		}
 	}
 	if spec.PodCopy == nil {
@@ -270,9 +268,6 @@ func checkResources(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec)
 	}
 	for i := range spec.PodCopy.Containers {
 		change := &spec.PodCopy.Containers[i]
-		if change.Resources == nil {
-			continue
-		}
 		field := fmt.Sprintf("spec.podCopy.containers[%d].resources", i)
 		if why := exceeds(field, fmt.Sprintf("container %q", change.Name), change.Resources, bounds.Pod); why != "" {
 			return why
@@ -282,6 +277,9 @@ func checkResources(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec)
 }
 
 func exceeds(field, who string, claimed *corev1.ResourceRequirements, bounds corev1.ResourceList) string {
+	if claimed == nil {
+		return ""
+	}
 	for _, name := range slices.Sorted(maps.Keys(bounds)) {
 		if err := debugpod.CheckBound(field, who, claimed, name, bounds[name]); err != nil {
 			return err.Error()

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -55,13 +56,8 @@ var managers = []string{
 func managedElsewhere(object metav1.Object) bool {
 	for _, marks := range []map[string]string{object.GetLabels(), object.GetAnnotations()} {
 		for key := range marks {
-			if key == "app.kubernetes.io/instance" {
+			if key == "app.kubernetes.io/instance" || slices.ContainsFunc(managers, func(m string) bool { return strings.HasPrefix(key, m) }) {
 				return true
-			}
-			for _, manager := range managers {
-				if strings.HasPrefix(key, manager) {
-					return true
-				}
 			}
 		}
 	}

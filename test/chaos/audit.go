@@ -148,15 +148,7 @@ func (s *stage) auditContainers() {
 	s.must("listing pods", s.client.List(s.ctx, pods, client.InNamespace(s.namespace)))
 	for i := range pods.Items {
 		pod := &pods.Items[i]
-		owners := map[string]int{}
-		for _, c := range pod.Spec.EphemeralContainers {
-			for _, variable := range c.Env {
-				if variable.Name == markerVariable {
-					owners[variable.Value]++
-				}
-			}
-		}
-		for owner, count := range owners {
+		for owner, count := range debuggersIn(pod) {
 			if count > 1 {
 				s.mistake("%d debuggers of session %s are in pod %s", count, owner, pod.Name)
 			}
@@ -167,6 +159,19 @@ func (s *stage) auditContainers() {
 			}
 		}
 	}
+}
+
+// debuggersIn counts the debuggers that were added to a pod, by the session of each.
+func debuggersIn(pod *corev1.Pod) map[string]int {
+	of := map[string]int{}
+	for _, c := range pod.Spec.EphemeralContainers {
+		for _, variable := range c.Env {
+			if variable.Name == markerVariable {
+				of[variable.Value]++
+			}
+		}
+	}
+	return of
 }
 
 // audit sees that the target was not disturbed, unless it was what the fault struck.

@@ -222,19 +222,25 @@ func (n *node) of(keys ...string) (p presence, ok bool) {
 			p, ok = *seen, true
 			continue
 		}
-		if seen.first.Before(p.first) {
-			p.first = seen.first
-		}
-		if seen.last.After(p.last) {
-			p.last = seen.last
-		}
-		if seen.gone.IsZero() || p.gone.IsZero() {
-			p.gone = time.Time{}
-		} else if seen.gone.After(p.gone) {
-			p.gone = seen.gone
-		}
+		p = p.and(seen)
 	}
 	return p, ok
+}
+
+// and is since when and until when either was there.
+func (p presence) and(other *presence) presence {
+	if other.first.Before(p.first) {
+		p.first = other.first
+	}
+	if other.last.After(p.last) {
+		p.last = other.last
+	}
+	if other.gone.IsZero() || p.gone.IsZero() {
+		p.gone = time.Time{}
+	} else if other.gone.After(p.gone) {
+		p.gone = other.gone
+	}
+	return p
 }
 
 // inPod are the live processes of a pod.

@@ -138,8 +138,8 @@ func (v *visit) attach(ctx context.Context, session *v1alpha1.DebugSession) (det
 		if v.now().Sub(began) > settled {
 			tried = 1
 		}
-		if tried > mostTries || refusedForGood(err, tried) {
-			return false, fmt.Errorf("attaching to session %s: %w; kubectl dbg attach %s tries again", session.Name, err, session.Name)
+		if err := giveUp(session.Name, err, tried); err != nil {
+			return false, err
 		}
 		v.tty.Progress.Say(lost(err))
 		if session, err = v.await(ctx); err != nil || story.Over(session) {
@@ -155,6 +155,14 @@ const (
 	// mostTries is how often an attach fails that ends at once, each time a second after the last one.
 	mostTries = 30
 )
+
+// giveUp returns an error if attaching once more would not help.
+func giveUp(session string, err error, tried int) error {
+	if tried <= mostTries && !refusedForGood(err, tried) {
+		return nil
+	}
+	return fmt.Errorf("attaching to session %s: %w; kubectl dbg attach %s tries again", session, err, session)
+}
 
 func lost(err error) string {
 	if err == nil {

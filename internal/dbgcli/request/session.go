@@ -90,28 +90,15 @@ func checkCustom(custom *corev1.Container) error {
 }
 
 func (o *Options) debugger() v1alpha1.Debugger {
-	d := v1alpha1.Debugger{}
-	if c := o.Custom; c != nil {
-		d.Args, d.WorkingDir, d.EnvFrom, d.VolumeMounts = c.Args, c.WorkingDir, c.EnvFrom, c.VolumeMounts
-		d.SecurityContext, d.ImagePullPolicy, d.TerminationMessagePolicy = c.SecurityContext, c.ImagePullPolicy, c.TerminationMessagePolicy
-		d.Stdin, d.StdinOnce, d.TTY = c.Stdin, c.StdinOnce, c.TTY
-		if len(c.Resources.Limits) > 0 || len(c.Resources.Requests) > 0 || len(c.Resources.Claims) > 0 {
-			d.Resources = c.Resources.DeepCopy()
-		}
+	if o.ChangesOnly() {
+		return v1alpha1.Debugger{}
 	}
+	d := custom(o.Custom)
 	d.Image = o.Image
 	if o.ImagePullPolicy != "" {
 		d.ImagePullPolicy = o.ImagePullPolicy
 	}
-	d.Stdin, d.TTY = d.Stdin || o.Stdin, d.TTY || o.TTY
-	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
-		d.Env = append(d.Env, corev1.EnvVar{Name: name, Value: o.Env[name]})
-	}
-	if o.Custom != nil {
-		for _, variable := range o.Custom.Env { // which wins, as with kubectl debug
-			d.Env = withVariable(d.Env, variable)
-		}
-	}
+	d.Stdin, d.TTY, d.Env = d.Stdin || o.Stdin, d.TTY || o.TTY, o.env()
 	if o.ArgumentsOnly {
 		d.Args = o.Command
 	} else if len(o.Command) > 0 {
@@ -120,10 +107,37 @@ func (o *Options) debugger() v1alpha1.Debugger {
 	if o.copies() && (o.Image == "" || o.Containers == nil || slices.Contains(o.Containers, o.Container)) {
 		d.Container = o.Container
 	}
-	if o.ChangesOnly() {
+	return d
+}
+
+// custom is what --custom says of the debugger, but for its environment.
+func custom(c *corev1.Container) v1alpha1.Debugger {
+	if c == nil {
 		return v1alpha1.Debugger{}
 	}
+	d := v1alpha1.Debugger{
+		Args: c.Args, WorkingDir: c.WorkingDir, EnvFrom: c.EnvFrom, VolumeMounts: c.VolumeMounts,
+		SecurityContext: c.SecurityContext, ImagePullPolicy: c.ImagePullPolicy, TerminationMessagePolicy: c.TerminationMessagePolicy,
+		Stdin: c.Stdin, StdinOnce: c.StdinOnce, TTY: c.TTY,
+	}
+	if len(c.Resources.Limits) > 0 || len(c.Resources.Requests) > 0 || len(c.Resources.Claims) > 0 {
+		d.Resources = c.Resources.DeepCopy()
+	}
 	return d
+}
+
+// env is the debugger's environment. What --custom says of it wins, as with kubectl debug.
+func (o *Options) env() []corev1.EnvVar {
+	var env []corev1.EnvVar
+	for _, name := range slices.Sorted(maps.Keys(o.Env)) {
+		env = append(env, corev1.EnvVar{Name: name, Value: o.Env[name]})
+	}
+	if o.Custom != nil {
+		for _, variable := range o.Custom.Env {
+			env = withVariable(env, variable)
+		}
+	}
+	return env
 }
 
 // ChangesOnly reports whether a copy gets other images, and no debugger.

@@ -37,14 +37,8 @@ type KindOf func(resource string) (schema.GroupVersionKind, error)
 func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, err error) {
 	target.Container, target.Pick = o.TargetContainer, o.Pick
 	if o.Selector != "" {
-		if o.Target != "" {
-			return target, "", fmt.Errorf("name a target or select it by -l, not both: %q and -l %s", o.Target, o.Selector)
-		}
-		target.Selector, err = metav1.ParseToLabelSelector(o.Selector)
-		if err != nil {
-			return target, "", fmt.Errorf("-l %s: %w", o.Selector, err)
-		}
-		return target, shortSelector(target.Selector), nil
+		target.Selector, err = o.selector()
+		return target, shortSelector(target.Selector), err
 	}
 	resource, name, typed := strings.Cut(o.Target, "/")
 	if !typed {
@@ -70,7 +64,21 @@ func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, e
 	return target, name, nil
 }
 
+func (o *Options) selector() (*metav1.LabelSelector, error) {
+	if o.Target != "" {
+		return nil, fmt.Errorf("name a target or select it by -l, not both: %q and -l %s", o.Target, o.Selector)
+	}
+	selector, err := metav1.ParseToLabelSelector(o.Selector)
+	if err != nil {
+		return nil, fmt.Errorf("-l %s: %w", o.Selector, err)
+	}
+	return selector, nil
+}
+
 func shortSelector(selector *metav1.LabelSelector) string {
+	if selector == nil {
+		return ""
+	}
 	for _, key := range []string{"app.kubernetes.io/name", "app", "k8s-app"} {
 		if value := selector.MatchLabels[key]; value != "" {
 			return value

@@ -35,12 +35,7 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 		add(&request.Since, "%s asked for", approvals(status.Class))
 	}
 	for i := range status.Approvals {
-		a := &status.Approvals[i]
-		verb := "approved it"
-		if a.Decision == v1alpha1.DecisionDeny {
-			verb = "denied it"
-		}
-		add(&a.At, "%s %s", a.By, verb)
+		add(&status.Approvals[i].At, "%s", decision(&status.Approvals[i]))
 	}
 	add(status.StartedAt, "started: %s", making(session))
 	if at := status.Debugger; at != nil {
@@ -56,6 +51,13 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	}
 	slices.SortStableFunc(told, func(a, b Moment) int { return a.At.Compare(b.At) })
 	return told
+}
+
+func decision(approval *v1alpha1.ApprovalStatus) string {
+	if approval.Decision == v1alpha1.DecisionDeny {
+		return approval.By + " denied it"
+	}
+	return approval.By + " approved it"
 }
 
 func wish(session *v1alpha1.DebugSession) string {

@@ -54,18 +54,12 @@ func (t *Terminal) Attach(ctx context.Context, d Debugger) (detached bool, err e
 		return false, d.stream(ctx, streams)
 	}
 	streams.Stderr = nil
-	if keys, err := mobyterm.ToBytes(d.DetachKeys); err != nil {
+	keys, err := mobyterm.ToBytes(d.DetachKeys)
+	if err != nil {
 		return false, err
-	} else if d.Stdin && len(keys) > 0 {
-		proxy := mobyterm.NewEscapeProxy(streams.Stdin, keys)
-		streams.Stdin = readerFunc(func(p []byte) (int, error) {
-			n, err := proxy.Read(p)
-			if errors.Is(err, mobyterm.EscapeError{}) {
-				detached, err = true, io.EOF
-				cancel()
-			}
-			return n, err
-		})
+	}
+	if d.Stdin && len(keys) > 0 {
+		streams.Stdin = untilKeys(streams.Stdin, keys, func() { detached = true; cancel() })
 	}
 	if d.Replay {
 		replay := &replayed{out: t.Out}
@@ -81,6 +75,19 @@ func (t *Terminal) Attach(ctx context.Context, d Debugger) (detached bool, err e
 		return d.stream(ctx, streams)
 	})
 	return detached, err
+}
+
+// untilKeys reads what is typed, up to the keys that detach.
+func untilKeys(from io.Reader, keys []byte, detach func()) io.Reader {
+	proxy := mobyterm.NewEscapeProxy(from, keys)
+	return readerFunc(func(p []byte) (int, error) {
+		n, err := proxy.Read(p)
+		if errors.Is(err, mobyterm.EscapeError{}) {
+			detach()
+			err = io.EOF
+		}
+		return n, err
+	})
 }
 
 func (d Debugger) stream(ctx context.Context, streams remotecommand.StreamOptions) error {
