@@ -32,8 +32,8 @@ var rights = map[v1alpha1.AccessVerb]struct {
 }
 
 // giveAccess makes the Role and the RoleBinding, or puts them right: they are applied, so that a second time is harmless.
-func (r *DebugSessionReconciler) giveAccess(ctx context.Context, session *v1alpha1.DebugSession, a plan.GiveAccess) error {
-	r.access.set(session, plan.AccessUnsure)
+func (r *DebugSessionReconciler) giveAccess(ctx context.Context, session *v1alpha1.DebugSession, a plan.GrantAccess) error {
+	r.states.setAccess(session, plan.AccessUnsure)
 	rules := []*rbacv1ac.PolicyRuleApplyConfiguration{onPod(a.Pod, "pods", "get")}
 	for _, verb := range a.Verbs {
 		rules = append(rules, onPod(a.Pod, rights[verb].resource, rights[verb].verbs...))
@@ -52,17 +52,17 @@ func (r *DebugSessionReconciler) giveAccess(ctx context.Context, session *v1alph
 	if err := r.Client.Apply(ctx, binding, fieldOwner, client.ForceOwnership); err != nil {
 		return err
 	}
-	r.access.set(session, plan.AccessGiven)
+	r.states.setAccess(session, plan.AccessGranted)
 	return nil
 }
 
 // takeAccess removes the binding, with which the access ends, and then the role. Both have a name that no other session
 // can have.
-func (r *DebugSessionReconciler) takeAccess(ctx context.Context, session *v1alpha1.DebugSession, a plan.TakeAccess) error {
+func (r *DebugSessionReconciler) takeAccess(ctx context.Context, session *v1alpha1.DebugSession, a plan.RevokeAccess) error {
 	name := types.NamespacedName{Namespace: session.Namespace, Name: a.Name}
 	err := errors.Join(r.takeBinding(ctx, name), r.removeGrant(ctx, "roles", name))
 	if err == nil {
-		r.access.set(session, plan.AccessTaken)
+		r.states.setAccess(session, plan.AccessRevoked)
 	}
 	return err
 }

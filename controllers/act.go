@@ -31,7 +31,7 @@ func (r *DebugSessionReconciler) act(ctx context.Context, session *v1alpha1.Debu
 		}
 		result := r.perform(ctx, session, action)
 		results = append(results, result)
-		_, taking := action.(plan.TakeAccess)
+		_, taking := action.(plan.RevokeAccess)
 		if !taking && (result.Err != nil || result.Refusal != nil || result.Gone) {
 			break
 		}
@@ -43,7 +43,7 @@ func (r *DebugSessionReconciler) act(ctx context.Context, session *v1alpha1.Debu
 // operator before this one has ended would be made again, and nothing would ever take it away. It costs a request once
 // for a session that goes on after a restart, and none for one that this process has written.
 func (r *DebugSessionReconciler) confirm(ctx context.Context, session *v1alpha1.DebugSession) error {
-	if r.written.confirmed(session) {
+	if r.states.get(session).confirmed {
 		return nil
 	}
 	now := &v1alpha1.DebugSession{}
@@ -54,7 +54,7 @@ func (r *DebugSessionReconciler) confirm(ctx context.Context, session *v1alpha1.
 		return fmt.Errorf("the session was read at version %s and is at %s: nothing is made for it until that is seen",
 			session.ResourceVersion, now.ResourceVersion)
 	}
-	r.written.confirm(session)
+	r.states.update(session, func(s *sessionState) { s.confirmed = true })
 	return nil
 }
 
@@ -76,15 +76,15 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 		return classifyDeletion(a, r.deletePod(ctx, a))
 	case plan.ReplaceOriginal:
 		return classifyDeletion(a, r.replaceOriginal(ctx, a))
-	case plan.IsolatePod:
+	case plan.CreateNetworkPolicy:
 		return r.isolate(ctx, session, a)
-	case plan.LiftIsolation:
+	case plan.DeleteNetworkPolicy:
 		return classifyDeletion(a, r.liftIsolation(ctx, session, a))
-	case plan.GiveAccess:
+	case plan.GrantAccess:
 		return classify(a, r.giveAccess(ctx, session, a))
-	case plan.TakeAccess:
+	case plan.RevokeAccess:
 		return classify(a, r.takeAccess(ctx, session, a))
-	case plan.DeleteRecord:
+	case plan.DeleteSession:
 		return plan.Result{Action: a, Err: r.deleteRecord(ctx, session, a)}
 	default:
 		panic("controllers: an action that is not performed")
@@ -100,7 +100,7 @@ func (r *DebugSessionReconciler) addFinalizer(ctx context.Context, session *v1al
 	if err := r.Client.Patch(ctx, session, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return err
 	}
-	r.written.remember(session)
+	r.states.wrote(session)
 	return nil
 }
 
@@ -121,7 +121,7 @@ func (r *DebugSessionReconciler) removeFinalizer(ctx context.Context, session *v
 	if err := r.Client.Patch(ctx, session, patch); err != nil {
 		return err
 	}
-	r.written.remember(session)
+	r.states.wrote(session)
 	return nil
 }
 
@@ -173,7 +173,7 @@ func (r *DebugSessionReconciler) replaceOriginal(ctx context.Context, a plan.Rep
 }
 
 // deleteRecord deletes the session if it still is what this pass has read: a tool may have marked it as its own meanwhile.
-func (r *DebugSessionReconciler) deleteRecord(ctx context.Context, session *v1alpha1.DebugSession, a plan.DeleteRecord) error {
+func (r *DebugSessionReconciler) deleteRecord(ctx context.Context, session *v1alpha1.DebugSession, a plan.DeleteSession) error {
 	version := session.ResourceVersion
-	return ignoreOutdated(r.Client.Delete(ctx, session, client.Preconditions{UID: &a.UID, ResourceVersion: &version}))
+	return ignoreConflictOrNotFound(r.Client.Delete(ctx, session, client.Preconditions{UID: &a.UID, ResourceVersion: &version}))
 }

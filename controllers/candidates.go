@@ -107,7 +107,7 @@ func (r *DebugSessionReconciler) scaleSelector(ctx context.Context, workload *un
 	return nonEmpty(labels.Parse(selector))
 }
 
-// noSuchPath says whether there is nothing at all where it was looked for. Of an object that is not there the API server
+// noSuchPath reports whether there is nothing at all where it was looked for. Of an object that is not there the API server
 // tells the name.
 func noSuchPath(err error) bool {
 	var status apierrors.APIStatus

@@ -42,7 +42,7 @@ func (r *DebugApprovalReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		session = nil
 	}
 	base := approval.DeepCopy()
-	verdict := plan.Judge(asVouched(ctx, r.Seal, r.Admission, approval, session), session)
+	verdict := plan.EvaluateApproval(asVouched(ctx, r.Seal, r.Admission, approval, session), session)
 	condition := metav1.Condition{
 		Type: v1alpha1.ConditionCounted, Status: metav1.ConditionFalse, ObservedGeneration: approval.Generation,
 		Reason: verdict.Reason, Message: verdict.Message,
@@ -54,7 +54,7 @@ func (r *DebugApprovalReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 		return r.deleteLeftOver(ctx, approval, session)
 	}
 	err := r.Client.Status().Patch(ctx, approval, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
-	return ctrl.Result{}, ignoreOutdated(err)
+	return ctrl.Result{}, ignoreConflictOrNotFound(err)
 }
 
 // deleteLeftOver deletes an approval whose session has been gone for long.
@@ -67,7 +67,7 @@ func (r *DebugApprovalReconciler) deleteLeftOver(ctx context.Context, approval *
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	err := r.Client.Delete(ctx, approval, client.Preconditions{UID: &approval.UID, ResourceVersion: &approval.ResourceVersion})
-	return ctrl.Result{}, ignoreOutdated(err)
+	return ctrl.Result{}, ignoreConflictOrNotFound(err)
 }
 
 // SetupWithManager registers the reconciler. An approval is judged again when its session changes.

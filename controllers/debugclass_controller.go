@@ -49,7 +49,7 @@ func (r *DebugClassReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		return ctrl.Result{}, nil
 	}
 	err := r.Client.Status().Patch(ctx, class, client.MergeFromWithOptions(base, client.MergeFromWithOptimisticLock{}))
-	return ctrl.Result{}, ignoreOutdated(err)
+	return ctrl.Result{}, ignoreConflictOrNotFound(err)
 }
 
 func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
@@ -142,8 +142,8 @@ func ended(session client.Object) bool {
 	return session.(*v1alpha1.DebugSession).Status.Phase == v1alpha1.PhaseEnded
 }
 
-// ignoreOutdated drops what a write says that was made from an old version: the newer one is looked at anyway.
-func ignoreOutdated(err error) error {
+// ignoreConflictOrNotFound drops what a write says that was made from an old version: the newer one is looked at anyway.
+func ignoreConflictOrNotFound(err error) error {
 	if apierrors.IsConflict(err) {
 		return nil
 	}

@@ -33,8 +33,8 @@ type DebugSessionReconciler struct {
 	Live client.Reader
 	// Pods watches the pods that are being debugged, one watch each.
 	Pods PodWatcher
-	// Waker is told of the sessions whose pod has changed.
-	Waker *Waker
+	// Enqueuer is told of the sessions whose pod has changed.
+	Enqueuer *Enqueuer
 	// Exec runs a command in a container.
 	Exec Executor
 	// Logs reads the end of what a container wrote.
@@ -59,12 +59,9 @@ type DebugSessionReconciler struct {
 	// Admission tells what that is worth.
 	Admission Admission
 
-	written  writes
-	access   memory[plan.AccessState] // what was done about each session's access, so that it need not be asked
-	retried  memory[time.Time]        // when it was last written down of each session that something is tried again
-	told     memory[told]             // what each session's debugger was last told
-	execs    execs                    // what is being told
-	starting sync.Mutex               // held from counting the sessions that run to writing down one more
+	states   sessionStates // what this process knows of each session
+	execs    execLimiter   // the commands that run in containers
+	starting sync.Mutex    // held from counting the sessions that run to writing down one more
 }
 
 // Seal is what the reconciler needs of internal/seal.
@@ -149,9 +146,9 @@ func (r *DebugSessionReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	concluded := plan.Conclude(snapshot, decided, results)
 	before := session.Status.Phase
 	// The lock makes this pass's decision count only for what it was made from.
-	err = r.report(ctx, session, concluded, ifUnchanged)
+	err = r.report(ctx, session, concluded, optimisticLockPatch)
 	done() // what follows may look again, and count
-	if err = r.insist(ctx, session, before, concluded, err); err != nil {
+	if err = r.writeEnding(ctx, session, before, concluded, err); err != nil {
 		concluded.Retry = errors.Join(concluded.Retry, err)
 	}
 	return r.wake(req.NamespacedName, concluded)
@@ -163,15 +160,12 @@ func (r *DebugSessionReconciler) read(ctx context.Context, key types.NamespacedN
 	if err := r.Client.Get(ctx, key, session); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Pods.Release(key)
-			r.written.forget(key)
-			r.access.forget(key)
-			r.told.forget(key)
-			r.retried.forget(key)
+			r.states.forget(key)
 			err = nil
 		}
 		return nil, err
 	}
-	return r.written.newest(session), nil
+	return r.states.newest(session), nil
 }
 
 // wake turns a plan's wish to be woken into what the work queue understands. What could not be done is tried again with
@@ -184,7 +178,7 @@ func (r *DebugSessionReconciler) wake(session types.NamespacedName, p plan.Plan)
 	// At least a millisecond: zero would mean never.
 	wait := max(p.WakeAt.Sub(r.Clock.Now()), time.Millisecond)
 	if p.Retry != nil {
-		r.Waker.WakeAfter(session, wait)
+		r.Enqueuer.EnqueueAfter(session, wait)
 		return ctrl.Result{}, p.Retry
 	}
 	return ctrl.Result{RequeueAfter: wait}, nil
@@ -205,15 +199,15 @@ func (r *DebugSessionReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("debugsession").
-		For(&v1alpha1.DebugSession{}, builder.WithPredicates(predicate.Not(tidying))).
-		Watches(&v1alpha1.DebugSession{}, lastly(), builder.WithPredicates(tidying)).
+		For(&v1alpha1.DebugSession{}, builder.WithPredicates(predicate.Not(endedPredicate))).
+		Watches(&v1alpha1.DebugSession{}, lowPriority(), builder.WithPredicates(endedPredicate)).
 		Owns(&corev1.Pod{}).
-		WatchesRawSource(unawaited(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugApproval{},
+		WatchesRawSource(nonBlockingSource(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugApproval{},
 			handler.EnqueueRequestsFromMapFunc(sessionOfApproval)))).
-		WatchesRawSource(unawaited(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugClass{},
+		WatchesRawSource(nonBlockingSource(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugClass{},
 			handler.EnqueueRequestsFromMapFunc(r.sessionsNotStarted),
 			predicate.GenerationChangedPredicate{}))). // not when its sessions are counted anew
-		WatchesRawSource(r.Waker.source()).
+		WatchesRawSource(r.Enqueuer.source()).
 		WithOptions(r.options()).
 		Complete(r)
 }

@@ -19,8 +19,8 @@ func TestWhatIsDeletedIsTheOneThatWasMeant(t *testing.T) {
 	for name, action := range map[string]plan.Action{
 		"a copy":           plan.DeletePod{Pod: pod, UID: uid},
 		"an original":      plan.ReplaceOriginal{Pod: pod, UID: uid},
-		"a network policy": plan.LiftIsolation{Name: "isolated", UID: uid},
-		"a record":         plan.DeleteRecord{UID: uid},
+		"a network policy": plan.DeleteNetworkPolicy{Name: "isolated", UID: uid},
+		"a record":         plan.DeleteSession{UID: uid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0

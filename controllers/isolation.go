@@ -20,7 +20,7 @@ import (
 
 // isolate makes the policy, or finds the one that an earlier try has made. One that allows anything, or that is somebody
 // else's, would isolate nothing.
-func (r *DebugSessionReconciler) isolate(ctx context.Context, session *v1alpha1.DebugSession, a plan.IsolatePod) plan.Result {
+func (r *DebugSessionReconciler) isolate(ctx context.Context, session *v1alpha1.DebugSession, a plan.CreateNetworkPolicy) plan.Result {
 	err := r.Client.Create(ctx, a.Policy.DeepCopy())
 	if !apierrors.IsAlreadyExists(err) {
 		return classify(a, err)
@@ -38,7 +38,7 @@ func (r *DebugSessionReconciler) isolate(ctx context.Context, session *v1alpha1.
 	return plan.Result{Action: a}
 }
 
-func (r *DebugSessionReconciler) liftIsolation(ctx context.Context, session *v1alpha1.DebugSession, a plan.LiftIsolation) error {
+func (r *DebugSessionReconciler) liftIsolation(ctx context.Context, session *v1alpha1.DebugSession, a plan.DeleteNetworkPolicy) error {
 	policy := &networkingv1.NetworkPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: a.Name}}
 	var only client.Preconditions
 	if a.UID != "" {

@@ -59,26 +59,26 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 		snapshot.Namespace = r.observeNamespace(ctx, session.Namespace)
 	case plan.CheckUse:
 		snapshot.MayUse = r.observeUse(ctx, session)
-	case plan.TryOut:
+	case plan.DryRun:
 		snapshot.Preview = r.observePreview(ctx, session, q.Action)
 	case plan.ReadApprovals:
 		snapshot.Approvals = r.observeApprovals(ctx, session, q)
-	case plan.RecallAccess:
-		snapshot.Access = plan.Found(r.access.recall(session))
+	case plan.ReadAccessState:
+		snapshot.Access = plan.Found(r.states.get(session).access)
 	case plan.ListCandidates:
 		snapshot.Candidates = r.observeCandidates(ctx, session)
-	case plan.FindMaker:
-		snapshot.Maker = r.observeMaker(ctx, session, q.Pod)
+	case plan.FindOwnerSession:
+		snapshot.OwnerSession = r.observeMaker(ctx, session, q.Pod)
 	case plan.ReadNode:
 		snapshot.Node = r.observeNode(ctx, q.Name)
-	case plan.ReadIsolation:
-		snapshot.Isolation = r.observeIsolation(ctx, session, q.Name)
+	case plan.ReadNetworkPolicy:
+		snapshot.NetworkPolicy = r.observeIsolation(ctx, session, q.Name)
 	case plan.ListBudgets:
 		snapshot.Budgets = r.observeBudgets(ctx, session.Namespace)
 	case plan.ReadOutput:
 		snapshot.Output = r.observeOutput(ctx, q)
-	case plan.ReadMade:
-		snapshot.Made = r.observeMade(ctx, session, q)
+	case plan.ReadDebuggerPod:
+		snapshot.DebuggerPod = r.observeMade(ctx, session, q)
 	default:
 		panic("controllers: a question that is not answered")
 	}
@@ -152,7 +152,7 @@ func (r *DebugSessionReconciler) observeNode(ctx context.Context, name string) p
 }
 
 // observeMade reads the session's own pod from the cache of pods that the operator made.
-func (r *DebugSessionReconciler) observeMade(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadMade) plan.Observed[*corev1.Pod] {
+func (r *DebugSessionReconciler) observeMade(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadDebuggerPod) plan.Observed[*corev1.Pod] {
 	name := types.NamespacedName{Namespace: session.Namespace, Name: q.Name}
 	if q.Fresh {
 		return readPod(ctx, r.Live, name).Fresh()

@@ -80,7 +80,7 @@ func (r *DebugSessionReconciler) observeRunning(ctx context.Context, session *v1
 	}
 	var running plan.Running
 	for i := range sessions.Items {
-		other := r.written.peek(&sessions.Items[i])
+		other := r.states.peek(&sessions.Items[i])
 		if other.UID == session.UID || other.Spec.ClassName != session.Spec.ClassName || !runs(other) {
 			continue
 		}

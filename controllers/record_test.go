@@ -26,7 +26,7 @@ func TestARecordThatHasChangedIsNotDeleted(t *testing.T) {
 	}
 	r := &DebugSessionReconciler{Client: server}
 	remove := func(session *v1alpha1.DebugSession) error {
-		return r.deleteRecord(context.Background(), session, plan.DeleteRecord{UID: session.UID})
+		return r.deleteRecord(context.Background(), session, plan.DeleteSession{UID: session.UID})
 	}
 	if err := remove(seen); err != nil {
 		t.Errorf("fails with %v, although the watch is about to tell of the change", err)

@@ -44,7 +44,7 @@ func newAuthority(names []string) *authority {
 	}}
 }
 
-// renew changes the Secret's data if it must be, and says whether it did: a CA or a certificate that is missing, broken, for
+// renew changes the Secret's data if it must be, and reports whether it did: a CA or a certificate that is missing, broken, for
 // other names, or about to end.
 func (a *authority) renew(data map[string][]byte, now time.Time) (changed bool, err error) {
 	soon := now.Add(renewal)

@@ -1,6 +1,6 @@
 package imagepattern
 
-// matchGlob says whether s is what the pattern says, where * stands for any bytes or none.
+// matchGlob reports whether s is what the pattern says, where * stands for any bytes or none.
 func matchGlob(pattern, s string) bool {
 	return match([]byte(pattern), []byte(s),
 		func(p byte) bool { return p == '*' },
@@ -12,7 +12,7 @@ func matchParts(pattern, parts []string) bool {
 	return match(pattern, parts, func(p string) bool { return p == anyParts }, matchGlob)
 }
 
-// match says whether the elements of the pattern stand for those of s, in order: one that is a star for any number of them
+// match reports whether the elements of the pattern stand for those of s, in order: one that is a star for any number of them
 // or none, any other for one that equal says it does. If the pattern does not go on after what the last star took, the star
 // takes one element more; those before it took as little as they could, and need never change. So no element of the pattern
 // is compared with the same element of s twice, and no pattern takes longer than len(pattern) times len(s).

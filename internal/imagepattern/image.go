@@ -87,7 +87,7 @@ func checkRegistryName(registry string) error {
 	return nil
 }
 
-// isImageID says whether a runtime may look the name up among the IDs of the images that are already on its node. By the
+// isImageID reports whether a runtime may look the name up among the IDs of the images that are already on its node. By the
 // grammar, sha256:0123 is tag 0123 of docker.io/library/sha256; containerd takes it for the start of an ID and may so run
 // any image that another tenant of the node has pulled.
 func isImageID(name string) bool {

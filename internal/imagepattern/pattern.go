@@ -45,13 +45,13 @@ func Parse(pattern string) (Pattern, error) {
 	return Pattern{repository: repository, tag: tag, digest: digest}, nil
 }
 
-// Matches says whether the pattern allows the image. It allows none that is no image's name.
+// Matches reports whether the pattern allows the image. It allows none that is no image's name.
 func (p Pattern) Matches(image string) bool {
 	parsed, err := parseImage(image)
 	return err == nil && p.matches(parsed)
 }
 
-// MatchAny says whether one of the patterns allows the image. A pattern that is none allows nothing; no patterns allow
+// MatchAny reports whether one of the patterns allows the image. A pattern that is none allows nothing; no patterns allow
 // nothing either. It returns an error, as Normalize does, if the image is no image's name.
 func MatchAny(patterns []string, image string) (bool, error) {
 	parsed, err := parseImage(image)

@@ -148,8 +148,8 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 	if err != nil {
 		return nil, err
 	}
-	waker := &controllers.Waker{}
-	watcher := podwatch.New(pods, waker.Wake)
+	enqueuer := &controllers.Enqueuer{}
+	watcher := podwatch.New(pods, enqueuer.Enqueue)
 	if err := mgr.Add(watcher); err != nil {
 		return nil, fmt.Errorf("adding the pod watcher: %w", err)
 	}
@@ -161,7 +161,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 		Client:      mgr.GetClient(),
 		Live:        mgr.GetAPIReader(),
 		Pods:        watcher,
-		Waker:       waker,
+		Enqueuer:    enqueuer,
 		Exec:        options.Exec,
 		Logs:        options.Logs,
 		Grants:      options.Grants,

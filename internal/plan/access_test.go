@@ -32,8 +32,8 @@ func TestAccessIsRecordedBeforeItIsGiven(t *testing.T) {
 				t.Fatalf("recorded %+v, want %v", got, tc.want)
 			}
 			p := pass(t, about(session, target(debugged(session, fixture.Running(now)))))
-			want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}.check(t, p)
-			if give := p.Actions[0].(plan.GiveAccess); give.Name != session.Status.Access.Name || give.Pod != "web" || !slices.Equal(give.Subjects, tc.want) {
+			want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}.check(t, p)
+			if give := p.Actions[0].(plan.GrantAccess); give.Name != session.Status.Access.Name || give.Pod != "web" || !slices.Equal(give.Subjects, tc.want) {
 				t.Errorf("gives %+v", give)
 			}
 		})
@@ -45,13 +45,13 @@ func TestAccessAfterARestart(t *testing.T) {
 	session, pod := active(t)
 	unsure := accessIs(plan.AccessUnsure)
 	p := pass(t, about(session, target(pod), unsure))
-	want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}.check(t, p)
+	want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}.check(t, p)
 	quiet(t, session, p)
 
 	over := ending(t, session)
-	want{phase: v1alpha1.PhaseEnding, does: "TakeAccess StopDebugger"}.check(t, pass(t, about(over, target(pod), unsure)))
-	want{phase: v1alpha1.PhaseEnding, does: "TakeAccess"}.check(t, pass(t, about(over, targetIs(absent()), unsure)))
-	want{phase: v1alpha1.PhaseEnded}.check(t, pass(t, about(over, targetIs(absent()), accessIs(plan.AccessTaken))))
+	want{phase: v1alpha1.PhaseEnding, does: "RevokeAccess StopDebugger"}.check(t, pass(t, about(over, target(pod), unsure)))
+	want{phase: v1alpha1.PhaseEnding, does: "RevokeAccess"}.check(t, pass(t, about(over, targetIs(absent()), unsure)))
+	want{phase: v1alpha1.PhaseEnded}.check(t, pass(t, about(over, targetIs(absent()), accessIs(plan.AccessRevoked))))
 }
 
 // What is known of a debugger that ended by itself is written with the session's end, not once more before it.
@@ -60,10 +60,10 @@ func TestTakingAccessWritesNothing(t *testing.T) {
 	session = ending(t, session)
 	exited := target(debugged(session, fixture.Exited(now, 124, "Error", "")))
 	p := pass(t, about(session, exited, accessIs(plan.AccessUnsure)))
-	want{phase: v1alpha1.PhaseEnding, does: "TakeAccess", wakes: now}.check(t, p)
+	want{phase: v1alpha1.PhaseEnding, does: "RevokeAccess", wakes: now}.check(t, p)
 	quiet(t, session, p)
 
-	p = pass(t, about(session, exited, accessIs(plan.AccessTaken)))
+	p = pass(t, about(session, exited, accessIs(plan.AccessRevoked)))
 	want{phase: v1alpha1.PhaseEnded}.check(t, p)
 	if code := p.Status.Debugger.ExitCode; code == nil || *code != 124 {
 		t.Errorf("exit code %v", code)
@@ -77,11 +77,11 @@ func TestGivingAccess(t *testing.T) {
 		result plan.Result
 		want   want
 	}{
-		"worked": {plan.Result{}, want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}},
+		"worked": {plan.Result{}, want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}},
 		"refused": {plan.Result{Refusal: &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: "exceeded quota"}},
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Refused", says: "giving access: exceeded quota", does: "GiveAccess"}},
-		"nowhere": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: "no such namespace", does: "GiveAccess", retries: true, warns: "Retrying"}},
-		"failed":  {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "GiveAccess", retries: true, warns: "Retrying"}},
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Refused", says: "giving access: exceeded quota", does: "GrantAccess"}},
+		"nowhere": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: "no such namespace", does: "GrantAccess", retries: true, warns: "Retrying"}},
+		"failed":  {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "GrantAccess", retries: true, warns: "Retrying"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := withResult(t, v, tc.result)
@@ -100,7 +100,7 @@ func TestTakingAccess(t *testing.T) {
 	for name, looks := range map[string][]look{"debugger there": {target(pod)}, "debugger gone": {targetIs(absent())}} {
 		t.Run(name, func(t *testing.T) {
 			v := about(session, append(looks, accessIs(plan.AccessUnsure))...)
-			p := pass(t, v, plan.Result{Action: plan.TakeAccess{Name: session.Status.Access.Name}, Err: errBusy})
+			p := pass(t, v, plan.Result{Action: plan.RevokeAccess{Name: session.Status.Access.Name}, Err: errBusy})
 			if p.Status.Phase != v1alpha1.PhaseEnding || p.Retry == nil || warnings(p) != "StillRunning" {
 				t.Errorf("phase %s, retries %v, warns %q", p.Status.Phase, p.Retry, warnings(p))
 			}

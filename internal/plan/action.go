@@ -58,13 +58,13 @@ func (RemoveFinalizer) effect() Effect { return Bookkeeping }
 // Describe implements Action.
 func (RemoveFinalizer) Describe() string { return "removing the finalizer" }
 
-// DeleteRecord deletes the session itself, if it still is the session of that UID.
-type DeleteRecord struct{ UID types.UID }
+// DeleteSession deletes the session itself, if it still is the session of that UID.
+type DeleteSession struct{ UID types.UID }
 
-func (DeleteRecord) effect() Effect { return Bookkeeping }
+func (DeleteSession) effect() Effect { return Bookkeeping }
 
 // Describe implements Action.
-func (DeleteRecord) Describe() string { return "deleting the session" }
+func (DeleteSession) Describe() string { return "deleting the session" }
 
 // InjectDebugger adds an ephemeral container to a pod, if it still is the pod of that UID.
 type InjectDebugger struct {
@@ -113,45 +113,49 @@ func (a ReplaceOriginal) Describe() string {
 	return fmt.Sprintf("deleting pod %q for its copy", a.Pod.Name)
 }
 
-// IsolatePod makes the NetworkPolicy that cuts off the pod that is made next. If it is there as it should be, all is well.
-type IsolatePod struct{ Policy *networkingv1.NetworkPolicy }
+// CreateNetworkPolicy makes the NetworkPolicy that cuts off the pod that is made next. If it is there as it should be, all is well.
+type CreateNetworkPolicy struct{ Policy *networkingv1.NetworkPolicy }
 
-func (IsolatePod) effect() Effect { return Creates }
+func (CreateNetworkPolicy) effect() Effect { return Creates }
 
 // Describe implements Action.
-func (a IsolatePod) Describe() string { return fmt.Sprintf("making network policy %q", a.Policy.Name) }
+func (a CreateNetworkPolicy) Describe() string {
+	return fmt.Sprintf("making network policy %q", a.Policy.Name)
+}
 
-// LiftIsolation deletes that policy, whose name no other session can have; with a UID, if it still is the one of it.
-type LiftIsolation struct {
+// DeleteNetworkPolicy deletes that policy, whose name no other session can have; with a UID, if it still is the one of it.
+type DeleteNetworkPolicy struct {
 	Name string
 	UID  types.UID
 }
 
-func (LiftIsolation) effect() Effect { return Removes }
+func (DeleteNetworkPolicy) effect() Effect { return Removes }
 
 // Describe implements Action.
-func (a LiftIsolation) Describe() string { return fmt.Sprintf("deleting network policy %q", a.Name) }
+func (a DeleteNetworkPolicy) Describe() string {
+	return fmt.Sprintf("deleting network policy %q", a.Name)
+}
 
-// GiveAccess lets the subjects reach a pod: a Role and a RoleBinding of this name, owned by the session.
-type GiveAccess struct {
+// GrantAccess lets the subjects reach a pod: a Role and a RoleBinding of this name, owned by the session.
+type GrantAccess struct {
 	Name     string
 	Pod      string
 	Verbs    []v1alpha1.AccessVerb
 	Subjects []v1alpha1.Subject
 }
 
-func (GiveAccess) effect() Effect { return Creates }
+func (GrantAccess) effect() Effect { return Creates }
 
 // Describe implements Action.
-func (GiveAccess) Describe() string { return "giving access" }
+func (GrantAccess) Describe() string { return "giving access" }
 
-// TakeAccess removes them.
-type TakeAccess struct{ Name string }
+// RevokeAccess removes them.
+type RevokeAccess struct{ Name string }
 
-func (TakeAccess) effect() Effect { return Removes }
+func (RevokeAccess) effect() Effect { return Removes }
 
 // Describe implements Action.
-func (TakeAccess) Describe() string { return "removing the access" }
+func (RevokeAccess) Describe() string { return "removing the access" }
 
 // StopDebugger ends every process of a debugger's container by running Command in it.
 type StopDebugger struct {

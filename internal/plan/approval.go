@@ -61,9 +61,9 @@ func shown(making Action) any {
 	return pod
 }
 
-// asShown refuses to make something else than what was shown to whoever approved it: who may patch a pod can change what a
+// verifyApprovedPayload refuses to make something else than what was shown to whoever approved it: who may patch a pod can change what a
 // debugger of it, or a copy, comes to.
-func (p *pass) asShown(target *debugTarget, making Action) *Refusal {
+func (p *pass) verifyApprovedPayload(target *debugTarget, making Action) *Refusal {
 	request := p.status().Request
 	if request == nil || request.Hash == requestHash(p.HashKey, p.spec(), p.status().Class, target.uid(), making) {
 		return nil
@@ -79,8 +79,8 @@ type Verdict struct {
 	Message string
 }
 
-// Judge says whether an approval counts for the session of the name it gives; nil means that there is none.
-func Judge(approval Approval, session *v1alpha1.DebugSession) Verdict {
+// EvaluateApproval reports whether an approval counts for the session of the name it gives; nil means that there is none.
+func EvaluateApproval(approval Approval, session *v1alpha1.DebugSession) Verdict {
 	spec := &approval.Spec
 	switch {
 	case approval.Unbound || spec.SessionUID == "" || spec.Approver == nil:
@@ -135,7 +135,7 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 	var t tally
 	longest := map[string]time.Duration{}
 	for _, approval := range approvals {
-		if approval.DeletionTimestamp != nil || !Judge(approval, session).Counts {
+		if approval.DeletionTimestamp != nil || !EvaluateApproval(approval, session).Counts {
 			continue
 		}
 		entry := v1alpha1.ApprovalStatus{
@@ -151,7 +151,7 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 			longest[entry.By] = max(longest[entry.By], entry.TTL.Duration)
 		}
 	}
-	t.approvals = foremost(t.approvals)
+	t.approvals = truncateApprovals(t.approvals)
 	t.people = len(longest)
 	if required > 0 && len(longest) >= required {
 		ttls := make([]time.Duration, 0, len(longest))
@@ -168,9 +168,9 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 // too large for the API server could never say Ended.
 const mostApprovals = 32
 
-// foremost are the approvals in the order in which they were given; of too many those that decide: denials, then one of each
+// truncateApprovals are the approvals in the order in which they were given; of too many those that decide: denials, then one of each
 // person's, and of those the ones of the longest ttl.
-func foremost(approvals []v1alpha1.ApprovalStatus) []v1alpha1.ApprovalStatus {
+func truncateApprovals(approvals []v1alpha1.ApprovalStatus) []v1alpha1.ApprovalStatus {
 	given := func(a, b v1alpha1.ApprovalStatus) int {
 		return cmp.Or(a.At.Time.Compare(b.At.Time), strings.Compare(a.Name, b.Name))
 	}

@@ -55,7 +55,7 @@ func TestAttachable(t *testing.T) {
 		if !meta.IsStatusConditionPresentAndEqual(p.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionFalse) {
 			t.Error("Ready while it is ending")
 		}
-		p = pass(t, about(written(over, p), targetIs(absent()), accessIs(plan.AccessTaken)))
+		p = pass(t, about(written(over, p), targetIs(absent()), accessIs(plan.AccessRevoked)))
 		want{phase: v1alpha1.PhaseEnded}.check(t, p)
 		attachable(t, p, metav1.ConditionFalse, "Terminated", "see condition Ended")
 		if !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReady) {

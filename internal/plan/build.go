@@ -30,7 +30,7 @@ func (p *pass) buildApproved(target *debugTarget, status *v1alpha1.DebugSessionS
 	if err != nil {
 		return nil, err
 	}
-	if refusal := p.asShown(target, action); refusal != nil {
+	if refusal := p.verifyApprovedPayload(target, action); refusal != nil {
 		return nil, refusal
 	}
 	return action, nil

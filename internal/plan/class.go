@@ -83,7 +83,7 @@ func checkPodLabels(class *v1alpha1.DebugClass, pod *corev1.Pod) *Refusal {
 		class.Name, pod.Name, metav1.FormatLabelSelector(class.Spec.PodSelector))
 }
 
-// selects says whether an optional selector takes these labels. One that cannot be read takes nothing.
+// selects reports whether an optional selector takes these labels. One that cannot be read takes nothing.
 func selects(selector *metav1.LabelSelector, set labels.Set) bool {
 	if selector == nil {
 		return true
@@ -173,7 +173,7 @@ func checkPrivileges(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec
 	return ""
 }
 
-// dropsLess says whether a session's own list of capabilities to drop may take the place of a longer one: that of the profile
+// dropsLess reports whether a session's own list of capabilities to drop may take the place of a longer one: that of the profile
 // restricted, which is ALL, or that of the container which becomes the debugger.
 func dropsLess(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) bool {
 	sc := spec.Debugger.SecurityContext
@@ -355,7 +355,7 @@ func user(identity *v1alpha1.Identity) v1alpha1.Subject {
 	return v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: identity.Username}
 }
 
-// exempt says whether somebody is one of the subjects.
+// exempt reports whether somebody is one of the subjects.
 func exempt(subjects []v1alpha1.Subject, who *v1alpha1.Identity) bool {
 	return who != nil && slices.ContainsFunc(subjects, func(s v1alpha1.Subject) bool {
 		switch s.Kind {

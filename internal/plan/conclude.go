@@ -18,7 +18,7 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 	plan.Status.DeepCopyInto(&p.plan.Status)
 	for _, result := range results {
 		switch action := result.Action.(type) {
-		case GiveAccess:
+		case GrantAccess:
 			p.concludeGiving(result)
 		case MoveDeadline:
 			p.concludeMoving(action, result)

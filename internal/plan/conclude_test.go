@@ -68,7 +68,7 @@ func TestAccessThatCannotBeGivenIsWrittenDownOnce(t *testing.T) {
 	session := admitted(t, fixture.Session(), fixture.Pod())
 	v := about(session, target(debugged(session, fixture.Running(now))))
 	failed := withResult(t, v, plan.Result{Err: errBusy})
-	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: errBusy.Error(), does: "GiveAccess", retries: true, warns: "Retrying", wakes: session.Status.ExpiresAt.Time}.check(t, failed)
+	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: errBusy.Error(), does: "GrantAccess", retries: true, warns: "Retrying", wakes: session.Status.ExpiresAt.Time}.check(t, failed)
 	again := about(written(session, failed), target(debugged(session, fixture.Running(now))), at(after(11*time.Second)))
 	p := withResult(t, again, plan.Result{Err: errBusy})
 	quiet(t, again.session, p)
@@ -140,9 +140,9 @@ func TestFinalizers(t *testing.T) {
 func TestNoFailedActionIsForgotten(t *testing.T) {
 	session, pod := active(t)
 	for _, action := range []plan.Action{
-		plan.AddFinalizer{}, plan.RemoveFinalizer{}, plan.DeleteRecord{}, plan.MoveDeadline{}, plan.InjectDebugger{},
-		plan.CreatePod{Pod: fixture.Pod()}, plan.IsolatePod{Policy: &networkingv1.NetworkPolicy{}}, plan.GiveAccess{},
-		plan.LiftIsolation{}, plan.ReplaceOriginal{}, plan.TakeAccess{}, plan.StopDebugger{}, plan.DeletePod{},
+		plan.AddFinalizer{}, plan.RemoveFinalizer{}, plan.DeleteSession{}, plan.MoveDeadline{}, plan.InjectDebugger{},
+		plan.CreatePod{Pod: fixture.Pod()}, plan.CreateNetworkPolicy{Policy: &networkingv1.NetworkPolicy{}}, plan.GrantAccess{},
+		plan.DeleteNetworkPolicy{}, plan.ReplaceOriginal{}, plan.RevokeAccess{}, plan.StopDebugger{}, plan.DeletePod{},
 	} {
 		if effect := plan.EffectOf(action); effect < plan.Creates || effect > plan.Bookkeeping {
 			t.Errorf("%T has effect %d", action, effect)

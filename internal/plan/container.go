@@ -113,7 +113,7 @@ const (
 	givesUp = 10 * time.Second
 )
 
-// neverRan says whether a container ended without having run its command: the runtime could not start it, or the deadline
+// neverRan reports whether a container ended without having run its command: the runtime could not start it, or the deadline
 // wrapper did not.
 func (c container) neverRan() bool {
 	if c.ended == nil {
@@ -127,12 +127,12 @@ func notStartable(reason string) bool {
 	return reason == "StartError" || reason == "ContainerCannotRun" || reason == "ContainerCreateError"
 }
 
-// gaveUp says whether the deadline wrapper has not started the command.
+// gaveUp reports whether the deadline wrapper has not started the command.
 func gaveUp(words string, started, finished metav1.Time) bool {
 	return strings.Contains(words, notStarted) && finished.Sub(started.Time) <= givesUp
 }
 
-// lacksShell says whether a container runtime's words are that there is no shell in a container.
+// lacksShell reports whether a container runtime's words are that there is no shell in a container.
 func lacksShell(words string) bool { return strings.Contains(words, `exec: "sh"`) }
 
 // failure is why a container never ran, in one word and in a sentence that says what to do.
@@ -150,7 +150,7 @@ func (c container) failure(ownPod bool, image string) (reason, message string) {
 	return c.ended.Reason, fmt.Sprintf("%s; set debugger.command to a program that %s has", c.ended.Message, image)
 }
 
-// troubled says whether a waiting container has a problem, rather than being on its way.
+// troubled reports whether a waiting container has a problem, rather than being on its way.
 func (c container) troubled() bool {
 	switch c.reason {
 	case "", "ContainerCreating", "PodInitializing":
@@ -184,7 +184,7 @@ func (c container) remedy() string {
 		}
 		return "check debugger.env, envFrom and securityContext against what the namespace has"
 	case v1alpha1.ReasonUnschedulable:
-		return placing(c.message)
+		return schedulingRemedy(c.message)
 	case corev1.PodReasonSchedulingGated:
 		return "the copy has the target's scheduling gates: whoever set them has to lift them, or podCopy.sameNode leaves them out"
 	default:

@@ -34,8 +34,8 @@ func TestACopyThatIsOnlyChanged(t *testing.T) {
 		seen fixture.PodOption
 		want want
 	}{
-		"runs":                      {fixture.ContainerState("app", fixture.Running(now)), want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}},
-		"crashes again and again":   {crashing, want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}},
+		"runs":                      {fixture.ContainerState("app", fixture.Running(now)), want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}},
+		"crashes again and again":   {crashing, want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}},
 		"has finished":              {fixture.Finished(corev1.PodSucceeded, "", ""), want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, says: "has finished"}},
 		"cannot pull its new image": {fixture.ContainerState("app", fixture.Waiting("ErrImagePull", "not found")), want{phase: v1alpha1.PhaseStarting, reason: "ErrImagePull", warns: "ErrImagePull"}},
 	} {
@@ -69,7 +69,7 @@ func TestAContainerThatBecomesTheDebugger(t *testing.T) {
 	}
 	running := copyOf(t, session, fixture.Pod(), fixture.ContainerState("app", fixture.Running(now)))
 	p := pass(t, about(session, copied(running)))
-	want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}.check(t, p)
+	want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}.check(t, p)
 	if !strings.HasPrefix(p.Status.Attach, "kubectl attach -i ") || !strings.HasSuffix(p.Status.Attach, " -c app") {
 		t.Errorf("attach is %q", p.Status.Attach)
 	}

@@ -23,8 +23,8 @@ func TestACopyIsCutOffBeforeItIsThere(t *testing.T) {
 	session := admitted(t, fixture.Session(fixture.AsCopy(isolated)), fixture.Pod())
 	v := about(session, target(fixture.Pod()), copyIs(absent()))
 	p := pass(t, v)
-	want{phase: v1alpha1.PhaseStarting, does: "IsolatePod CreatePod"}.check(t, p)
-	policy, made := p.Actions[0].(plan.IsolatePod).Policy, p.Actions[1].(plan.CreatePod).Pod
+	want{phase: v1alpha1.PhaseStarting, does: "CreateNetworkPolicy CreatePod"}.check(t, p)
+	policy, made := p.Actions[0].(plan.CreateNetworkPolicy).Policy, p.Actions[1].(plan.CreatePod).Pod
 	for key, value := range policy.Spec.PodSelector.MatchLabels {
 		if made.Labels[key] != value {
 			t.Errorf("the policy selects %s=%s, and the copy's labels are %v", key, value, made.Labels)
@@ -39,9 +39,9 @@ func TestACopyIsCutOffBeforeItIsThere(t *testing.T) {
 
 	s, decided := v.decide(t)
 	refused := plan.Conclude(s, decided, []plan.Result{{Action: decided.Actions[0], Refusal: &plan.Refusal{Reason: "NameTaken", Message: "no"}}})
-	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "NameTaken", does: "IsolatePod CreatePod"}.check(t, refused)
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "NameTaken", does: "CreateNetworkPolicy CreatePod"}.check(t, refused)
 	failed := plan.Conclude(s, decided, []plan.Result{{Action: decided.Actions[0], Err: errOffline}})
-	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "IsolatePod CreatePod", retries: true, warns: "Retrying"}.check(t, failed)
+	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "CreateNetworkPolicy CreatePod", retries: true, warns: "Retrying"}.check(t, failed)
 }
 
 func TestThePolicyGoesAfterTheCopy(t *testing.T) {
@@ -56,9 +56,9 @@ func TestThePolicyGoesAfterTheCopy(t *testing.T) {
 	want{phase: v1alpha1.PhaseEnding, does: "DeletePod"}.check(t, pass(t, about(over, copied(made))))
 
 	p := pass(t, about(over, copyIs(absent())))
-	want{phase: v1alpha1.PhaseEnding, does: "LiftIsolation", wakes: now}.check(t, p) // whatever a look would show
+	want{phase: v1alpha1.PhaseEnding, does: "DeleteNetworkPolicy", wakes: now}.check(t, p) // whatever a look would show
 	failed := pass(t, about(over, copyIs(absent())), plan.Result{Action: p.Actions[0], Err: errOffline})
-	want{phase: v1alpha1.PhaseEnding, does: "LiftIsolation", retries: true}.check(t, pass(t, about(written(over, failed), copyIs(absent())),
+	want{phase: v1alpha1.PhaseEnding, does: "DeleteNetworkPolicy", retries: true}.check(t, pass(t, about(written(over, failed), copyIs(absent())),
 		plan.Result{Action: p.Actions[0], Err: errOffline}))
 	over = written(over, p)
 
@@ -72,14 +72,14 @@ func TestThePolicyGoesAfterTheCopy(t *testing.T) {
 		want   want
 	}{
 		"is held":            {held, want{phase: v1alpha1.PhaseEnding, wakes: now.Add(15 * time.Second)}},
-		"is there":           {there, want{phase: v1alpha1.PhaseEnding, does: "LiftIsolation", wakes: now}},
+		"is there":           {there, want{phase: v1alpha1.PhaseEnding, does: "DeleteNetworkPolicy", wakes: now}},
 		"is gone":            {gone, want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated}},
 		"is not to be known": {unseen, want{phase: v1alpha1.PhaseEnding, retries: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pass(t, about(over, copyIs(absent()), func(v *view) { v.isolation = &tc.policy }))
 			tc.want.check(t, p)
-			if tc.want.does != "" && p.Actions[0] != (plan.LiftIsolation{Name: debugpod.IsolationName(session.UID), UID: uid}) {
+			if tc.want.does != "" && p.Actions[0] != (plan.DeleteNetworkPolicy{Name: debugpod.IsolationName(session.UID), UID: uid}) {
 				t.Errorf("lifts %+v", p.Actions[0])
 			}
 			if name != "is held" {
@@ -118,7 +118,7 @@ func TestReplaceOriginal(t *testing.T) {
 	})
 	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(name, fixture.Running(now)))
 	first := pass(t, about(session, copied(made)))
-	want{phase: v1alpha1.PhaseActive, does: "GiveAccess", wakes: now}.check(t, first)
+	want{phase: v1alpha1.PhaseActive, does: "GrantAccess", wakes: now}.check(t, first)
 	active := written(session, first)
 	v := about(active, copied(made))
 	second := pass(t, v)
@@ -128,7 +128,7 @@ func TestReplaceOriginal(t *testing.T) {
 	}
 	t.Run("not without a pause while access cannot be given", func(t *testing.T) {
 		p := withResult(t, about(session, copied(made)), plan.Result{Err: errOffline})
-		want{phase: v1alpha1.PhaseStarting, does: "GiveAccess", retries: true, warns: "Retrying", wakes: soon}.check(t, p)
+		want{phase: v1alpha1.PhaseStarting, does: "GrantAccess", retries: true, warns: "Retrying", wakes: soon}.check(t, p)
 	})
 	t.Run("once", func(t *testing.T) {
 		want{phase: v1alpha1.PhaseActive}.check(t, pass(t, about(written(active, second), copied(made))))

@@ -170,7 +170,7 @@ func (p *pass) moveEnd(to time.Time) {
 	p.admitted()
 }
 
-// atItsDeadline says whether the debugger has reached the deadline that it keeps to by itself, and may still be on its way to end.
+// atItsDeadline reports whether the debugger has reached the deadline that it keeps to by itself, and may still be on its way to end.
 func (p *pass) atItsDeadline() bool {
 	own := p.status().Debugger.Deadline
 	return passed(own, p.Now) && p.Now.Before(own.Add(ownEnd))

@@ -23,7 +23,7 @@ func (madePod) suits(*v1alpha1.Target, *corev1.Pod) bool { return true }
 // track makes the pod that is recorded, or follows the one that was made.
 func (m madePod) track(p *pass) step {
 	name, uid := p.status().Debugger.PodName, p.status().Debugger.PodUID
-	pod, stop := need(p.Made, ReadMade{Name: name}, nil, retryReading(fmt.Sprintf("pod %q", name)))
+	pod, stop := need(p.DebuggerPod, ReadDebuggerPod{Name: name}, nil, retryReading(fmt.Sprintf("pod %q", name)))
 	switch {
 	case stop != nil:
 		return stop
@@ -34,8 +34,8 @@ func (m madePod) track(p *pass) step {
 	case pod != nil:
 		taken := NameTaken(pod.Name)
 		return p.end(v1alpha1.OutcomeRejected, taken.Reason, taken.Message)
-	case uid != "" && !p.Made.fresh: // a cache may not have seen yet what was created
-		return ask{ReadMade{Name: name, Fresh: true}}
+	case uid != "" && !p.DebuggerPod.fresh: // a cache may not have seen yet what was created
+		return ask{ReadDebuggerPod{Name: name, Fresh: true}}
 	case uid != "":
 		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the %s %q", m.noun, name))
 	case p.tooLate():
@@ -65,7 +65,7 @@ func (p *pass) isMade(pod *corev1.Pod) bool {
 
 func (m madePod) follow(p *pass, pod *corev1.Pod) step {
 	p.status().Debugger.PodUID = pod.UID
-	if p.Made.fresh { // the cache does not show it, and will not tell: somebody may have taken its label
+	if p.DebuggerPod.fresh { // the cache does not show it, and will not tell: somebody may have taken its label
 		p.wake(p.Now.Add(recheck))
 	}
 	c := readMade(pod, p.status().Debugger.ContainerName)
@@ -117,14 +117,14 @@ func (p *pass) trackChanged(c container, pod *corev1.Pod) step {
 // may not have seen yet what was created.
 func (m madePod) teardown(p *pass) step {
 	name := p.status().Debugger.PodName
-	pod, stop := need(p.Made, ReadMade{Name: name}, nil, notKnownGone(fmt.Sprintf("%s %q", m.noun, name)))
+	pod, stop := need(p.DebuggerPod, ReadDebuggerPod{Name: name}, nil, notKnownGone(fmt.Sprintf("%s %q", m.noun, name)))
 	switch {
 	case stop != nil:
 		return stop
 	case pod != nil && p.isMade(pod):
 		return m.remove(p, pod)
-	case !p.Made.fresh:
-		return ask{ReadMade{Name: name, Fresh: true}}
+	case !p.DebuggerPod.fresh:
+		return ask{ReadDebuggerPod{Name: name, Fresh: true}}
 	case debugpod.Isolates(p.spec()):
 		return m.liftIsolation(p)
 	default:
@@ -166,12 +166,12 @@ func (m madePod) deleting(pod *corev1.Pod) string {
 func (m madePod) liftIsolation(p *pass) step {
 	name := debugpod.IsolationName(p.Session.UID)
 	if !p.saidGone() {
-		p.do(LiftIsolation{Name: name})
+		p.do(DeleteNetworkPolicy{Name: name})
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonGone, "the "+m.noun+" is gone")
 		p.wake(p.Now)
 		return pause{}
 	}
-	policy, stop := need(p.Isolation, ReadIsolation{Name: name}, nil, notKnownGone(fmt.Sprintf("network policy %q", name)))
+	policy, stop := need(p.NetworkPolicy, ReadNetworkPolicy{Name: name}, nil, notKnownGone(fmt.Sprintf("network policy %q", name)))
 	switch {
 	case stop != nil:
 		return stop
@@ -181,7 +181,7 @@ func (m madePod) liftIsolation(p *pass) step {
 		p.wake(p.Now.Add(recheck))
 		return pause{}
 	case policy != nil:
-		p.do(LiftIsolation{Name: name, UID: policy.UID})
+		p.do(DeleteNetworkPolicy{Name: name, UID: policy.UID})
 	}
 	return p.completeEnding("no " + m.noun + " is left")
 }
@@ -206,10 +206,10 @@ func (madePod) endedBy(p *pass, c container, pod *corev1.Pod) step {
 // look records where the debugger stands as its pod tells.
 func (madePod) look(p *pass) step {
 	switch {
-	case p.Made.state == unasked:
-		return ask{ReadMade{Name: p.status().Debugger.PodName}}
-	case p.Made.state == found && p.isMade(p.Made.value):
-		return p.note(readMade(p.Made.value, p.status().Debugger.ContainerName), p.Made.value)
+	case p.DebuggerPod.state == unasked:
+		return ask{ReadDebuggerPod{Name: p.status().Debugger.PodName}}
+	case p.DebuggerPod.state == found && p.isMade(p.DebuggerPod.value):
+		return p.note(readMade(p.DebuggerPod.value, p.status().Debugger.ContainerName), p.DebuggerPod.value)
 	}
 	return nil
 }

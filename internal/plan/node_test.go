@@ -116,7 +116,7 @@ func TestRunOnANode(t *testing.T) {
 	fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Running(now))(made)
 	t.Run("runs", func(t *testing.T) {
 		p := pass(t, about(session, copied(made)))
-		want{phase: v1alpha1.PhaseActive, does: "GiveAccess"}.check(t, p)
+		want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}.check(t, p)
 		t.Run("and is taken away", func(t *testing.T) {
 			active := written(session, p)
 			over := ending(t, active)

@@ -45,7 +45,7 @@ func (p *pass) completed(c container, pod *corev1.Pod) step {
 	return p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, message+unread)
 }
 
-// wantsOutput says whether the debugger is one that only does its work and reports, and whether its report may be shown.
+// wantsOutput reports whether the debugger is one that only does its work and reports, and whether its report may be shown.
 func (p *pass) wantsOutput() bool {
 	return !p.spec().Debugger.Stdin && slices.Contains(p.status().Class.AccessVerbs, v1alpha1.AccessLogs)
 }

@@ -34,7 +34,7 @@ func (p *pass) classAllows() step {
 	}
 	refusal := ForbiddenBy(class, p.spec(), namespace, p.Session.Namespace == p.OperatorNamespace)
 	if refusal == nil {
-		refusal = narrowed(class, p.spec(), p.status().Class)
+		refusal = revalidateGrant(class, p.spec(), p.status().Class)
 	}
 	if refusal != nil {
 		return reject{refusal}
@@ -88,7 +88,7 @@ func (p *pass) requested() step {
 		return cannotBuild(err)
 	}
 	missing := markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("%s is gone; nothing was made", target)}
-	preview, stop := need(p.Preview, TryOut{Action: action}, missing, unreadable("what the API server would make of it"))
+	preview, stop := need(p.Preview, DryRun{Action: action}, missing, unreadable("what the API server would make of it"))
 	switch {
 	case stop != nil:
 		return stop

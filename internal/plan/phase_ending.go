@@ -12,9 +12,9 @@ var endingGates = []gate{
 }
 
 func (p *pass) accessRevoked() step {
-	access, stop := need(p.Access, RecallAccess{}, nil, notKnownGone("what was done about the access"))
-	if stop == nil && access != AccessTaken && p.status().Access != nil {
-		p.do(TakeAccess{Name: p.status().Access.Name})
+	access, stop := need(p.Access, ReadAccessState{}, nil, notKnownGone("what was done about the access"))
+	if stop == nil && access != AccessRevoked && p.status().Access != nil {
+		p.do(RevokeAccess{Name: p.status().Access.Name})
 	}
 	return stop
 }

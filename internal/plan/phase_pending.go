@@ -64,7 +64,7 @@ func (p *pass) nameFree() step {
 	if name == "" {
 		return nil // one that is made of the session's UID is nobody else's
 	}
-	pod, stop := need(p.Made, ReadMade{Name: name, Fresh: true}, nil, unreadable(fmt.Sprintf("pod %q", name)))
+	pod, stop := need(p.DebuggerPod, ReadDebuggerPod{Name: name, Fresh: true}, nil, unreadable(fmt.Sprintf("pod %q", name)))
 	if stop == nil && pod != nil {
 		return reject{NameTaken(name)}
 	}

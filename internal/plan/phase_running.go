@@ -102,7 +102,7 @@ func (p *pass) make(target *debugTarget) step {
 		return retryMaking{fmt.Errorf("building the debugger: %w", err)}
 	}
 	if debugpod.Isolates(p.spec()) {
-		p.do(IsolatePod{Policy: debugpod.Isolation(p.Session)})
+		p.do(CreateNetworkPolicy{Policy: debugpod.Isolation(p.Session)})
 	}
 	p.do(action)
 	p.wake(startBy(p.status()))
@@ -172,7 +172,7 @@ func (p *pass) starting(c container, pod *corev1.Pod) step {
 }
 
 func (p *pass) startTimedOut(c container, pod *corev1.Pod, held *holdup) step {
-	reason, why := v1alpha1.ReasonNotStarted, "it was not running after "+v1alpha1.FormatDuration(StartTimeout)+p.suspicion(pod)
+	reason, why := v1alpha1.ReasonNotStarted, "it was not running after "+v1alpha1.FormatDuration(StartTimeout)+p.startupHint(pod)
 	switch {
 	case held != nil:
 		reason, why = held.reason, held.message
@@ -188,12 +188,12 @@ func (p *pass) activate(pod *corev1.Pod) step {
 		return nil
 	}
 	status := p.status()
-	access, stop := need(p.Access, RecallAccess{}, nil, retryReading("what was done about the access"))
+	access, stop := need(p.Access, ReadAccessState{}, nil, retryReading("what was done about the access"))
 	if stop != nil {
 		return stop
 	}
-	if access != AccessGiven {
-		p.do(GiveAccess{
+	if access != AccessGranted {
+		p.do(GrantAccess{
 			Name: status.Access.Name, Pod: status.Debugger.PodName,
 			Verbs: status.Class.AccessVerbs, Subjects: status.Access.Subjects,
 		})

@@ -33,7 +33,7 @@ func TestAnImageWithoutASleep(t *testing.T) {
 			session := admitted(t, fixture.Session(tc.mode), fixture.Pod())
 			running := fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Running(now))
 			p := pass(t, about(session, copied(copyOf(t, session, fixture.Pod(), running, tc.seen))))
-			want{phase: v1alpha1.PhaseActive, does: "GiveAccess", says: tc.says}.check(t, p)
+			want{phase: v1alpha1.PhaseActive, does: "GrantAccess", says: tc.says}.check(t, p)
 			if told := strings.Contains(said(p), says); told != (tc.says != "") {
 				t.Errorf("says %q", said(p))
 			}

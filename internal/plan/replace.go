@@ -46,8 +46,8 @@ func (p *pass) originalReplaced(c container) step {
 		p.wake(p.Now)
 		return nil
 	}
-	if !p.Made.fresh { // a cache may show a copy that somebody has just deleted
-		return ask{ReadMade{Name: status.Debugger.PodName, Fresh: true}}
+	if !p.DebuggerPod.fresh { // a cache may show a copy that somebody has just deleted
+		return ask{ReadDebuggerPod{Name: status.Debugger.PodName, Fresh: true}}
 	}
 	p.do(ReplaceOriginal{Pod: p.podName(status.Target.PodName), UID: status.Target.PodUID})
 	status.Target.ReplacedAt = timestamp(p.Now)

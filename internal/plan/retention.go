@@ -23,7 +23,7 @@ func (p *pass) retained() step {
 		p.wake(until)
 		return nil
 	}
-	p.do(DeleteRecord{UID: p.Session.UID})
+	p.do(DeleteSession{UID: p.Session.UID})
 	return nil
 }
 

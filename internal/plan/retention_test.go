@@ -56,11 +56,11 @@ func TestRetention(t *testing.T) {
 			if p.Ask != nil || !p.WakeAt.Equal(tc.wakes) || len(p.Events) > 0 {
 				t.Errorf("asks %T, wakes at %s, tells %v; want to be woken at %s", p.Ask, p.WakeAt, p.Events, tc.wakes)
 			}
-			deletes := does(p) == "DeleteRecord"
+			deletes := does(p) == "DeleteSession"
 			if deletes != tc.deletes || !deletes && len(p.Actions) > 0 {
 				t.Errorf("does %q, want it deleted: %t", does(p), tc.deletes)
 			}
-			if deletes && p.Actions[0].(plan.DeleteRecord).UID != tc.session.UID {
+			if deletes && p.Actions[0].(plan.DeleteSession).UID != tc.session.UID {
 				t.Errorf("deletes another session than its own: %+v", p.Actions[0])
 			}
 		})

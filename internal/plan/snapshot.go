@@ -40,13 +40,13 @@ type Snapshot struct {
 	// Running is how many other sessions of the class run: the answer to CountRunning.
 	Running Observed[Running]
 
-	// Preview is what the API server would do if asked to make the debugger: the answer to TryOut.
+	// Preview is what the API server would do if asked to make the debugger: the answer to DryRun.
 	Preview Observed[Preview]
 
 	// Approvals are those that name the session: the answer to ReadApprovals.
 	Approvals Observed[[]Approval]
 
-	// Access is what this process knows of the access that it gave or took: the answer to RecallAccess.
+	// Access is what this process knows of the access that it gave or took: the answer to ReadAccessState.
 	Access Observed[AccessState]
 
 	// Candidates are the pods of a workload or selector: the answer to ListCandidates.
@@ -55,14 +55,14 @@ type Snapshot struct {
 	// Target is the pod being debugged, or to be: the answer to ReadTarget.
 	Target Observed[*corev1.Pod]
 
-	// Maker is the name of another session that the target was made for: the answer to FindMaker.
-	Maker Observed[string]
+	// OwnerSession is the name of another session that the target was made for: the answer to FindOwnerSession.
+	OwnerSession Observed[string]
 
 	// Node is the node to be debugged: the answer to ReadNode.
 	Node Observed[*corev1.Node]
 
-	// Isolation is the policy that cuts off the copy: the answer to ReadIsolation.
-	Isolation Observed[*networkingv1.NetworkPolicy]
+	// NetworkPolicy is the policy that cuts off the copy: the answer to ReadNetworkPolicy.
+	NetworkPolicy Observed[*networkingv1.NetworkPolicy]
 
 	// Budgets are the disruption budgets of the namespace: the answer to ListBudgets.
 	Budgets Observed[[]policyv1.PodDisruptionBudget]
@@ -70,9 +70,9 @@ type Snapshot struct {
 	// Output is the end of what the debugger wrote: the answer to ReadOutput.
 	Output Observed[string]
 
-	// Made is the pod of the name recorded for the one that the operator makes, in modes that make one: the answer to
-	// ReadMade.
-	Made Observed[*corev1.Pod]
+	// DebuggerPod is the pod of the name recorded for the one that the operator makes, in modes that make one: the answer to
+	// ReadDebuggerPod.
+	DebuggerPod Observed[*corev1.Pod]
 }
 
 // Running is how many sessions of one class run, the one in question not counted.
@@ -93,8 +93,8 @@ type AccessState int
 // What is known of a session's access.
 const (
 	AccessUnsure AccessState = iota
-	AccessGiven
-	AccessTaken
+	AccessGranted
+	AccessRevoked
 )
 
 // Question is something that Decide must know before it can decide. The set is closed.
@@ -117,15 +117,15 @@ type (
 	// class may be counted.
 	CountRunning struct{}
 
-	// TryOut asks the API server what it would make of an action that makes a debugger, without doing it.
-	TryOut struct{ Action Action }
+	// DryRun asks the API server what it would make of an action that makes a debugger, without doing it.
+	DryRun struct{ Action Action }
 
 	// ReadApprovals asks for the approvals that name the session. It may be answered from a watch. If Fresh, the API server
 	// itself must be asked.
 	ReadApprovals struct{ Fresh bool }
 
-	// RecallAccess asks what this process has done about the session's access.
-	RecallAccess struct{}
+	// ReadAccessState asks what this process has done about the session's access.
+	ReadAccessState struct{}
 
 	// ListCandidates asks for the pods of spec.target's workload or selector.
 	ListCandidates struct{}
@@ -137,14 +137,14 @@ type (
 		Fresh bool
 	}
 
-	// FindMaker asks for the session, not ended and not this one, that has a pod of that name for its own.
-	FindMaker struct{ Pod string }
+	// FindOwnerSession asks for the session, not ended and not this one, that has a pod of that name for its own.
+	FindOwnerSession struct{ Pod string }
 
 	// ReadNode asks for a node by name.
 	ReadNode struct{ Name string }
 
-	// ReadIsolation asks the API server for the policy of that name, if it is this session's.
-	ReadIsolation struct{ Name string }
+	// ReadNetworkPolicy asks the API server for the policy of that name, if it is this session's.
+	ReadNetworkPolicy struct{ Name string }
 
 	// ListBudgets asks the API server for the disruption budgets of the namespace. Only a session whose copy has labels of its
 	// target asks, once.
@@ -157,30 +157,30 @@ type (
 		Previous  bool
 	}
 
-	// ReadMade asks for the pod of the name recorded for the one that the operator makes. It may be answered from a cache of the pods that the operator made.
+	// ReadDebuggerPod asks for the pod of the name recorded for the one that the operator makes. It may be answered from a cache of the pods that the operator made.
 	// If Fresh, the API server itself must be asked.
-	ReadMade struct {
+	ReadDebuggerPod struct {
 		Name  string
 		Fresh bool
 	}
 )
 
-func (CheckSeal) question()      {}
-func (ReadClass) question()      {}
-func (ReadNamespace) question()  {}
-func (CheckUse) question()       {}
-func (CountRunning) question()   {}
-func (TryOut) question()         {}
-func (ReadApprovals) question()  {}
-func (RecallAccess) question()   {}
-func (ListCandidates) question() {}
-func (ReadTarget) question()     {}
-func (FindMaker) question()      {}
-func (ReadNode) question()       {}
-func (ReadIsolation) question()  {}
-func (ListBudgets) question()    {}
-func (ReadOutput) question()     {}
-func (ReadMade) question()       {}
+func (CheckSeal) question()         {}
+func (ReadClass) question()         {}
+func (ReadNamespace) question()     {}
+func (CheckUse) question()          {}
+func (CountRunning) question()      {}
+func (DryRun) question()            {}
+func (ReadApprovals) question()     {}
+func (ReadAccessState) question()   {}
+func (ListCandidates) question()    {}
+func (ReadTarget) question()        {}
+func (FindOwnerSession) question()  {}
+func (ReadNode) question()          {}
+func (ReadNetworkPolicy) question() {}
+func (ListBudgets) question()       {}
+func (ReadOutput) question()        {}
+func (ReadDebuggerPod) question()   {}
 
 // Observed is the answer to a question: found, absent, awaited or unknown. The zero value is a question not asked yet.
 type Observed[T any] struct {

@@ -45,7 +45,7 @@ func madeBySession(pod *corev1.Pod) *metav1.OwnerReference {
 
 // ownedByNoSession asks the sessions, too: who may patch a pod can take its owner away.
 func (p *pass) ownedByNoSession(pod *corev1.Pod) step {
-	owner, stop := need(p.Maker, FindMaker{Pod: pod.Name}, nil, unreadable("the sessions of the namespace"))
+	owner, stop := need(p.OwnerSession, FindOwnerSession{Pod: pod.Name}, nil, unreadable("the sessions of the namespace"))
 	if stop == nil && owner != "" {
 		return reject{madeFor(pod.Name, owner)}
 	}

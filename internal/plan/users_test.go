@@ -67,7 +67,7 @@ func TestADebuggerOfAnotherUserThanItsTarget(t *testing.T) {
 				}
 				w.check(t, p)
 				if tc.blind != "" {
-					quiet(t, written(session, p), pass(t, about(written(session, p), accessIs(plan.AccessGiven), m.sees(fixture.Running(now), changes...))))
+					quiet(t, written(session, p), pass(t, about(written(session, p), accessIs(plan.AccessGranted), m.sees(fixture.Running(now), changes...))))
 				}
 			})
 		}

@@ -62,7 +62,7 @@ func (r *request) byOperator() bool {
 	return r.User.Username == operatorUser && r.UserAgent != rawAgent
 }
 
-// changes says whether the request changes something that is stored.
+// changes reports whether the request changes something that is stored.
 func (r *request) changes() bool {
 	switch r.Verb {
 	case "create", "update", "patch", "delete":

@@ -71,7 +71,7 @@ func operatorKilled(s *stage) {
 	s.end(40*time.Second, s.sessions...)
 }
 
-// restarted says whether the kubelet has started every replica again.
+// restarted reports whether the kubelet has started every replica again.
 func (s *stage) restarted() bool {
 	pods, err := s.world.replicas(s.ctx)
 	if err != nil {

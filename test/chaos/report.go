@@ -132,7 +132,7 @@ func printTable(out io.Writer, rows []row) {
 	}
 }
 
-// summarise prints the last line, and says whether all is well.
+// summarise prints the last line, and reports whether all is well.
 func summarise(out io.Writer, rows []row) bool {
 	faults, sessions, leaks, late, wrong := 0, 0, 0, 0, 0
 	for i := range rows {

@@ -121,7 +121,7 @@ func (h *session) now() *v1alpha1.DebugSession {
 	return h.object
 }
 
-// over says whether the session needs nothing any more.
+// over reports whether the session needs nothing any more.
 func (h *session) over() bool {
 	history := h.history()
 	return !history.ended.IsZero() || !history.gone.IsZero()
@@ -215,7 +215,7 @@ func (h *session) keys() []string {
 // processes is when there were processes of the session on the node; ok is false if there never were.
 func (h *session) processes() (presence, bool) { return h.node.of(h.keys()...) }
 
-// runs says whether there are any now.
+// runs reports whether there are any now.
 func (h *session) runs() bool {
 	seen, ever := h.processes()
 	return ever && seen.gone.IsZero()

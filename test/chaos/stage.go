@@ -88,7 +88,7 @@ func (s *stage) eventually(patience time.Duration, what string, so func() bool) 
 	}
 }
 
-// soon says whether something became so in time.
+// soon reports whether something became so in time.
 func (s *stage) soon(patience time.Duration, so func() bool) bool {
 	for deadline := time.Now().Add(patience); !so(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) || s.ctx.Err() != nil {

@@ -46,7 +46,7 @@ func identify(pid int) (identity, error) {
 	return identity{pid, start, strings.TrimSpace(string(boot))}, err
 }
 
-// alive says whether this very process still runs. A zombie does not, unless threads of it are left: they hold its files, such as the
+// alive reports whether this very process still runs. A zombie does not, unless threads of it are left: they hold its files, such as the
 // port that it listens on.
 func (id identity) alive() bool {
 	now, err := identify(id.PID)

@@ -70,18 +70,18 @@ func answer(s *plan.Snapshot, question plan.Question, target *corev1.Pod, node *
 		s.Running = plan.Found(plan.Running{})
 	case plan.ReadApprovals:
 		s.Approvals = plan.Found[[]plan.Approval](nil)
-	case plan.FindMaker:
-		s.Maker = plan.Absent[string]()
+	case plan.FindOwnerSession:
+		s.OwnerSession = plan.Absent[string]()
 	case plan.ListBudgets:
 		s.Budgets = plan.Found[[]policyv1.PodDisruptionBudget](nil)
 	case plan.ReadTarget:
 		s.Target = plan.Found(runs(target))
 	case plan.ReadNode:
 		s.Node = plan.Found(node)
-	case plan.ReadMade:
-		s.Made = plan.Absent[*corev1.Pod]()
+	case plan.ReadDebuggerPod:
+		s.DebuggerPod = plan.Absent[*corev1.Pod]()
 		if q.Fresh {
-			s.Made = s.Made.Fresh()
+			s.DebuggerPod = s.DebuggerPod.Fresh()
 		}
 	default:
 		return fmt.Errorf("the planner asks %T, which nothing here answers", question)

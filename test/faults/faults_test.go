@@ -208,7 +208,7 @@ func discard(ctx context.Context, object client.Object) error {
 	return client.IgnoreNotFound(k8s.Delete(ctx, object, client.GracePeriodSeconds(0)))
 }
 
-// settled says whether the last of every object that was seen is that it is gone.
+// settled reports whether the last of every object that was seen is that it is gone.
 func (h *history) settled(namespace string) bool {
 	for resource := range followed {
 		last := map[types.UID]bool{}

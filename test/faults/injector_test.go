@@ -95,7 +95,7 @@ func (i *injector) about() int {
 	return n
 }
 
-// meets notes a call or an event and says whether the fault is here.
+// meets notes a call or an event and reports whether the fault is here.
 func (i *injector) meets(name string, event bool) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -269,7 +269,7 @@ func (t *transport) fromThePast(r *http.Request) *http.Request {
 	return r
 }
 
-// firstList says whether the restarted operator has not listed this before: what fills its caches. What it lists later it asks
+// firstList reports whether the restarted operator has not listed this before: what fills its caches. What it lists later it asks
 // the API server itself, which is never behind.
 func (t *transport) firstList(resource string) bool {
 	t.mu.Lock()

@@ -61,16 +61,16 @@ func (l *life) answer(s *plan.Snapshot, question plan.Question) {
 		s.Namespace = plan.Found(labels.Set{})
 	case plan.CheckUse:
 		s.MayUse = plan.Found(true)
-	case plan.TryOut:
+	case plan.DryRun:
 		s.Preview = plan.Found(plan.Preview{Object: []byte("{}")})
 	case plan.ReadApprovals:
 		s.Approvals = plan.Found(l.said).Fresh()
-	case plan.RecallAccess:
-		s.Access = plan.Found(plan.AccessTaken)
+	case plan.ReadAccessState:
+		s.Access = plan.Found(plan.AccessRevoked)
 	case plan.ReadTarget:
 		s.Target = l.pod.Fresh()
-	case plan.FindMaker:
-		s.Maker = plan.Absent[string]()
+	case plan.FindOwnerSession:
+		s.OwnerSession = plan.Absent[string]()
 	default:
 		l.t.Fatalf("asks %T, which this test does not know", question)
 	}

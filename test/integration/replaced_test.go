@@ -74,7 +74,7 @@ var _ = Describe("a pod that is replaced after it was recorded", func() {
 
 	It("is not debugged by an operator that does not see it yet", func(ctx SpecContext) {
 		reconciler := &controllers.DebugSessionReconciler{
-			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Waker: &controllers.Waker{}, Exec: node, Seal: keyless{},
+			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Enqueuer: &controllers.Enqueuer{}, Exec: node, Seal: keyless{},
 			Events: events.NewFakeRecorder(10), Metrics: uncounted{}, Clock: clock.RealClock{},
 		}
 		eventually(func(g Gomega) { // once the API server has taken note that the webhook is gone

@@ -148,7 +148,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		guessed.Spec.Approver.Seal = sealer(ctx).UnboundApproval(namespace, &guessed.Spec) // as if the session had not asked yet
 		stranger := plan.Approval{DebugApproval: guessed, Sealed: sealer(ctx).VerifyApproval(guessed), Unbound: sealer(ctx).VerifyUnboundApproval(guessed)}
 		guessed.Namespace = namespace
-		Expect(plan.Judge(stranger, session).Counts).To(BeFalse())
+		Expect(plan.EvaluateApproval(stranger, session).Counts).To(BeFalse())
 	})
 
 	It("wants the hash where the class does", func(ctx SpecContext) {

@@ -9,7 +9,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-func TestWrites(t *testing.T) {
+func TestNewest(t *testing.T) {
 	session := func(version string, phase v1alpha1.Phase) *v1alpha1.DebugSession {
 		return &v1alpha1.DebugSession{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "hang", UID: "uid-1", ResourceVersion: version},
@@ -29,25 +29,25 @@ func TestWrites(t *testing.T) {
 		"the cache has another session": {replaced, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var w writes
-			w.remember(written)
+			var w sessionStates
+			w.wrote(written)
 			if got := w.newest(tc.cached); got.Status.Phase != tc.want || got.UID != tc.cached.UID {
 				t.Errorf("newest is %s of %s, want %s", got.Status.Phase, got.UID, tc.want)
 			}
 		})
 	}
 	t.Run("forgotten", func(t *testing.T) {
-		var w writes
-		w.remember(written)
+		var w sessionStates
+		w.wrote(written)
 		w.forget(types.NamespacedName{Namespace: "shop", Name: "hang"})
 		if got := w.newest(session("10", v1alpha1.PhaseStarting)); got.Status.Phase != v1alpha1.PhaseStarting {
 			t.Errorf("newest is %s", got.Status.Phase)
 		}
 	})
 	t.Run("what is remembered is a copy", func(t *testing.T) {
-		var w writes
+		var w sessionStates
 		mine := written.DeepCopy()
-		w.remember(mine)
+		w.wrote(mine)
 		mine.Status.Phase = "scribbled"
 		w.newest(session("10", "")).Status.Phase = "scribbled"
 		if got := w.newest(session("10", "")); got.Status.Phase != v1alpha1.PhaseActive {

@@ -87,7 +87,7 @@ func TestNothingIsKnownAnyMore(t *testing.T) {
 	session, _ := active(t)
 	session.Spec.Target.PodName = ""
 	session.Status.Target, session.Status.Debugger = nil, nil
-	p := pass(t, about(session, accessIs(plan.AccessTaken)))
+	p := pass(t, about(session, accessIs(plan.AccessRevoked)))
 	p = pass(t, about(written(session, p)))
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeFailed, says: "nobody knows any more", warns: "Failed"}.check(t, p)
 }

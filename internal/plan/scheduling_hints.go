@@ -10,9 +10,9 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// obstacles are found by the scheduler's words in lower case, for which the API has no code: what keeps a copy from being where its
+// schedulingHints are found by the scheduler's words in lower case, for which the API has no code: what keeps a copy from being where its
 // target is, or anywhere, and what can be done about it.
-var obstacles = []obstacle{
+var schedulingHints = []schedulingHint{
 	{"free ports", "the target holds a port of its node: podCopy.replaceOriginal frees it, and so does a second node", true},
 	{"readwriteoncepod", "the target holds a volume that one pod alone may use: podCopy.replaceOriginal frees it", true},
 	{"persistentvolume's node affinity", "the copy's volumes are elsewhere: podCopy.sameNode puts it where the target is", false},
@@ -24,30 +24,30 @@ var obstacles = []obstacle{
 	{"insufficient ", "the copy needs as much as its target: ask for less by resources in podCopy.containers, or free some", true},
 }
 
-type obstacle struct {
+type schedulingHint struct {
 	words, remedy string
 	held          bool // the target may be what is in the way
 }
 
-// placing is what can be done about a copy that the scheduler has no node for.
-func placing(message string) string {
-	if o := obstacleIn(message); o != nil {
+// schedulingRemedy is what can be done about a copy that the scheduler has no node for.
+func schedulingRemedy(message string) string {
+	if o := schedulingHintIn(message); o != nil {
 		return o.remedy
 	}
 	return "the copy needs a node that takes it: see the message"
 }
 
-// heldByTarget says whether a copy may have a place once its target has gone.
+// heldByTarget reports whether a copy may have a place once its target has gone.
 func heldByTarget(message string) bool {
-	o := obstacleIn(message)
+	o := schedulingHintIn(message)
 	return o != nil && o.held
 }
 
-func obstacleIn(message string) *obstacle {
+func schedulingHintIn(message string) *schedulingHint {
 	message = strings.ToLower(message)
-	for i := range obstacles {
-		if strings.Contains(message, obstacles[i].words) {
-			return &obstacles[i]
+	for i := range schedulingHints {
+		if strings.Contains(message, schedulingHints[i].words) {
+			return &schedulingHints[i]
 		}
 	}
 	return nil
@@ -61,14 +61,14 @@ func (p *pass) slow(pod *corev1.Pod) {
 		return
 	}
 	message := fmt.Sprintf("container %q in pod %q has been starting for more than %s%s",
-		p.status().Debugger.ContainerName, pod.Name, v1alpha1.FormatDuration(slowStart), p.suspicion(pod))
+		p.status().Debugger.ContainerName, pod.Name, v1alpha1.FormatDuration(slowStart), p.startupHint(pod))
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, message)
 	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, message)
 }
 
-// suspicion is what may hold a pod up without its status saying so. Volumes that cannot be attached, for one, are told in
+// startupHint is what may hold a pod up without its status saying so. Volumes that cannot be attached, for one, are told in
 // events alone.
-func (p *pass) suspicion(pod *corev1.Pod) string {
+func (p *pass) startupHint(pod *corev1.Pod) string {
 	switch {
 	case pod.Spec.NodeName != "" && pod.Status.StartTime == nil:
 		return fmt.Sprintf(": no kubelet has begun with it; see whether node %q is ready", pod.Spec.NodeName)

@@ -28,20 +28,20 @@ const (
 // several debuggers of a pod end at once these are many. One that does not answer is not asked again at once either.
 func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1alpha1.DebugSession, a plan.StopDebugger) plan.Result {
 	now := r.Clock.Now()
-	if now.Before(r.told.recall(session).stopped.Add(stopAgain)) {
+	if now.Before(r.states.get(session).exec.stoppedAt.Add(stopAgain)) {
 		return plan.Result{Action: a}
 	}
 	err := ignoreKilled(r.exec(ctx, session, a.Pod, a.Container, a.Command))
 	switch {
 	case errors.Is(err, errBusy):
-		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), roomSoon)
+		r.Enqueuer.EnqueueAfter(client.ObjectKeyFromObject(session), roomSoon)
 		return plan.Result{Action: a}
 	case err == nil:
-		r.told.set(session, told{stopped: now, vain: true}) // unless it ends, and is not told again
+		r.states.setExec(session, execState{stoppedAt: now, ineffective: true}) // unless it ends, and is not told again
 	case hasStopped(err):
-		r.told.set(session, told{stopped: now})
+		r.states.setExec(session, execState{stoppedAt: now})
 	case errors.Is(err, context.DeadlineExceeded):
-		r.told.set(session, told{stopped: r.Clock.Now(), vain: true})
+		r.states.setExec(session, execState{stoppedAt: r.Clock.Now(), ineffective: true})
 	}
 	return classifyExec(a, err)
 }
@@ -50,7 +50,7 @@ func (r *DebugSessionReconciler) stopDebugger(ctx context.Context, session *v1al
 func (r *DebugSessionReconciler) moveDeadline(ctx context.Context, session *v1alpha1.DebugSession, a plan.MoveDeadline) plan.Result {
 	err := r.exec(ctx, session, a.Pod, a.Container, a.Command)
 	if errors.Is(err, errBusy) {
-		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), roomSoon)
+		r.Enqueuer.EnqueueAfter(client.ObjectKeyFromObject(session), roomSoon)
 		return plan.Result{Action: a, Deferred: true}
 	}
 	return classifyExec(a, err)
@@ -66,7 +66,7 @@ func ignoreKilled(err error) error {
 	return err
 }
 
-// hasStopped says whether nothing could be executed because the container has ended, which the kubelet is about to tell. What
+// hasStopped reports whether nothing could be executed because the container has ended, which the kubelet is about to tell. What
 // was executed can say anything.
 func hasStopped(err error) bool {
 	if errors.As(err, new(exec.CodeExitError)) {

@@ -17,14 +17,14 @@ const (
 	// killed is the exit code of a process that was ended by SIGKILL.
 	killed = 137
 
-	// together is how far apart the recorded ends may be of containers that ended at one moment.
-	together = 2 * time.Second
+	// simultaneousExitWindow is how far apart the recorded ends may be of containers that ended at one moment.
+	simultaneousExitWindow = 2 * time.Second
 
 	// remaking is how long a kubelet may take to start a container anew that was removed from the runtime.
 	remaking = 5 * time.Second
 
-	// afterthought is how long a kubelet may take to tell of the second of them.
-	afterthought = 3 * time.Second
+	// targetExitGrace is how long a kubelet may take to tell of the second of them.
+	targetExitGrace = 3 * time.Second
 )
 
 // stoppedBy is what ended a debugger that ran, by how its session ended and by how its container did.
@@ -107,7 +107,7 @@ func lost(ended *corev1.ContainerStateTerminated) bool {
 const wasKilled = "the debugger was killed"
 
 // awaitTarget waits for as long as the kubelet may yet tell of the target's end.
-func (p *pass) awaitTarget(meanwhile string) step { return p.awaitKubelet(meanwhile, afterthought) }
+func (p *pass) awaitTarget(meanwhile string) step { return p.awaitKubelet(meanwhile, targetExitGrace) }
 
 // awaitKubelet waits for as long as the kubelet may yet tell more of an end. Its clock is not ours: ours counts from when the
 // debugger's end was seen.
@@ -152,12 +152,12 @@ func (p *pass) madeAgain(c container) bool {
 func endedWith(pod *corev1.Pod, name string, debugger *corev1.ContainerStateTerminated) *corev1.ContainerStateTerminated {
 	status := statusOf(pod, name)
 	for _, ended := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
-		if ended != nil && ended.FinishedAt.Sub(debugger.FinishedAt.Time).Abs() <= together {
+		if ended != nil && ended.FinishedAt.Sub(debugger.FinishedAt.Time).Abs() <= simultaneousExitWindow {
 			return ended
 		}
 	}
 	last, runs := status.LastTerminationState.Terminated, status.State.Running
-	if last != nil && last.Reason == restartingAll && (runs == nil || !runs.StartedAt.Time.Before(debugger.FinishedAt.Add(-together))) {
+	if last != nil && last.Reason == restartingAll && (runs == nil || !runs.StartedAt.Time.Before(debugger.FinishedAt.Add(-simultaneousExitWindow))) {
 		return last
 	}
 	return nil

@@ -126,7 +126,7 @@ func TestAccessThatResistsIsNotTriedWithoutPause(t *testing.T) {
 	session, _ := active(t)
 	session = ending(t, session)
 	v := about(session, targetIs(absent()), accessIs(plan.AccessUnsure))
-	p := pass(t, v, plan.Result{Action: plan.TakeAccess{Name: session.Status.Access.Name}, Err: errBusy})
+	p := pass(t, v, plan.Result{Action: plan.RevokeAccess{Name: session.Status.Access.Name}, Err: errBusy})
 	if p.Retry == nil || p.WakeAt.Before(now.Add(time.Second)) {
 		t.Errorf("retries %v, wakes at %s", p.Retry, p.WakeAt)
 	}

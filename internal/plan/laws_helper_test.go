@@ -81,7 +81,7 @@ func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
 	status := &s.Session.Status
 	for _, action := range p.Actions {
 		switch action.(type) {
-		case plan.InjectDebugger, plan.CreatePod, plan.IsolatePod, plan.ReplaceOriginal:
+		case plan.InjectDebugger, plan.CreatePod, plan.CreateNetworkPolicy, plan.ReplaceOriginal:
 		default:
 			continue
 		}

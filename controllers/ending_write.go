@@ -22,35 +22,35 @@ import (
 // keep the access, or outlast a denial: by writing the session so often that the operator always comes too late, or by making
 // it so large that not a word can be added. Neither holds up an end.
 
-// insist deals with a status that was not written. It returns what has to be tried again.
-func (r *DebugSessionReconciler) insist(ctx context.Context, session *v1alpha1.DebugSession, before v1alpha1.Phase, p plan.Plan, err error) error {
+// writeEnding deals with a status that was not written. It returns what has to be tried again.
+func (r *DebugSessionReconciler) writeEnding(ctx context.Context, session *v1alpha1.DebugSession, before v1alpha1.Phase, p plan.Plan, err error) error {
 	switch {
 	case err == nil, !ends(&p.Status):
-		return ignoreOutdated(err)
+		return ignoreConflictOrNotFound(err)
 	case apierrors.IsConflict(err):
-		return r.endWhateverIsWritten(ctx, session)
+		return r.forceEndingStatus(ctx, session)
 	case unwritable(err) && p.Status.Phase == v1alpha1.PhaseEnding && before != v1alpha1.PhaseEnding:
-		return errors.Join(err, r.endUnwritten(ctx, session, p))
+		return errors.Join(err, r.teardownWithoutStatus(ctx, session, p))
 	default:
-		return ignoreOutdated(err)
+		return ignoreConflictOrNotFound(err)
 	}
 }
 
-// ends says whether a session is over.
+// ends reports whether a session is over.
 func ends(status *v1alpha1.DebugSessionStatus) bool {
 	return status.Phase == v1alpha1.PhaseEnding || status.Phase == v1alpha1.PhaseEnded
 }
 
-// unwritable says whether the API server will not take a status however often it is sent. That etcd finds it too large has no
+// unwritable reports whether the API server will not take a status however often it is sent. That etcd finds it too large has no
 // code of its own.
 func unwritable(err error) bool {
 	return apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsInvalid(err) ||
 		strings.Contains(err.Error(), "too large") || strings.Contains(err.Error(), "larger than max")
 }
 
-// endWhateverIsWritten looks once more, at what the API server has now: an edit may have put the end off. If not, the end is
+// forceEndingStatus looks once more, at what the API server has now: an edit may have put the end off. If not, the end is
 // written whatever else is written meanwhile.
-func (r *DebugSessionReconciler) endWhateverIsWritten(ctx context.Context, session *v1alpha1.DebugSession) error {
+func (r *DebugSessionReconciler) forceEndingStatus(ctx context.Context, session *v1alpha1.DebugSession) error {
 	now := &v1alpha1.DebugSession{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(session), now); err != nil {
 		return client.IgnoreNotFound(err)
@@ -64,11 +64,11 @@ func (r *DebugSessionReconciler) endWhateverIsWritten(ctx context.Context, sessi
 		return err
 	}
 	concluded := plan.Conclude(snapshot, decided, r.act(ctx, now, decided.Actions))
-	return errors.Join(concluded.Retry, ignoreOutdated(r.report(ctx, now, concluded, unlessMoved)))
+	return errors.Join(concluded.Retry, ignoreConflictOrNotFound(r.report(ctx, now, concluded, phaseGuardedPatch)))
 }
 
-// endUnwritten carries out an end that cannot be written down. The record is then behind, and nothing is open.
-func (r *DebugSessionReconciler) endUnwritten(ctx context.Context, session *v1alpha1.DebugSession, p plan.Plan) error {
+// teardownWithoutStatus carries out an end that cannot be written down. The record is then behind, and nothing is open.
+func (r *DebugSessionReconciler) teardownWithoutStatus(ctx context.Context, session *v1alpha1.DebugSession, p plan.Plan) error {
 	over := session.DeepCopy()
 	over.Status = p.Status
 	snapshot, decided, done, err := r.observe(ctx, over)
@@ -78,19 +78,19 @@ func (r *DebugSessionReconciler) endUnwritten(ctx context.Context, session *v1al
 	}
 	concluded := plan.Conclude(snapshot, decided, r.act(ctx, over, decided.Actions))
 	if !concluded.WakeAt.IsZero() {
-		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), concluded.WakeAt.Sub(r.Clock.Now()))
+		r.Enqueuer.EnqueueAfter(client.ObjectKeyFromObject(session), concluded.WakeAt.Sub(r.Clock.Now()))
 	}
 	return concluded.Retry
 }
 
-// ifUnchanged is a patch of the status that counts only for the very version that it was made from.
-func ifUnchanged(before, _ *v1alpha1.DebugSession) client.Patch {
+// optimisticLockPatch is a patch of the status that counts only for the very version that it was made from.
+func optimisticLockPatch(before, _ *v1alpha1.DebugSession) client.Patch {
 	return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 }
 
-// unlessMoved is one that counts whatever was written since, if it is this session, and stands where it stood: nobody but the
+// phaseGuardedPatch is one that counts whatever was written since, if it is this session, and stands where it stood: nobody but the
 // operator writes that. It writes only the fields that the pass has changed: what sinks were told is written beside it.
-func unlessMoved(before, after *v1alpha1.DebugSession) client.Patch {
+func phaseGuardedPatch(before, after *v1alpha1.DebugSession) client.Patch {
 	patch := jsonpatch.Patch{
 		jsonpatch.Test("/metadata/uid", before.UID),
 		jsonpatch.Test("/status/phase", before.Status.Phase),

@@ -54,7 +54,7 @@ func TestADebuggerIsNotToldAgainAtEveryEvent(t *testing.T) {
 	stop(28*time.Second, 5, "an event of its pod, which does not tell that yet")
 	session.UID = fixture.OtherUID
 	stop(29*time.Second, 6, "another session of its name")
-	r.told.forget(client.ObjectKeyFromObject(session))
+	r.states.forget(client.ObjectKeyFromObject(session))
 	stop(30*time.Second, 7, "forgotten")
 }
 
@@ -83,7 +83,7 @@ func TestWhatCannotBeExecutedForTheContainerHasEnded(t *testing.T) {
 func TestWhatDoesNotAnswerHoldsFewWorkers(t *testing.T) {
 	const workers = 8
 	clock := clocktesting.NewFakePassiveClock(fixture.Created)
-	r := &DebugSessionReconciler{Clock: clock, Concurrency: workers, Waker: &Waker{}}
+	r := &DebugSessionReconciler{Clock: clock, Concurrency: workers, Enqueuer: &Enqueuer{}}
 	sessions := onNodesOfTheirOwn(2 * workers)
 	stop := func(session *v1alpha1.DebugSession) { r.stopDebugger(t.Context(), session, plan.StopDebugger{}) }
 	for round, want := range []int{
@@ -104,7 +104,7 @@ func TestWhatDoesNotAnswerHoldsFewWorkers(t *testing.T) {
 // A node that is told to end many debuggers at once has them end no sooner, and everything else on it waits.
 func TestANodeIsToldOnlySomeAtOnce(t *testing.T) {
 	const workers = 8
-	var e execs
+	var e execLimiter
 	var ends []func()
 	begin := func(node string, want bool) {
 		t.Helper()
@@ -153,7 +153,7 @@ func TestWhatHasHadNoEffectHoldsFewWorkers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := clocktesting.NewFakePassiveClock(fixture.Created)
-			r := &DebugSessionReconciler{Clock: clock, Exec: &executed{err: tc.err}, Concurrency: workers, Waker: &Waker{}}
+			r := &DebugSessionReconciler{Clock: clock, Exec: &executed{err: tc.err}, Concurrency: workers, Enqueuer: &Enqueuer{}}
 			sessions := onNodesOfTheirOwn(2 * workers)
 			for _, session := range sessions {
 				tc.does(r, session)

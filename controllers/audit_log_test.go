@@ -40,10 +40,10 @@ func TestEvidence(t *testing.T) {
 		"startedAt", "2026-11-24T12:00:00Z", "expiresAt", "2026-11-24T13:00:00Z", "hardDeadline", "2026-11-24T13:00:00Z", "endedAt", "2026-11-24T13:00:00Z",
 		"outcome", v1alpha1.OutcomeExpired, "stoppedBy", v1alpha1.StoppedByOperator, "exitCode", int32(143),
 	}
-	if got := evidence(session); !reflect.DeepEqual(got, want) {
+	if got := auditLog(session); !reflect.DeepEqual(got, want) {
 		t.Errorf("tells\n%v, want\n%v", got, want)
 	}
-	if got := evidence(&v1alpha1.DebugSession{}); len(got) != 8 {
+	if got := auditLog(&v1alpha1.DebugSession{}); len(got) != 8 {
 		t.Errorf("of a session of which nothing is known it tells %v", got)
 	}
 }

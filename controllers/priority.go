@@ -18,15 +18,15 @@ import (
 // priorityLast comes after what was there when the operator started, which comes after everything that happens since.
 const priorityLast = handler.LowPriority - 1
 
-// tidying is that all there is to do about a session is to tidy up: it has ended, and nobody waits for it to go.
-var tidying = predicate.NewPredicateFuncs(func(object client.Object) bool {
+// endedPredicate is that all there is to do about a session is to tidy up: it has ended, and nobody waits for it to go.
+var endedPredicate = predicate.NewPredicateFuncs(func(object client.Object) bool {
 	session := object.(*v1alpha1.DebugSession)
 	return session.Status.Phase == v1alpha1.PhaseEnded && session.DeletionTimestamp == nil
 })
 
-// lastly has a session looked at when nothing else is to be done: tidying up takes as much of the API server as an end does, and
+// lowPriority has a session looked at when nothing else is to be done: tidying up takes as much of the API server as an end does, and
 // what still runs is not to wait for it.
-func lastly() handler.EventHandler {
+func lowPriority() handler.EventHandler {
 	enqueue := func(session client.Object, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
 		request := ctrl.Request{NamespacedName: client.ObjectKeyFromObject(session)}
 		ordered, ok := queue.(priorityqueue.PriorityQueue[ctrl.Request])

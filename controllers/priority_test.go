@@ -24,7 +24,7 @@ func TestWhatHasEndedStandsLast(t *testing.T) {
 	queue := priorityqueue.New[ctrl.Request]("test")
 	defer queue.ShutDown()
 	was, ended, runs := phased("ended", v1alpha1.PhaseEnding), phased("ended", v1alpha1.PhaseEnded), phased("runs", v1alpha1.PhaseActive)
-	lastly().Update(t.Context(), event.UpdateEvent{ObjectOld: was, ObjectNew: ended}, queue)
+	lowPriority().Update(t.Context(), event.UpdateEvent{ObjectOld: was, ObjectNew: ended}, queue)
 	queue.AddWithOpts(priorityqueue.AddOpts{Priority: new(-100)}, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(phased("found", v1alpha1.PhaseActive))})
 	queue.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(runs)})
 	for _, want := range []string{"runs", "found", "ended"} {
@@ -46,7 +46,7 @@ func TestTidyingIsWhatNobodyWaitsFor(t *testing.T) {
 		{phased("new", ""), false},
 		{gone, false},
 	} {
-		if got := tidying.Update(event.UpdateEvent{ObjectOld: tc.session, ObjectNew: tc.session}); got != tc.want {
+		if got := endedPredicate.Update(event.UpdateEvent{ObjectOld: tc.session, ObjectNew: tc.session}); got != tc.want {
 			t.Errorf("%s: %t", tc.session.Name, got)
 		}
 	}

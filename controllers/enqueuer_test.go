@@ -35,8 +35,8 @@ func TestWake(t *testing.T) {
 			queue := workqueue.NewTypedRateLimitingQueueWithConfig(retries(),
 				workqueue.TypedRateLimitingQueueConfig[ctrl.Request]{Clock: clock})
 			defer queue.ShutDown()
-			r := &DebugSessionReconciler{Clock: clock, Waker: &Waker{}}
-			if err := r.Waker.source().Start(context.Background(), queue); err != nil {
+			r := &DebugSessionReconciler{Clock: clock, Enqueuer: &Enqueuer{}}
+			if err := r.Enqueuer.source().Start(context.Background(), queue); err != nil {
 				t.Fatal(err)
 			}
 			session := types.NamespacedName{Namespace: "shop", Name: "hang"}
@@ -65,5 +65,5 @@ func TestWake(t *testing.T) {
 
 // Before the controller has started there is no queue: it will look at every session then.
 func TestWakeBeforeTheStart(t *testing.T) {
-	(&Waker{}).Wake(types.NamespacedName{Namespace: "shop", Name: "hang"})
+	(&Enqueuer{}).Enqueue(types.NamespacedName{Namespace: "shop", Name: "hang"})
 }

@@ -9,10 +9,10 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// evidence is what a log line tells of a session, so that an archive of logs is a record of its own: who asked and who
+// auditLog is what a log line tells of a session, so that an archive of logs is a record of its own: who asked and who
 // approved, what was brought where, from when to when, and how it ended. The keys stay as they are. What is not known yet
 // is left out.
-func evidence(session *v1alpha1.DebugSession) []any {
+func auditLog(session *v1alpha1.DebugSession) []any {
 	status := &session.Status
 	keys := []any{"uid", session.UID, "mode", session.Spec.Mode, "class", session.Spec.ClassName, "reason", status.Reason}
 	if message := status.Message(); message != "" {

@@ -113,7 +113,7 @@ func (p *pass) summarize() {
 	}
 }
 
-// sayAttachable says whether the command in status.attach connects now.
+// sayAttachable reports whether the command in status.attach connects now.
 func (p *pass) sayAttachable() {
 	status := p.status()
 	if status.Attach == "" || status.Phase != v1alpha1.PhaseActive {

@@ -19,15 +19,15 @@ func TestALeapOfTheClockIsSeen(t *testing.T) {
 		"set back":          {-time.Hour, 10 * time.Second, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var s strides
-			if s.leapt(began, began) {
+			var s clockMonitor
+			if s.jumped(began, began) {
 				t.Error("leapt before it was looked at twice")
 			}
 			day := began.Round(0).Add(tc.day)
-			if leapt := s.leapt(day, began.Add(tc.awake)); leapt != tc.leapt {
+			if leapt := s.jumped(day, began.Add(tc.awake)); leapt != tc.leapt {
 				t.Errorf("leapt: %t", leapt)
 			}
-			if s.leapt(day.Add(time.Second), began.Add(tc.awake+time.Second)) {
+			if s.jumped(day.Add(time.Second), began.Add(tc.awake+time.Second)) {
 				t.Error("one leap is seen twice")
 			}
 		})

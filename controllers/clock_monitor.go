@@ -15,11 +15,11 @@ const (
 	clockSlack = 2 * time.Second
 )
 
-// strides sees that the time of day has made a leap forward. A leap back makes timers early, which costs a look.
-type strides struct{ day, awake time.Time }
+// clockMonitor sees that the time of day has made a leap forward. A leap back makes timers early, which costs a look.
+type clockMonitor struct{ day, awake time.Time }
 
-// leapt takes the time of day, and a time that goes on while the machine is awake.
-func (s *strides) leapt(day, awake time.Time) bool {
+// jumped takes the time of day, and a time that goes on while the machine is awake.
+func (s *clockMonitor) jumped(day, awake time.Time) bool {
 	day = day.Round(0) // without what Go remembers beside it of the time awake
 	leap := !s.day.IsZero() && day.Sub(s.day)-awake.Sub(s.awake) > clockSlack
 	s.day, s.awake = day, awake
@@ -30,9 +30,9 @@ func (s *strides) leapt(day, awake time.Time) bool {
 func (r *DebugSessionReconciler) followClock(ctx context.Context) error {
 	ticker := time.NewTicker(clockPause)
 	defer ticker.Stop()
-	var clock strides
+	var clock clockMonitor
 	for {
-		if clock.leapt(r.Clock.Now(), time.Now()) {
+		if clock.jumped(r.Clock.Now(), time.Now()) {
 			r.wakeAll(ctx)
 		}
 		select {
@@ -45,6 +45,6 @@ func (r *DebugSessionReconciler) followClock(ctx context.Context) error {
 
 func (r *DebugSessionReconciler) wakeAll(ctx context.Context) {
 	for _, session := range r.sessionsThat(ctx, func(s *v1alpha1.DebugSession) bool { return s.Status.Phase != v1alpha1.PhaseEnded }) {
-		r.Waker.Wake(session.NamespacedName)
+		r.Enqueuer.Enqueue(session.NamespacedName)
 	}
 }

@@ -29,8 +29,8 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 	// A write has the session looked at at once. What says something else at each try, be it the port that it was tried from,
 	// would be tried without a pause.
 	now := r.Clock.Now()
-	if left := r.retried.recall(session).Add(wordsPause).Sub(now); p.Retry != nil && left > 0 && sameButForWords(before, p.Status) {
-		r.Waker.WakeAfter(client.ObjectKeyFromObject(session), left) // the next try may be much later
+	if left := r.states.get(session).retriedAt.Add(wordsPause).Sub(now); p.Retry != nil && left > 0 && sameButForWords(before, p.Status) {
+		r.Enqueuer.EnqueueAfter(client.ObjectKeyFromObject(session), left) // the next try may be much later
 		return nil
 	}
 	base := session.DeepCopy()
@@ -38,9 +38,9 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 	if err := r.Client.Status().Patch(ctx, session, patch(base, session)); err != nil {
 		return err
 	}
-	r.written.remember(session)
+	r.states.wrote(session)
 	if p.Retry != nil {
-		r.retried.set(session, now)
+		r.states.update(session, func(s *sessionState) { s.retriedAt = now })
 	}
 	for _, e := range p.Events {
 		r.Events.Eventf(session, nil, e.Type, e.Reason, "Debug", "%s", e.Note)
@@ -49,7 +49,7 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 	return nil
 }
 
-// sameButForWords says whether two statuses differ in nothing but the messages of their conditions.
+// sameButForWords reports whether two statuses differ in nothing but the messages of their conditions.
 func sameButForWords(a, b v1alpha1.DebugSessionStatus) bool {
 	return equality.Semantic.DeepEqual(wordless(a), wordless(b))
 }
@@ -75,5 +75,5 @@ func (r *DebugSessionReconciler) count(ctx context.Context, session *v1alpha1.De
 		r.Metrics.Ended(status.Outcome, session.Spec.Mode)
 	case v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseStarting, v1alpha1.PhaseEnding:
 	}
-	log.FromContext(ctx).Info("session moved", append([]any{"from", before, "to", status.Phase}, evidence(session)...)...)
+	log.FromContext(ctx).Info("session moved", append([]any{"from", before, "to", status.Phase}, auditLog(session)...)...)
 }

@@ -102,14 +102,14 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		s.MayUse = or(v.mayUse, plan.Found(true))
 	case plan.CountRunning:
 		s.Running = or(v.running, plan.Found(plan.Running{}))
-	case plan.TryOut:
+	case plan.DryRun:
 		s.Preview = or(v.preview, plan.Found(plan.Preview{Object: []byte("{}")}))
 	case plan.ReadApprovals:
 		s.Approvals = or(v.approvals, plan.Found[[]plan.Approval](nil))
 		if q.Fresh {
 			s.Approvals = or(v.freshApprovals, s.Approvals).Fresh()
 		}
-	case plan.RecallAccess:
+	case plan.ReadAccessState:
 		s.Access = plan.Found(v.recall())
 	case plan.ListCandidates:
 		s.Candidates = known(t, q, v.candidates)
@@ -124,23 +124,23 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 			}
 			s.Target = s.Target.Fresh()
 		}
-	case plan.FindMaker:
-		s.Maker = or(v.maker, plan.Absent[string]())
+	case plan.FindOwnerSession:
+		s.OwnerSession = or(v.maker, plan.Absent[string]())
 	case plan.ReadNode:
 		s.Node = known(t, q, v.node)
-	case plan.ReadIsolation:
-		s.Isolation = known(t, q, v.isolation)
+	case plan.ReadNetworkPolicy:
+		s.NetworkPolicy = known(t, q, v.isolation)
 	case plan.ListBudgets:
 		s.Budgets = known(t, q, v.budgets)
 	case plan.ReadOutput:
 		s.Output = known(t, q, v.output)
-	case plan.ReadMade:
-		s.Made = known(t, q, v.copied)
+	case plan.ReadDebuggerPod:
+		s.DebuggerPod = known(t, q, v.copied)
 		if q.Fresh {
 			if v.freshCopy != nil {
-				s.Made = *v.freshCopy
+				s.DebuggerPod = *v.freshCopy
 			}
-			s.Made = s.Made.Fresh()
+			s.DebuggerPod = s.DebuggerPod.Fresh()
 		}
 	default:
 		t.Fatalf("asks %T%+v, which these tests do not know", q, q)
@@ -152,9 +152,9 @@ func (v view) recall() plan.AccessState {
 	case v.access != nil:
 		return *v.access
 	case v.session.Status.Phase == v1alpha1.PhaseActive:
-		return plan.AccessGiven
+		return plan.AccessGranted
 	case v.session.Status.Phase == v1alpha1.PhaseEnding:
-		return plan.AccessTaken
+		return plan.AccessRevoked
 	default:
 		return plan.AccessUnsure
 	}

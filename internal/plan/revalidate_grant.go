@@ -8,10 +8,10 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// narrowed says why the class, as it is now, does not allow what it granted when the session was found fit, or nil. What a
+// revalidateGrant says why the class, as it is now, does not allow what it granted when the session was found fit, or nil. What a
 // session says itself ForbiddenBy looks at; this is about what it got from its class. The grant is not cut down: it is what
 // was approved.
-func narrowed(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) *Refusal {
+func revalidateGrant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) *Refusal {
 	if granted == nil {
 		return nil
 	}

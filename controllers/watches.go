@@ -12,9 +12,9 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// unawaited lets a controller start before it is known whether what a source watches can be read. The source goes on trying,
+// nonBlockingSource lets a controller start before it is known whether what a source watches can be read. The source goes on trying,
 // and tells of all that there is when it can.
-func unawaited(from source.Source) source.Source {
+func nonBlockingSource(from source.Source) source.Source {
 	return source.Func(from.Start)
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // An end that is written whatever was written meanwhile takes nothing back of what others write into the status.
-func TestUnlessMovedWritesWhatItChanges(t *testing.T) {
+func TestPhaseGuardedPatchWritesWhatItChanges(t *testing.T) {
 	at := metav1.NewTime(time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC))
 	before := &v1alpha1.DebugSession{Status: v1alpha1.DebugSessionStatus{
 		Phase: v1alpha1.PhaseActive, Attach: "kubectl attach", StartedAt: &at,
@@ -21,7 +21,7 @@ func TestUnlessMovedWritesWhatItChanges(t *testing.T) {
 	before.UID = "uid-1"
 	after := before.DeepCopy()
 	after.Status.Phase, after.Status.Attach, after.Status.EndedAt = v1alpha1.PhaseEnded, "", &at
-	data, err := unlessMoved(before, after).Data(after)
+	data, err := phaseGuardedPatch(before, after).Data(after)
 	if err != nil {
 		t.Fatal(err)
 	}

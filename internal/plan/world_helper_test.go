@@ -163,7 +163,7 @@ func (w *world) reconcile(fault fault) (plan.Plan, bool) {
 		for _, action := range actions {
 			result := w.perform(action, fault)
 			results = append(results, result)
-			if _, taking := action.(plan.TakeAccess); taking {
+			if _, taking := action.(plan.RevokeAccess); taking {
 				continue
 			}
 			if result.Err != nil || result.Refusal != nil || result.Gone {
@@ -201,18 +201,18 @@ func (w *world) perform(action plan.Action, fault fault) plan.Result {
 		result.Gone = !w.inject(a)
 	case plan.CreatePod:
 		result.Refusal = w.create(a)
-	case plan.IsolatePod:
+	case plan.CreateNetworkPolicy:
 		w.isolate(true)
-	case plan.LiftIsolation:
+	case plan.DeleteNetworkPolicy:
 		w.isolate(false)
 	case plan.ReplaceOriginal:
 		result.Gone = !w.replace(a)
-	case plan.GiveAccess:
+	case plan.GrantAccess:
 		w.setAccess(true)
-		w.access = plan.AccessGiven
-	case plan.TakeAccess:
+		w.access = plan.AccessGranted
+	case plan.RevokeAccess:
 		w.setAccess(false)
-		w.access = plan.AccessTaken
+		w.access = plan.AccessRevoked
 	case plan.StopDebugger:
 		result.Gone, result.Err = w.stop(a)
 	case plan.MoveDeadline:
