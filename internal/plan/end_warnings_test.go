@@ -43,7 +43,7 @@ func warnedActive(t *testing.T, copies bool, options ...fixture.SessionOption) (
 	if copies {
 		seen = copied(copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Running(now))))
 	}
-	p = pass(t, about(session, seen, accessIs(plan.AccessGiven)))
+	p = pass(t, about(session, seen, accessIs(plan.AccessGranted)))
 	want{phase: v1alpha1.PhaseActive}.check(t, p)
 	return written(session, p), seen
 }
@@ -90,7 +90,7 @@ func TestEndWarnings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			session, seen := warnedActive(t, tc.ofCopy, append(tc.options, fixture.TTL(tc.ttl))...)
 			for i, look := range tc.looks {
-				p := pass(t, about(session, seen, accessIs(plan.AccessGiven), at(after(look))))
+				p := pass(t, about(session, seen, accessIs(plan.AccessGranted), at(after(look))))
 				want{phase: v1alpha1.PhaseActive, wakes: after(tc.wakes[i])}.check(t, p)
 				notes := endingSoon(p)
 				if (len(notes) == 1) != (tc.warns[i] != "") || len(notes) > 1 || len(notes) == 1 && !strings.Contains(notes[0], tc.warns[i]) {
@@ -116,7 +116,7 @@ func TestEndWarningsOfAMovedEnd(t *testing.T) {
 		{31 * time.Minute, 32 * time.Minute, 32 * time.Minute, true},
 	} {
 		fixture.TTL(step.ttl)(session)
-		p := pass(t, about(session, seen, accessIs(plan.AccessGiven), at(after(step.at))))
+		p := pass(t, about(session, seen, accessIs(plan.AccessGranted), at(after(step.at))))
 		want{phase: v1alpha1.PhaseActive, wakes: after(step.wakes)}.check(t, p)
 		if notes := endingSoon(p); (len(notes) > 0) != step.warns {
 			t.Errorf("after %s: %q, want any: %t", step.at, notes, step.warns)
@@ -147,7 +147,7 @@ func TestEndWarningsOfTheDebugger(t *testing.T) {
 // What is over is not warned of.
 func TestNoEndWarningOfWhatEnds(t *testing.T) {
 	session, seen := warnedActive(t, false)
-	p := pass(t, about(written(session, plan.Plan{Status: session.Status}, fixture.End), seen, accessIs(plan.AccessGiven), at(after(25*time.Minute))))
+	p := pass(t, about(written(session, plan.Plan{Status: session.Status}, fixture.End), seen, accessIs(plan.AccessGranted), at(after(25*time.Minute))))
 	if notes := endingSoon(p); p.Status.Phase != v1alpha1.PhaseEnding || len(notes) > 0 || p.Status.NextEndWarning != nil {
 		t.Errorf("phase %s, warnings %q, the next at %s", p.Status.Phase, notes, p.Status.NextEndWarning)
 	}
