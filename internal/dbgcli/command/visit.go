@@ -129,11 +129,8 @@ func (v *visit) attach(ctx context.Context, session *v1alpha1.DebugSession) (det
 	for tried := 0; ; tried++ {
 		began := v.now()
 		detached, err = v.stream(ctx, session, gated && tried == 0)
-		if detached || ctx.Err() != nil {
+		if detached || ctx.Err() != nil || v.overSoon(ctx, err) {
 			return detached, nil
-		}
-		if v.overSoon(ctx, err) {
-			return false, nil
 		}
 		if v.now().Sub(began) > settled {
 			tried = 1
