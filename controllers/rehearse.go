@@ -33,7 +33,7 @@ func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1
 			s.Trusted = plan.Found[*plan.Refusal](nil)
 		case plan.CheckUse:
 			s.MayUse = plan.Found(true)
-		case plan.RecallAccess:
+		case plan.ReadAccessState:
 			s.Access = plan.Found(plan.AccessUnsure)
 		case plan.ReadApprovals:
 			s.Approvals = plan.Found[[]plan.Approval](nil).Fresh()
@@ -41,7 +41,7 @@ func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1
 			s.Running = r.observeRunning(ctx, session)
 		case plan.ReadTarget:
 			s.Target = readPod(ctx, r.Live, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}).Fresh()
-		case plan.ReadClass, plan.ReadNamespace, plan.FindMaker, plan.ReadNode:
+		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode:
 			r.answer(ctx, session, question, s)
 		case plan.ListCandidates:
 			if !thorough {

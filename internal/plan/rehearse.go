@@ -43,12 +43,12 @@ func makingOf(actions []Action) Action {
 
 // tried is the status of an admitted session whose debugger the API server has been asked to make, as a dry run.
 func tried(s Snapshot, making Action, answer func(*Snapshot, Question) error) (*v1alpha1.DebugSessionStatus, error) {
-	if err := answer(&s, TryOut{Action: making}); err != nil {
+	if err := answer(&s, DryRun{Action: making}); err != nil {
 		return nil, err
 	}
 	p := newPass(s)
 	gone := markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), "the target is gone"}
-	preview, stop := need(s.Preview, TryOut{Action: making}, gone, unreadable("what the API server would make of it"))
+	preview, stop := need(s.Preview, DryRun{Action: making}, gone, unreadable("what the API server would make of it"))
 	switch {
 	case stop != nil && s.Preview.state == unknown:
 		return nil, fmt.Errorf("asking the API server: %w", s.Preview.err)
