@@ -59,39 +59,61 @@ func usesSecret(spec *v1alpha1.DebugSinkSpec) bool {
 
 // newSender returns what posts to a sink, or says what is wrong with the sink.
 func newSender(spec *v1alpha1.DebugSinkSpec, secret map[string][]byte) (*sender, error) {
-	s := &sender{url: spec.URL, header: http.Header{}, mode: spec.CloudEvents, cluster: spec.Cluster}
+	s := &sender{mode: spec.CloudEvents, cluster: spec.Cluster}
 	var err error
-	if spec.URLKey != "" {
-		if s.url, err = secretText(secret, spec.URLKey); err != nil {
-			return nil, err
-		}
+	if s.url, err = textOr(spec.URL, spec.URLKey, secret); err != nil {
+		return nil, err
 	}
 	if err := checkURL(s.url, spec.AllowHTTP); err != nil {
 		return nil, err
 	}
-	for _, h := range spec.Headers {
-		value := h.Value
-		if h.ValueKey != "" {
-			if value, err = secretText(secret, h.ValueKey); err != nil {
-				return nil, err
-			}
-		}
-		s.header.Set(h.Name, value)
+	if s.header, err = headerOf(spec, secret); err != nil {
+		return nil, err
 	}
-	if spec.SignatureKey != "" {
-		raw, err := secretText(secret, spec.SignatureKey)
-		if err != nil {
-			return nil, err
-		}
-		if s.key, err = signingKey([]byte(raw)); err != nil {
-			return nil, secretError{fmt.Errorf("key %q of secret %s: %w", spec.SignatureKey, v1alpha1.SinkSecretName, err)}
-		}
+	if s.key, err = keyOf(spec, secret); err != nil {
+		return nil, err
 	}
 	if err := s.compile(spec, secret); err != nil {
 		return nil, err
 	}
 	s.client, err = newClient(spec)
 	return s, err
+}
+
+// textOr is what a key of the Secret holds, if there is a key.
+func textOr(text string, key v1alpha1.SecretKey, secret map[string][]byte) (string, error) {
+	if key == "" {
+		return text, nil
+	}
+	return secretText(secret, key)
+}
+
+func headerOf(spec *v1alpha1.DebugSinkSpec, secret map[string][]byte) (http.Header, error) {
+	header := http.Header{}
+	for _, h := range spec.Headers {
+		value, err := textOr(h.Value, h.ValueKey, secret)
+		if err != nil {
+			return nil, err
+		}
+		header.Set(h.Name, value)
+	}
+	return header, nil
+}
+
+// keyOf is what messages are signed with; nil if they are not.
+func keyOf(spec *v1alpha1.DebugSinkSpec, secret map[string][]byte) ([]byte, error) {
+	if spec.SignatureKey == "" {
+		return nil, nil
+	}
+	raw, err := secretText(secret, spec.SignatureKey)
+	if err != nil {
+		return nil, err
+	}
+	key, err := signingKey([]byte(raw))
+	if err != nil {
+		return nil, secretError{fmt.Errorf("key %q of secret %s: %w", spec.SignatureKey, v1alpha1.SinkSecretName, err)}
+	}
+	return key, nil
 }
 
 // compile parses the template, and tries it.

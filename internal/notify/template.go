@@ -57,23 +57,32 @@ func bounded(node parse.Node, loops int) error {
 		}
 		return errors.Join(bounded(node.Pipe, loops), bounded(node.List, loops+1), bounded(node.ElseList, loops))
 	case *parse.IfNode:
-		return errors.Join(bounded(node.Pipe, loops), bounded(node.List, loops), bounded(node.ElseList, loops))
+		return boundedBranches(&node.BranchNode, loops)
 	case *parse.WithNode:
-		return errors.Join(bounded(node.Pipe, loops), bounded(node.List, loops), bounded(node.ElseList, loops))
+		return boundedBranches(&node.BranchNode, loops)
 	case *parse.ActionNode:
 		return bounded(node.Pipe, loops)
 	case *parse.PipeNode:
-		if node == nil {
-			return nil
-		}
-		for _, command := range node.Cmds {
-			if err := boundedAll(command.Args, loops); err != nil {
-				return err
-			}
-		}
+		return boundedPipe(node, loops)
 	case *parse.NumberNode:
 		if value, err := strconv.ParseFloat(node.Text, 64); err != nil || value > maxNumber || value < -maxNumber {
 			return fmt.Errorf("the number %s is larger than %d", node.Text, maxNumber)
+		}
+	}
+	return nil
+}
+
+func boundedBranches(node *parse.BranchNode, loops int) error {
+	return errors.Join(bounded(node.Pipe, loops), bounded(node.List, loops), bounded(node.ElseList, loops))
+}
+
+func boundedPipe(node *parse.PipeNode, loops int) error {
+	if node == nil {
+		return nil
+	}
+	for _, command := range node.Cmds {
+		if err := boundedAll(command.Args, loops); err != nil {
+			return err
 		}
 	}
 	return nil

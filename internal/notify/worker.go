@@ -144,6 +144,20 @@ func (w *worker) tell(ctx context.Context, it item) error {
 	}
 	now := w.notifier.Clock.Now()
 	moves, next := movesOf(session, gone, now)
+	if err := w.tellMoves(ctx, session, gone, moves, now); err != nil {
+		return err
+	}
+	if gone {
+		w.forget(it)
+	}
+	if !next.IsZero() && slices.Contains(w.types(), v1alpha1.NotifyAboutToEnd) {
+		w.queue.AddAfter(it, next.Sub(now))
+	}
+	return nil
+}
+
+// tellMoves tells what of a session's moves the sink takes and has not been told, and writes down that it was.
+func (w *worker) tellMoves(ctx context.Context, session *v1alpha1.DebugSession, gone bool, moves []move, now time.Time) error {
 	sent, unwritten := w.sent(session)
 	for _, m := range missed(moves, sent, w.since, now) {
 		if takes, err := w.takes(ctx, m.notificationType, session.Namespace, session.Spec.ClassName); err != nil {
@@ -155,18 +169,9 @@ func (w *worker) tell(ctx context.Context, it item) error {
 			return errors.Join(err, w.record(ctx, session, gone, sent, unwritten))
 		}
 		sent, unwritten = recorded(sent, m), true
-		w.remember(it.uid, delivery{sent: sent})
+		w.remember(session.UID, delivery{sent: sent})
 	}
-	if err := w.record(ctx, session, gone, sent, unwritten); err != nil {
-		return err
-	}
-	if gone {
-		w.forget(it)
-	}
-	if !next.IsZero() && slices.Contains(w.types(), v1alpha1.NotifyAboutToEnd) {
-		w.queue.AddAfter(it, next.Sub(now))
-	}
-	return nil
+	return w.record(ctx, session, gone, sent, unwritten)
 }
 
 // session is the session as the cache has it, or as it was when it was deleted; nil if there is nothing to tell of it any more.
