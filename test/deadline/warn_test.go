@@ -107,13 +107,13 @@ func TestEndWarningsOfMovedEnd(t *testing.T) {
 func TestEndWarningsTellHowToExtend(t *testing.T) {
 	eachShell(t, func(t *testing.T, shell string) {
 		for longest, says := range map[time.Duration]string{
-			time.Minute: "it cannot be extended", 12*time.Minute + 10*time.Second: "kubectl dbg extend -n shop checkout-hang +11m extends it",
+			5 * time.Minute: "it cannot be extended", 16*time.Minute + 10*time.Second: "kubectl dbg extend -n shop checkout-hang +11m extends it",
 		} {
 			c := start(t, debugger{
-				shell: shell, tty: true, left: time.Minute + 2*time.Second, longest: longest,
-				warnings: []time.Duration{time.Minute}, command: []string{"cat"},
+				shell: shell, tty: true, left: 5*time.Minute + 6*time.Second, longest: longest,
+				warnings: []time.Duration{5 * time.Minute}, command: []string{"cat"},
 			})
-			c.warns("1 minute")
+			c.warns("5 minutes") // also if it is a few seconds late
 			c.says(says)
 			c.sweep()
 		}
