@@ -42,14 +42,16 @@ type Server struct {
 
 // Register has the webhook server serve the paths that config/webhook names.
 func (s *Server) Register(server webhook.Server) {
+	schemas := newSchemaCheck(s.Live)
 	for path, handle := range map[string]admission.HandlerFunc{
-		"/stamp/debugsessions":     s.stampSession,
-		"/stamp/debugapprovals":    s.stampApproval,
-		"/validate/debugsessions":  s.validateSession,
-		"/validate/debugapprovals": s.validateApproval,
-		"/validate/debugclasses":   s.validateClass,
+		"/stamp/debugsessions":     schemas.before(s.telling(s.stampSession)),
+		"/stamp/debugapprovals":    schemas.before(s.telling(s.stampApproval)),
+		"/validate/debugsessions":  s.telling(s.validateSession),
+		"/validate/debugapprovals": s.telling(s.validateApproval),
+		"/validate/debugclasses":   s.telling(s.validateClass),
+		"/schema":                  schemas.before(allow),
 	} {
-		server.Register(path, &admission.Webhook{Handler: s.telling(handle)})
+		server.Register(path, &admission.Webhook{Handler: handle})
 	}
 }
 
@@ -99,8 +101,8 @@ func decode[T any](req *admission.Request) (object, old T, err error) {
 	return object, old, err
 }
 
-// unreadable answers for an object that is not what its kind's schema says. The schema is checked after the stamping: it
-// tells the user more than a Go decoder does, so what fails here is let through to it.
+// unreadable answers for an object that is not what its kind's schema says, where schemaCheck could not tell. The API server will:
+// its schema tells the user more than a Go decoder does.
 func unreadable() admission.Response {
 	return admission.Allowed("")
 }

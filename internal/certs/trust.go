@@ -31,7 +31,8 @@ type Hook struct {
 	Conditions []admissionregistrationv1.MatchCondition
 }
 
-// Hooks are the webhooks of manifests such as config/webhook has.
+// Hooks are the webhooks of manifests such as config/webhook has, but for those that the API server may go on without: nobody relies on
+// them, so that they may be narrowed or removed.
 func Hooks(manifests []byte) ([]Hook, error) {
 	var hooks []Hook
 	documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifests), 4096)
@@ -43,16 +44,29 @@ func Hooks(manifests []byte) ([]Hook, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		for _, h := range validatingHooks(configuration) {
-			if len(h.rules) != 1 || len(h.rules[0].Resources) != 1 {
-				return nil, fmt.Errorf("webhook %q must have one rule for one resource", h.name)
-			}
-			hooks = append(hooks, Hook{
-				Mutating: configuration.Kind == kindMutating, Name: h.name, Path: h.path,
-				Resource: h.rules[0].Resources[0], Operations: h.rules[0].Operations, Conditions: h.conditions,
-			})
+		found, err := reliedOn(configuration)
+		if err != nil {
+			return nil, err
 		}
+		hooks = append(hooks, found...)
 	}
+}
+
+func reliedOn(configuration *admissionregistrationv1.ValidatingWebhookConfiguration) ([]Hook, error) {
+	var hooks []Hook
+	for _, h := range validatingHooks(configuration) {
+		if h.failurePolicy != nil && *h.failurePolicy == admissionregistrationv1.Ignore {
+			continue
+		}
+		if len(h.rules) != 1 || len(h.rules[0].Resources) != 1 {
+			return nil, fmt.Errorf("webhook %q must have one rule for one resource", h.name)
+		}
+		hooks = append(hooks, Hook{
+			Mutating: configuration.Kind == kindMutating, Name: h.name, Path: h.path,
+			Resource: h.rules[0].Resources[0], Operations: h.rules[0].Operations, Conditions: h.conditions,
+		})
+	}
+	return hooks, nil
 }
 
 const (
