@@ -8,6 +8,8 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
 )
 
 // row is a line of the table.
@@ -27,7 +29,7 @@ func (s *stage) row() row {
 		remark: strings.Join(s.remarks, "; "), leaks: s.leaks, late: s.late, bad: s.wrong, tale: s.tale(),
 	}
 	if r.allowed == "" {
-		r.allowed = s.within.String()
+		r.allowed = v1alpha1.FormatDuration(s.within)
 	}
 	for _, h := range s.sessions {
 		if seen, ever := h.processes(); ever && !seen.gone.IsZero() && !h.wanted().IsZero() {

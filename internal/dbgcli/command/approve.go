@@ -77,7 +77,7 @@ func (o *decideOptions) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	made, err := decide(ctx, conn, session, request.Approval(session, o.decision, o.message, me.Username))
+	made, err := decide(ctx, conn, request.Approval(session, o.decision, o.message, me.Username))
 	if err != nil {
 		return err
 	}
@@ -130,10 +130,10 @@ func (o *decideOptions) ask(ctx context.Context) error {
 }
 
 // decide makes the approval. One that somebody made of that name for another session, or another time, is no reason to fail.
-func decide(ctx context.Context, conn *connection, session *v1alpha1.DebugSession, approval *v1alpha1.DebugApproval) (*v1alpha1.DebugApproval, error) {
+func decide(ctx context.Context, conn *connection, approval *v1alpha1.DebugApproval) (*v1alpha1.DebugApproval, error) {
 	name := approval.Name
 	for try := 2; ; try++ {
-		made, err := conn.Approvals(session.Namespace).Create(ctx, approval, metav1.CreateOptions{FieldManager: fieldManager})
+		made, err := conn.CreateApproval(ctx, approval, metav1.CreateOptions{FieldManager: fieldManager})
 		if !apierrors.IsAlreadyExists(err) || try > 10 {
 			if apierrors.IsForbidden(err) {
 				return nil, &exitError{story.ExitDenied, "error: " + err.Error()}

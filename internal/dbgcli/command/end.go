@@ -44,6 +44,7 @@ func newEnd(env *environment) *cobra.Command {
 		},
 	}
 	cmd.Flags().DurationVar(&wait, "wait", time.Minute, "How long to wait until the session has ended; 0 does not wait.")
+	cmd.Flags().Lookup("wait").DefValue = "1m" // pflag would write 1m0s
 	return cmd
 }
 

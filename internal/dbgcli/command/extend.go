@@ -58,14 +58,14 @@ func (e *environment) extend(ctx context.Context, conn *connection, session *v1a
 	if ttl == 0 {
 		return fmt.Errorf("session %s has no ttl yet: its class was not looked at; try again in a moment", session.Name)
 	}
-	patch := fmt.Appendf(nil, `{"metadata":{"uid":%q},"spec":{"ttl":%q}}`, session.UID, (ttl + by).String())
+	patch := fmt.Appendf(nil, `{"metadata":{"uid":%q},"spec":{"ttl":%q}}`, session.UID, v1alpha1.FormatDuration(ttl+by))
 	patched, err := conn.Sessions(session.Namespace).Patch(ctx, session.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
 	if err != nil {
 		return err
 	}
 	before := session.Status.ExpiresAt
 	if before == nil {
-		fmt.Fprintf(e.Out, "session %s will last %s from its start\n", session.Name, (ttl + by).String())
+		fmt.Fprintf(e.Out, "session %s will last %s from its start\n", session.Name, v1alpha1.FormatDuration(ttl+by))
 		return nil
 	}
 	waiting, cancel := context.WithTimeout(ctx, 10*time.Second)

@@ -35,7 +35,7 @@ func newFromDebug(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return manifest(env.Out, out, "DebugSession", session)
+			return printManifest(env.Out, out, session)
 		},
 	}
 	out = addOutput(cmd, false)

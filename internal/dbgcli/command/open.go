@@ -96,7 +96,7 @@ func (o *openOptions) complete(cmd *cobra.Command, args []string, tty *terminal.
 func create(ctx context.Context, conn *connection, session *v1alpha1.DebugSession, rename bool) (*v1alpha1.DebugSession, error) {
 	name := session.Name
 	for try := 2; ; try++ {
-		created, err := conn.Sessions(session.Namespace).Create(ctx, session, metav1.CreateOptions{FieldManager: fieldManager})
+		created, err := conn.CreateSession(ctx, session, metav1.CreateOptions{FieldManager: fieldManager})
 		switch {
 		case err == nil:
 			return created, nil

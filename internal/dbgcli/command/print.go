@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/manifest"
 )
 
 // output is the flag -o: json, yaml and name as kubectl prints them, and wide where there is a table.
@@ -45,23 +46,34 @@ func (o *output) objects() bool { return o.format != "" && o.format != "wide" }
 func (o *output) wide() bool { return o.format == "wide" }
 
 func (o *output) print(out io.Writer, kind string, objects ...runtime.Object) error {
-	o.flags.OutputFormat = &o.format
-	printer, err := o.flags.ToPrinter()
+	printer, err := o.printer()
 	if err != nil {
 		return err
 	}
-	for _, object := range objects {
-		object.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	shown := make([]runtime.Object, len(objects))
+	for i, object := range objects {
+		fields, err := manifest.Fields(object)
+		if err != nil {
+			return err
+		}
+		as := &unstructured.Unstructured{Object: fields}
+		as.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind)) // what was read through a typed client says none
+		shown[i] = as
 	}
-	if o.format == "json" && len(objects) != 1 {
-		return printer.PrintObj(listOf(objects), out)
+	if o.format == "json" && len(shown) != 1 {
+		return printer.PrintObj(listOf(shown), out)
 	}
-	for _, object := range objects {
+	for _, object := range shown {
 		if err := printer.PrintObj(object, out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (o *output) printer() (printers.ResourcePrinter, error) {
+	o.flags.OutputFormat = &o.format
+	return o.flags.ToPrinter()
 }
 
 func listOf(objects []runtime.Object) runtime.Object {
@@ -84,16 +96,4 @@ func table(out io.Writer, headings []string, rows [][]string) error {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return w.Flush()
-}
-
-// printFields prints an object of which only some fields are wanted.
-func (o *output) printFields(out io.Writer, kind string, fields map[string]any) error {
-	object := &unstructured.Unstructured{Object: fields}
-	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
-	o.flags.OutputFormat = &o.format
-	printer, err := o.flags.ToPrinter()
-	if err != nil {
-		return err
-	}
-	return printer.PrintObj(object, out)
 }

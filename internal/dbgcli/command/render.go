@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/manifest"
 	"debugsession.dev/operator/internal/dbgcli/request"
 	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/dbgcli/terminal"
@@ -58,7 +60,7 @@ func (o *renderOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	return manifest(o.Out, o.output, "DebugSession", session)
+	return printManifest(o.Out, o.output, session)
 }
 
 func (o *renderOptions) renderApproval(ctx context.Context) error {
@@ -78,21 +80,21 @@ func (o *renderOptions) renderApproval(ctx context.Context) error {
 		return err
 	}
 	approval := request.Approval(session, v1alpha1.DecisionApprove, o.message, me.Username)
-	return manifest(o.Out, o.output, "DebugApproval", approval)
+	return printManifest(o.Out, o.output, approval)
 }
 
-// manifest prints an object without what only a cluster writes.
-func manifest(out io.Writer, o *output, kind string, object runtime.Object) error {
+// printManifest prints an object without what only a cluster writes.
+func printManifest(out io.Writer, o *output, object runtime.Object) error {
 	if o.format == "" {
 		o.format = "yaml"
 	}
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	printer, err := o.printer()
 	if err != nil {
 		return err
 	}
-	delete(fields, "status")
-	if metadata, ok := fields["metadata"].(map[string]any); ok {
-		delete(metadata, "creationTimestamp")
+	fields, err := manifest.New(object)
+	if err != nil {
+		return err
 	}
-	return o.printFields(out, kind, fields)
+	return printer.PrintObj(&unstructured.Unstructured{Object: fields}, out)
 }

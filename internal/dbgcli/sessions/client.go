@@ -3,6 +3,7 @@ package sessions
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/manifest"
 )
 
 // Client reaches the API server without asking first what it serves.
@@ -74,6 +76,31 @@ func (c *Client) Approvals(namespace string) *Approvals {
 	return gentype.NewClientWithList("debugapprovals", c.group, c.codec, namespace,
 		func() *v1alpha1.DebugApproval { return &v1alpha1.DebugApproval{} },
 		func() *v1alpha1.DebugApprovalList { return &v1alpha1.DebugApprovalList{} })
+}
+
+// CreateSession creates a session as a person would have written it.
+func (c *Client) CreateSession(ctx context.Context, session *v1alpha1.DebugSession, options metav1.CreateOptions) (*v1alpha1.DebugSession, error) {
+	created := &v1alpha1.DebugSession{}
+	return created, c.create(ctx, session.Namespace, "debugsessions", session, &options, created)
+}
+
+// CreateApproval creates an approval as a person would have written it.
+func (c *Client) CreateApproval(ctx context.Context, approval *v1alpha1.DebugApproval, options metav1.CreateOptions) (*v1alpha1.DebugApproval, error) {
+	created := &v1alpha1.DebugApproval{}
+	return created, c.create(ctx, approval.Namespace, "debugapprovals", approval, &options, created)
+}
+
+func (c *Client) create(ctx context.Context, namespace, resource string, object runtime.Object, options *metav1.CreateOptions, created runtime.Object) error {
+	fields, err := manifest.New(object)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return c.group.Post().Namespace(namespace).Resource(resource).VersionedParams(options, c.codec).
+		SetHeader("Content-Type", runtime.ContentTypeJSON).Body(body).Do(ctx).Into(created)
 }
 
 // Me is who the API server takes the caller for.
