@@ -283,7 +283,7 @@ type Subject struct {
 	// The name, as the API server knows it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:MaxLength=1024
 	Name string `json:"name"`
 
 	// The namespace of a ServiceAccount.

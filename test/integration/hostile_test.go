@@ -236,6 +236,22 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 		nothingLeft(ctx, namespace)
 	})
 
+	It("and has as long a name as a session can hold, gets what others get", func(ctx SpecContext) {
+		name := strings.Repeat("m", 1024)
+		mayEdit(ctx, namespace, name)
+		may(ctx, namespace, name, v1alpha1.VerbUse, "standard")
+		config := accountConfig()
+		config.Impersonate.UserName, config.Impersonate.Groups = name, []string{"system:authenticated"}
+		long, err := client.New(config, client.Options{Scheme: scheme})
+		Expect(err).NotTo(HaveOccurred())
+		pod := runningPod(ctx, namespace, "web")
+		session := newSession(namespace, "hang", "web")
+		activeOf(ctx, long, node, session, pod)
+		Eventually(func() bool { return reaching(ctx, name, namespace, "web") }).Should(BeTrue())
+		edit(ctx, session, fixture.End)
+		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+	})
+
 	It("and is a service account, gets as a requester what a person gets", func(ctx SpecContext) {
 		account := "system:serviceaccount:" + namespace + ":ci"
 		mayEdit(ctx, namespace, account)
