@@ -30,12 +30,12 @@ func (s *Server) alternatives(ctx context.Context, user *authenticationv1.UserIn
 	fitting, others := s.candidates(ctx, session)
 	reviews := mostReviews
 	if usable := s.usable(ctx, user, session.Namespace, fitting, &reviews); len(usable) > 0 {
-		return fmt.Sprintf("you may use %s here, and it allows this session: set spec.className to it (%s shows all that it allows)",
-			anyOf(usable), describeClass(usable[0]))
+		return offer(usable, "and it allows this session: set spec.className to it (%s shows all that it allows)",
+			"and each allows this session: set spec.className to one of them (%s shows all that it allows)")
 	}
 	if usable := s.usable(ctx, user, session.Namespace, others, &reviews); len(usable) > 0 {
-		return fmt.Sprintf("you may use %s here, but it does not allow this session as it is written: %s shows what it allows",
-			anyOf(usable), describeClass(usable[0]))
+		return offer(usable, "but it does not allow this session as it is written: %s shows what it allows",
+			"but none allows this session as it is written: %s shows what it allows")
 	}
 	return fmt.Sprintf("no other class for mode %s is yours to use in namespace %q: kubectl get debugclasses shows those that there are, "+
 		"and whoever administers the namespace or the cluster can let you use one, or change what this one allows", session.Spec.Mode, session.Namespace)
@@ -79,15 +79,16 @@ func (s *Server) usable(ctx context.Context, user *authenticationv1.UserInfo, na
 	return usable
 }
 
-func anyOf(classes []string) string {
+// offer names classes that the user may use, with what is to be said of one, or of each of several.
+func offer(classes []string, ofOne, ofEach string) string {
+	if len(classes) == 1 {
+		return fmt.Sprintf("you may use class %q here, "+ofOne, classes[0], describeClass(classes[0]))
+	}
 	quoted := make([]string, len(classes))
 	for i, class := range classes {
 		quoted[i] = fmt.Sprintf("%q", class)
 	}
-	if len(quoted) == 1 {
-		return "class " + quoted[0]
-	}
-	return "any of the classes " + strings.Join(quoted, ", ")
+	return fmt.Sprintf("you may use any of the classes %s here, "+ofEach, strings.Join(quoted, ", "), describeClass(classes[0]))
 }
 
 func describeClass(name string) string { return "kubectl describe debugclass " + name }

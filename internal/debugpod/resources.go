@@ -73,7 +73,7 @@ func checkClaim(field, who string, claimed corev1.ResourceList, name corev1.Reso
 // boundPod holds all containers of the pod together to the most of one resource.
 func boundPod(spec *corev1.PodSpec, field string, name corev1.ResourceName, most resource.Quantity) error {
 	if whole := spec.Resources; whole != nil {
-		if err := CheckBound(field, "the pod", whole, name, most); err != nil {
+		if err := checkWhole(whole, name, most); err != nil {
 			return err
 		}
 		if _, limited := whole.Limits[name]; limited {
@@ -87,6 +87,18 @@ func boundPod(spec *corev1.PodSpec, field string, name corev1.ResourceName, most
 		Requests: corev1.ResourceList{name: claimOf(spec, requestsOf, name)},
 		Limits:   corev1.ResourceList{name: claimOf(spec, limitsOf, name)},
 	}, name, most)
+}
+
+// checkWhole holds what the target's pod claims as a whole to the bound. A session cannot change that.
+func checkWhole(whole *corev1.ResourceRequirements, name corev1.ResourceName, most resource.Quantity) error {
+	for _, claimed := range []corev1.ResourceList{whole.Requests, whole.Limits} {
+		if quantity, set := claimed[name]; set && quantity.Cmp(most) > 0 {
+			return &ForbiddenError{Field: "spec.target", Message: fmt.Sprintf(
+				"the pod itself claims %s of %s (its spec.resources), which a copy has as well, and at most %s is allowed: use mode: EphemeralContainer, or another class",
+				quantity.String(), name, most.String())}
+		}
+	}
+	return nil
 }
 
 func requestsOf(c *corev1.Container) corev1.ResourceList { return c.Resources.Requests }
@@ -172,12 +184,20 @@ func shareAmong(containers []*corev1.Container, field string, name corev1.Resour
 }
 
 func limitTo(container *corev1.Container, field string, name corev1.ResourceName, share resource.Quantity) error {
-	if request := container.Resources.Requests[name]; share.Sign() <= 0 || request.Cmp(share) > 0 {
-		return &ForbiddenError{Field: field, Message: fmt.Sprintf(
-			"container %q has no limit of %s, and the class's bound on the pod leaves %s for it: set its resources here, or use another class", container.Name, name, share.String())}
+	request := container.Resources.Requests[name]
+	if share.Sign() > 0 && request.Cmp(share) <= 0 {
+		setLimit(container, name, share)
+		return nil
 	}
-	setLimit(container, name, share)
-	return nil
+	has := "has no limit of " + string(name)
+	if !request.IsZero() {
+		has = fmt.Sprintf("requests %s of %s", request.String(), name)
+	}
+	if share.Sign() < 0 {
+		share = resource.Quantity{}
+	}
+	return &ForbiddenError{Field: field, Message: fmt.Sprintf(
+		"container %q %s, and the class's bound on the pod leaves %s for it: set its resources here, or use another class", container.Name, has, share.String())}
 }
 
 // divided is an equal part of what is left.

@@ -56,6 +56,9 @@ func TestAdmit(t *testing.T) {
 			want: want{phase: ended, outcome: v1alpha1.OutcomeTimedOut, reason: "TimedOut", says: "waited 5m for it", does: "AddFinalizer", warns: "TimedOut"}},
 		"a pod on no node": {target: plan.Found(fixture.Pod(fixture.Unplaced)),
 			want: want{phase: pending, reason: "TargetNotPlaced", does: "AddFinalizer", wakes: waitUntil, warns: "TargetNotPlaced"}},
+		"a pod that nothing can place": {target: plan.Found(fixture.Pod(fixture.Unplaced, func(p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/1 nodes are available"}}
+		})), want: want{phase: pending, reason: "TargetNotPlaced", says: "is not on a node yet (Unschedulable: 0/1 nodes are available); waiting", does: "AddFinalizer", wakes: waitUntil, warns: "TargetNotPlaced"}},
 		"a copy of a pod on no node": {session: one(fixture.AsCopy()), target: plan.Found(fixture.Pod(fixture.Unplaced)), want: admit},
 		"not asked yet":              {target: awaited(), want: want{does: "AddFinalizer"}},
 		"not to be read": {target: unknown(),

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -51,6 +52,11 @@ func readMade(pod *corev1.Pod, name string) container {
 	if c.state != v1alpha1.DebuggerWaiting || pod.Spec.NodeName != "" {
 		return blameInit(pod, c)
 	}
+	return c.scheduled(pod)
+}
+
+// scheduled is a container that waits for its pod to be placed, with what the scheduler says of that.
+func (c container) scheduled(pod *corev1.Pod) container {
 	for i := range pod.Status.Conditions {
 		cond := &pod.Status.Conditions[i]
 		if cond.Type == corev1.PodScheduled && cond.Status == corev1.ConditionFalse {
@@ -135,19 +141,28 @@ func gaveUp(words string, started, finished metav1.Time) bool {
 // lacksShell reports whether a container runtime's words are that there is no shell in a container.
 func lacksShell(words string) bool { return strings.Contains(words, `exec: "sh"`) }
 
-// failure is why a container never ran, in one word and in a sentence that says what to do.
-func (c container) failure(ownPod bool, image string) (reason, message string) {
+// failure is why the debugger's container never ran, in one word and in a sentence that says what to do.
+func (p *pass) failure(c container) (reason, message string) {
+	image := cmp.Or(p.status().Class.Image, c.image)
 	if _, why, wrapper := strings.Cut(c.ended.Message, notStarted); wrapper {
 		return v1alpha1.ReasonNotStarted, strings.TrimSpace(why)
 	}
-	if !ownPod && lacksShell(c.ended.Message) {
+	if !makesPod(p.spec()) && lacksShell(c.ended.Message) {
 		return c.ended.Reason, fmt.Sprintf("%s; %s has no shell, which is what ends an ephemeral debugger in time; "+
 			"set debugger.image to one that has, or use mode: PodCopy, or set debugger.unstoppable if the class allows it", c.ended.Message, image)
 	}
 	if strings.Contains(c.ended.Message, "OOM-killed") {
-		return outOfMemory, c.ended.Message + "; set debugger.resources.limits.memory to more"
+		return outOfMemory, fmt.Sprintf("%s; set %s to more", c.ended.Message, p.debuggerField("resources.limits.memory"))
 	}
-	return c.ended.Reason, fmt.Sprintf("%s; set debugger.command to a program that %s has", c.ended.Message, image)
+	return c.ended.Reason, fmt.Sprintf("%s; set %s to a program that %s has", c.ended.Message, p.debuggerField("command"), image)
+}
+
+// debuggerField is where a session says something of the container that is its debugger.
+func (p *pass) debuggerField(name string) string {
+	if debugpod.OnlyChanges(p.spec()) {
+		return name + " in podCopy.containers"
+	}
+	return "debugger." + name
 }
 
 // troubled reports whether a waiting container has a problem, rather than being on its way.
@@ -170,8 +185,8 @@ func (c container) steady() container {
 	return c
 }
 
-// remedy is what a person can do about a container that cannot start.
-func (c container) remedy() string {
+// remedy is what a person can do about the debugger's container if it cannot start.
+func (p *pass) remedy(c container) string {
 	if strings.Contains(c.message, "invalid target container") {
 		return "the debugger starts when the target's container runs again; to look at one that does not, use mode: PodCopy, with podCopy.quiesce so that it does not crash there too"
 	}
@@ -179,8 +194,14 @@ func (c container) remedy() string {
 	case "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ErrImageInspect", "RegistryUnavailable":
 		return "check the image's name and tag, and the pod's imagePullSecrets; then apply a new session"
 	case "CreateContainerConfigError":
-		if strings.Contains(c.message, "runAsNonRoot") {
+		nonRoot, onlyChanges := strings.Contains(c.message, "runAsNonRoot"), debugpod.OnlyChanges(p.spec())
+		switch {
+		case nonRoot && onlyChanges:
+			return "the image runs as root, or does not tell, and the target may not: set image in podCopy.containers to another"
+		case nonRoot:
 			return "the image runs as root, or does not tell: set debugger.securityContext.runAsUser to another number than 0, or runAs: FromTarget"
+		case onlyChanges:
+			return "check env in podCopy.containers, and what else the container has of the target, against what the namespace has"
 		}
 		return "check debugger.env, envFrom and securityContext against what the namespace has"
 	case v1alpha1.ReasonUnschedulable:

@@ -152,6 +152,28 @@ func TestEndedContainers(t *testing.T) {
 	}
 }
 
+// A session that only changes a copy has no debugger.* to be told of.
+func TestRemediesOfAChangedCopy(t *testing.T) {
+	for name, state := range map[string]corev1.ContainerState{
+		"no such command": fixture.Exited(now, 128, "StartError", `exec: "/nosuch": no such file or directory`),
+		"no memory":       fixture.Exited(now, 128, "StartError", "container init was OOM-killed (memory limit too low?)"),
+		"no such secret":  fixture.Waiting("CreateContainerConfigError", `secret "nope" not found`),
+		"no root":         fixture.Waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := fixture.Session(fixture.AsCopy(), func(s *v1alpha1.DebugSession) {
+				s.Spec.Debugger = v1alpha1.Debugger{}
+				s.Spec.PodCopy = &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "app", Command: []string{"/nosuch"}}}}
+			})
+			session = admitted(t, session, fixture.Pod())
+			made := copyOf(t, session, fixture.Pod(), fixture.ContainerState("app", state))
+			if said := said(pass(t, about(session, copied(made)))); strings.Contains(said, "debugger.") || !strings.Contains(said, "in podCopy.containers") {
+				t.Errorf("says %s", said)
+			}
+		})
+	}
+}
+
 // In an ephemeral container the missing shell is the wrapper's; in a copy it is what the session asked for.
 func TestNoShell(t *testing.T) {
 	state := fixture.Exited(now, 128, "StartError", `exec: "sh": executable file not found in $PATH`)

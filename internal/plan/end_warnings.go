@@ -32,15 +32,17 @@ func (p *pass) planEndWarning() {
 }
 
 // endWarned sends the warning that is due, and no other. That the next one is written down with it has it sent once, also over a
-// restart of the operator.
+// restart of the operator. While the debugger has not run there is nothing that anybody could lose: why it has not is what they are told.
 func (p *pass) endWarned() step {
 	status := p.status()
 	if status.NextEndWarning == nil {
 		return nil
 	}
 	if passed(status.NextEndWarning, p.Now) {
-		p.event(corev1.EventTypeNormal, v1alpha1.ReasonEndingSoon, fmt.Sprintf("the session ends in %s, at %s%s; %s",
-			v1alpha1.FormatDuration(status.ExpiresAt.Sub(p.Now).Round(time.Second)), clock(status.ExpiresAt.Time), p.becauseOfTarget(), p.howToExtend()))
+		if p.ran() {
+			p.event(corev1.EventTypeNormal, v1alpha1.ReasonEndingSoon, fmt.Sprintf("the session ends in %s, at %s%s; %s",
+				v1alpha1.FormatDuration(status.ExpiresAt.Sub(p.Now).Round(time.Second)), clock(status.ExpiresAt.Time), p.becauseOfTarget(), p.howToExtend()))
+		}
 		p.planEndWarning()
 	}
 	if status.NextEndWarning != nil {

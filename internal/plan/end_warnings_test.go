@@ -152,3 +152,31 @@ func TestNoEndWarningOfWhatEnds(t *testing.T) {
 		t.Errorf("phase %s, warnings %q, the next at %s", p.Status.Phase, notes, p.Status.NextEndWarning)
 	}
 }
+
+// A session whose debugger has not run is told why, and not how long it would last.
+func TestNoEndWarningOfWhatHasNotStarted(t *testing.T) {
+	for name, copies := range map[string]bool{"ephemeral": false, "copy": true} {
+		t.Run(name, func(t *testing.T) {
+			session := fixture.Session(fixture.TTL(5*time.Minute + 30*time.Second))
+			if copies {
+				fixture.AsCopy()(session)
+			}
+			session.Finalizers = []string{v1alpha1.Finalizer}
+			p := pass(t, about(session, target(fixture.Pod()), copyIs(absent()), ofClass(fixture.Class(endWarnings(time.Minute, 5*time.Minute)))))
+			session = written(session, p)
+			pulls := fixture.Waiting("ErrImagePull", pullError)
+			seen := target(debugged(session, pulls))
+			if copies {
+				seen = copied(copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, pulls)))
+			}
+			p = pass(t, about(session, seen, at(after(time.Minute))))
+			want{phase: v1alpha1.PhaseStarting, reason: "ErrImagePull", warns: "ErrImagePull"}.check(t, p)
+			if notes := endingSoon(p); len(notes) > 0 {
+				t.Errorf("warns: %q", notes)
+			}
+			if next := p.Status.NextEndWarning; next == nil || !next.Time.Equal(after(4*time.Minute+30*time.Second)) {
+				t.Errorf("warns next at %s", next)
+			}
+		})
+	}
+}

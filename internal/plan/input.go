@@ -1,11 +1,13 @@
 package plan
 
 import (
+	"fmt"
 	"path"
 	"slices"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/imagepattern"
 )
 
 var (
@@ -33,15 +35,36 @@ const setStdin = "set debugger.stdin: true, and tty: true, to type into it, or d
 
 // Warnings are what is likely to be a mistake in a session that may be as it is.
 func Warnings(spec *v1alpha1.DebugSessionSpec) []string {
+	warnings := imageWarnings(spec)
 	shell, unsure := runsShell(spec)
 	switch {
 	case !shell || spec.Debugger.Stdin:
-		return nil
 	case unsure:
-		return []string{"spec.debugger: it has neither command nor stdin: if its image runs a shell, that gets no input, and ends at once; " + setStdin}
+		warnings = append(warnings, "spec.debugger: it has neither command nor stdin: if its image runs a shell, that gets no input, and ends at once; "+setStdin)
 	default:
-		return []string{"spec.debugger: it runs a shell without stdin, which gets no input, and ends at once unless it has a tty; " + setStdin}
+		warnings = append(warnings, "spec.debugger: it runs a shell without stdin, which gets no input, and ends at once unless it has a tty; "+setStdin)
 	}
+	return warnings
+}
+
+// imageWarnings tell of images that no node can pull, as what they are called is no image's name.
+func imageWarnings(spec *v1alpha1.DebugSessionSpec) []string {
+	var warnings []string
+	warn := func(field, image string) {
+		if image == "" {
+			return
+		}
+		if _, err := imagepattern.Normalize(image); err != nil {
+			warnings = append(warnings, fmt.Sprintf("%s: %q is not an image's name: %v", field, image, err))
+		}
+	}
+	warn("spec.debugger.image", spec.Debugger.Image)
+	if spec.PodCopy != nil {
+		for i := range spec.PodCopy.Containers {
+			warn(fmt.Sprintf("spec.podCopy.containers[%d].image", i), spec.PodCopy.Containers[i].Image)
+		}
+	}
+	return warnings
 }
 
 // wantOfInput explains the end of a shell that had none, as the end of a message.

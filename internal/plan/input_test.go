@@ -59,6 +59,25 @@ func TestAShellWithoutInput(t *testing.T) {
 	}
 }
 
+// What no node can pull is told when it is asked for.
+func TestImagesThatAreNone(t *testing.T) {
+	for image, warned := range map[string]bool{
+		"": false, "busybox": false, "busybox:1.36": false, "registry.example:5000/a/b@sha256:" + strings.Repeat("0", 64): false,
+		"busybox:NO:SUCH": true, "BusyBox:1.36": true, "https://registry.example/busybox": true, "busybox:": true,
+	} {
+		for field, spec := range map[string]*v1alpha1.DebugSessionSpec{
+			"spec.debugger.image": {Debugger: v1alpha1.Debugger{Image: image, Stdin: true}},
+			"spec.podCopy.containers[0].image": {Mode: v1alpha1.ModePodCopy,
+				PodCopy: &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "app", Image: image}}}},
+		} {
+			said := strings.Join(plan.Warnings(spec), "; ")
+			if says := strings.HasPrefix(said, field+": ") && strings.Contains(said, "is not an image's name"); says != warned {
+				t.Errorf("%s: %q: warns %q", field, image, said)
+			}
+		}
+	}
+}
+
 func exitedAtOnce(code int32) corev1.ContainerState {
 	state := fixture.Exited(now, code, "Error", "")
 	state.Terminated.StartedAt = state.Terminated.FinishedAt

@@ -29,7 +29,7 @@ func (ephemeralMode) find(p *pass) (*debugTarget, step) {
 	case stop != nil:
 		return nil, stop
 	case target.pod.Spec.NodeName == "":
-		return nil, wait{reason: v1alpha1.ReasonTargetNotPlaced, message: fmt.Sprintf("pod %q is not on a node yet", target.pod.Name)}
+		return nil, wait{reason: v1alpha1.ReasonTargetNotPlaced, message: notPlaced(target.pod)}
 	}
 	return target, p.worthWaiting(target.pod)
 }

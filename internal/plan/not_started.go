@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -88,7 +87,7 @@ func (p *pass) note(c container, pod *corev1.Pod) step {
 
 // trouble is what a container that cannot start waits for, and what can be done about it.
 func (p *pass) trouble(c container, pod *corev1.Pod) string {
-	return fmt.Sprintf("container %q in pod %q: %s; %s", p.status().Debugger.ContainerName, pod.Name, c.message, c.remedy())
+	return fmt.Sprintf("container %q in pod %q: %s; %s", p.status().Debugger.ContainerName, pod.Name, c.message, p.remedy(c))
 }
 
 // couldNotStart ends a session whose debugger's container ended without having run its command.
@@ -96,7 +95,7 @@ func (p *pass) couldNotStart(c container, pod *corev1.Pod) step {
 	if stop := p.missedTarget(c, pod); stop != nil {
 		return stop
 	}
-	reason, why := c.failure(makesPod(p.spec()), cmp.Or(p.status().Class.Image, c.image))
+	reason, why := p.failure(c)
 	return beginEnding{v1alpha1.OutcomeNotStarted, reason,
 		fmt.Sprintf("the debugger never ran: container %q could not start: %s", p.status().Debugger.ContainerName, why)}
 }

@@ -33,10 +33,7 @@ func (p *pass) lostForMemory(c container, pod *corev1.Pod) string {
 
 // memoryLimit is the limit that the debugger of a pod has reached, and what can be done about it.
 func (p *pass) memoryLimit(pod *corev1.Pod) string {
-	field := "debugger.resources.limits.memory"
-	if debugpod.OnlyChanges(p.spec()) {
-		field = "resources.limits.memory in podCopy.containers"
-	}
+	field := p.debuggerField("resources.limits.memory")
 	if limit := debugpod.MemoryLimit(pod, p.status().Debugger.ContainerName); limit != nil {
 		return fmt.Sprintf("it reached its limit of %s; set %s to more", limit, field)
 	}

@@ -157,7 +157,7 @@ func (p *pass) starting(c container, pod *corev1.Pod) step {
 	case p.tooLate():
 		return p.startTimedOut(c, pod, held)
 	case held != nil:
-		return waitStarting{held.reason, fmt.Sprintf("container %q was added to it; %s", p.status().Debugger.ContainerName, held.message)}
+		return waitStarting{held.reason, fmt.Sprintf("container %q is in pod %q, and waits: %s", p.status().Debugger.ContainerName, pod.Name, held.message)}
 	}
 	p.wake(startBy(p.status()))
 	if c.troubled() {
@@ -177,7 +177,7 @@ func (p *pass) startTimedOut(c container, pod *corev1.Pod, held *holdup) step {
 	case held != nil:
 		reason, why = held.reason, held.message
 	case c.troubled():
-		reason, why = c.reason, fmt.Sprintf("%s: %s; %s", c.reason, c.message, c.remedy())
+		reason, why = c.reason, fmt.Sprintf("%s: %s; %s", c.reason, c.message, p.remedy(c))
 	}
 	return beginEnding{v1alpha1.OutcomeNotStarted, reason, "the debugger did not start in time: " + why}
 }

@@ -70,9 +70,18 @@ func (p *pass) unknownUser(pod *corev1.Pod) *holdup {
 	}
 	const why = "runAs: FromTarget takes its user and group, which its kubelet tells once it runs"
 	if pod.Spec.NodeName == "" {
-		return &holdup{reason: v1alpha1.ReasonTargetNotPlaced, message: fmt.Sprintf("pod %q is not on a node yet; %s", pod.Name, why)}
+		return &holdup{reason: v1alpha1.ReasonTargetNotPlaced, message: notPlaced(pod) + "; " + why}
 	}
 	return &holdup{reason: v1alpha1.ReasonTargetNotStarted, message: t.waitsFor() + "; " + why}
+}
+
+// notPlaced says of a pod that it is on no node, and why if the scheduler has said.
+func notPlaced(pod *corev1.Pod) string {
+	message := fmt.Sprintf("pod %q is not on a node yet", pod.Name)
+	if c := (container{}).scheduled(pod); c.troubled() {
+		message += strings.TrimSuffix(fmt.Sprintf(" (%s: %s", c.reason, c.message), ": ") + ")"
+	}
+	return message
 }
 
 // worthWaiting sees that what is needed to build the debugger is known of the target, or will be.

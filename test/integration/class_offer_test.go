@@ -66,7 +66,7 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 				name("here"), name("here")))))
 		Eventually(refusedOf(ctx, of("standard", asCopy))).Should(ContainSubstring(fmt.Sprintf("you may use class %q here, and it allows this session", name("copies"))))
 		class(ctx, "also")
-		Eventually(refusedOf(ctx, of("standard"))).Should(ContainSubstring(fmt.Sprintf("you may use any of the classes %q, %q here, and it allows", name("also"), name("here"))))
+		Eventually(refusedOf(ctx, of("standard"))).Should(ContainSubstring(fmt.Sprintf("you may use any of the classes %q, %q here, and each allows", name("also"), name("here"))))
 
 		By("a real one, with kubectl, as with a dry run")
 		_, stderr, err := kubectl(carol, manifestOf(namespace, "standard"), "create", "-f", "-")
