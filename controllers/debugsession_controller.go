@@ -96,9 +96,9 @@ type Executor interface {
 	Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error
 }
 
-// LogReader reads the end of what a container wrote; if previous, before it was restarted.
+// LogReader reads the end of what a container wrote; of one that its kubelet starts again, in the run that ended in that second.
 type LogReader interface {
-	End(ctx context.Context, pod types.NamespacedName, container string, previous bool) (string, error)
+	End(ctx context.Context, pod types.NamespacedName, container string, ended time.Time) (string, error)
 }
 
 // GrantDeleter deletes a Role or RoleBinding, and says what holds it if it stays.

@@ -105,7 +105,7 @@ func (r *DebugSessionReconciler) observeTarget(ctx context.Context, session *v1a
 
 // observeOutput reads the end of a container's log. Whatever is not found, the pod or its node, the log is not read.
 func (r *DebugSessionReconciler) observeOutput(ctx context.Context, q plan.ReadOutput) plan.Observed[string] {
-	output, err := r.Logs.End(ctx, q.Pod, q.Container, q.Previous)
+	output, err := r.Logs.End(ctx, q.Pod, q.Container, q.Ended)
 	if err != nil {
 		return plan.Unknown[string](err)
 	}

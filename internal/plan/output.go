@@ -24,7 +24,11 @@ func (p *pass) completed(c container, pod *corev1.Pod) step {
 	if p.wantsOutput() {
 		switch p.Output.state {
 		case unasked:
-			return ask{ReadOutput{Pod: p.podName(pod.Name), Container: p.status().Debugger.ContainerName, Previous: c.again}}
+			read := ReadOutput{Pod: p.podName(pod.Name), Container: p.status().Debugger.ContainerName}
+			if makesPod(p.spec()) && pod.Spec.RestartPolicy != corev1.RestartPolicyNever {
+				read.Ended = c.ended.FinishedAt.Time
+			}
+			return ask{read}
 		case found:
 			p.status().Debugger.Output = sanitizeText(strings.TrimSpace(p.Output.value), maxOutput)
 		case unknown:

@@ -3,6 +3,9 @@ package plan_test
 import (
 	"strings"
 	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
@@ -51,5 +54,54 @@ func TestOutputThatIsNotAskedFor(t *testing.T) {
 			p := pass(t, about(session, target(pod)))
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, says: "exit code 0"}.check(t, p)
 		})
+	}
+}
+
+// A copy's kubelet may start the debugger again before its log is read. Which run is meant is asked with it.
+func TestOutputIsOfTheRunThatEnded(t *testing.T) {
+	once := func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Stdin, s.Spec.Debugger.TTY = false, false }
+	ended := fixture.Exited(now, 3, "Error", "")
+	never := func(p *corev1.Pod) { p.Spec.RestartPolicy = corev1.RestartPolicyNever }
+	inModes := modes(t, once)
+	copies := inModes[v1alpha1.ModePodCopy]
+	for name, tc := range map[string]struct {
+		session *v1alpha1.DebugSession
+		seen    look
+		want    time.Time
+	}{
+		"ephemeral":                     {inModes[v1alpha1.ModeEphemeralContainer].session, inModes[v1alpha1.ModeEphemeralContainer].sees(ended), time.Time{}},
+		"node":                          {inModes[v1alpha1.ModeNode].session, inModes[v1alpha1.ModeNode].sees(ended), time.Time{}},
+		"copy":                          {copies.session, copies.sees(ended), now},
+		"copy that was started again":   {copies.session, copies.sees(fixture.Running(after(time.Second)), lastlyIn(copies.session, ended)), now},
+		"copy that is not started anew": {copies.session, copies.sees(ended, never), time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := about(tc.session, tc.seen, func(v *view) { v.output = new(plan.Found("done")) })
+			asked := 0
+			_, _, err := plan.Run(plan.Snapshot{Session: v.session, Now: v.now}, func(s *plan.Snapshot, q plan.Question) error {
+				if read, ok := q.(plan.ReadOutput); ok {
+					asked++
+					if !read.Ended.Equal(tc.want) {
+						t.Errorf("asks for the run that ended at %s, want %s", read.Ended, tc.want)
+					}
+				}
+				v.answer(t, s, q)
+				return nil
+			})
+			if err != nil || asked != 1 {
+				t.Errorf("asked %d times: %v", asked, err)
+			}
+		})
+	}
+}
+
+// lastlyIn is a pod whose debugger ended before as the state says.
+func lastlyIn(session *v1alpha1.DebugSession, state corev1.ContainerState) fixture.PodOption {
+	return func(p *corev1.Pod) {
+		for i := range p.Status.ContainerStatuses {
+			if status := &p.Status.ContainerStatuses[i]; status.Name == session.Status.Debugger.ContainerName {
+				status.LastTerminationState = state
+			}
+		}
 	}
 }

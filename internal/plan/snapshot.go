@@ -150,11 +150,12 @@ type (
 	// target asks, once.
 	ListBudgets struct{}
 
-	// ReadOutput asks for the end of what a container wrote; if Previous, before it was restarted. It is asked once.
+	// ReadOutput asks for the end of what a container wrote. Of one that its kubelet starts again, Ended is when the run ended that is
+	// meant; zero: there is but one. It is asked once.
 	ReadOutput struct {
 		Pod       types.NamespacedName
 		Container string
-		Previous  bool
+		Ended     time.Time
 	}
 
 	// ReadDebuggerPod asks for the pod of the name recorded for the one that the operator makes. It may be answered from a cache of the pods that the operator made.

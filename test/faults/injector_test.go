@@ -393,6 +393,6 @@ func (n *node) Exec(ctx context.Context, pod types.NamespacedName, container str
 	})
 }
 
-func (n *node) End(context.Context, types.NamespacedName, string, bool) (string, error) {
+func (n *node) End(context.Context, types.NamespacedName, string, time.Time) (string, error) {
 	return "", n.around(n.generation, "get-pods-log", func() error { return nil })
 }
