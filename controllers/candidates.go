@@ -21,18 +21,28 @@ import (
 
 // observeCandidates lists the pods of the session's workload or selector, once: the choice is then written down.
 func (r *DebugSessionReconciler) observeCandidates(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[[]corev1.Pod] {
+	return foundCandidates(r.candidates(ctx, session))
+}
+
+func (r *DebugSessionReconciler) candidates(ctx context.Context, session *v1alpha1.DebugSession) ([]corev1.Pod, error) {
 	selector, err := r.selector(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	pods := &corev1.PodList{}
+	err = r.Live.List(ctx, pods, client.InNamespace(session.Namespace), client.MatchingLabelsSelector{Selector: selector})
+	return pods.Items, err
+}
+
+func foundCandidates(pods []corev1.Pod, err error) plan.Observed[[]corev1.Pod] {
 	switch {
 	case apierrors.IsNotFound(err):
 		return plan.Absent[[]corev1.Pod]()
 	case err != nil:
 		return plan.Unknown[[]corev1.Pod](err)
+	default:
+		return plan.Found(pods)
 	}
-	pods := &corev1.PodList{}
-	if err := r.Live.List(ctx, pods, client.InNamespace(session.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
-		return plan.Unknown[[]corev1.Pod](err)
-	}
-	return plan.Found(pods.Items)
 }
 
 func (r *DebugSessionReconciler) selector(ctx context.Context, session *v1alpha1.DebugSession) (labels.Selector, error) {

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,7 @@ func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1
 		session.Name = session.GenerateName + "00000"
 	}
 	session.Status = v1alpha1.DebugSessionStatus{}
+	var selected []corev1.Pod
 	return plan.Rehearse(r.snapshot(session), func(s *plan.Snapshot, question plan.Question) error {
 		switch q := question.(type) {
 		case plan.CheckSeal:
@@ -40,14 +42,20 @@ func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1
 		case plan.CountRunning:
 			s.Running = r.observeRunning(ctx, session)
 		case plan.ReadTarget:
-			s.Target = readPod(ctx, r.Live, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}).Fresh()
+			if i := slices.IndexFunc(selected, func(pod corev1.Pod) bool { return pod.Name == q.Name }); i >= 0 {
+				s.Target = plan.Found(&selected[i]).Fresh()
+			} else {
+				s.Target = readPod(ctx, r.Live, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}).Fresh()
+			}
 		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode:
 			r.answer(ctx, session, question, s)
 		case plan.ListCandidates:
-			if !thorough {
+			if session.Spec.Target.Workload != nil && !thorough {
 				return r.findWorkload(ctx, s)
 			}
-			r.answer(ctx, session, question, s)
+			var err error
+			selected, err = r.candidates(ctx, session)
+			s.Candidates = foundCandidates(selected, err)
 		default:
 			if !thorough {
 				return errEnough
@@ -60,9 +68,6 @@ func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1
 
 // findWorkload answers only if there are no candidates, as the workload is not there or is none.
 func (r *DebugSessionReconciler) findWorkload(ctx context.Context, s *plan.Snapshot) error {
-	if s.Session.Spec.Target.Workload == nil {
-		return errEnough
-	}
 	_, err := r.selector(ctx, s.Session)
 	var refusal *plan.Refusal
 	switch {

@@ -85,6 +85,27 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		}, `spec.target.workload: the cluster has no kind "Deploymnet" of apps/v1`),
 	)
 
+	It("by a selector is warned that nothing has such labels, and what the pod that is chosen lacks", func(ctx SpecContext) {
+		selecting := func(value, container string) *v1alpha1.DebugSession {
+			session := of(func(s *v1alpha1.DebugSessionSpec) {
+				s.Target = v1alpha1.Target{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": value}}, Container: container}
+			})
+			session.Name = value + container
+			return session
+		}
+		runningPod(ctx, namespace, "web", func(p *corev1.Pod) { p.Labels = map[string]string{"app": "web"} })
+		Expect(create(ctx, selecting("wbe", ""))).To(ContainElement(And(
+			HavePrefix("no pod has labels that spec.target.selector selects (app=wbe)"), ContainSubstring("ends as TimedOut"))))
+		Expect(create(ctx, selecting("web", "ap"))).To(ContainElement(ContainSubstring(
+			`this session ends as Rejected: spec.target.container: pod "web" has no container "ap"; its containers are app, proxy; did you mean "app"?`)))
+		known(ctx)
+		asked, warned := askedSoFar(), len(erin.warnings.all())
+		Expect(erin.Create(ctx, selecting("web", "app"))).To(Succeed())
+		Expect(erin.warnings.all()[warned:]).To(BeEmpty())
+		reaches(ctx, selecting("web", "app"), v1alpha1.PhaseStarting)
+		Expect(count(askedSince(asked, namespace), "GET /api/v1/namespaces/"+namespace+"/pods/web")).To(BeZero(), "what was listed is not read again")
+	})
+
 	It("is told until when its pod is waited for, and how to correct it", func(ctx SpecContext) {
 		Expect(create(ctx, of())).To(ContainElement(MatchRegexp(`^there is no pod "web" in namespace "` + namespace + `"; waiting for it until .*Z; ` +
 			`if it is not there by then, this session ends as TimedOut; if the name is wrong, correct the manifest and run: kubectl replace --force -n ` + namespace + ` -f FILE$`)))
