@@ -42,11 +42,7 @@ func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1
 		case plan.CountRunning:
 			s.Running = r.observeRunning(ctx, session)
 		case plan.ReadTarget:
-			if i := slices.IndexFunc(selected, func(pod corev1.Pod) bool { return pod.Name == q.Name }); i >= 0 {
-				s.Target = plan.Found(&selected[i]).Fresh()
-			} else {
-				s.Target = readPod(ctx, r.Live, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}).Fresh()
-			}
+			s.Target = r.readUnlisted(ctx, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}, selected).Fresh()
 		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode:
 			r.answer(ctx, session, question, s)
 		case plan.ListCandidates:
@@ -64,6 +60,14 @@ func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1
 		}
 		return nil
 	})
+}
+
+// readUnlisted reads a pod, unless it is one of those that were just listed.
+func (r *DebugSessionReconciler) readUnlisted(ctx context.Context, name types.NamespacedName, listed []corev1.Pod) plan.Observed[*corev1.Pod] {
+	if i := slices.IndexFunc(listed, func(pod corev1.Pod) bool { return pod.Name == name.Name }); i >= 0 {
+		return plan.Found(&listed[i])
+	}
+	return readPod(ctx, r.Live, name)
 }
 
 // findWorkload answers only if there are no candidates, as the workload is not there or is none.
