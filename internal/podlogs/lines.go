@@ -13,66 +13,64 @@ import (
 // maxWords is how much is told of what a kubelet said instead of a log, in bytes.
 const maxWords = 200
 
-// endOf reads all there is of a log with timestamps, and returns the end of it without them. What was written after the second in
-// which a run ended is another run's.
-func endOf(from io.Reader, ended time.Time) (string, error) {
-	var end []byte
-	var read lines
+// ends are the ends of what was written in the run that is meant, and in later ones.
+type ends struct{ own, later []byte }
+
+// endsOf reads all there is of a log with timestamps, and returns the end of it without them. What was written after the second in
+// which a run ended is another run's; if that is zero there is no other.
+func endsOf(from io.Reader, ended time.Time) (ends, error) {
+	read := lines{ended: ended}
 	buffered := bufio.NewReader(from)
 	for {
 		piece, err := buffered.ReadSlice('\n') // a line, or a part of one that is longer than the buffer
-		text, foreign := read.next(piece, ended)
-		if foreign != nil {
-			return "", foreign
+		if foreign := read.add(piece); foreign != nil {
+			return ends{}, foreign
 		}
-		end = append(end, text...)
-		end = end[max(len(end)-kept, 0):]
 		switch {
-		case errors.Is(err, io.EOF) && read.others > 0 && read.own == 0:
-			return "", errors.New("its container was started again, and has lost it")
 		case errors.Is(err, io.EOF):
-			return string(end), nil
+			return read.ends, nil
 		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
-			return "", err
+			return ends{}, err
 		}
 	}
 }
 
 // lines goes through the lines of a log.
 type lines struct {
-	own, others int  // how many are of the run that is meant, and how many of later ones
-	within      bool // the next piece goes on with the last line
-	skip        bool // which is not of the run that is meant
+	ended  time.Time
+	ends   ends
+	into   *[]byte // where the last line belongs; nil: nowhere
+	begun  bool    // there was a line
+	within bool    // the next piece goes on with the last line
 }
 
-// next is what a piece has of the run that is meant. A line without a timestamp is no program's: a kubelet answers with words of its own,
-// as it does with success when its runtime has removed the container. They are an error if there is nothing else.
-func (l *lines) next(piece []byte, ended time.Time) ([]byte, error) {
+// add takes a piece to where it belongs. A line without a timestamp is no program's: a kubelet answers with words of its own, as it
+// does with success when its runtime has removed the container. They are an error if they come first.
+func (l *lines) add(piece []byte) error {
 	if len(piece) == 0 {
-		return nil, nil
+		return nil
 	}
-	text, begins := piece, !l.within
+	begins := !l.within
 	l.within = piece[len(piece)-1] != '\n'
 	if begins {
 		at, rest, written := timestamped(piece)
 		switch {
-		case !written && l.own+l.others == 0:
-			return nil, fmt.Errorf("the kubelet says: %s", strings.ToValidUTF8(string(bytes.TrimSpace(piece[:min(len(piece), maxWords)])), ""))
+		case !written && !l.begun:
+			return fmt.Errorf("the kubelet says: %s", strings.ToValidUTF8(string(bytes.TrimSpace(piece[:min(len(piece), maxWords)])), ""))
 		case !written:
-			l.skip = true
-		case !ended.IsZero() && !at.Before(ended.Add(time.Second)):
-			l.skip = true
-			l.others++
+			l.into = nil
+		case !l.ended.IsZero() && !at.Before(l.ended.Add(time.Second)):
+			l.into = &l.ends.later
 		default:
-			l.skip = false
-			l.own++
+			l.into = &l.ends.own
 		}
-		text = rest
+		piece, l.begun = rest, true
 	}
-	if l.skip {
-		return nil, nil
+	if l.into != nil {
+		*l.into = append(*l.into, piece...)
+		*l.into = (*l.into)[max(len(*l.into)-kept, 0):]
 	}
-	return text, nil
+	return nil
 }
 
 // timestamped takes a line's timestamp off it.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 )
@@ -31,29 +30,33 @@ type Reader struct{ client kubernetes.Interface }
 func New(client kubernetes.Interface) *Reader { return &Reader{client: client} }
 
 // End returns the last few KiB of what the container wrote. Of a container that its kubelet starts again, ended is in which second
-// the run ended that is meant; zero: there is but one. Once a later run has taken the log away it returns an error.
+// the run ended that is meant; zero: there is but one. If that run's log is gone, what it wrote when it was run again is returned.
 func (r *Reader) End(ctx context.Context, pod types.NamespacedName, container string, ended time.Time) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if ended.IsZero() {
-		return r.read(ctx, pod, container, false, ended)
+	now, err := r.read(ctx, pod, container, false, ended)
+	if len(now.own) > 0 || ended.IsZero() {
+		return string(now.own), err
 	}
-	// The kubelet starts it again before anybody can ask, so that its log is the previous one; or it has not, and there is none yet.
-	output, err := r.read(ctx, pod, container, true, ended)
-	if apierrors.IsBadRequest(err) {
-		return r.read(ctx, pod, container, false, ended)
+	before, missing := r.read(ctx, pod, container, true, ended)
+	switch {
+	case len(before.own) > 0 || err != nil && missing == nil:
+		return string(before.own), nil
+	case len(now.later) > 0:
+		return string(now.later), nil
+	default:
+		return "", err // it wrote nothing, if that is nil
 	}
-	return output, err
 }
 
-func (r *Reader) read(ctx context.Context, pod types.NamespacedName, container string, previous bool, ended time.Time) (string, error) {
+func (r *Reader) read(ctx context.Context, pod types.NamespacedName, container string, previous bool, ended time.Time) (ends, error) {
 	tail := int64(tailed)
 	log, err := r.client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
 		Container: container, Previous: previous, TailLines: &tail, Timestamps: true,
 	}).Stream(ctx)
 	if err != nil {
-		return "", err
+		return ends{}, err
 	}
 	defer func() { _ = log.Close() }() // it was only read
-	return endOf(io.LimitReader(log, most), ended)
+	return endsOf(io.LimitReader(log, most), ended)
 }

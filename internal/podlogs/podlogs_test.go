@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -28,47 +29,48 @@ func at(after time.Duration, text string) string {
 	return log.String()
 }
 
-func TestEndOf(t *testing.T) {
+func TestEndsOf(t *testing.T) {
 	long := strings.Repeat("0123456789", 1000)
 	again := strings.Repeat("0123456789\n", 1000)
-	for name, tc := range map[string]struct{ log, want, fails string }{
-		"nothing":                        {"", "", ""},
-		"little":                         {at(0, "a\nb\n"), "a\nb\n", ""},
-		"no line break at its end":       {at(0, "a\nb"), "a\nb", ""},
-		"empty lines":                    {at(0, "a\n\n\nb\n"), "a\n\n\nb\n", ""},
-		"a long line":                    {at(0, long), long[len(long)-kept:], ""},
-		"many lines":                     {at(0, again), again[len(again)-kept:], ""},
-		"in the second of the end":       {at(900*time.Millisecond, "a\n"), "a\n", ""},
-		"of a later run":                 {at(time.Second, "b\nc\n"), "", "its container was started again"},
-		"of both":                        {at(0, "a\n") + at(2*time.Second, "b\n"), "a\n", ""},
-		"a long line of a later run":     {at(0, "a\n") + at(2*time.Second, long+"\n"), "a\n", ""},
-		"a container that was removed":   {"unable to retrieve container logs for containerd://0566c674d990", "", "the kubelet says: unable to retrieve container logs for containerd://0566c674d990"},
-		"a log that was removed":         {"failed to try resolving symlinks in path \"/var/log/0.log\": no such file or directory", "", "the kubelet says: failed to try resolving"},
-		"the same, as a program's words": {at(0, "failed to try resolving symlinks\n"), "failed to try resolving symlinks\n", ""},
-		"a kubelet's words at the end":   {at(0, "a\n") + "failed to read the log", "a\n", ""},
+	for name, tc := range map[string]struct{ log, own, later, fails string }{
+		"nothing":                        {},
+		"little":                         {log: at(0, "a\nb\n"), own: "a\nb\n"},
+		"no line break at its end":       {log: at(0, "a\nb"), own: "a\nb"},
+		"empty lines":                    {log: at(0, "a\n\n\nb\n"), own: "a\n\n\nb\n"},
+		"a long line":                    {log: at(0, long), own: long[len(long)-kept:]},
+		"many lines":                     {log: at(0, again), own: again[len(again)-kept:]},
+		"in the second of the end":       {log: at(900*time.Millisecond, "a\n"), own: "a\n"},
+		"of a later run":                 {log: at(time.Second, "b\nc\n"), later: "b\nc\n"},
+		"of both":                        {log: at(0, "a\n") + at(2*time.Second, "b\n"), own: "a\n", later: "b\n"},
+		"a long line of a later run":     {log: at(0, "a\n") + at(2*time.Second, long), own: "a\n", later: long[len(long)-kept:]},
+		"a container that was removed":   {log: "unable to retrieve container logs for containerd://0566c674d990", fails: "the kubelet says: unable to retrieve container logs for containerd://0566c674d990"},
+		"a log that was removed":         {log: "failed to try resolving symlinks in path \"/var/log/0.log\": no such file or directory", fails: "the kubelet says: failed to try resolving"},
+		"the same, as a program's words": {log: at(0, "failed to try resolving symlinks\n"), own: "failed to try resolving symlinks\n"},
+		"a kubelet's words at the end":   {log: at(0, "a\n") + "failed to read the log", own: "a\n"},
 	} {
-		for how, reader := range map[string]func(*strings.Reader) (string, error){
-			"at once":        func(r *strings.Reader) (string, error) { return endOf(r, ended) },
-			"byte by byte":   func(r *strings.Reader) (string, error) { return endOf(iotest.OneByteReader(r), ended) },
-			"end with bytes": func(r *strings.Reader) (string, error) { return endOf(iotest.DataErrReader(r), ended) },
+		for how, reader := range map[string]func(io.Reader) io.Reader{
+			"at once":        func(r io.Reader) io.Reader { return r },
+			"byte by byte":   iotest.OneByteReader,
+			"end with bytes": iotest.DataErrReader,
 		} {
-			got, err := reader(strings.NewReader(tc.log))
-			if got != tc.want || (err != nil) != (tc.fails != "") || err != nil && !strings.Contains(err.Error(), tc.fails) {
-				t.Errorf("%s, %s: %d bytes, %.60q, %v; want %d", name, how, len(got), got, err, len(tc.want))
+			got, err := endsOf(reader(strings.NewReader(tc.log)), ended)
+			if string(got.own) != tc.own || string(got.later) != tc.later || (err != nil) != (tc.fails != "") || err != nil && !strings.Contains(err.Error(), tc.fails) {
+				t.Errorf("%s, %s: %.60q and %.60q, %v", name, how, got.own, got.later, err)
 			}
 		}
 	}
-	if got, err := endOf(strings.NewReader(at(time.Hour, "a\n")), time.Time{}); got != "a\n" || err != nil {
-		t.Errorf("of the only run: %q, %v", got, err)
+	if got, err := endsOf(strings.NewReader(at(time.Hour, "a\n")), time.Time{}); string(got.own) != "a\n" || err != nil {
+		t.Errorf("of the only run: %q, %v", got.own, err)
 	}
 	broken := errors.New("broken")
-	if _, err := endOf(iotest.ErrReader(broken), ended); !errors.Is(err, broken) {
+	if _, err := endsOf(iotest.ErrReader(broken), ended); !errors.Is(err, broken) {
 		t.Errorf("a reader that fails: %v", err)
 	}
 }
 
 // Of a container that is started again at once, what is read is the run that is meant.
 func TestEndOfARun(t *testing.T) {
+	const silent, gone = "silent", "unable to retrieve container logs for containerd://0566c674d990"
 	const none = "previous terminated container \"debugger\" in pod \"copy\" not found"
 	for name, tc := range map[string]struct {
 		previous, current string // empty: there is none
@@ -76,14 +78,17 @@ func TestEndOfARun(t *testing.T) {
 		want, fails       string
 		asks              []string
 	}{
-		"the only one":              {current: at(0, "a\n"), want: "a\n", asks: []string{"current"}},
-		"started again":             {previous: at(0, "a\n"), current: at(time.Second, "b\n"), ended: ended, want: "a\n", asks: []string{"previous"}},
-		"not started again yet":     {current: at(0, "a\n"), ended: ended, want: "a\n", asks: []string{"previous", "current"}},
-		"started again in between":  {current: at(2*time.Second, "b\n"), ended: ended, fails: "started again", asks: []string{"previous", "current"}},
-		"started again, and ended":  {previous: at(3*time.Second, "b\n"), current: at(5*time.Second, "c\n"), ended: ended, fails: "started again", asks: []string{"previous"}},
-		"it is not to be had":       {ended: ended, fails: "not found", asks: []string{"previous", "current"}},
-		"the only one has no log":   {fails: "not found", asks: []string{"current"}},
-		"its log is gone meanwhile": {previous: "failed to open log file \"0.log\"", ended: ended, fails: "the kubelet says", asks: []string{"previous"}},
+		"the only one":             {current: at(0, "a\n"), want: "a\n", asks: []string{"current"}},
+		"not started again yet":    {current: at(0, "a\n"), ended: ended, want: "a\n", asks: []string{"current"}},
+		"started again":            {previous: at(0, "a\n"), current: at(time.Second, "b\n"), ended: ended, want: "a\n", asks: []string{"current", "previous"}},
+		"which wrote nothing yet":  {previous: at(0, "a\n"), current: silent, ended: ended, want: "a\n", asks: []string{"current", "previous"}},
+		"its log is removed":       {previous: "failed to open log file \"0.log\"", current: at(2*time.Second, "b\n"), ended: ended, want: "b\n", asks: []string{"current", "previous"}},
+		"twice":                    {previous: at(3*time.Second, "b\n"), current: at(5*time.Second, "c\n"), ended: ended, want: "c\n", asks: []string{"current", "previous"}},
+		"the current is not there": {previous: at(0, "a\n"), ended: ended, want: "a\n", asks: []string{"current", "previous"}},
+		"it wrote nothing":         {current: silent, ended: ended, asks: []string{"current", "previous"}},
+		"neither is there":         {ended: ended, fails: "not found", asks: []string{"current", "previous"}},
+		"both are removed":         {previous: gone, current: gone, ended: ended, fails: "the kubelet says", asks: []string{"current", "previous"}},
+		"the only one has no log":  {fails: "not found", asks: []string{"current"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
@@ -99,7 +104,9 @@ func TestEndOfARun(t *testing.T) {
 					_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"BadRequest","code":400,"message":%q}`, none)
 					return
 				}
-				_, _ = w.Write([]byte(log))
+				if log != silent {
+					_, _ = w.Write([]byte(log))
+				}
 			}))
 			defer server.Close()
 			reader := New(kubernetes.NewForConfigOrDie(&rest.Config{Host: server.URL}))
