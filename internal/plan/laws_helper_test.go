@@ -223,11 +223,21 @@ func holdsWords(t tester, s plan.Snapshot, p plan.Plan) {
 	}
 	said := map[string]string{}
 	for _, c := range status.Conditions {
-		if strings.HasPrefix(c.Message, "see condition ") {
+		if other, elsewhere := strings.CutPrefix(c.Message, "see condition "); elsewhere {
+			if there := meta.FindStatusCondition(status.Conditions, other); there == nil || strings.HasPrefix(there.Message, "see condition ") {
+				t.Errorf("condition %s points to %s, and that says nothing: %v", c.Type, other, there)
+			}
 			continue
 		}
 		if other, twice := said[c.Message]; twice {
 			t.Errorf("conditions %s and %s say the same: %q", other, c.Type, c.Message)
+		}
+		for message, other := range said {
+			// Ready says what an end waits for, and what it ends for before that.
+			if decisive := status.DecisiveCondition(); other != decisive.Type && c.Type != decisive.Type &&
+				(len(c.Message) > 40 && strings.Contains(message, c.Message) || len(message) > 40 && strings.Contains(c.Message, message)) {
+				t.Errorf("conditions %s and %s say the same: %q and %q", other, c.Type, message, c.Message)
+			}
 		}
 		said[c.Message] = c.Type
 	}

@@ -104,10 +104,15 @@ func (p *pass) summarize() {
 			c.Message = v1alpha1.See(decisive)
 		}
 	}
-	// What an end waits for is said by Ready: the condition that decides says what it ends for.
-	ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionReady)
-	for _, other := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
-		if c := meta.FindStatusCondition(p.status().Conditions, other); c != nil && ready != nil && c.Message == ready.Message && ready.Message != v1alpha1.See(decisive) {
+	if ready := p.condition(v1alpha1.ConditionReady); ready != nil && ready.Message != v1alpha1.See(decisive) {
+		p.pointTo(ready)
+	}
+}
+
+// pointTo has the others not repeat Ready, which says what an end waits for: the condition that decides says what it ends for.
+func (p *pass) pointTo(ready *metav1.Condition) {
+	for _, other := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionDebuggerReady} {
+		if c := p.condition(other); c != nil && (c.Message == ready.Message || strings.HasSuffix(ready.Message, "; "+c.Message)) {
 			c.Message = v1alpha1.See(ready)
 		}
 	}

@@ -133,8 +133,9 @@ func TestADebuggerThatRunsOnAfterItsEndIsReported(t *testing.T) {
 	p = pass(t, late)
 	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger", warns: "StillRunning", wakes: soon.Add(15 * time.Second)}.check(t, p)
 	ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady)
-	if name := session.Status.Debugger.ContainerName; ready.Reason != v1alpha1.ReasonStillRunning || !strings.Contains(ready.Message, name) {
-		t.Errorf("says %s: %s", ready.Reason, ready.Message)
+	if name := session.Status.Debugger.ContainerName; ready.Reason != v1alpha1.ReasonStillRunning || ready.Message != "see condition Ready" ||
+		!strings.Contains(p.Status.Message(), name) {
+		t.Errorf("says %s: %s; %s", ready.Reason, ready.Message, p.Status.Message())
 	}
 	late.session, late.now = written(session, p), soon.Add(15*time.Second)
 	quiet(t, late.session, pass(t, late))
@@ -194,8 +195,9 @@ func TestTeardownCopy(t *testing.T) {
 			}
 			if name == "held by others" {
 				ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady)
-				if ready.Reason != "StillRunning" || ready.Message != `copy "web-debug-k0y0y" is being deleted; it is held by finalizers that others put on it: example.com/hold` {
-					t.Errorf("says %s: %s", ready.Reason, ready.Message)
+				const held = `spec.end was set to true; copy "web-debug-k0y0y" is being deleted; it is held by finalizers that others put on it: example.com/hold`
+				if ready.Reason != "StillRunning" || ready.Message != "see condition Ready" || p.Status.Message() != held {
+					t.Errorf("says %s: %s; %s", ready.Reason, ready.Message, p.Status.Message())
 				}
 			}
 		})

@@ -82,7 +82,7 @@ func finalizerOnCopy(s *stage) {
 	h.hold()
 	h.terminate()
 	says := func() bool {
-		return strings.Contains(conditionOf(h.now(), v1alpha1.ConditionDebuggerReady).Message, foreign)
+		return strings.Contains(h.now().Status.Message(), foreign)
 	}
 	s.eventually(20*time.Second, "the session says what holds its copy", says)
 	s.eventually(10*time.Second, "the copy's processes are gone all the same", func() bool { return !h.runs() })

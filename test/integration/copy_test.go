@@ -107,7 +107,9 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 		eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Conditions).To(ContainElement(And(
-				HaveField("Type", v1alpha1.ConditionDebuggerReady), HaveField("Reason", v1alpha1.ReasonStillRunning),
+				HaveField("Type", v1alpha1.ConditionDebuggerReady), HaveField("Reason", v1alpha1.ReasonStillRunning))))
+			g.Expect(session.Status.Conditions).To(ContainElement(And(
+				HaveField("Type", v1alpha1.ConditionReady),
 				HaveField("Message", ContainSubstring("held by finalizers that others put on it: example.com/hold")))))
 		}).Should(Succeed())
 		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
