@@ -48,6 +48,7 @@ type DebugClassList struct {
 // DebugClassSpec is what sessions of a class may do. What it does not allow is refused.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.ttl) || duration(self.defaults.ttl) <= duration(self.maxTTL)",message="defaults.ttl must not be longer than maxTTL",fieldPath=".defaults.ttl"
+// +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.idleTimeout) || !has(self.maxIdleTimeout) || duration(self.defaults.idleTimeout) <= duration(self.maxIdleTimeout)",message="defaults.idleTimeout must not be longer than maxIdleTimeout",fieldPath=".defaults.idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.profile) || self.defaults.profile in self.profiles",message="defaults.profile must be one of profiles",fieldPath=".defaults.profile"
 // +kubebuilder:validation:XValidation:rule="!self.modes.exists(m, m == 'Node') || has(self.nodeNamespace)",message="mode Node needs nodeNamespace: the namespace in which nodes may be debugged",fieldPath=".nodeNamespace"
 type DebugClassSpec struct {
@@ -136,6 +137,15 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="maxTTL must be a duration from 10s to 24h, such as 30m or 1h"
 	MaxTTL metav1.Duration `json:"maxTTL"`
 
+	// The longest idleTimeout that a session may set, from 30s to 24h, and what it gets that sets none, unless defaults.idleTimeout is
+	// shorter. Left out: no bound, and no idle end unless a session or defaults.idleTimeout sets one. It says nothing of sessions that can have
+	// none: in other modes than EphemeralContainer, without a terminal, or unstoppable.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="maxIdleTimeout must be a duration from 30s to 24h, such as 15m"
+	MaxIdleTimeout *metav1.Duration `json:"maxIdleTimeout,omitempty"`
+
 	// How long before its end a session is warned of it: durations from 10s to 24h, such as 5m. At most 4; [5m, 1m] if left out,
 	// and [] for none. A session that is shorter than one of them has no such warning. Each is an event EndingSoon on the session, and
 	// a line in its debugger's terminal: of an ephemeral debugger that is not unstoppable whoever has attached to it, of others kubectl
@@ -208,6 +218,13 @@ type ClassDefaults struct {
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s')",message="ttl must be a duration of at least 10s, such as 30m or 1h"
 	TTL *metav1.Duration `json:"ttl,omitempty"`
+
+	// The idleTimeout, for sessions that can have one, from 30s to maxIdleTimeout. Left out: maxIdleTimeout; if that is left out too, none.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="idleTimeout must be a duration from 30s to 24h, such as 15m"
+	IdleTimeout *metav1.Duration `json:"idleTimeout,omitempty"`
 }
 
 // ApprovalPolicy says who must agree before a session starts.

@@ -76,12 +76,16 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="self.mode == 'EphemeralContainer' || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="unstoppable is only for mode EphemeralContainer: every other pod is deleted in time, whatever its image; remove it",fieldPath=".debugger.unstoppable"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.resources)",message="resources is not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
+// +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode == 'EphemeralContainer'",message="idleTimeout is only for mode EphemeralContainer: nothing in another pod tells whether it is used; remove it",fieldPath=".idleTimeout"
+// +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode != 'EphemeralContainer' || (has(self.debugger.tty) && self.debugger.tty)",message="idleTimeout needs a terminal, which tells whether it is used: set debugger.tty and debugger.stdin to true, or remove it",fieldPath=".idleTimeout"
+// +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="idleTimeout is not for a debugger that is unstoppable: nothing can end it; remove it, or unstoppable",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".reason"
 // +kubebuilder:validation:XValidation:rule="self.target == oldSelf.target",message="target cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode",message="mode cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".mode"
 // +kubebuilder:validation:XValidation:rule="has(self.profile) == has(oldSelf.profile) && (!has(self.profile) || self.profile == oldSelf.profile)",message="profile cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".profile"
 // +kubebuilder:validation:XValidation:rule="self.debugger == oldSelf.debugger",message="debugger cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".debugger"
 // +kubebuilder:validation:XValidation:rule="has(self.podCopy) == has(oldSelf.podCopy) && (!has(self.podCopy) || self.podCopy == oldSelf.podCopy)",message="podCopy cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="has(self.idleTimeout) == has(oldSelf.idleTimeout) && (!has(self.idleTimeout) || duration(self.idleTimeout) == duration(oldSelf.idleTimeout))",message="idleTimeout cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="has(self.notAfter) == has(oldSelf.notAfter) && (!has(self.notAfter) || self.notAfter == oldSelf.notAfter)",message="notAfter cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".notAfter"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".className"
 // +kubebuilder:validation:XValidation:rule="has(self.access) == has(oldSelf.access) && (!has(self.access) || self.access == oldSelf.access)",message="access cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".access"
@@ -155,6 +159,17 @@ type DebugSessionSpec struct {
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="ttl must be a duration from 10s to 24h, such as 90s, 30m or 1h30m"
 	TTL *metav1.Duration `json:"ttl,omitempty"`
+
+	// After how long without use the session ends, from 30s to 24h, but not after more than the class's maxIdleTimeout; the class's
+	// default if left out, and if that has none the session does not end for it. It is in use when something is typed into or printed on
+	// its terminal, while anything but a shell that waits at its prompt has the terminal, and while kubectl exec runs something in its container.
+	// That somebody has attached is not seen, and is no use by itself; one who has is told before. It ends up to a minute later than
+	// that, as Expired with the reason IdleTimeout. Only with mode EphemeralContainer, with debugger.tty, and not if it is unstoppable.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="idleTimeout must be a duration from 30s to 24h, such as 15m"
+	IdleTimeout *metav1.Duration `json:"idleTimeout,omitempty"`
 
 	// The session never starts after this moment and never runs past it. For manifests that live in Git: applied again
 	// after this moment, also after having been deleted, the session ends at once as Expired, and nothing is started.
@@ -632,7 +647,7 @@ type Outcome string
 // The outcomes.
 const (
 	OutcomeCompleted  Outcome = "Completed"  // the debugger's command ended by itself
-	OutcomeExpired    Outcome = "Expired"    // its ttl or notAfter was reached
+	OutcomeExpired    Outcome = "Expired"    // its ttl, notAfter or idleTimeout was reached
 	OutcomeTerminated Outcome = "Terminated" // somebody ended it: end: true, or the session or the copy was deleted
 	OutcomeRevoked    Outcome = "Revoked"    // an approval that it ran on was taken back
 	OutcomeDenied     Outcome = "Denied"     // somebody who may approve it said no
@@ -668,6 +683,10 @@ type ClassStatus struct {
 
 	// The longest that the session may last, also by extension.
 	MaxTTL Duration `json:"maxTTL"`
+
+	// The idleTimeout: the session's, or the class's default. Empty if the session does not end for want of use.
+	// +optional
+	IdleTimeout *Duration `json:"idleTimeout,omitempty"`
 
 	// How many people must approve; 0 for an exempt requester.
 	// +optional
@@ -1005,7 +1024,7 @@ type DebuggerStatus struct {
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
 
-	// What ended the container: Command, Deadline, Operator, HardDeadline, Target or Other. Empty if it never ran, or still does.
+	// What ended the container: Command, Deadline, IdleTimeout, Operator, HardDeadline, Target or Other. Empty if it never ran, or still does.
 	// +optional
 	StoppedBy StoppedBy `json:"stoppedBy,omitempty"`
 
@@ -1037,7 +1056,7 @@ const (
 )
 
 // StoppedBy is what ended the debugger's container.
-// +kubebuilder:validation:Enum=Command;Deadline;Operator;HardDeadline;Target;Other
+// +kubebuilder:validation:Enum=Command;Deadline;IdleTimeout;Operator;HardDeadline;Target;Other
 type StoppedBy string
 
 // What may have ended the debugger's container.
@@ -1045,6 +1064,7 @@ const (
 	StoppedByCommand      StoppedBy = "Command"      // its command ended by itself
 	StoppedByOperator     StoppedBy = "Operator"     // the operator stopped its processes, or deleted the pod that it had made
 	StoppedByDeadline     StoppedBy = "Deadline"     // it reached the deadline that an ephemeral debugger keeps to by itself
+	StoppedByIdleTimeout  StoppedBy = "IdleTimeout"  // it ended by itself, for nobody had used it for too long
 	StoppedByHardDeadline StoppedBy = "HardDeadline" // the same, at its latest; or the kubelet, for a pod that was made
 	StoppedByTarget       StoppedBy = "Target"       // it went with its target
 	StoppedByOther        StoppedBy = "Other"        // somebody else deleted the pod that was made, or its node ended it

@@ -105,6 +105,7 @@ const (
 	ReasonReplaced        = "Replaced" // the target was deleted for its copy
 	ReasonNotStarted      = "NotStarted"
 	ReasonRescheduled     = "Rescheduled"     // an event: expiresAt was moved
+	ReasonIdleTimeout     = "IdleTimeout"     // nobody used the session for too long
 	ReasonEndingSoon      = "EndingSoon"      // an event: the session ends as soon as its class wants it to be warned
 	ReasonNotExtended     = "NotExtended"     // ttl was raised, and the debugger could not be told
 	ReasonNotShortened    = "NotShortened"    // ttl was lowered, and the debugger could not be told: the operator ends it

@@ -43,11 +43,17 @@ const MessagePrefix = "debugsession: "
 const (
 	AtDeadline     = MessagePrefix + "ended at its deadline"
 	AtHardDeadline = MessagePrefix + "ended at its hard deadline"
+
+	// WhenIdle is what it says there when nobody has used its terminal for too long. The exit code is that of a deadline.
+	WhenIdle = MessagePrefix + "ended for nobody used it"
 )
 
 var (
 	//go:embed deadline_processes.sh
 	processesScript string
+
+	//go:embed deadline_idle.sh
+	idleScript string
 
 	//go:embed deadline_wrap.sh
 	wrapScript string
@@ -76,6 +82,9 @@ type Deadlines struct {
 	// Warnings are how long before its end whoever is at its terminal is told of it, in any order.
 	Warnings []time.Duration
 
+	// Idle is after how long it ends if nobody uses its terminal. Zero: it does not.
+	Idle time.Duration
+
 	// Session is what they are told to extend.
 	Session types.NamespacedName
 }
@@ -94,9 +103,17 @@ func Wrap(command, args []string, deadlines Deadlines) ([]string, error) {
 			Message: "no time limit can be put around an image's own entrypoint: write the command, such as [sh]",
 		}
 	}
-	script := strings.ReplaceAll(brief(deadlines.settings()+bare(processesScript+wrapScript)), "$", "$$")
+	script := strings.ReplaceAll(brief(deadlines.settings()+bare(deadlines.script())), "$", "$$")
 	wrapped := []string{"sh", "-c", script, wrapperName, unix(deadlines.End), unix(deadlines.Hard), unix(deadlines.StartBy), "--"}
 	return slices.Concat(wrapped, command, args), nil
+}
+
+// script is what runs a command and keeps to the deadlines: no longer than it takes, for it stays in its pod for good.
+func (d *Deadlines) script() string {
+	if d.Idle > 0 {
+		return processesScript + idleScript + wrapScript
+	}
+	return processesScript + wrapScript
 }
 
 // settings are the variables that the script finds set. They are no arguments of it, so that ps shows none of them.
@@ -108,7 +125,11 @@ func (d *Deadlines) settings() string {
 	for i, warning := range warnings {
 		seconds[i] = strconv.FormatInt(int64(warning/time.Second), 10)
 	}
-	return fmt.Sprintf("warnings='%s' session='-n %s %s'\n", strings.Join(seconds, " "), d.Session.Namespace, d.Session.Name)
+	idle := ""
+	if d.Idle > 0 {
+		idle = strconv.FormatInt(int64(d.Idle/time.Second), 10)
+	}
+	return fmt.Sprintf("warnings='%s' idle='%s' session='-n %s %s'\n", strings.Join(seconds, " "), idle, d.Session.Namespace, d.Session.Name)
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

@@ -4,6 +4,7 @@
 #
 # Set before it:
 #   warnings  how many seconds before its end the terminal is told of it, the longest first
+#   idle      after how many seconds in which nobody uses the terminal it ends, as the functions do that then stand before it
 #   session   what kubectl dbg knows the session by
 #
 # Three processes: the wrapper, which only waits, and whose exit ends the container; its watchdog, which ends the
@@ -39,8 +40,8 @@ ask_time() {
 
 # watch is the watchdog. It holds none of the command's files, no signal meant for the command ends it, and whatever
 # makes it leave, it ends the container. It naps for a minute at most, so that it follows a clock that is set. It exits
-# with 0 at the deadline, with 3 at the hard deadline, with 1 when asked to end earlier, and with another code when it cannot
-# go on.
+# with 0 at the deadline, with 3 at the hard deadline, with 4 when nobody uses it, with 1 when asked to end earlier, and with
+# another code when it cannot go on.
 watch() {
   read -r self rest </proc/self/stat
   trap 'over=1' URG
@@ -51,20 +52,23 @@ watch() {
   publish
   while [ -z "$over" ]; do
     [ "$told" ] && hear
-    # Not while date runs: bash would leave it unreaped.
+    # Not while date or stat runs: bash would leave it unreaped.
     trap 'leaving=1' VTALRM
     ask_time
     [ "$now" ] || ask_time # a signal may have cut it short
+    [ "$idle" ] && look
     trap 'leave' VTALRM
     [ "$leaving" ] && leave
     [ "$now" ] || exit 2
     [ "$now" -lt "$deadline" ] && left=$((deadline - now)) || break
     find_due
     [ "$due" ] && [ "$due" != "$given" ] && warn && continue # which may have taken a second
-    [ "$left" -gt 60 ] && nap=60 || nap=$left
-    for before in $warnings; do
-      [ "$left" -gt "$before" ] && [ "$((left - before))" -lt "$nap" ] && nap=$((left - before))
-    done
+    if [ "$idle" ]; then
+      [ "$rest" -gt 0 ] || idled=1
+      [ "$idled" ] && break
+      [ -z "$noticed" ] && [ "$rest" -le "$notice" ] && warn_idle && continue
+    fi
+    choose_nap
     sleep "$nap" &
     timer=$!
     # What the end needs is started while there are processes to be had: it takes a second more.
@@ -78,9 +82,30 @@ watch() {
     [ "$over" ] || drop
   done
   trap '' USR1
-  if [ "$over" ]; then :; elif [ "$deadline" = "$hard" ]; then ended=3; else ended=0; fi
+  if [ "$over" ]; then
+    :
+  elif [ "$idled" ]; then
+    ended=4
+    sleep 1 &
+    timer=$!
+  elif [ "$deadline" = "$hard" ]; then
+    ended=3
+  else
+    ended=0
+  fi
   part
   exit "$ended"
+}
+
+# choose_nap sets nap to how many seconds to sleep: until the next thing is due, and a minute at most.
+choose_nap() {
+  [ "$left" -gt 60 ] && nap=60 || nap=$left
+  for before in $warnings; do
+    [ "$left" -gt "$before" ] && [ "$((left - before))" -lt "$nap" ] && nap=$((left - before))
+  done
+  [ "$idle" ] || return
+  [ "$noticed" ] || rest=$((rest - notice))
+  [ "$rest" -lt "$nap" ] && nap=$rest
 }
 
 # publish has the watchdog call itself by its deadline: that is how it is found, and how it answers.
@@ -109,20 +134,32 @@ find_due() {
   done
 }
 
-# warn tells whoever is at the terminal how soon the end is. A process of its own writes it, and is given a second: a terminal that
-# is held with Ctrl-S blocks who writes to it. It has ended before the next one is started, so that a process table in which
-# there is room for one is enough, as it is for the nap.
+# warn tells whoever is at the terminal how soon the end is.
 warn() {
   given=$due
-  count=$left unit=second
-  [ "$left" -ge 60 ] && count=$(((left + 30) / 60)) unit=minute
-  [ "$count" = 1 ] || unit=${unit}s
+  count_time "$left"
   more=$(((hard - deadline) / 60))
   [ "$more" -gt 30 ] && more=30
   advice="it cannot be extended"
   [ "$more" -gt 0 ] && advice="kubectl dbg extend $session +${more}m extends it"
-  printf '\r\ndebugsession: this session ends in %d %s, at %02d:%02d:%02d UTC; %s\r\n' "$count" "$unit" \
-    "$((deadline / 3600 % 24))" "$((deadline / 60 % 60))" "$((deadline % 60))" "$advice" >/dev/console &
+  tell 'this session ends in %d %s, at %02d:%02d:%02d UTC; %s' "$count" "$unit" \
+    "$((deadline / 3600 % 24))" "$((deadline / 60 % 60))" "$((deadline % 60))" "$advice"
+}
+
+# count_time SECONDS sets count and unit to what a person calls it.
+count_time() {
+  count=$1 unit=second
+  [ "$1" -ge 60 ] && count=$((($1 + 30) / 60)) unit=minute
+  [ "$count" = 1 ] || unit=${unit}s
+}
+
+# tell FORMAT WORDS… writes a line to the terminal. A process of its own does, and is given a second: a terminal that is held with
+# Ctrl-S blocks who writes to it. It has ended before the next process is started, so that a process table in which there is room
+# for one is enough, as it is for the nap.
+tell() {
+  format=$1 ours=1
+  shift
+  printf "\\r\\ndebugsession: $format\\r\\n" "$@" >/dev/console &
   writer=$!
   clock
   enough=$later
@@ -247,7 +284,7 @@ without_terminal() {
 
 deadline=$1 hard=$2 start_by=$3
 shift 4
-self=$$ spare= over= told= gone= timer= leaving=
+self=$$ spare= over= told= gone= timer= leaving= ours= used= noticed= idled=
 [ /proc/self/ns/mnt -ef "/proc/$$/ns/mnt" ] ||
   give_up 125 "/proc/self/ns/mnt cannot be read, so nothing could find its processes to end them"
 command -v sleep >/dev/null ||
@@ -262,8 +299,13 @@ ask_time
 command -v "$1" >/dev/null ||
   give_up 127 "the image has no $1; set debugger.command to a program that it has"
 
+[ -t 0 ] && [ -c /dev/console ] || warnings= idle=
+[ -z "$idle" ] || command -v stat >/dev/null ||
+  give_up 125 "the image has no stat, so nobody could tell when it is not used; use an image that has it, or leave out idleTimeout"
+
 exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
-[ -t 3 ] && [ -c /dev/console ] || warnings=
+# Who uses it is told a minute before the end, and half of a shorter time.
+[ "$idle" ] && notice=$((idle / 2)) && [ "$notice" -gt 60 ] && notice=60
 # A session that is shorter than a warning has no such warning.
 left=$((deadline - now))
 find_due
@@ -290,6 +332,10 @@ wait
 case $ended in
 0)
   note "ended at its deadline"
+  exit 124
+  ;;
+4)
+  note "ended for nobody used it"
   exit 124
   ;;
 3)

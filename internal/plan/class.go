@@ -25,7 +25,7 @@ const defaultApprovalTimeout = time.Hour
 // it is the operator's own.
 func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) *Refusal {
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
-		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces, checkTTL, checkReason, checkSubjects,
+		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces, checkTTL, checkIdleTimeout, checkReason, checkSubjects,
 	} {
 		if why := check(class, spec); why != "" {
 			return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)

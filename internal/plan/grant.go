@@ -22,6 +22,7 @@ func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 		MaxTTL:      v1alpha1.Duration(class.Spec.MaxTTL),
 		AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs},
 		Retention:   (*v1alpha1.Duration)(class.Spec.Retention.DeepCopy()),
+		IdleTimeout: (*v1alpha1.Duration)(idleTimeout(class, spec)),
 		Allows:      allows(class),
 	}
 	for _, before := range class.Spec.EndWarnings {

@@ -114,9 +114,13 @@ func deadlines(session *v1alpha1.DebugSession) debugpod.Deadlines {
 	if end == nil { // recorded by an operator that told a debugger only its hard deadline
 		end = status.HardDeadline
 	}
+	idle := time.Duration(0)
+	if timeout := status.Class.IdleTimeout; timeout != nil {
+		idle = timeout.Duration
+	}
 	return debugpod.Deadlines{
 		StartBy: latestStart(status), End: end.Time, Hard: status.HardDeadline.Time,
-		Warnings: endWarnings(status), Session: types.NamespacedName{Namespace: session.Namespace, Name: session.Name},
+		Warnings: endWarnings(status), Idle: idle, Session: types.NamespacedName{Namespace: session.Namespace, Name: session.Name},
 	}
 }
 

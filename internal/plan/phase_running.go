@@ -141,6 +141,9 @@ func (p *pass) trackEnded(c container, pod *corev1.Pod) step {
 		return p.couldNotStart(c, pod)
 	case endedAt(p.status().ExpiresAt, p.status().Debugger):
 		return p.expire()
+	case p.idled():
+		return p.end(v1alpha1.OutcomeExpired, v1alpha1.ReasonIdleTimeout, fmt.Sprintf(
+			"nobody used it for %s (idleTimeout)", v1alpha1.FormatDuration(p.status().Class.IdleTimeout.Duration)))
 	}
 	if stop := p.mode().endedBy(p, c, pod); stop != nil {
 		return stop

@@ -19,6 +19,7 @@ func revalidateGrant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec
 		narrowedImage(class, granted),
 		narrowedProfile(class, granted),
 		narrowedTime(class, granted),
+		narrowedIdleTimeout(class, spec, granted),
 		narrowedAccess(class, spec, granted),
 	)
 	if why == "" {

@@ -57,7 +57,9 @@ func TestAClassThatChangesBetweenApprovalAndStart(t *testing.T) {
 		"ttl":                         {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration, c.Defaults.TTL = time.Hour, nil }, "it granted up to 24h, and its maxTTL is 1h now"},
 		"ttl that it may yet ask for": {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration = 2 * time.Hour }, "it granted up to 24h, and its maxTTL is 2h now"},
 		"access":                      {func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] }, "it granted access by Attach, Exec, and now gives Attach"},
-		"approval":                    {fixture.Approvals(2), "the approvals it asks for are more: 1 before, 2 now"},
+		"use": {func(c *v1alpha1.DebugClassSpec) { c.MaxIdleTimeout = &metav1.Duration{Duration: 10 * time.Minute} },
+			"its maxIdleTimeout is 10m now, which is less than it granted"},
+		"approval": {fixture.Approvals(2), "the approvals it asks for are more: 1 before, 2 now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, approvals := asking(t)

@@ -40,6 +40,8 @@ func stoppedBy(outcome v1alpha1.Outcome, reason string, status *v1alpha1.DebugSe
 		return v1alpha1.StoppedByHardDeadline
 	case endedAt(status.ExpiresAt, debugger):
 		return v1alpha1.StoppedByDeadline
+	case outcome == v1alpha1.OutcomeExpired && reason == v1alpha1.ReasonIdleTimeout:
+		return v1alpha1.StoppedByIdleTimeout
 	case outcome == v1alpha1.OutcomeTargetGone:
 		return v1alpha1.StoppedByTarget
 	case outcome == v1alpha1.OutcomeFailed, reason == v1alpha1.ReasonGone: // evicted, or deleted by somebody

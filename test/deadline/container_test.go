@@ -55,6 +55,7 @@ type debugger struct {
 	late    bool          // it is started when it may not start any more
 
 	warnings []time.Duration
+	idle     time.Duration // after which it ends if nobody uses it; zero: it does not
 }
 
 // container is a running debugger, as a container runtime would have started it.
@@ -83,7 +84,7 @@ func start(t *testing.T, asked debugger) *container {
 	now := time.Now()
 	deadlines := debugpod.Deadlines{
 		StartBy: now.Add(time.Hour), End: now.Add(left), Hard: now.Add(max(left, asked.longest)),
-		Warnings: asked.warnings, Session: types.NamespacedName{Namespace: "shop", Name: "checkout-hang"},
+		Warnings: asked.warnings, Idle: asked.idle, Session: types.NamespacedName{Namespace: "shop", Name: "checkout-hang"},
 	}
 	if asked.late {
 		deadlines.StartBy = now.Add(-time.Second)

@@ -57,7 +57,7 @@ func test(m *testing.M) error {
 	// A shell cannot trap what was ignored when it started: nohup, or a CI that runs this by it, must not show in the tests.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	flag.Parse()
-	if err := flag.Set("test.parallel", "12"); err != nil { // they wait, mostly
+	if err := flag.Set("test.parallel", "16"); err != nil { // they wait, mostly
 		return err
 	}
 	if code := m.Run(); code != 0 {

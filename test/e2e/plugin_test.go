@@ -167,7 +167,7 @@ var _ = Describe("kubectl dbg", func() {
 		n.edits("--user=alice")
 		network := newNetwork()
 		alice := user("alice")
-		screen := person{append(alice.flags, network.flags...)}.opens(n, "dbg", "web")
+		screen := person{append(alice.flags, network.flags...)}.opens(n, "dbg", "web", "--idle-timeout=30s") // which is longer than that
 		Eventually(screen).Should(gbytes.Say(prompt))
 		screen.types("kept=here; echo now it is $kept\r")
 		Eventually(screen).Should(gbytes.Say("now it is here"))

@@ -10,10 +10,31 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/fixture"
 )
 
 var _ = Describe("the end of a session", func() {
+	It("comes when nobody uses it, as its class has it, and says so", func(ctx SpecContext) {
+		node := &kubelet{}
+		startOperator(node)
+		namespace := newNamespace(ctx, nil)
+		newClass(ctx, "idles", func(c *v1alpha1.DebugClass) { c.Spec.MaxIdleTimeout = &metav1.Duration{Duration: time.Minute} })
+		ofClass := func(s *v1alpha1.DebugSession) { s.Spec.ClassName = "idles" }
+		pod := runningPod(ctx, namespace, "web")
+		longer := asked(namespace, "longer", ofClass, func(s *v1alpha1.DebugSession) { s.Spec.IdleTimeout = &metav1.Duration{Duration: 2 * time.Minute} })
+		Eventually(func() string { return refusal(k8s.Create(ctx, longer.DeepCopy(), client.DryRunAll)) }).Should(
+			ContainSubstring("spec.idleTimeout: 2m is longer than the maxIdleTimeout, 1m"))
+		session := active(ctx, node, namespace, "hang", pod, ofClass)
+		Expect(session.Status.Class.IdleTimeout).To(HaveField("Duration", time.Minute))
+		ended := exited(debugpod.ExitDeadline, "Error", debugpod.WhenIdle+"\n")
+		ended.Terminated.StartedAt = metav1.NewTime(time.Now().Add(-2 * time.Minute))
+		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, ended)).To(Succeed())
+		endsAs(ctx, session, v1alpha1.OutcomeExpired, v1alpha1.ReasonIdleTimeout)
+		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByIdleTimeout))
+		Expect(said(session)).To(ContainSubstring("nobody used it for 1m (idleTimeout)"))
+	})
+
 	It("is warned of by one event each, as its class has it, also by an operator that came later", func(ctx SpecContext) {
 		node := &kubelet{}
 		stop := startOperator(node)

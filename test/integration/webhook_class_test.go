@@ -69,6 +69,14 @@ var _ = Describe("admission of classes", Ordered, func() {
 		Entry("twice the same", []metav1.Duration{{Duration: time.Minute}, {Duration: time.Minute}}, "Duplicate value"),
 	)
 
+	It("refuses a default that is beyond what it allows", func(ctx SpecContext) {
+		err := admin.Create(ctx, class(func(s *v1alpha1.DebugClassSpec) {
+			s.Defaults = &v1alpha1.ClassDefaults{IdleTimeout: &metav1.Duration{Duration: 11 * time.Minute}}
+			s.MaxIdleTimeout = &metav1.Duration{Duration: 10 * time.Minute}
+		}), client.DryRunAll)
+		Expect(err).To(MatchError(ContainSubstring("defaults.idleTimeout must not be longer than maxIdleTimeout")))
+	})
+
 	It("warns of the end 5 minutes and a minute before unless it says otherwise", func(ctx SpecContext) {
 		silent := class(func(s *v1alpha1.DebugClassSpec) { s.EndWarnings = []metav1.Duration{} })
 		Expect(admin.Create(ctx, silent, client.DryRunAll)).To(Succeed())

@@ -50,6 +50,9 @@ type Options struct {
 	Reason   string
 	TTL      time.Duration
 	NotAfter *time.Time
+
+	// IdleTimeout is after how long without use the session ends; 0: what its class says.
+	IdleTimeout time.Duration
 }
 
 // Kept is what a copy keeps of its target.

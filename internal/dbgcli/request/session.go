@@ -39,6 +39,9 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 	if o.TTL != 0 {
 		session.Spec.TTL = &metav1.Duration{Duration: o.TTL}
 	}
+	if o.IdleTimeout != 0 {
+		session.Spec.IdleTimeout = &metav1.Duration{Duration: o.IdleTimeout}
+	}
 	if o.NotAfter != nil {
 		session.Spec.NotAfter = &metav1.Time{Time: o.NotAfter.UTC().Truncate(time.Second)}
 	}
@@ -56,6 +59,10 @@ func (o *Options) check(target v1alpha1.Target) error {
 	switch {
 	case o.TTY && !o.Stdin:
 		return errors.New("-t needs -i: use -it")
+	case o.IdleTimeout != 0 && (target.NodeName != "" || o.copies()):
+		return errors.New("--idle-timeout is for a debugger in a running pod: nothing in a copy or on a node tells whether it is used; leave it out")
+	case o.IdleTimeout != 0 && !o.debugger().TTY:
+		return errors.New("--idle-timeout needs a terminal, which tells whether it is used: add -it, or leave it out")
 	case target.NodeName != "" && o.copies():
 		return errors.New("a node cannot be copied: leave out --copy and --copy-to")
 	case target.NodeName != "" && o.TargetContainer != "":

@@ -101,6 +101,10 @@ func TestSession(t *testing.T) {
 			`{target: {podName: web}, mode: PodCopy, debugger: {}, podCopy: {name: x, shareProcesses: false, keep: [InitContainers], replaceOriginal: Always,
   containers: [{name: "*", image: busybox}, {name: app, image: "app:debug"}]}}`,
 		},
+		"an idle end": {
+			Options{Target: "web", Image: "busybox", Stdin: true, TTY: true, IdleTimeout: 15 * time.Minute},
+			`{target: {podName: web}, mode: EphemeralContainer, idleTimeout: 15m, debugger: {image: busybox, stdin: true, tty: true}}`,
+		},
 		"a node": {
 			Options{Target: "node/worker", Image: "busybox", Stdin: true, TTY: true, Profile: "sysadmin"},
 			`{target: {nodeName: worker}, mode: Node, profile: sysadmin, debugger: {image: busybox, stdin: true, tty: true}}`,
@@ -146,6 +150,8 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 		"--keep-labels and":        {Target: "web", Keep: Kept{Labels: true}},
 		"needs arguments":          {Target: "web", ArgumentsOnly: true},
 		"--custom cannot set name": {Target: "web", Custom: &corev1.Container{Image: "x"}},
+		"--idle-timeout is for":    {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
+		"--idle-timeout needs a":   {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
 		"a debugger has none":      {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
 	} {
 		if _, err := o.Session(rollouts, "alice", now); err == nil || !strings.Contains(err.Error(), want) {

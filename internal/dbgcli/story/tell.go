@@ -119,6 +119,8 @@ func stoppedBy(at *v1alpha1.DebuggerStatus) string {
 		return ", stopped by the operator"
 	case v1alpha1.StoppedByDeadline, v1alpha1.StoppedByHardDeadline:
 		return ", at its deadline"
+	case v1alpha1.StoppedByIdleTimeout:
+		return ", for nobody used it"
 	case v1alpha1.StoppedByTarget:
 		return ", with its target"
 	case v1alpha1.StoppedByOther:
