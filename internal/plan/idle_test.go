@@ -103,7 +103,7 @@ func TestIdleEnd(t *testing.T) {
 			pod := debugged(session, ended)
 			p := pass(t, about(session, target(pod), at(after(tc.after+time.Second))))
 			want{phase: v1alpha1.PhaseEnding, outcome: tc.outcome, reason: tc.reason}.check(t, p)
-			over := pass(t, about(written(session, p), target(pod), accessIs(plan.AccessTaken), at(after(tc.after+time.Second))))
+			over := pass(t, about(written(session, p), target(pod), accessIs(plan.AccessRevoked), at(after(tc.after+time.Second))))
 			want{phase: v1alpha1.PhaseEnded, outcome: tc.outcome, reason: tc.reason}.check(t, over)
 			if over.Status.Debugger.StoppedBy != tc.by {
 				t.Errorf("stopped by %s, want %s", over.Status.Debugger.StoppedBy, tc.by)
