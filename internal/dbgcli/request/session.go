@@ -59,10 +59,6 @@ func (o *Options) check(target v1alpha1.Target) error {
 	switch {
 	case o.TTY && !o.Stdin:
 		return errors.New("-t needs -i: use -it")
-	case o.IdleTimeout != 0 && (target.NodeName != "" || o.copies()):
-		return errors.New("--idle-timeout is for a debugger in a running pod: nothing in a copy or on a node tells whether it is used; leave it out")
-	case o.IdleTimeout != 0 && !o.debugger().TTY:
-		return errors.New("--idle-timeout needs a terminal, which tells whether it is used: add -it, or leave it out")
 	case target.NodeName != "" && o.copies():
 		return errors.New("a node cannot be copied: leave out --copy and --copy-to")
 	case target.NodeName != "" && o.TargetContainer != "":
@@ -78,7 +74,21 @@ func (o *Options) check(target v1alpha1.Target) error {
 	case o.ArgumentsOnly && len(o.Command) == 0:
 		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
 	}
-	return checkCustom(o.Custom)
+	return errors.Join(o.checkIdleTimeout(target), checkCustom(o.Custom))
+}
+
+// checkIdleTimeout refuses it where nothing tells whether a debugger is used.
+func (o *Options) checkIdleTimeout(target v1alpha1.Target) error {
+	switch {
+	case o.IdleTimeout == 0:
+		return nil
+	case target.NodeName != "" || o.copies():
+		return errors.New("--idle-timeout is for a debugger in a running pod: nothing in a copy or on a node tells whether it is used; leave it out")
+	case !o.debugger().TTY:
+		return errors.New("--idle-timeout needs a terminal, which tells whether it is used: add -it, or leave it out")
+	default:
+		return nil
+	}
 }
 
 // checkCustom refuses what kubectl debug refuses in --custom, and what a debugger does not have.
