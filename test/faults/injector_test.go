@@ -167,6 +167,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.dead(t.generation) {
 		return nil, errInjected
 	}
+	if r.Method == http.MethodPatch && strings.Contains(r.URL.Path, "/debugclasses/") {
+		// Each of the operators sees the sessions of one namespace: they would correct each other's count of a class for ever.
+		return answer(r, http.StatusNotFound, status(http.StatusNotFound, metav1.StatusReasonNotFound)), nil
+	}
 	name := t.callName(r)
 	if name == "" {
 		return t.RoundTripper.RoundTrip(r)
