@@ -100,7 +100,7 @@ func (p *pass) summarize() {
 		return
 	}
 	for i := range p.status().Conditions {
-		if c := &p.status().Conditions[i]; c.Type != decisive.Type && c.Message == decisive.Message {
+		if c := &p.status().Conditions[i]; c.Type != decisive.Type && strings.HasPrefix(decisive.Message+"; ", c.Message+"; ") {
 			c.Message = v1alpha1.See(decisive)
 		}
 	}
