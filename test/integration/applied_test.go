@@ -37,19 +37,13 @@ var _ = Describe("a manifest that is applied again", Ordered, ContinueOnFailure,
 	// thrice writes the manifests three times, and expects that only the first time changes something.
 	thrice := func(ctx context.Context, as *person, manifests []string, first, again string, flags ...string) {
 		GinkgoHelper()
-		write := func(verb string) {
-			GinkgoHelper()
-			all := strings.Join(manifests, "\n---\n")
-			eventually(func(g Gomega) { // kubectl replace gives up if the operator writes a status meanwhile
-				_, stderr, err := kubectl(as, all, append([]string{verb, "-f", "-"}, flags...)...)
-				g.Expect(stderr).NotTo(ContainSubstring("(Conflict)"))
-				Expect(err).NotTo(HaveOccurred(), "%s%s", stderr, all)
-			}).Should(Succeed())
-		}
-		write(first)
+		all := strings.Join(manifests, "\n---\n")
+		_, stderr, err := kubectl(as, all, append([]string{first, "-f", "-"}, flags...)...)
+		Expect(err).NotTo(HaveOccurred(), "%s%s", stderr, all)
 		before := settled(ctx, manifests)
 		for range 2 {
-			write(again)
+			_, stderr, err := kubectl(as, all, append([]string{again, "-f", "-"}, flags...)...)
+			Expect(err).NotTo(HaveOccurred(), "%s%s", stderr, all)
 		}
 		after := settled(ctx, manifests)
 		Expect(after).To(HaveLen(len(before)))

@@ -156,10 +156,19 @@ func kubectl(as *person, manifest string, arguments ...string) (stdout, stderr s
 	Expect(err).NotTo(HaveOccurred())
 	file := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
 	Expect(os.WriteFile(file, config, 0o600)).To(Succeed())
-	command := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append([]string{"--kubeconfig", file}, arguments...)...)
-	command.Stdin = strings.NewReader(manifest)
-	var out, errors strings.Builder
-	command.Stdout, command.Stderr = &out, &errors
-	err = command.Run()
-	return out.String(), errors.String(), err
+	run := func() {
+		command := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append([]string{"--kubeconfig", file}, arguments...)...)
+		command.Stdin = strings.NewReader(manifest)
+		var out, errors strings.Builder
+		command.Stdout, command.Stderr = &out, &errors
+		err = command.Run()
+		stdout, stderr = out.String(), errors.String()
+	}
+	// kubectl replace sends the version that it has just read: a status that the operator writes meanwhile is in its way.
+	for end := time.Now().Add(patience); ; {
+		run()
+		if !strings.Contains(stderr, "(Conflict): error when replacing") || time.Now().After(end) {
+			return stdout, stderr, err
+		}
+	}
 }
