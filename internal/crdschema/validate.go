@@ -24,11 +24,11 @@ const mostValues = 1000
 //
 // An old object with such errors was stored when the schema was looser. Which of them are forgiven the API server knows.
 func (s *Schema) Blocking(object, old map[string]any) field.ErrorList {
-	if count(object["spec"], mostValues) > mostValues || old != nil && blocking(s.validate(old)) {
+	if count(object["spec"], mostValues) > mostValues {
 		return nil
 	}
 	all := s.validate(object)
-	if !blocking(all) {
+	if !blocking(all) || old != nil && blocking(s.validate(old)) {
 		return nil
 	}
 	all = append(all, s.validateMetadata(object)...)
