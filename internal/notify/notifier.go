@@ -214,20 +214,21 @@ func (n *Notifier) secret(ctx context.Context, spec *v1alpha1.DebugSinkSpec) (ma
 
 // wake has a sink looked at.
 func (n *Notifier) wake(sink string) {
-	n.mu.Lock()
-	queue := n.queue
-	n.mu.Unlock()
-	if queue != nil { // else all are looked at when the controller starts
+	if queue := n.sinks(); queue != nil { // else all are looked at when the controller starts
 		queue.Add(ctrl.Request{NamespacedName: types.NamespacedName{Name: sink}})
 	}
 }
 
 // lookAgain has a sink looked at again, after a pause that grows.
 func (n *Notifier) lookAgain(sink string) {
+	n.sinks().AddRateLimited(ctrl.Request{NamespacedName: types.NamespacedName{Name: sink}})
+}
+
+// sinks is the queue of the sinks to look at, nil before the controller starts.
+func (n *Notifier) sinks() workqueue.TypedRateLimitingInterface[ctrl.Request] {
 	n.mu.Lock()
-	queue := n.queue
-	n.mu.Unlock()
-	queue.AddRateLimited(ctrl.Request{NamespacedName: types.NamespacedName{Name: sink}})
+	defer n.mu.Unlock()
+	return n.queue
 }
 
 func namespaceMetadata() *metav1.PartialObjectMetadata {
