@@ -161,7 +161,7 @@ func discard(ctx context.Context, manifest string) {
 		return
 	}
 	Expect(client.IgnoreNotFound(k8s.Delete(ctx, object))).To(Succeed())
-	eventually(func() map[string]kept { return stored(ctx, []string{manifest}) }).Should(BeEmpty())
+	Eventually(func() map[string]kept { return stored(ctx, []string{manifest}) }).Should(BeEmpty())
 }
 
 // settleTime is longer than the operator takes for its next write.
@@ -267,7 +267,7 @@ func asYAML(values ...any) string {
 func settled(ctx context.Context, manifests []string) map[string]kept {
 	GinkgoHelper()
 	var last map[string]kept
-	eventually(func() error {
+	Eventually(func() error {
 		now := stored(ctx, manifests)
 		for name, object := range now {
 			if judged := strings.HasPrefix(name, "DebugSession/") || strings.HasPrefix(name, "DebugApproval/"); judged && !strings.Contains(object.judgement, "conditions:") {

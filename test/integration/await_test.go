@@ -14,13 +14,6 @@ import (
 	"debugsession.dev/operator/internal/fixture"
 )
 
-// patience is for a machine that has much else to do.
-const patience = 30 * time.Second
-
-func eventually(args ...any) AsyncAssertion {
-	return Eventually(args[0], args[1:]...).WithTimeout(patience).WithPolling(20 * time.Millisecond)
-}
-
 // create creates a session of the class that allows everything.
 func create(ctx context.Context, namespace, name string, options ...fixture.SessionOption) *v1alpha1.DebugSession {
 	GinkgoHelper()
@@ -32,7 +25,7 @@ func create(ctx context.Context, namespace, name string, options ...fixture.Sess
 // reaches waits until the session is in that phase, and refreshes it.
 func reaches(ctx context.Context, session *v1alpha1.DebugSession, wanted v1alpha1.Phase) {
 	GinkgoHelper()
-	eventually(phase(ctx, session)).Should(Equal(wanted), func() string { return "it says: " + said(session) })
+	Eventually(phase(ctx, session)).Should(Equal(wanted), func() string { return "it says: " + said(session) })
 }
 
 // endsAs waits until the session has ended like this, and has let go of its finalizer.
@@ -41,10 +34,16 @@ func endsAs(ctx context.Context, session *v1alpha1.DebugSession, outcome v1alpha
 	reaches(ctx, session, v1alpha1.PhaseEnded)
 	Expect(session.Status.Outcome).To(Equal(outcome), said(session))
 	Expect(session.Status.Reason).To(Equal(reason), said(session))
-	eventually(func(g Gomega) {
+	Eventually(func(g Gomega) {
 		refreshed(ctx, g, session)
 		g.Expect(session.Finalizers).To(BeEmpty())
 	}).Should(Succeed())
+}
+
+// onTime holds of a session that ended not long after its end, for a machine that has much else to do.
+func onTime(session *v1alpha1.DebugSession) {
+	GinkgoHelper()
+	Expect(session.Status.EndedAt.Sub(session.Status.ExpiresAt.Time)).To(BeNumerically("<", 10*time.Second))
 }
 
 // said is the message of the condition that a person looks at first.
@@ -55,7 +54,7 @@ func said(session *v1alpha1.DebugSession) string {
 // injected waits until the session's debugger is in the pod's spec.
 func injected(ctx context.Context, session *v1alpha1.DebugSession, pod *corev1.Pod) {
 	GinkgoHelper()
-	eventually(func(g Gomega) {
+	Eventually(func(g Gomega) {
 		refreshed(ctx, g, session)
 		g.Expect(session.Status.Debugger).NotTo(BeNil(), said(session))
 		refreshed(ctx, g, pod)
@@ -82,7 +81,7 @@ func active(ctx context.Context, node *kubelet, namespace, name string, pod *cor
 func copied(ctx context.Context, session *v1alpha1.DebugSession) *corev1.Pod {
 	GinkgoHelper()
 	made := &corev1.Pod{}
-	eventually(func(g Gomega) {
+	Eventually(func(g Gomega) {
 		refreshed(ctx, g, session)
 		g.Expect(session.Status.Debugger).NotTo(BeNil(), said(session))
 		g.Expect(k8s.Get(ctx, types.NamespacedName{Namespace: session.Namespace, Name: session.Status.Debugger.PodName}, made)).To(Succeed(), said(session))
@@ -93,6 +92,6 @@ func copied(ctx context.Context, session *v1alpha1.DebugSession) *corev1.Pod {
 // isGone waits until the object is.
 func isGone(ctx context.Context, object client.Object) {
 	GinkgoHelper()
-	eventually(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(object), object) }).
+	Eventually(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(object), object) }).
 		Should(MatchError(ContainSubstring("not found")))
 }

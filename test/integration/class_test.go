@@ -234,7 +234,7 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		session.Spec.TTL = nil
 		Expect(alice.Create(ctx, session)).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseAwaitingApproval)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			out, _, err := kubectl(alice, "", "get", "debugclass", class, "-o", "wide")
 			g.Expect(err).NotTo(HaveOccurred())
 			lines := strings.Split(strings.TrimSpace(out), "\n")
@@ -262,7 +262,7 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		Expect(alice.Create(ctx, session)).To(Succeed())
 		tells := func(sessions int32) {
 			GinkgoHelper()
-			eventually(func(g Gomega) {
+			Eventually(func(g Gomega) {
 				refreshed(ctx, g, there)
 				g.Expect(there.Status.Sessions).To(Equal(sessions))
 				g.Expect(meta.IsStatusConditionTrue(there.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue())

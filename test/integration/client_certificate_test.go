@@ -69,7 +69,7 @@ var _ = Describe("a client certificate that is demanded", func() {
 			o.Webhook.ClientCAFile, o.Webhook.ClientName = shownCA, shownName
 		}) // returns when a session can be created
 		Expect(post(ctx)).To(MatchError(ContainSubstring("certificate required")))
-		Eventually(readiness(ctx)).WithTimeout(5 * time.Second).Should(Equal(trusted))
+		Eventually(readiness(ctx)).Should(Equal(trusted))
 	})
 
 	It("must be for the name", func(ctx SpecContext) {
@@ -77,7 +77,7 @@ var _ = Describe("a client certificate that is demanded", func() {
 		launchOperator(&kubelet{}, environment.WebhookInstallOptions.LocalServingPort, func(_ *manager.Options, o *operator.Options) {
 			o.Webhook.ClientCAFile, o.Webhook.ClientName = shownCA, "somebody"
 		})
-		Eventually(readiness(ctx)).WithTimeout(10 * time.Second).Should(Equal(trusted))
+		Eventually(readiness(ctx)).Should(Equal(trusted))
 		Expect(k8s.Create(ctx, newSession("default", "refused", "nothing"), client.DryRunAll)).To(MatchError(ContainSubstring("failed calling webhook")))
 	})
 })

@@ -90,7 +90,7 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 		made.OwnerReferences = nil
 		Expect(k8s.Patch(ctx, made, client.MergeFrom(base))).To(Succeed())
 		isGone(ctx, made)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Finalizers).To(ConsistOf(metav1.FinalizerOrphanDependents))
 		}).Should(Succeed())
@@ -104,7 +104,7 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 		made.Finalizers = []string{"example.com/hold"}
 		Expect(k8s.Patch(ctx, made, client.MergeFrom(base))).To(Succeed())
 		edit(ctx, session, fixture.End)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Conditions).To(ContainElement(And(
 				HaveField("Type", v1alpha1.ConditionDebuggerReady), HaveField("Reason", v1alpha1.ReasonStillRunning))))

@@ -35,7 +35,7 @@ var _ = Describe("what the operator costs", Ordered, func() {
 		endsAs(ctx, settled, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 		Expect(len(requestsFor(namespace))).To(BeNumerically("<=", 15), "17 with the two SubjectAccessReviews, which are of no namespace: three more than without classes and access")
 		running := active(ctx, node, namespace, "running", pod)
-		eventually(func(g Gomega) { // its last event was sent
+		Eventually(func(g Gomega) { // its last event was sent
 			before := len(requestsFor(namespace))
 			look(ctx, settled, 1)
 			look(ctx, running, 1)

@@ -59,7 +59,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		runningPod(ctx, namespace, "web")
 		session := of(change)
 		Expect(create(ctx, session)).To(ContainElement(ContainSubstring(says)))
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Phase).To(Or(Equal(v1alpha1.PhaseEnded), Equal(v1alpha1.PhasePending)), "and says so itself")
 			g.Expect(says).To(ContainSubstring(strings.SplitN(session.Status.Message(), "; waiting", 2)[0][:20]))

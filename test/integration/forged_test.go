@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -183,7 +182,7 @@ var _ = Describe("a seal that was forged at the webhook", Ordered, func() {
 				// Nobody mends it while the operator is down. The API server learns of it within a second or so.
 				stop()
 				policies(ctx, namespace)
-				Eventually(func() error { return mallory.Create(ctx, forged.DeepCopy()) }).WithTimeout(5 * time.Second).Should(Succeed())
+				Eventually(func() error { return mallory.Create(ctx, forged.DeepCopy()) }).Should(Succeed())
 				Expect(k8s.Get(ctx, client.ObjectKeyFromObject(forged), forged)).To(Succeed())
 				Expect(sealer(ctx).VerifySession(forged)).To(BeTrue())
 				launchOperator(&kubelet{}, environment.WebhookInstallOptions.LocalServingPort)
@@ -194,7 +193,7 @@ var _ = Describe("a seal that was forged at the webhook", Ordered, func() {
 			for _, configuration := range before {
 				restore(ctx, configuration)
 			}
-			Eventually(readiness(ctx)).WithTimeout(10 * time.Second).Should(Equal(trusted))
+			Eventually(readiness(ctx)).Should(Equal(trusted))
 			_, binding := policy(ctx)
 			Expect(binding.Spec.MatchResources).To(BeNil(), "it is whole again")
 			if believed {

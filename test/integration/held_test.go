@@ -86,11 +86,11 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 		Expect(reached()).To(BeTrue())
 
 		Expect(k8s.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"ttl":"10s"}}`))).To(Succeed(), "its text is no longer than before")
-		Eventually(reached).WithTimeout(20 * time.Second).Should(BeFalse())
+		Eventually(reached).Should(BeFalse())
 		if mode == v1alpha1.ModePodCopy {
 			isGone(ctx, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: at.PodName}})
 		} else {
-			eventually(func(g Gomega) {
+			Eventually(func(g Gomega) {
 				refreshed(ctx, g, pod)
 				g.Expect(runs(pod, at.ContainerName)).To(BeFalse())
 			}).Should(Succeed())
@@ -111,7 +111,7 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 		Eventually(reached(ctx)).Should(BeTrue())
 		defer writing(ctx, alice, session)()
 		edit(ctx, session, func(s *v1alpha1.DebugSession) { s.Spec.End = true })
-		Eventually(reached(ctx)).WithTimeout(5 * time.Second).Should(BeFalse())
+		Eventually(reached(ctx)).Should(BeFalse())
 		reaches(ctx, session, v1alpha1.PhaseEnded)
 	})
 
@@ -127,7 +127,7 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 		denial := newApproval(namespace, "no", "hang")
 		denial.Spec.Decision = v1alpha1.DecisionDeny
 		Expect(k8s.Create(ctx, denial)).To(Succeed())
-		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseEnded))
 		Expect(session.Status.Outcome).To(Equal(v1alpha1.OutcomeDenied))
 	})
 
@@ -166,7 +166,7 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 			return count
 		}
 		full := And(HaveKeyWithValue("all", 3), HaveKeyWithValue("alice", BeNumerically("<=", 2)), HaveKeyWithValue("bob", BeNumerically("<=", 2)))
-		Eventually(started).WithTimeout(10 * time.Second).Should(full)
+		Eventually(started).Should(full)
 		Consistently(started).WithTimeout(time.Second).Should(full)
 		refreshed(ctx, Default, pod)
 		Expect(pod.Spec.EphemeralContainers).To(HaveLen(3))

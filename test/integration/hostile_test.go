@@ -86,7 +86,7 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 
 		edit(ctx, session, fixture.End)
 		reaches(ctx, session, v1alpha1.PhaseEnded)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Finalizers).To(ConsistOf("example.com/mine"))
 		}).Should(Succeed())
@@ -220,7 +220,7 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 		Expect(k8s.Patch(ctx, binding, mergePatch(`{"metadata":{"finalizers":["example.com/hold"]}}`))).To(Succeed())
 
 		edit(ctx, session, fixture.End)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
 			ready := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionDebuggerReady)

@@ -77,7 +77,7 @@ var everywhere = map[string]stands{
 // hold sets the finalizers of a pod.
 func hold(ctx context.Context, pod *corev1.Pod, finalizers ...string) {
 	GinkgoHelper()
-	eventually(func(g Gomega) {
+	Eventually(func(g Gomega) {
 		refreshed(ctx, g, pod)
 		base := pod.DeepCopy()
 		pod.Finalizers = finalizers
@@ -192,7 +192,7 @@ var _ = Describe("debuggers that resist", func() {
 			reaches(ctx, session, v1alpha1.PhaseEnding)
 		}
 		edit(ctx, other, fixture.End)
-		Eventually(phase(ctx, other)).WithTimeout(3 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+		Eventually(phase(ctx, other)).WithTimeout(10 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
 	})
 
 	It("are not asked without a pause for saying something else each time", func(ctx SpecContext) {
@@ -206,7 +206,7 @@ var _ = Describe("debuggers that resist", func() {
 			return fmt.Errorf("read tcp 10.0.0.1:%d->10.0.0.2:10250: connection reset by peer", said.Add(1))
 		})
 		edit(ctx, session, fixture.End)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			ready := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionDebuggerReady)
 			g.Expect(ready.Message).To(ContainSubstring("connection reset by peer"))
@@ -258,7 +258,7 @@ var _ = Describe("an operator that is restarted", func() {
 		before := session.Status.ExpiresAt
 		node.answers(errors.New("the node does not answer"))
 		edit(ctx, session, fixture.TTL(23*time.Second))
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			ready := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionDebuggerReady)
 			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonNotExtended))
@@ -268,12 +268,12 @@ var _ = Describe("an operator that is restarted", func() {
 		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseActive))
 
 		node.answers(nil)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.ExpiresAt.Time).To(Equal(before.Add(3 * time.Second)))
 			g.Expect(session.Status.Debugger.Deadline).To(Equal(session.Status.ExpiresAt))
 		}).Should(Succeed())
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			all := &eventsv1.EventList{}
 			g.Expect(k8s.List(ctx, all, client.InNamespace(namespace))).To(Succeed())
 			g.Expect(all.Items).To(ContainElement(HaveField("Reason", v1alpha1.ReasonRescheduled)))
@@ -292,7 +292,7 @@ var _ = Describe("an operator that is restarted", func() {
 		node.answers(errors.New("the node does not answer"))
 		at := session.Status.StartedAt.Add(15 * time.Second)
 		edit(ctx, session, fixture.TTL(15*time.Second))
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			ready := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionDebuggerReady)
 			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonNotShortened))
@@ -302,12 +302,12 @@ var _ = Describe("an operator that is restarted", func() {
 		Expect(session.Status.Debugger.Deadline.Time).To(BeTemporally(">", at))
 
 		node.answers(nil)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Debugger.Deadline.Time).To(Equal(at))
 		}).Should(Succeed())
 		stop()
-		eventually(func() bool { return metav1.Now().Time.After(at) }).Should(BeTrue())
+		Eventually(func() bool { return metav1.Now().Time.After(at) }).Should(BeTrue())
 		startOperator(node)
 		endsAs(ctx, session, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
 		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline))
@@ -321,7 +321,7 @@ var _ = Describe("an operator that is restarted", func() {
 		namespace := newNamespace(ctx, nil)
 		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), fixture.TTL(10*1e9))
 		stop()
-		eventually(func() bool { return session.Status.ExpiresAt.Time.Before(metav1.Now().Time) }).Should(BeTrue())
+		Eventually(func() bool { return session.Status.ExpiresAt.Time.Before(metav1.Now().Time) }).Should(BeTrue())
 		startOperator(node)
 		endsAs(ctx, session, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
 		nothingLeft(ctx, namespace)

@@ -55,18 +55,18 @@ var _ = Describe("the main path", func() {
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, pod)
 			g.Expect(pod.Spec.EphemeralContainers).To(HaveLen(1))
-		}, 5*time.Second, 10*time.Millisecond).Should(Succeed())
+		}).Should(Succeed())
 		debugger := pod.Spec.EphemeralContainers[0]
 		Expect(debugger.TargetContainerName).To(Equal("app"))
 
-		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseStarting))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseStarting))
 		Expect(node.setEphemeral(ctx, pod, debugger.Name, running())).To(Succeed())
-		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseActive))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseActive))
 		Expect(session.Status.Attach).To(Equal("kubectl attach -it -n " + namespace + " web -c " + debugger.Name))
 		Expect(session.Status.Debugger.ImageID).NotTo(BeEmpty())
 
 		Expect(session.Status.Debugger.Deadline).To(Equal(session.Status.ExpiresAt))
-		Eventually(phase(ctx, session)).WithTimeout(15 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseEnded))
 		Expect(session.Status.Outcome).To(Equal(v1alpha1.OutcomeExpired))
 		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByDeadline))
 		Expect(node.executed(session)()).To(BeZero())
@@ -88,11 +88,11 @@ var _ = Describe("the main path", func() {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Debugger).NotTo(BeNil())
 			g.Expect(k8s.Get(ctx, types.NamespacedName{Namespace: namespace, Name: session.Status.Debugger.PodName}, made)).To(Succeed())
-		}, 5*time.Second, 10*time.Millisecond).Should(Succeed())
+		}).Should(Succeed())
 		Expect(node.setContainer(ctx, made, session.Status.Debugger.ContainerName, running())).To(Succeed())
-		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseActive))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseActive))
 
-		Eventually(phase(ctx, session)).WithTimeout(15 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseEnded))
 		Expect(session.Status.Outcome).To(Equal(v1alpha1.OutcomeExpired))
 		Expect(apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(made), made))).To(BeTrue())
 	})

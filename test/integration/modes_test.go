@@ -59,7 +59,7 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 		Expect(session.Status.Target.NodeUID).To(Equal(node.UID))
 		Expect(session.Status.Target.Name).To(Equal("node/" + node.Name))
 		edit(ctx, session, fixture.End)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, made)
 			g.Expect(made.DeletionTimestamp).NotTo(BeNil())
 		}).Should(Succeed())
@@ -96,7 +96,7 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 		Expect(k8s.Get(ctx, types.NamespacedName{Namespace: namespace, Name: debugpod.IsolationName(session.UID)}, policy)).To(Succeed())
 		Expect(k8s.Patch(ctx, policy, mergePatch(`{"metadata":{"finalizers":["example.com/hold"]}}`))).To(Succeed())
 		edit(ctx, session, fixture.End)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Conditions).To(ContainElement(And(
 				HaveField("Type", v1alpha1.ConditionDebuggerReady), HaveField("Message", ContainSubstring("held by finalizers that others put on it: example.com/hold")))))
@@ -106,7 +106,7 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 		Consistently(phase(ctx, session)).WithTimeout(2 * time.Second).Should(Equal(v1alpha1.PhaseEnding))
 		Expect(len(askedSince(so, namespace))).To(BeNumerically("<", 10))
 		Expect(k8s.Patch(ctx, policy, mergePatch(`{"metadata":{"finalizers":null}}`))).To(Succeed())
-		Eventually(phase(ctx, session)).WithTimeout(20 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseEnded))
 	})
 
 	It("replaces the original once the copy runs, and not before", func(ctx SpecContext) {
@@ -119,7 +119,7 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 		refreshed(ctx, NewWithT(GinkgoT()), pod)
 		Expect(pod.DeletionTimestamp).To(BeNil())
 		runs(ctx, session)
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, pod)
 			g.Expect(pod.DeletionTimestamp).NotTo(BeNil())
 			refreshed(ctx, g, session)

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -71,7 +70,7 @@ spec: {sessionName: hang, decision: Deny}
 				if k8s.Get(ctx, client.ObjectKeyFromObject(session), session) != nil {
 					runningPod(ctx, namespace, "web")
 					Expect(alice.Create(ctx, session)).To(Succeed())
-					Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+					Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseAwaitingApproval))
 				}
 			}
 			refreshed(ctx, Default, approval)
@@ -109,7 +108,7 @@ spec: {sessionName: hang, decision: Deny}
 			Expect(err).NotTo(HaveOccurred(), stderr)
 			said, err = run(alice, strings.Replace(reviewedManifest, "podName: web}", "podName: web}, end: true", 1), serverSide)
 			Expect(err).NotTo(HaveOccurred(), said)
-			Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+			Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseEnded))
 		},
 		Entry("client side over client side", clientSide, clientSide),
 		Entry("client side over server side", serverSide, clientSide),

@@ -18,7 +18,7 @@ var _ = Describe("the policy by which the API server holds identities", func() {
 	It("is written anew, however it is changed", func(ctx SpecContext) {
 		forgivePolicy()
 		startOperator(&kubelet{})
-		Eventually(readiness(ctx)).WithTimeout(5 * time.Second).Should(Equal(trusted))
+		Eventually(readiness(ctx)).Should(Equal(trusted))
 		wanted, wantedBinding := policy(ctx)
 		selector := `{"matchLabels":{"a":"b"}}`
 		for _, change := range []struct {
@@ -45,7 +45,7 @@ var _ = Describe("the policy by which the API server holds identities", func() {
 		} {
 			changed := change.of.DeepCopyObject().(client.Object)
 			Expect(k8s.Patch(ctx, changed, mergePatch(change.patch))).To(Succeed(), change.patch)
-			eventually(func(g Gomega) {
+			Eventually(func(g Gomega) {
 				now, binding := policy(ctx)
 				g.Expect(now.Spec).To(Equal(wanted.Spec))
 				g.Expect(binding.Spec).To(Equal(wantedBinding.Spec))
@@ -54,14 +54,14 @@ var _ = Describe("the policy by which the API server holds identities", func() {
 		for _, object := range []client.Object{wanted, wantedBinding} {
 			Expect(k8s.Delete(ctx, object.DeepCopyObject().(client.Object))).To(Succeed())
 		}
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			now, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(wanted), now)).To(Succeed())
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(wanted), binding)).To(Succeed())
 			g.Expect(now.Spec).To(Equal(wanted.Spec))
 			g.Expect(binding.Spec).To(Equal(wantedBinding.Spec))
 		}).Should(Succeed())
-		Eventually(readiness(ctx)).WithTimeout(5 * time.Second).Should(Equal(trusted))
+		Eventually(readiness(ctx)).Should(Equal(trusted))
 	})
 
 	It("being gone, ends nothing that runs, and keeps nothing from its end", func(ctx SpecContext) {
@@ -89,7 +89,7 @@ var _ = Describe("what an administrator adds to the webhooks", func() {
 	DescribeTable("makes the operator unready where what it leaves out cannot be told", func(ctx SpecContext, patch, says string) {
 		restoreWebhooks(ctx)
 		startOperator(&kubelet{})
-		Eventually(readiness(ctx)).WithTimeout(5 * time.Second).Should(Equal(trusted))
+		Eventually(readiness(ctx)).Should(Equal(trusted))
 		change(ctx, patch)
 		Eventually(readiness(ctx)).Should(ContainSubstring(says))
 	},
@@ -104,7 +104,7 @@ var _ = Describe("what an administrator adds to the webhooks", func() {
 	It("starts nothing in a namespace that it leaves out, and the others go on", func(ctx SpecContext) {
 		restoreWebhooks(ctx)
 		startOperator(&kubelet{})
-		Eventually(readiness(ctx)).WithTimeout(5 * time.Second).Should(Equal(trusted))
+		Eventually(readiness(ctx)).Should(Equal(trusted))
 		system, shop := newNamespace(ctx, map[string]string{"control-plane": "true"}), newNamespace(ctx, nil)
 		waiting := newSession(system, "waiting", "web")
 		Expect(k8s.Create(ctx, waiting)).To(Succeed())

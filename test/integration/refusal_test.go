@@ -31,7 +31,7 @@ var _ = Describe("what the API server refuses", Ordered, ContinueOnFailure, func
 		for _, words := range says {
 			Expect(said(session)).To(ContainSubstring(words))
 		}
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			events := &eventsv1.EventList{}
 			g.Expect(k8s.List(ctx, events, client.InNamespace(session.Namespace))).To(Succeed())
 			g.Expect(events.Items).To(ContainElement(And(
@@ -86,7 +86,7 @@ var _ = Describe("what the API server refuses", Ordered, ContinueOnFailure, func
 		namespace := newNamespace(ctx, map[string]string{"no-busybox": "true"})
 		pod := runningPod(ctx, namespace, "web")
 		forbidBusybox(ctx)
-		eventually(func() error {
+		Eventually(func() error {
 			trial := pod.DeepCopy()
 			trial.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
 				Name: "trial", Image: "busybox:1", ImagePullPolicy: corev1.PullIfNotPresent, TerminationMessagePolicy: corev1.TerminationMessageReadFile,
@@ -104,7 +104,7 @@ func quotaCounts(ctx context.Context, namespace string) {
 	Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "pods"}, quota)).To(Succeed())
 	quota.Status = corev1.ResourceQuotaStatus{Hard: quota.Spec.Hard, Used: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}}
 	Expect(k8s.Status().Update(ctx, quota)).To(Succeed())
-	eventually(func() error {
+	Eventually(func() error {
 		pod := fixture.Pod()
 		pod.ObjectMeta = metav1.ObjectMeta{Namespace: namespace, Name: "trial"}
 		return k8s.Create(ctx, pod, client.DryRunAll)

@@ -53,7 +53,7 @@ var _ = Describe("a pod that is replaced after it was recorded", func() {
 		answer := leaveUnanswered(ctx)
 		pod = runningPod(ctx, namespace, "web")
 		session = create(ctx, namespace, "hang")
-		eventually(func(g Gomega) string {
+		Eventually(func(g Gomega) string {
 			refreshed(ctx, g, session)
 			return session.Status.Reason
 		}).Should(Equal(v1alpha1.ReasonRetrying))
@@ -77,7 +77,7 @@ var _ = Describe("a pod that is replaced after it was recorded", func() {
 			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Enqueuer: &controllers.Enqueuer{}, Exec: node, Seal: keyless{},
 			Events: events.NewFakeRecorder(10), Metrics: uncounted{}, Clock: clock.RealClock{},
 		}
-		eventually(func(g Gomega) { // once the API server has taken note that the webhook is gone
+		Eventually(func(g Gomega) { // once the API server has taken note that the webhook is gone
 			_, err := reconciler.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(session)})
 			g.Expect(err).NotTo(HaveOccurred())
 			refreshed(ctx, g, session)
@@ -116,7 +116,7 @@ func leaveUnanswered(ctx context.Context) (answer func()) {
 	DeferCleanup(answer)
 	probe := newNamespace(ctx, map[string]string{"unanswered": "true"})
 	pod := runningPod(ctx, probe, "probe")
-	eventually(func() error { // the API server takes note a moment later
+	Eventually(func() error { // the API server takes note a moment later
 		trial := pod.DeepCopy()
 		trial.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
 			Name: "trial", Image: "trial:1", ImagePullPolicy: corev1.PullIfNotPresent, TerminationMessagePolicy: corev1.TerminationMessageReadFile,

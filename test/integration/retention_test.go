@@ -56,7 +56,7 @@ var _ = Describe("the record of an ended session", Ordered, func() {
 		clock.Step(2 * time.Minute)
 		Expect(look(ctx, owned)).To(Succeed())
 		Expect(look(ctx, plain)).To(Succeed())
-		eventually(func() bool {
+		Eventually(func() bool {
 			return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(plain), plain))
 		}).Should(BeTrue())
 		Consistently(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(owned), owned) }).WithTimeout(time.Second).Should(Succeed())

@@ -225,7 +225,7 @@ var _ = Describe("an object that is not what its schema says", Ordered, Continue
 			session := asked(namespace, "hang")
 			session.Spec.Debugger.Image = ""
 			return k8s.Create(ctx, session, client.DryRunAll)
-		}).WithTimeout(5 * time.Second).ShouldNot(MatchError(ContainSubstring("admission webhook")))
+		}).ShouldNot(MatchError(ContainSubstring("admission webhook")))
 		native := answers()
 		for spec, lines := range ours {
 			if strings.Contains(spec, "cpu: true") { // which it says thrice
@@ -287,7 +287,7 @@ var _ = Describe("a schema that is not the operator's", Ordered, func() {
 		DeferCleanup(func(ctx SpecContext) { profiles(ctx, stricter) })
 		profiles(ctx, looser)
 		class := ofClass(future)
-		Eventually(func() error { return k8s.Create(ctx, class) }).WithTimeout(5 * time.Second).Should(Succeed())
+		Eventually(func() error { return k8s.Create(ctx, class) }).Should(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, class)).To(Succeed()) })
 
 		profiles(ctx, stricter)
@@ -295,7 +295,7 @@ var _ = Describe("a schema that is not the operator's", Ordered, func() {
 			other := ofClass(future)
 			other.SetName("other")
 			return k8s.Create(ctx, other, client.DryRunAll)
-		}).WithTimeout(5 * time.Second).Should(refused)
+		}).Should(refused)
 		Expect(k8s.Patch(ctx, class, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"maxTTL":"2h"}}`)))).To(Succeed(), "what was stored before may still be edited")
 	})
 
@@ -308,6 +308,6 @@ var _ = Describe("a schema that is not the operator's", Ordered, func() {
 		stop()
 		began := time.Now()
 		Expect(k8s.Patch(ctx, session, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"end":true}}`)))).To(Succeed())
-		Expect(time.Since(began)).To(BeNumerically("<", 3*time.Second))
+		Expect(time.Since(began)).To(BeNumerically("<", 10*time.Second))
 	})
 })

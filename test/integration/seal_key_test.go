@@ -58,12 +58,12 @@ var _ = Describe("the key of the seals", func() {
 		Expect(k8s.Patch(ctx, secret, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"a":"b"}}}`)))).To(Succeed())
 		Consistently(ended).WithTimeout(time.Second).ShouldNot(Receive())
 		Expect(k8s.Delete(ctx, secret)).To(Succeed())
-		Eventually(ended).WithTimeout(5 * time.Second).Should(Receive(MatchError(seal.ErrKeyChanged)))
+		Eventually(ended).Should(Receive(MatchError(seal.ErrKeyChanged)))
 
 		next, err := seal.LoadOrCreateKey(ctx, k8s, namespace)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(next).NotTo(Equal(key))
-		Eventually(guarding(key)).WithTimeout(5*time.Second).Should(Receive(MatchError(seal.ErrKeyChanged)), "replaced while it was not looked at")
+		Eventually(guarding(key)).Should(Receive(MatchError(seal.ErrKeyChanged)), "replaced while it was not looked at")
 	})
 
 	It("that was replaced vouches for nothing that was sealed before, and what runs on no approval goes on", func(ctx SpecContext) {

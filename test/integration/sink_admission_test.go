@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -60,7 +59,7 @@ var _ = Describe("a sink, of admission", func() {
 			}
 			return refusals
 		}
-		eventually(heard).Should(HaveLen(4))
+		Eventually(heard).Should(HaveLen(4))
 		refusals := heard()
 		Expect(refusals[0]).To(And(HaveField("User", "mallory-of-"+namespace), HaveField("Name", "hang-0"), HaveField("Class", anything),
 			HaveField("Kind", "DebugSession"), HaveField("Namespace", namespace), HaveField("Message", ContainSubstring("may not use class"))))
@@ -69,13 +68,13 @@ var _ = Describe("a sink, of admission", func() {
 
 	It("hears that the policy and the webhooks were tampered with", func(ctx SpecContext) {
 		forgivePolicy()
-		Eventually(readiness(ctx)).WithTimeout(5 * time.Second).Should(Equal(trusted))
+		Eventually(readiness(ctx)).Should(Equal(trusted))
 		served(ctx, newSink(ctx, namespace, to, only(v1alpha1.NotifyTampered)))
 		policy, _ := policy(ctx)
 		Expect(k8s.Patch(ctx, policy, mergePatch(`{"spec":{"failurePolicy":"Ignore"}}`))).To(Succeed())
 		hears := func(kind, message string) {
 			GinkgoHelper()
-			eventually(func() []cloudEvent { return to.events("") }).Should(ContainElement(And(
+			Eventually(func() []cloudEvent { return to.events("") }).Should(ContainElement(And(
 				HaveField("Type", "dev.debugsession.admission.tampered.v1"),
 				HaveField("Data.Tampering", HaveValue(And(HaveField("Kind", kind), HaveField("Message", ContainSubstring(message))))))))
 		}

@@ -157,7 +157,7 @@ func condition(ctx context.Context, sink *v1alpha1.DebugSink, of string) func(Go
 
 func served(ctx context.Context, sink *v1alpha1.DebugSink) {
 	GinkgoHelper()
-	eventually(condition(ctx, sink, v1alpha1.ConditionReady)).Should(HaveField("Status", metav1.ConditionTrue))
+	Eventually(condition(ctx, sink, v1alpha1.ConditionReady)).Should(HaveField("Status", metav1.ConditionTrue))
 }
 
 // measuring has an operator count in a registry that a test can read.

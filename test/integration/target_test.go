@@ -46,7 +46,7 @@ var _ = Describe("a session's target", Ordered, ContinueOnFailure, func() {
 		Expect(said(session)).To(ContainSubstring(`there is no pod "web" in namespace "` + namespace + `"; waiting for it until `))
 
 		pod := runningPod(ctx, namespace, "web", fixture.Unplaced)
-		eventually(func(g Gomega) string {
+		Eventually(func(g Gomega) string {
 			refreshed(ctx, g, session)
 			return session.Status.Reason
 		}).Should(Equal(v1alpha1.ReasonTargetNotPlaced))
@@ -127,7 +127,7 @@ var _ = Describe("a session's target", Ordered, ContinueOnFailure, func() {
 		session := active(ctx, node, namespace, "hang", pod, fixture.AsCopy())
 		vanish(ctx, pod)
 		edit(ctx, session, fixture.TTL(60*60*1e9)) // something to look at it for
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.ObservedGeneration).To(Equal(session.Generation))
 		}).Should(Succeed())
@@ -197,7 +197,7 @@ var _ = Describe("a session's target", Ordered, ContinueOnFailure, func() {
 			}
 		}
 		session := create(ctx, namespace, "hang", fixture.OfSelector(labels), fixture.Pick(pick))
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Target).NotTo(BeNil())
 			g.Expect(session.Status.Target.PodUID).NotTo(BeEmpty())
@@ -225,7 +225,7 @@ func finishAs(phase corev1.PodPhase) func(SpecContext, *corev1.Pod) {
 // edit changes a session as somebody does who may.
 func edit(ctx context.Context, session *v1alpha1.DebugSession, change fixture.SessionOption) {
 	GinkgoHelper()
-	eventually(func(g Gomega) {
+	Eventually(func(g Gomega) {
 		refreshed(ctx, g, session)
 		base := session.DeepCopy()
 		change(session)

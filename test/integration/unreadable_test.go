@@ -66,13 +66,13 @@ var _ = Describe("what cannot be read", Ordered, ContinueOnFailure, func() {
 
 		see := blind(ctx, "authorization.k8s.io", "subjectaccessreviews")
 		late := runningPod(ctx, namespace, "late")
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, waiting)
 			g.Expect(waiting.Status.Reason).To(Equal(v1alpha1.ReasonUnreadable), said(waiting))
 			g.Expect(said(waiting)).To(ContainSubstring("whether the requester may use the class cannot be read"))
 		}).Should(Succeed())
 		endsAs(ctx, running, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
-		Expect(running.Status.EndedAt.Sub(running.Status.ExpiresAt.Time)).To(BeNumerically("<", 5*time.Second))
+		onTime(running)
 		refreshed(ctx, Default, late)
 		Expect(late.Spec.EphemeralContainers).To(BeEmpty())
 		refreshed(ctx, Default, waiting)

@@ -56,6 +56,6 @@ var _ = Describe("the watches of sessions that are over", Ordered, func() {
 		vanish(ctx, pods[2])
 		Expect(node.setEphemeral(ctx, pods[3], all[3].Status.Debugger.ContainerName, exited(0, "Completed", ""))).To(Succeed())
 		Expect(k8s.Delete(ctx, waiting)).To(Succeed())
-		Eventually(watches).WithTimeout(patience).Should(BeZero())
+		Eventually(watches).Should(BeZero())
 	})
 })

@@ -36,7 +36,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		session.Spec.ClassName = "reviewed"
 		session.Spec.TTL = &metav1.Duration{Duration: 20 * time.Minute}
 		Expect(alice.Create(ctx, session)).To(Succeed())
-		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseAwaitingApproval))
 	}
 
 	BeforeAll(func(ctx SpecContext) {
@@ -157,7 +157,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		DeferCleanup(func(ctx SpecContext) {
 			Expect(k8s.Patch(ctx, class, merge(`{"spec":{"approval":{"requireRequestHash":null}}}`))).To(Succeed())
 		})
-		eventually(func() (bool, error) {
+		Eventually(func() (bool, error) {
 			ask(ctx)
 			if session.Status.Class.RequireRequestHash {
 				return true, nil
@@ -178,7 +178,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 	It("lets one in that comes after the end, unbound", func(ctx SpecContext) {
 		ask(ctx)
 		Expect(alice.Patch(ctx, session, merge(`{"spec":{"end":true}}`))).To(Succeed())
-		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseEnded))
 		approval := newApproval(namespace, "late", "hang")
 		Expect(bob.Create(ctx, approval)).To(Succeed())
 		Expect(approval.Spec.SessionUID).To(BeEmpty())
@@ -190,7 +190,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		Expect(bob.Create(ctx, approval)).To(Succeed())
 		old := session.UID
 		Expect(alice.Delete(ctx, session)).To(Succeed())
-		Eventually(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(session), session) }).WithTimeout(5 * time.Second).ShouldNot(Succeed())
+		Eventually(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(session), session) }).ShouldNot(Succeed())
 		ask(ctx)
 		Expect(session.UID).NotTo(Equal(old))
 		refreshed(ctx, Default, approval) // no garbage collector runs here
@@ -212,7 +212,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		Expect(bob.Patch(ctx, approval, merge(`{"spec":{"requestHash":null,"sessionUID":null,"ttl":null,"approver":null}}`))).
 			To(Succeed(), "what is only left out comes back")
 		Expect(approval.Spec).To(Equal(stamped))
-		eventually(func(g Gomega) { // the operator may write its status meanwhile
+		Eventually(func(g Gomega) { // the operator may write its status meanwhile
 			refreshed(ctx, g, approval)
 			manifest := newApproval(namespace, "yes", "hang")
 			manifest.ResourceVersion = approval.ResourceVersion
@@ -253,7 +253,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 			session = newSession(namespace, "hang", "web")
 			apply("--server-side", "--dry-run=server")
 			apply("--server-side")
-			Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseAwaitingApproval))
+			Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseAwaitingApproval))
 			apply("--server-side", "--dry-run=server")
 			apply("--server-side")
 			apply()
@@ -263,7 +263,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 
 			session.Spec.End = true
 			Expect(bob.Update(ctx, session)).To(Succeed())
-			Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
+			Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseEnded))
 			apply("--server-side", "--dry-run=server")
 			apply("--server-side")
 			apply()

@@ -32,7 +32,7 @@ var _ = Describe("a session that was admitted", Ordered, func() {
 		session = newSession(namespace, "hang", "web")
 		session.Spec.TTL = &metav1.Duration{Duration: 30 * time.Minute}
 		Expect(alice.Create(ctx, session)).To(Succeed())
-		Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseStarting))
+		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseStarting))
 	})
 
 	It("keeps its seal when ttl and end are changed", func(ctx SpecContext) {

@@ -75,9 +75,9 @@ var _ = Describe("the webhooks", func() {
 			Eventually(func(g Gomega) {
 				refreshed(ctx, g, pod)
 				g.Expect(pod.Spec.EphemeralContainers).To(HaveLen(1))
-			}).WithTimeout(5 * time.Second).Should(Succeed())
+			}).Should(Succeed())
 			Expect(node.setEphemeral(ctx, pod, pod.Spec.EphemeralContainers[0].Name, running())).To(Succeed())
-			Eventually(phase(ctx, session)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhaseActive))
+			Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseActive))
 		}
 		stop()
 		Expect(create(ctx)).To(MatchError(ContainSubstring(`failed calling webhook "sessions.debugsession.dev"`)))
@@ -86,15 +86,15 @@ var _ = Describe("the webhooks", func() {
 
 		// The operator alone is back; the API server still cannot reach it.
 		launchOperator(node, freePort())
-		Eventually(phase(ctx, ended)).WithTimeout(10 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
-		Eventually(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(deleted), deleted) }).WithTimeout(10 * time.Second).ShouldNot(Succeed())
+		Eventually(phase(ctx, ended)).Should(Equal(v1alpha1.PhaseEnded))
+		Eventually(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(deleted), deleted) }).ShouldNot(Succeed())
 	})
 
 	It("being removed, make the operator unready, and what is created then is not trusted", func(ctx SpecContext) {
 		startOperator(&kubelet{})
 		Eventually(readiness(ctx)).Should(Equal(trusted))
 		runningPod(ctx, namespace, "web")
-		DeferCleanup(func(ctx SpecContext) { Eventually(readiness(ctx)).WithTimeout(5 * time.Second).Should(Equal(trusted)) })
+		DeferCleanup(func(ctx SpecContext) { Eventually(readiness(ctx)).Should(Equal(trusted)) })
 		for _, configuration := range []client.Object{
 			&admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{},
 		} {
@@ -124,7 +124,7 @@ var _ = Describe("the webhooks", func() {
 		Eventually(readiness(ctx)).Should(Equal(trusted))
 		waiting := newSession(namespace, "waiting", "web")
 		Expect(k8s.Create(ctx, waiting)).To(Succeed())
-		Eventually(phase(ctx, waiting)).WithTimeout(5 * time.Second).Should(Equal(v1alpha1.PhasePending))
+		Eventually(phase(ctx, waiting)).Should(Equal(v1alpha1.PhasePending))
 		configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
 		Expect(k8s.Get(ctx, client.ObjectKey{Name: certs.ConfigurationName}, configuration)).To(Succeed())
 		Expect(k8s.Delete(ctx, configuration)).To(Succeed())
@@ -140,7 +140,7 @@ var _ = Describe("the webhooks", func() {
 		Eventually(readiness(ctx)).Should(ContainSubstring("is not there"))
 
 		pod := runningPod(ctx, namespace, "web")
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			refreshed(ctx, g, waiting)
 			g.Expect(waiting.Status.Reason).To(Equal(v1alpha1.ReasonUnreadable))
 			g.Expect(said(waiting)).To(ContainSubstring(`ValidatingWebhookConfiguration "debugsession" is not there`))
@@ -200,8 +200,8 @@ var _ = Describe("the webhooks", func() {
 			now := &corev1.Secret{}
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(secret), now)).To(Succeed())
 			g.Expect(now.Data["ca.crt"]).NotTo(Equal(secret.Data["ca.crt"]))
-		}).WithTimeout(5 * time.Second).Should(Succeed())
-		Eventually(func() error { return create(ctx) }).WithTimeout(5 * time.Second).Should(Succeed())
+		}).Should(Succeed())
+		Eventually(func() error { return create(ctx) }).Should(Succeed())
 		Eventually(readiness(ctx)).Should(Equal(trusted))
 	})
 
@@ -220,7 +220,7 @@ var _ = Describe("the webhooks", func() {
 		launchOperator(&kubelet{}, environment.WebhookInstallOptions.LocalServingPort, func(o *manager.Options, _ *operator.Options) {
 			o.LeaderElection, o.LeaderElectionID, o.LeaderElectionNamespace = true, lease.Name, lease.Namespace
 		})
-		Eventually(func() error { return create(ctx) }).WithTimeout(5 * time.Second).Should(Succeed())
+		Eventually(func() error { return create(ctx) }).Should(Succeed())
 		Eventually(readiness(ctx)).Should(Equal(trusted))
 		after, _ := certificates(ctx)
 		Expect(after.ResourceVersion).To(Equal(before.ResourceVersion), "it serves the certificate that is there")

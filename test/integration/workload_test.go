@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -60,7 +59,7 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, definition)).To(Succeed()) })
 		Eventually(func() error {
 			return k8s.Create(ctx, object(`{apiVersion: example.com/v1, kind: Rollout, metadata: {name: first, namespace: default}, spec: {replicas: 1}}`))
-		}).WithTimeout(20 * time.Second).WithPolling(50 * time.Millisecond).Should(Succeed())
+		}).Should(Succeed())
 		startOperator(&kubelet{})
 		createAnything(ctx)
 	})
@@ -116,7 +115,7 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 			Expect(k8s.Delete(ctx, binding)).To(Succeed())
 			Expect(k8s.Delete(ctx, role)).To(Succeed())
 		})
-		eventually(func(g Gomega) {
+		Eventually(func(g Gomega) {
 			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: operatorName,
 				ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "get", Resource: "services", Name: "shop"}}}
 			g.Expect(k8s.Create(ctx, review)).To(Succeed())
