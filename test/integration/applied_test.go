@@ -242,7 +242,11 @@ func keep(object *unstructured.Unstructured) kept {
 	}
 	operators := func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == operatorManager() }
 	k := kept{version: object.GetResourceVersion(), judgement: asYAML(object.Object["status"], object.GetFinalizers())}
-	object.SetManagedFields(slices.DeleteFunc(object.GetManagedFields(), operators))
+	authors := slices.DeleteFunc(object.GetManagedFields(), operators)
+	for i := range authors {
+		authors[i].Time = nil // moves on with what the operator wrote between
+	}
+	object.SetManagedFields(authors)
 	object.SetResourceVersion("")
 	object.SetFinalizers(nil)
 	delete(object.Object, "status")
