@@ -171,7 +171,7 @@ test: test-unit test-integration test-faults conformance $(CLUSTER_TOOL) ## Run 
 .PHONY: test-unit
 test-unit: ## Run the tests that need nothing, in every module.
 	@$(RACE) $$(go list ./... | grep -v /operator/test/)
-	@go test -v -count=1 -run '^TestAnySequenceOfEvents$$' ./internal/plan -rapid.checks=34000
+	@go test -v -count=1 -run '^TestAnySequenceOfEvents$$' ./internal/plan -timeout 30m -rapid.checks=34000
 	@$(call in-each,$(filter-out .,$(SOURCES)),go test ./...)
 
 # The two run beside each other: much of either is waiting. Ginkgo's own summary is shown only with -v.
