@@ -19,6 +19,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/helmhook"
 	"debugsession.dev/operator/internal/operator"
 )
 
@@ -28,6 +29,13 @@ var version = "dev"
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == "sleep" {
 		sleep()
+		return
+	}
+	if len(os.Args) > 1 && os.Args[1] == "hook" {
+		if err := helmhook.Main(ctrl.SetupSignalHandler(), os.Args[2:], ctrl.GetConfig, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "manager hook:", err)
+			os.Exit(1)
+		}
 		return
 	}
 	err := run(flag.CommandLine, os.Args[1:])

@@ -1,0 +1,93 @@
+// Package chart tests the Helm chart in a real cluster, with the real Helm 4 and 3: install, helm test, upgrade, rollback and uninstall
+// around a session that runs. `make test-chart` runs it.
+package chart
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+const (
+	root  = "../../.."
+	chart = root + "/charts/debugsession"
+)
+
+func TestChart(t *testing.T) {
+	if os.Getenv("INSTALL") == "" {
+		t.Skip("INSTALL names no file that installs the operator: make test-chart brings up a cluster and sets it")
+	}
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
+	RunSpecs(t, "chart")
+}
+
+// try runs a command and returns all that it wrote.
+func try(input, name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	out := &bytes.Buffer{}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, out
+	err := cmd.Run()
+	return out.String(), err
+}
+
+func kubectl(args ...string) string {
+	GinkgoHelper()
+	out, err := try("", "kubectl", args...)
+	Expect(err).NotTo(HaveOccurred(), "kubectl %s: %s", strings.Join(args, " "), out)
+	return out
+}
+
+func apply(manifest string) {
+	GinkgoHelper()
+	Eventually(func() error {
+		_, err := try(manifest, "kubectl", "apply", "-f", "-")
+		return err
+	}).Should(Succeed())
+}
+
+// gone reports whether an object is not there.
+func gone(args ...string) func() string {
+	return func() string {
+		out, _ := try("", "kubectl", append([]string{"get", "--ignore-not-found", "-o", "name"}, args...)...)
+		return out
+	}
+}
+
+// helm is one of the two, with a release of the chart.
+type helm struct {
+	binary, release, namespace string
+}
+
+func (h helm) try(values string, args ...string) (string, error) {
+	args = append(args, "--namespace", h.namespace, "--timeout", "3m")
+	if values != "" {
+		args = append(args, "--values", "-")
+	}
+	return try(values, root+"/bin/"+h.binary, args...)
+}
+
+func (h helm) do(values string, args ...string) string {
+	GinkgoHelper()
+	out, err := h.try(values, args...)
+	Expect(err).NotTo(HaveOccurred(), "%s %s: %s", h.binary, strings.Join(args, " "), out)
+	return out
+}
+
+// image are the values that have the chart use the image of a tag.
+func image(tag string) string {
+	repository := os.Getenv("IMG")
+	return "image: {repository: " + repository[:strings.LastIndex(repository, ":")] + ", tag: " + tag + "}\n"
+}
+
+func built() string {
+	image := os.Getenv("IMG")
+	return image[strings.LastIndex(image, ":")+1:]
+}
