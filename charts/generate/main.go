@@ -8,13 +8,10 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -37,17 +34,38 @@ func run(args []string, in io.Reader) error {
 	if err != nil {
 		return err
 	}
-	files, crds := map[string][]string{}, map[string]*unstructured.Unstructured{}
-	for _, text := range strings.Split(string(manifests), "\n---\n") {
+	objects, err := parse(string(manifests))
+	if err != nil {
+		return err
+	}
+	if err := writeTemplates(filepath.Join(chart, "templates"), objects); err != nil {
+		return err
+	}
+	return writeSchema(filepath.Join(chart, "values.schema.json"), schema, objects)
+}
+
+// manifest is an object as it is written and as it is.
+type manifest struct {
+	text   string
+	object *unstructured.Unstructured
+}
+
+func parse(text string) ([]manifest, error) {
+	var all []manifest
+	for _, document := range strings.Split(text, "\n---\n") {
 		object := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(text), object); err != nil {
-			return err
+		if err := yaml.Unmarshal([]byte(document), object); err != nil {
+			return nil, err
 		}
-		if object.GetKind() == "CustomResourceDefinition" {
-			kind, _, _ := unstructured.NestedString(object.Object, "spec", "names", "kind")
-			crds[kind] = object
-		}
-		name, template, err := templated(object, text)
+		all = append(all, manifest{document, object})
+	}
+	return all, nil
+}
+
+func writeTemplates(folder string, manifests []manifest) error {
+	files := map[string][]string{}
+	for _, m := range manifests {
+		name, template, err := templated(m.object, m.text)
 		if err != nil {
 			return err
 		}
@@ -55,19 +73,30 @@ func run(args []string, in io.Reader) error {
 			files[name] = append(files[name], template)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		text := header + strings.Join(files[name], "---\n")
-		if err := os.WriteFile(filepath.Join(chart, "templates", name), []byte(text), 0o644); err != nil {
+	for name, templates := range files {
+		text := header + strings.Join(templates, "---\n")
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
-	base, err := os.ReadFile(schema)
+	return nil
+}
+
+func writeSchema(path, base string, manifests []manifest) error {
+	schema, err := os.ReadFile(base)
 	if err != nil {
 		return err
 	}
-	values, err := valuesSchema(base, crds)
+	crds := map[string]*unstructured.Unstructured{}
+	for _, m := range manifests {
+		if m.object.GetKind() == "CustomResourceDefinition" {
+			kind, _, _ := unstructured.NestedString(m.object.Object, "spec", "names", "kind")
+			crds[kind] = m.object
+		}
+	}
+	values, err := valuesSchema(schema, crds)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(chart, "values.schema.json"), append(bytes.TrimSpace(values), '\n'), 0o644)
+	return os.WriteFile(path, values, 0o644)
 }

@@ -270,7 +270,7 @@ func TestEveryValueIsDocumented(t *testing.T) {
 	documented(t, "", schema, common.Values(chart.Values))
 }
 
-func documented(t *testing.T, path string, schema map[string]any, values map[string]any) {
+func documented(t *testing.T, path string, schema, values map[string]any) {
 	t.Helper()
 	properties, _ := schema["properties"].(map[string]any)
 	for name, property := range properties {

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -73,7 +74,7 @@ func (o objects) add(t *testing.T, source, text string) {
 	for {
 		object := &unstructured.Unstructured{}
 		err := documents.Decode(object)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err != nil {
