@@ -105,12 +105,12 @@ var _ = Describe("the chart", Ordered, func() {
 
 	It("takes over what kubectl has installed from the manifest", func() {
 		h := helm{"helm4", "debugsession", "debugsession-system"}
-		kubectl("apply", "--server-side", "--force-conflicts", "-f", os.Getenv("INSTALL"))
+		kubectl("apply", "-f", os.Getenv("INSTALL"))
 		kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
 		before := kubectl("-n", h.namespace, "get", "deployment", "debugsession-operator", "-o", "jsonpath={.metadata.uid} {.metadata.generation}")
 		stays := run("taken-over", "standard")
 		was := stays()
-		h.do(image(built()), "install", h.release, chart, "--take-ownership")
+		h.do(image(built()), "install", h.release, chart, "--take-ownership", "--force-conflicts")
 		Expect(kubectl("-n", h.namespace, "get", "deployment", "debugsession-operator", "-o", "jsonpath={.metadata.uid} {.metadata.generation}")).
 			To(Equal(before), "no pod is replaced")
 		h.do("", "test", h.release)
