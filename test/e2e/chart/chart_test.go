@@ -54,14 +54,21 @@ func ttlOf(class string) func() string {
 
 // Each goes on with what the one before has left: the CRDs, the classes and the records.
 var _ = Describe("the chart", Ordered, func() {
+	// Neither the namespace nor the service account is the default one, and the namespace enforces what pods may be.
+	BeforeAll(func() {
+		kubectl("create", "namespace", "another-namespace")
+		kubectl("label", "namespace", "another-namespace", "pod-security.kubernetes.io/enforce=restricted")
+	})
+	const more = "serviceAccount: {name: another-account}\npolicies: {debuggers: true}\nsinks: {chart: {spec: {urlKey: nowhere}}}\n"
+
 	for _, binary := range []string{"helm4", "helm3"} {
 		It("is installed, upgraded, rolled back and uninstalled around a session, with "+binary, func() {
 			h := helm{binary, "a-release", "another-namespace"}
 			name := "survives-" + binary
 
 			By("install")
-			first := image(built()) + "classes:\n" + class("chart", "1h", "")
-			out := h.do(first, "install", h.release, chart, "--create-namespace")
+			first := image(built()) + more + "classes:\n" + class("chart", "1h", "")
+			out := h.do(first, "install", h.release, chart)
 			Expect(out).To(ContainSubstring("helm test " + h.release))
 			Expect(ttlOf("chart")()).To(Equal("1h"))
 			Expect(h.do("", "test", h.release)).To(ContainSubstring("ok: an approval in somebody else's name is refused"))
@@ -69,14 +76,14 @@ var _ = Describe("the chart", Ordered, func() {
 			before := stays()
 
 			By("upgrade")
-			h.do(image(next)+"classes:\n"+class("chart", "2h", "")+class("chart-more", "1h", ""), "upgrade", h.release, chart)
+			h.do(image(next)+more+"classes:\n"+class("chart", "2h", "")+class("chart-more", "1h", ""), "upgrade", h.release, chart)
 			kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
 			Expect(ttlOf("chart")()).To(Equal("2h"))
 			Expect(ttlOf("chart-more")()).To(Equal("1h"))
 			Expect(stays()).To(Equal(before))
 
 			By("upgrade to a class that is wrong")
-			out, err := h.try(image(next)+"classes:\n"+class("chart", "3h", "")+class("chart-more", "1h", ", images: [busybox], defaults: {image: bash}"), "upgrade", h.release, chart)
+			out, err := h.try(image(next)+more+"classes:\n"+class("chart", "3h", "")+class("chart-more", "1h", ", images: [busybox], defaults: {image: bash}"), "upgrade", h.release, chart)
 			Expect(err).To(HaveOccurred())
 			Expect(out).To(ContainSubstring("is not allowed by spec.images"))
 			Expect(ttlOf("chart")()).To(Equal("2h"), "nothing is applied if something is wrong")
