@@ -1,0 +1,229 @@
+// Package audit makes the record of a session that outlives the session's object, and the chain by which it shows if a record was
+// changed, removed or put in another place. It talks to nobody.
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// SchemaURI names the JSON schema of a record: docs/audit.schema.json.
+const SchemaURI = "urn:debugsession.dev:schema:audit-record:v1"
+
+// Record is all that is known of one session, or of one that admission refused.
+type Record struct {
+	Schema  string `json:"schema"`
+	Cluster string `json:"cluster,omitempty"`
+	Type    Type   `json:"type"`
+
+	Session *Session `json:"session,omitempty"`
+	Refusal *Refusal `json:"refusal,omitempty"`
+}
+
+// Type is what a record is of.
+type Type string
+
+// The types.
+const (
+	TypeSession Type = "Session"
+	TypeRefusal Type = "Refusal"
+)
+
+// Session is a session that is over.
+type Session struct {
+	Namespace string    `json:"namespace"`
+	Name      string    `json:"name"`
+	UID       string    `json:"uid"`
+	CreatedAt time.Time `json:"createdAt"`
+	DeletedAt time.Time `json:"deletedAt,omitzero"`
+
+	Requester User                        `json:"requester"`
+	Reason    string                      `json:"reason,omitempty"`
+	Spec      v1alpha1.DebugSessionSpec   `json:"spec"`
+	Class     *v1alpha1.ClassStatus       `json:"class,omitempty"`
+	Request   *Request                    `json:"request,omitempty"`
+	Approvals []Approval                  `json:"approvals,omitempty"`
+	Access    *v1alpha1.AccessStatus      `json:"access,omitempty"`
+	Target    *v1alpha1.TargetStatus      `json:"target,omitempty"`
+	Debugger  *v1alpha1.DebuggerStatus    `json:"debugger,omitempty"`
+	Times     Times                       `json:"times"`
+	Outcome   v1alpha1.Outcome            `json:"outcome,omitempty"`
+	StoppedBy v1alpha1.StoppedBy          `json:"stoppedBy,omitempty"`
+	Message   string                      `json:"message,omitempty"`
+	Warnings  []string                    `json:"warnings,omitempty"`
+	Changes   []metav1.ManagedFieldsEntry `json:"changes,omitempty"` // who wrote the object last, and which fields
+}
+
+// User is who the API server said that somebody is.
+type User struct {
+	Username string                         `json:"username"`
+	UID      string                         `json:"uid,omitempty"`
+	Groups   []string                       `json:"groups,omitempty"`
+	Extra    map[string]v1alpha1.ExtraValue `json:"extra,omitempty"`
+}
+
+// Request is what approvers were asked to approve.
+type Request struct {
+	Hash  string    `json:"hash"`
+	Since time.Time `json:"since"`
+}
+
+// Approval is what one approver has decided, and why.
+type Approval struct {
+	Name     string             `json:"name"`
+	Approver User               `json:"approver"`
+	At       time.Time          `json:"at"`
+	Decision v1alpha1.Decision  `json:"decision"`
+	Reason   string             `json:"reason,omitempty"`
+	TTL      *v1alpha1.Duration `json:"ttl,omitempty"`
+	Counted  bool               `json:"counted"`
+}
+
+// Times are when a session moved on. One that never got there has none.
+type Times struct {
+	Started      time.Time `json:"started,omitzero"`
+	Active       time.Time `json:"active,omitzero"`
+	Expires      time.Time `json:"expires,omitzero"`
+	HardDeadline time.Time `json:"hardDeadline,omitzero"`
+	Finished     time.Time `json:"finished,omitzero"`
+	Ended        time.Time `json:"ended,omitzero"`
+}
+
+// Refusal is what admission has let not in: who tried what.
+type Refusal struct {
+	ID        string          `json:"id"`
+	At        time.Time       `json:"at"`
+	User      User            `json:"user"`
+	Kind      string          `json:"kind"`
+	Namespace string          `json:"namespace"`
+	Name      string          `json:"name,omitempty"`
+	Message   string          `json:"message"`
+	Object    json.RawMessage `json:"object,omitempty"`
+}
+
+// OfSession is the record of a session that is over, with the approvals that there are for it.
+func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alpha1.DebugApproval) *Record {
+	status := &session.Status
+	s := &Session{
+		Namespace: session.Namespace, Name: session.Name, UID: string(session.UID), CreatedAt: session.CreationTimestamp.UTC(),
+		Requester: userOf(session.Spec.Requester), Reason: session.Spec.Reason, Spec: *session.Spec.DeepCopy(),
+		Class: status.Class.DeepCopy(), Access: status.Access.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(),
+		Approvals: approvalsOf(session, approvals), Outcome: status.Outcome, Message: status.Message(),
+		Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
+	}
+	s.Spec.Requester, s.Spec.Reason = nil, "" // which stand beside it; a seal proves nothing outside the cluster
+	if session.DeletionTimestamp != nil {
+		s.DeletedAt = session.DeletionTimestamp.UTC()
+	}
+	if status.Request != nil {
+		s.Request = &Request{Hash: status.Request.Hash, Since: status.Request.Since.UTC()}
+	}
+	if status.Debugger != nil {
+		s.StoppedBy = status.Debugger.StoppedBy
+	}
+	for _, entry := range session.ManagedFields {
+		if entry.Subresource == "" {
+			s.Changes = append(s.Changes, *entry.DeepCopy())
+		}
+	}
+	return &Record{Schema: SchemaURI, Cluster: cluster, Type: TypeSession, Session: s}
+}
+
+// OfRefusal is the record of what admission has let not in.
+func OfRefusal(cluster string, refusal Refusal) *Record {
+	return &Record{Schema: SchemaURI, Cluster: cluster, Type: TypeRefusal, Refusal: &refusal}
+}
+
+func userOf(identity *v1alpha1.Identity) User {
+	if identity == nil {
+		return User{}
+	}
+	i := identity.DeepCopy()
+	return User{Username: i.Username, UID: i.UID, Groups: i.Groups, Extra: i.Extra}
+}
+
+// approvalsOf are all decisions on a session: those that its status has, with what their objects add while these are there; and
+// those that did not count.
+func approvalsOf(session *v1alpha1.DebugSession, objects []v1alpha1.DebugApproval) []Approval {
+	var all []Approval
+	for _, said := range session.Status.Approvals {
+		a := Approval{Name: said.Name, Approver: User{Username: said.By}, At: said.At.UTC(), Decision: said.Decision, TTL: said.TTL, Counted: true}
+		i := slices.IndexFunc(objects, func(o v1alpha1.DebugApproval) bool {
+			return o.Name == said.Name && o.CreationTimestamp.Equal(&said.At) && o.Spec.Approver != nil && o.Spec.Approver.Username == said.By
+		})
+		if i >= 0 {
+			a.Approver, a.Reason = userOf(objects[i].Spec.Approver), objects[i].Spec.Reason
+		}
+		all = append(all, a)
+	}
+	for i := range objects {
+		o := &objects[i]
+		counted := slices.ContainsFunc(session.Status.Approvals, func(s v1alpha1.ApprovalStatus) bool { return s.Name == o.Name })
+		if o.Spec.SessionName != session.Name || counted {
+			continue
+		}
+		all = append(all, Approval{
+			Name: o.Name, Approver: userOf(o.Spec.Approver), At: o.CreationTimestamp.UTC(), Decision: o.Spec.Decision, Reason: o.Spec.Reason,
+		})
+	}
+	slices.SortStableFunc(all, func(a, b Approval) int { return a.At.Compare(b.At) })
+	return all
+}
+
+func timesOf(status *v1alpha1.DebugSessionStatus) Times {
+	at := func(t *metav1.Time) time.Time {
+		if t == nil {
+			return time.Time{}
+		}
+		return t.UTC()
+	}
+	times := Times{
+		Started: at(status.StartedAt), Expires: at(status.ExpiresAt), HardDeadline: at(status.HardDeadline), Ended: at(status.EndedAt),
+	}
+	if status.Debugger != nil {
+		times.Active, times.Finished = at(status.Debugger.StartedAt), at(status.Debugger.FinishedAt)
+	}
+	return times
+}
+
+// Key is where a record is kept: by day, then namespace, then session, so that a listing is in that order. The day is that of the
+// session's end, or of the refusal. The same record has the same key at each try.
+func (r *Record) Key() string {
+	if r.Type == TypeRefusal {
+		return fmt.Sprintf("refusals/%s/%s/%s.json", r.Refusal.At.UTC().Format(time.DateOnly), part(r.Refusal.Namespace), part(r.Refusal.ID))
+	}
+	s := r.Session
+	day := s.Times.Ended
+	if day.IsZero() {
+		day = s.CreatedAt
+	}
+	return fmt.Sprintf("sessions/%s/%s/%s.%s.json", day.UTC().Format(time.DateOnly), part(s.Namespace), part(s.Name), part(s.UID))
+}
+
+// part is a part of a key: no name of Kubernetes has a character that is changed here.
+func part(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' {
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+// Encode is the record as it is kept. It is the same text for the same record.
+func (r *Record) Encode() ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(r)
+	return text.Bytes(), err
+}
