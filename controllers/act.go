@@ -64,6 +64,9 @@ func (r *DebugSessionReconciler) perform(ctx context.Context, session *v1alpha1.
 		return plan.Result{Action: a, Err: r.addFinalizer(ctx, session)}
 	case plan.RemoveFinalizer:
 		return plan.Result{Action: a, Err: client.IgnoreNotFound(r.removeFinalizer(ctx, session))}
+	case plan.StoreRecord:
+		r.Records.Store(session)
+		return plan.Result{Action: a}
 	case plan.InjectDebugger:
 		return classify(a, r.inject(ctx, a))
 	case plan.CreatePod:

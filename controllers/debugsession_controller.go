@@ -41,6 +41,8 @@ type DebugSessionReconciler struct {
 	Logs LogReader
 	// Grants deletes Roles and RoleBindings.
 	Grants GrantDeleter
+	// Records has audit records logged and stored.
+	Records Recorder
 	// Events tells the user.
 	Events events.EventRecorder
 	// Metrics counts what was persisted.
@@ -104,6 +106,18 @@ type LogReader interface {
 // GrantDeleter deletes a Role or RoleBinding, and says what holds it if it stays.
 type GrantDeleter interface {
 	Delete(ctx context.Context, resource string, name types.NamespacedName) (heldBy []string, err error)
+}
+
+// Recorder is what the reconciler needs of internal/recorder. None of it waits for the store.
+type Recorder interface {
+	// HasStore reports whether there is a store.
+	HasStore() bool
+	// State is what is known of a session's record.
+	State(session *v1alpha1.DebugSession) plan.RecordState
+	// Store has the record of a session that waits for it stored, and the session looked at then.
+	Store(session *v1alpha1.DebugSession)
+	// Log writes the record of a session that has ended into the log.
+	Log(ctx context.Context, session *v1alpha1.DebugSession)
 }
 
 // Metrics is what the reconciler counts.

@@ -44,7 +44,7 @@ func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.
 // snapshot is what is known of a session before anything is asked.
 func (r *DebugSessionReconciler) snapshot(session *v1alpha1.DebugSession) plan.Snapshot {
 	return plan.Snapshot{
-		Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace, HashKey: r.Seal.HashKey(),
+		Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace, HashKey: r.Seal.HashKey(), AuditStore: r.Records.HasStore(),
 	}
 }
 
@@ -65,6 +65,8 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 		snapshot.Approvals = r.observeApprovals(ctx, session, q)
 	case plan.ReadAccessState:
 		snapshot.Access = plan.Found(r.states.get(session).access)
+	case plan.ReadRecord:
+		snapshot.Record = plan.Found(r.Records.State(session))
 	case plan.ListCandidates:
 		snapshot.Candidates = r.observeCandidates(ctx, session)
 	case plan.FindOwnerSession:

@@ -155,6 +155,13 @@ func indexSessionName(object client.Object) []string {
 	return []string{object.(*v1alpha1.DebugApproval).Spec.SessionName}
 }
 
+// ApprovalsOf lists the approvals that name a session, from a cache.
+func ApprovalsOf(ctx context.Context, cached client.Reader, session *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) {
+	list := &v1alpha1.DebugApprovalList{}
+	err := cached.List(ctx, list, client.InNamespace(session.Namespace), client.MatchingFields{sessionNameField: session.Name})
+	return list.Items, err
+}
+
 // observeApprovals lists the approvals that name the session. The API server has no index of those names, so a fresh answer
 // takes all approvals of the namespace; it is asked for once a session, right before it starts.
 func (r *DebugSessionReconciler) observeApprovals(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadApprovals) plan.Observed[[]plan.Approval] {

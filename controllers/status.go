@@ -23,6 +23,9 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 	before := session.Status
 	// The notifier writes what sinks were told, and may have since the plan was made: a finalizer's removal brings that along.
 	p.Status.Notifications = before.Notifications
+	if p.Status.Audit == nil { // so does the recorder, once a session that did not wait for it has ended
+		p.Status.Audit = before.Audit
+	}
 	if equality.Semantic.DeepEqual(before, p.Status) {
 		return nil
 	}
@@ -74,6 +77,9 @@ func (r *DebugSessionReconciler) count(ctx context.Context, session *v1alpha1.De
 	case v1alpha1.PhaseEnded:
 		r.Metrics.Ended(status.Outcome, session.Spec.Mode)
 	case v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseStarting, v1alpha1.PhaseEnding:
+	}
+	if status.Phase == v1alpha1.PhaseEnded {
+		r.Records.Log(ctx, session)
 	}
 	log.FromContext(ctx).Info("session moved", append([]any{"from", before, "to", status.Phase}, auditLog(session)...)...)
 }

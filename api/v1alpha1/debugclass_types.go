@@ -175,6 +175,14 @@ type DebugClassSpec struct {
 	// +optional
 	Limits *ClassLimits `json:"limits,omitempty"`
 
+	// What becomes of the audit record of a session of this class, beside the operator's log, which has each. BestEffort: it is kept in
+	// the operator's audit store, if it has one, as soon as it can be; the session does not wait for that. Required: nothing starts where
+	// the operator has no audit store; and a session that is over, whose debugger and access are gone, stays Ending, and cannot be
+	// deleted, until its record is stored.
+	// +optional
+	// +default="BestEffort"
+	Audit AuditPolicy `json:"audit,omitempty"`
+
 	// How long the record of an ended session is kept before the operator deletes it, at least 1h. Left out: for ever.
 	// Records that Argo CD, Flux or Helm own are never deleted: they would be created again.
 	// +optional
@@ -183,6 +191,16 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('1h')",message="retention must be a duration of at least 1h, such as 168h"
 	Retention *metav1.Duration `json:"retention,omitempty"`
 }
+
+// AuditPolicy says whether a session waits for its audit record to be stored.
+// +kubebuilder:validation:Enum=BestEffort;Required
+type AuditPolicy string
+
+// The audit policies. None at all is BestEffort.
+const (
+	AuditBestEffort AuditPolicy = "BestEffort"
+	AuditRequired   AuditPolicy = "Required"
+)
 
 // ResourceBounds is the most that what is made may claim. Both requests and limits are held to it.
 type ResourceBounds struct {

@@ -709,6 +709,10 @@ type ClassStatus struct {
 	// +listType=set
 	AccessVerbs []AccessVerb `json:"accessVerbs,omitempty"`
 
+	// What becomes of the session's audit record.
+	// +optional
+	Audit AuditPolicy `json:"audit,omitempty"`
+
 	// How long the record is kept.
 	// +optional
 	Retention *Duration `json:"retention,omitempty"`
@@ -900,7 +904,8 @@ type DebugSessionStatus struct {
 	// +optional
 	HardDeadline *metav1.Time `json:"hardDeadline,omitempty"`
 
-	// When the session had ended.
+	// When the session had ended: nothing of it was left. Of one that requires its audit record this is there while it is Ending
+	// until the record is stored.
 	// +optional
 	EndedAt *metav1.Time `json:"endedAt,omitempty"`
 
@@ -916,12 +921,27 @@ type DebugSessionStatus struct {
 	// +optional
 	Attach string `json:"attach,omitempty"`
 
+	// The session's audit record in the operator's audit store. Empty until it is stored there.
+	// +optional
+	Audit *AuditStatus `json:"audit,omitempty"`
+
 	// What each DebugSink has been told of the session, so that it is told again of nothing but what it may have missed.
 	// +optional
 	// +listType=map
 	// +listMapKey=sink
 	// +kubebuilder:validation:MaxItems=64
 	Notifications []SinkNotifications `json:"notifications,omitempty"`
+}
+
+// AuditStatus is where the audit record of a session is.
+type AuditStatus struct {
+	// The record's key in the audit store.
+	// +kubebuilder:validation:MaxLength=1024
+	Key string `json:"key"`
+
+	// The SHA-256 of the record's text, in hex.
+	// +kubebuilder:validation:MaxLength=64
+	SHA256 string `json:"sha256"`
 }
 
 // SinkNotifications is what one DebugSink has been told of a session.

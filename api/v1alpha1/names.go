@@ -46,6 +46,10 @@ const (
 	// session is being ended it is False and its reason is the outcome to come.
 	ConditionEnded = "Ended"
 
+	// ConditionRecorded is there for sessions whose class requires an audit record, once they are over. It is False, with the reason,
+	// while the session stays Ending for its record, and True when that is stored.
+	ConditionRecorded = "Recorded"
+
 	// ConditionReady, ConditionReconciling and ConditionStalled are what kstatus reads (Flux, Argo CD, kpt, kubectl wait).
 	// Ready is True for an active session, and for one that ran and ended. Reconciling is True while something is
 	// awaited. Stalled is True for a session that ended without having been able to run. A session says at most one.
@@ -81,9 +85,15 @@ const (
 	ReasonClassForbids     = "ClassForbids"  // the class does not allow it
 	ReasonUseForbidden     = "UseForbidden"  // the requester may not use the class
 	ReasonLimitReached     = "LimitReached"  // as many sessions run as the class allows; waited for
+	ReasonNoAuditStore     = "NoAuditStore"  // the class requires an audit record, and the operator has no store for it; waited for
 	ReasonAwaitingApproval = "AwaitingApproval"
 	ReasonUnreadable       = "Unreadable"    // something that decides could not be read; tried again
 	ReasonOperatorFault    = "OperatorFault" // the operator could not build the debugger, and the session is not to blame; tried again
+
+	// Whether the audit record is stored: reasons of Recorded.
+	ReasonRecording   = "Recording"   // it is on its way
+	ReasonNotRecorded = "NotRecorded" // it could not be stored; tried again
+	ReasonRecorded    = "Recorded"    // it is stored
 
 	// Whether an approval counts: reasons of a DebugApproval's condition Counted.
 	ReasonCounted      = "Counted"      // it counts

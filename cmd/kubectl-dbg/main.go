@@ -11,6 +11,7 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // the ways in which a kubeconfig may authenticate
 	"k8s.io/klog/v2"
 
+	_ "debugsession.dev/operator/internal/auditstore/cloud"
 	"debugsession.dev/operator/internal/dbgcli/command"
 )
 

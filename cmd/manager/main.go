@@ -19,6 +19,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	_ "debugsession.dev/operator/internal/auditstore/cloud"
 	"debugsession.dev/operator/internal/helmhook"
 	"debugsession.dev/operator/internal/operator"
 )
@@ -77,6 +78,8 @@ type flags struct {
 	namespace      string
 	image          string
 	concurrency    int
+	auditStore     string
+	auditCluster   string
 	logLevel       zapcore.Level
 }
 
@@ -92,6 +95,9 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.StringVar(&f.namespace, "namespace", operator.DefaultNamespace, "The namespace the operator runs in.")
 	set.StringVar(&f.image, "image", "", "The operator's own image, by which containers of a copy can be put to sleep.")
 	set.IntVar(&f.concurrency, "concurrency", 64, "How many sessions are worked on at once. One that ends holds a worker until its debugger has, for a second or two.")
+	set.StringVar(&f.auditStore, "audit-store", "", "Where audit records are stored: file:///folder, s3://bucket, gs://bucket or azblob://container, "+
+		"with options as gocloud.dev/blob has them; left out, they are in the log alone.")
+	set.StringVar(&f.auditCluster, "audit-cluster", "", "What audit records call this cluster.")
 	set.Var(&f.logLevel, "zap-log-level", "How much is logged: debug, info or error.")
 }
 
@@ -136,6 +142,7 @@ func run(set *flag.FlagSet, args []string) error {
 		Concurrency: f.concurrency,
 		Namespace:   f.namespace,
 		Image:       f.image,
+		Audit:       operator.AuditOptions{URL: f.auditStore, Cluster: f.auditCluster},
 		Webhook:     operator.WebhookOptions{Host: f.webhookHost, Port: f.webhookPort, ClientCAFile: f.clientCAFile, ClientName: f.clientName},
 	})
 	if err != nil {

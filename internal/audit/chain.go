@@ -14,7 +14,12 @@ import (
 	"time"
 )
 
-const chainPrefix = "chain/"
+const (
+	chainPrefix = "chain/"
+
+	// signed is what is signed before a link, so that a signature of something else never does for one.
+	signed = "debugsession.dev audit link v1\n"
+)
 
 // Link is an entry of the chain: it stands for a record's text, and for the link before it, and the operator has signed it. Links are
 // numbered from 1 without a gap. Whoever changes, removes or moves a record would have to sign every link from there on.
@@ -35,7 +40,7 @@ type Head struct {
 
 // Append is the link that follows a head, and its text.
 func Append(head Head, key string, record []byte, at time.Time, private ed25519.PrivateKey) (*Link, []byte, error) {
-	link := &Link{Sequence: head.Sequence + 1, Previous: head.SHA256, Key: key, SHA256: digest(record), At: at.UTC().Truncate(time.Second)}
+	link := &Link{Sequence: head.Sequence + 1, Previous: head.SHA256, Key: key, SHA256: Digest(record), At: at.UTC().Truncate(time.Second)}
 	unsigned, err := link.unsigned()
 	if err != nil {
 		return nil, nil, err
@@ -46,7 +51,7 @@ func Append(head Head, key string, record []byte, at time.Time, private ed25519.
 }
 
 // HeadOf is the head of a chain whose last link has this text.
-func HeadOf(link *Link, text []byte) Head { return Head{Sequence: link.Sequence, SHA256: digest(text)} }
+func HeadOf(link *Link, text []byte) Head { return Head{Sequence: link.Sequence, SHA256: Digest(text)} }
 
 // LinkKey is where a link is kept.
 func LinkKey(sequence int64) string { return fmt.Sprintf("%s%012d.json", chainPrefix, sequence) }
@@ -86,10 +91,12 @@ func ParseLink(text []byte, public ed25519.PublicKey) (*Link, error) {
 func (l *Link) unsigned() ([]byte, error) {
 	plain := *l
 	plain.Signature = ""
-	return json.Marshal(plain)
+	text, err := json.Marshal(plain)
+	return append([]byte(signed), text...), err
 }
 
-func digest(text []byte) string {
+// Digest is the SHA-256 of a text, in hex.
+func Digest(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }

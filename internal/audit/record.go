@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -18,24 +19,23 @@ import (
 // SchemaURI names the JSON schema of a record: docs/audit.schema.json.
 const SchemaURI = "urn:debugsession.dev:schema:audit-record:v1"
 
-// Record is all that is known of one session, or of one that admission refused.
+// SessionPrefix is what the keys of sessions' records begin with.
+const SessionPrefix = "records/"
+
+// Record is all that is known of one session.
 type Record struct {
 	Schema  string `json:"schema"`
 	Cluster string `json:"cluster,omitempty"`
 	Type    Type   `json:"type"`
 
 	Session *Session `json:"session,omitempty"`
-	Refusal *Refusal `json:"refusal,omitempty"`
 }
 
 // Type is what a record is of.
 type Type string
 
-// The types.
-const (
-	TypeSession Type = "Session"
-	TypeRefusal Type = "Refusal"
-)
+// TypeSession is the type of a session's record.
+const TypeSession Type = "Session"
 
 // Session is a session that is over.
 type Session struct {
@@ -45,21 +45,20 @@ type Session struct {
 	CreatedAt time.Time `json:"createdAt"`
 	DeletedAt time.Time `json:"deletedAt,omitzero"`
 
-	Requester User                        `json:"requester"`
-	Reason    string                      `json:"reason,omitempty"`
-	Spec      v1alpha1.DebugSessionSpec   `json:"spec"`
-	Class     *v1alpha1.ClassStatus       `json:"class,omitempty"`
-	Request   *Request                    `json:"request,omitempty"`
-	Approvals []Approval                  `json:"approvals,omitempty"`
-	Access    *v1alpha1.AccessStatus      `json:"access,omitempty"`
-	Target    *v1alpha1.TargetStatus      `json:"target,omitempty"`
-	Debugger  *v1alpha1.DebuggerStatus    `json:"debugger,omitempty"`
-	Times     Times                       `json:"times"`
-	Outcome   v1alpha1.Outcome            `json:"outcome,omitempty"`
-	StoppedBy v1alpha1.StoppedBy          `json:"stoppedBy,omitempty"`
-	Message   string                      `json:"message,omitempty"`
-	Warnings  []string                    `json:"warnings,omitempty"`
-	Changes   []metav1.ManagedFieldsEntry `json:"changes,omitempty"` // who wrote the object last, and which fields
+	Requester User                      `json:"requester"`
+	Reason    string                    `json:"reason,omitempty"`
+	Spec      v1alpha1.DebugSessionSpec `json:"spec"`
+	Class     *v1alpha1.ClassStatus     `json:"class,omitempty"`
+	Request   *Request                  `json:"request,omitempty"`
+	Approvals []Approval                `json:"approvals,omitempty"`
+	Access    *v1alpha1.AccessStatus    `json:"access,omitempty"`
+	Target    *v1alpha1.TargetStatus    `json:"target,omitempty"`
+	Debugger  *v1alpha1.DebuggerStatus  `json:"debugger,omitempty"`
+	Times     Times                     `json:"times"`
+	Outcome   v1alpha1.Outcome          `json:"outcome,omitempty"`
+	StoppedBy v1alpha1.StoppedBy        `json:"stoppedBy,omitempty"`
+	Message   string                    `json:"message,omitempty"`
+	Warnings  []string                  `json:"warnings,omitempty"`
 }
 
 // User is who the API server said that somebody is.
@@ -97,18 +96,6 @@ type Times struct {
 	Ended        time.Time `json:"ended,omitzero"`
 }
 
-// Refusal is what admission has let not in: who tried what.
-type Refusal struct {
-	ID        string          `json:"id"`
-	At        time.Time       `json:"at"`
-	User      User            `json:"user"`
-	Kind      string          `json:"kind"`
-	Namespace string          `json:"namespace"`
-	Name      string          `json:"name,omitempty"`
-	Message   string          `json:"message"`
-	Object    json.RawMessage `json:"object,omitempty"`
-}
-
 // OfSession is the record of a session that is over, with the approvals that there are for it.
 func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alpha1.DebugApproval) *Record {
 	status := &session.Status
@@ -116,10 +103,12 @@ func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alp
 		Namespace: session.Namespace, Name: session.Name, UID: string(session.UID), CreatedAt: session.CreationTimestamp.UTC(),
 		Requester: userOf(session.Spec.Requester), Reason: session.Spec.Reason, Spec: *session.Spec.DeepCopy(),
 		Class: status.Class.DeepCopy(), Access: status.Access.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(),
-		Approvals: approvalsOf(session, approvals), Outcome: status.Outcome, Message: status.Message(),
-		Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
+		Approvals: approvalsOf(session, approvals), Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
 	}
-	s.Spec.Requester, s.Spec.Reason = nil, "" // which stand beside it; a seal proves nothing outside the cluster
+	if ended := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionEnded); ended != nil { // also while the session waits for its record
+		s.Outcome, s.Message = v1alpha1.Outcome(ended.Reason), ended.Message
+	}
+	s.Spec.Requester, s.Spec.Reason = nil, "" // they stand beside it; a seal proves nothing outside the cluster
 	if session.DeletionTimestamp != nil {
 		s.DeletedAt = session.DeletionTimestamp.UTC()
 	}
@@ -129,17 +118,7 @@ func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alp
 	if status.Debugger != nil {
 		s.StoppedBy = status.Debugger.StoppedBy
 	}
-	for _, entry := range session.ManagedFields {
-		if entry.Subresource == "" {
-			s.Changes = append(s.Changes, *entry.DeepCopy())
-		}
-	}
 	return &Record{Schema: SchemaURI, Cluster: cluster, Type: TypeSession, Session: s}
-}
-
-// OfRefusal is the record of what admission has let not in.
-func OfRefusal(cluster string, refusal Refusal) *Record {
-	return &Record{Schema: SchemaURI, Cluster: cluster, Type: TypeRefusal, Refusal: &refusal}
 }
 
 func userOf(identity *v1alpha1.Identity) User {
@@ -195,17 +174,14 @@ func timesOf(status *v1alpha1.DebugSessionStatus) Times {
 }
 
 // Key is where a record is kept: by day, then namespace, then session, so that a listing is in that order. The day is that of the
-// session's end, or of the refusal. The same record has the same key at each try.
+// session's end, in UTC. The same record has the same key at each try.
 func (r *Record) Key() string {
-	if r.Type == TypeRefusal {
-		return fmt.Sprintf("refusals/%s/%s/%s.json", r.Refusal.At.UTC().Format(time.DateOnly), part(r.Refusal.Namespace), part(r.Refusal.ID))
-	}
 	s := r.Session
 	day := s.Times.Ended
 	if day.IsZero() {
 		day = s.CreatedAt
 	}
-	return fmt.Sprintf("sessions/%s/%s/%s.%s.json", day.UTC().Format(time.DateOnly), part(s.Namespace), part(s.Name), part(s.UID))
+	return fmt.Sprintf("%s%s/%s/%s-%s.json", SessionPrefix, day.UTC().Format(time.DateOnly), part(s.Namespace), part(s.Name), part(s.UID))
 }
 
 // part is a part of a key: no name of Kubernetes has a character that is changed here.
@@ -226,4 +202,21 @@ func (r *Record) Encode() ([]byte, error) {
 	encoder.SetIndent("", "  ")
 	err := encoder.Encode(r)
 	return text.Bytes(), err
+}
+
+// OtherKey is where a record is kept if something else is kept at its key: nobody who may write to the store can so keep a record out.
+func OtherKey(key string, try int) string {
+	return fmt.Sprintf("%s.%d.json", strings.TrimSuffix(key, ".json"), try)
+}
+
+// Decode reads a record.
+func Decode(text []byte) (*Record, error) {
+	record := &Record{}
+	if err := json.Unmarshal(text, record); err != nil {
+		return nil, err
+	}
+	if record.Schema != SchemaURI || record.Session == nil {
+		return nil, fmt.Errorf("it is no record of %s", SchemaURI)
+	}
+	return record, nil
 }

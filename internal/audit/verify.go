@@ -6,7 +6,8 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
-	"strings"
+	"sync"
+	"time"
 )
 
 // Reader is what verification needs of a store.
@@ -36,7 +37,8 @@ const (
 	RecordAdded   FaultKind = "RecordAdded" // not by the operator, or by one that was ended before it wrote the link
 	LinkChanged   FaultKind = "LinkChanged"
 	LinkRemoved   FaultKind = "LinkRemoved"
-	CutOff        FaultKind = "CutOff" // the last links were removed
+	LinkAdded     FaultKind = "LinkAdded" // the operator never signed it
+	CutOff        FaultKind = "CutOff"    // the last links were removed
 )
 
 // Result is what verification has found.
@@ -47,24 +49,37 @@ type Result struct {
 	Faults  []Fault `json:"faults"`
 }
 
-// Verify reads a store whole, and compares it with its chain, and the chain with the head that is known, if one is.
+// atOnce is how many objects are read at a time.
+const atOnce = 16
+
+// Verify reads a store whole, and compares it with its chain, and the chain with the head that is known, if one is. What is added
+// while it reads is no fault.
 func Verify(ctx context.Context, store Reader, public ed25519.PublicKey, known *Head) (*Result, error) {
-	v := &verification{store: store, public: public, result: &Result{}, linked: map[string]bool{}}
+	v := &verification{store: store, public: public, known: known, result: &Result{Faults: []Fault{}}, linked: map[string]*Link{}}
+	// Records first: one that is written from now on has its link in the chain that is read after.
+	records, err := store.Keys(ctx, SessionPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("listing %s: %w", SessionPrefix, err)
+	}
 	if err := v.links(ctx); err != nil {
 		return nil, err
 	}
 	if err := v.records(ctx); err != nil {
 		return nil, err
 	}
-	v.compare(known)
+	v.unlinked(records)
+	v.compare()
+	slices.SortStableFunc(v.result.Faults, func(a, b Fault) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return v.result, nil
 }
 
 type verification struct {
-	store  Reader
-	public ed25519.PublicKey
-	result *Result
-	linked map[string]bool // the keys that a link stands for
+	store   Reader
+	public  ed25519.PublicKey
+	known   *Head
+	result  *Result
+	linked  map[string]*Link // by the keys of the records that links stand for
+	atKnown string           // the digest of the link that has the known head's number
 }
 
 func (v *verification) fault(kind FaultKind, sequence int64, key, format string, args ...any) {
@@ -75,85 +90,113 @@ func (v *verification) fault(kind FaultKind, sequence int64, key, format string,
 func (v *verification) links(ctx context.Context) error {
 	keys, err := v.store.Keys(ctx, chainPrefix)
 	if err != nil {
-		return err
+		return fmt.Errorf("listing %s: %w", chainPrefix, err)
 	}
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		stray := sequenceOf(key) == 0
+		if stray {
+			v.fault(LinkAdded, 0, key, "no link of the chain has such a name")
+		}
+		return stray
+	})
 	before := Head{}
-	broken := false // what comes first after a gap names a link that is not there
-	for _, key := range keys {
+	return readAll(ctx, v.store, keys, func(key string, text []byte, missing bool) {
+		if missing {
+			return // removed meanwhile: the next link shows the gap
+		}
 		sequence := sequenceOf(key)
-		if sequence == 0 {
-			v.fault(RecordAdded, 0, key, "no link of the chain has such a name")
-			continue
+		link, err := ParseLink(text, v.public)
+		gap := sequence - before.Sequence - 1
+		if err != nil && gap > 0 {
+			v.fault(LinkAdded, sequence, key, "the operator did not write it: %v", err)
+			return
 		}
-		for missing := before.Sequence + 1; missing < sequence; missing++ {
-			v.fault(LinkRemoved, missing, LinkKey(missing), "the link is not there")
-			broken = true
+		if gap > 0 {
+			v.fault(LinkRemoved, before.Sequence+1, LinkKey(before.Sequence+1), "%s", lacking(before.Sequence+1, sequence-1))
 		}
-		text, err := v.store.Read(ctx, key)
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", key, err)
-		}
-		if err := v.link(ctx, sequence, key, text, before, broken); err != nil {
-			return err
-		}
-		before, broken = Head{Sequence: sequence, SHA256: digest(text)}, false
-	}
-	v.result.Links, v.result.Head = int64(len(keys)), before
-	return nil
-}
-
-// link checks one link, and the record that it stands for.
-func (v *verification) link(ctx context.Context, sequence int64, key string, text []byte, before Head, afterGap bool) error {
-	link, err := ParseLink(text, v.public)
-	switch {
-	case err != nil:
-		v.fault(LinkChanged, sequence, key, "it is not as the operator wrote it: %v", err)
-		return nil
-	case link.Sequence != sequence:
-		v.fault(LinkChanged, sequence, key, "it was written as link %d", link.Sequence)
-		return nil
-	case !afterGap && link.Previous != before.SHA256:
-		v.fault(LinkChanged, sequence, key, "it follows another link than %d", sequence-1)
-	}
-	v.linked[link.Key] = true
-	record, err := v.store.Read(ctx, link.Key)
-	switch {
-	case err != nil && v.store.NotFound(err):
-		v.fault(RecordRemoved, sequence, link.Key, "the record is not there")
-	case err != nil:
-		return fmt.Errorf("reading %s: %w", link.Key, err)
-	case digest(record) != link.SHA256:
-		v.fault(RecordChanged, sequence, link.Key, "the record is not as it was written at %s", link.At.Format("2006-01-02 15:04:05Z07:00"))
-	}
-	return nil
-}
-
-// records looks for what no link stands for.
-func (v *verification) records(ctx context.Context) error {
-	for _, prefix := range []string{"sessions/", "refusals/"} {
-		keys, err := v.store.Keys(ctx, prefix)
-		if err != nil {
-			return err
-		}
-		v.result.Records += len(keys)
-		for _, key := range keys {
-			if !v.linked[key] && strings.HasSuffix(key, ".json") {
-				v.fault(RecordAdded, 0, key, "no link stands for it: the operator did not write it, or was ended before it wrote its link")
+		switch {
+		case err != nil:
+			v.fault(LinkChanged, sequence, key, "it is not as the operator wrote it: %v", err)
+		case link.Sequence != sequence:
+			v.fault(LinkChanged, sequence, key, "it was written as link %d", link.Sequence)
+		default:
+			if gap == 0 && link.Previous != before.SHA256 {
+				v.fault(LinkChanged, sequence, key, "it does not follow the link %d that is there now", sequence-1)
 			}
+			v.linked[link.Key] = link
+		}
+		v.result.Links++
+		before = Head{Sequence: sequence, SHA256: Digest(text)}
+		v.result.Head = before
+		if v.known != nil && v.known.Sequence == sequence {
+			v.atKnown = before.SHA256
+		}
+	})
+}
+
+func lacking(first, last int64) string {
+	if first == last {
+		return "the link is not there"
+	}
+	return fmt.Sprintf("the links %d to %d are not there", first, last)
+}
+
+// records compares each record with its link.
+func (v *verification) records(ctx context.Context) error {
+	keys := make([]string, 0, len(v.linked))
+	for key := range v.linked {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Compare(v.linked[a].Sequence, v.linked[b].Sequence) })
+	return readAll(ctx, v.store, keys, func(key string, text []byte, missing bool) {
+		link := v.linked[key]
+		switch {
+		case missing:
+			v.fault(RecordRemoved, link.Sequence, key, "the record is not there")
+		case Digest(text) != link.SHA256:
+			v.fault(RecordChanged, link.Sequence, key, "the record is not as it was written at %s", link.At.UTC().Format(time.RFC3339))
+		}
+	})
+}
+
+// unlinked looks for what no link stands for.
+func (v *verification) unlinked(records []string) {
+	v.result.Records = len(records)
+	for _, key := range records {
+		if v.linked[key] == nil {
+			v.fault(RecordAdded, 0, key, "no link stands for it: the operator did not write it, or was ended before it wrote its link")
 		}
 	}
-	slices.SortStableFunc(v.result.Faults, func(a, b Fault) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	return nil
 }
 
 // compare holds the chain against the head that is known from elsewhere.
-func (v *verification) compare(known *Head) {
-	head := v.result.Head
+func (v *verification) compare() {
+	head, known := v.result.Head, v.known
 	switch {
-	case known == nil || *known == head:
+	case known == nil:
 	case head.Sequence < known.Sequence:
-		v.fault(CutOff, head.Sequence+1, LinkKey(head.Sequence+1), "%d links were written, the last %d are not there", known.Sequence, known.Sequence-head.Sequence)
-	case head.Sequence == known.Sequence:
-		v.fault(LinkChanged, head.Sequence, LinkKey(head.Sequence), "it is another than the operator wrote last")
+		v.fault(CutOff, head.Sequence+1, LinkKey(head.Sequence+1), "%d links were written, and the last %d are not there", known.Sequence, known.Sequence-head.Sequence)
+	case known.Sequence > 0 && v.atKnown != "" && v.atKnown != known.SHA256:
+		v.fault(LinkChanged, known.Sequence, LinkKey(known.Sequence), "it is another than the operator remembers")
 	}
+}
+
+// readAll reads objects, some at a time, and hands them over in order.
+func readAll(ctx context.Context, store Reader, keys []string, each func(key string, text []byte, missing bool)) error {
+	for batch := range slices.Chunk(keys, atOnce) {
+		texts, errs := make([][]byte, len(batch)), make([]error, len(batch))
+		var reading sync.WaitGroup
+		for i, key := range batch {
+			reading.Go(func() { texts[i], errs[i] = store.Read(ctx, key) })
+		}
+		reading.Wait()
+		for i, key := range batch {
+			missing := errs[i] != nil && store.NotFound(errs[i])
+			if errs[i] != nil && !missing {
+				return fmt.Errorf("reading %s: %w", key, errs[i])
+			}
+			each(key, texts[i], missing)
+		}
+	}
+	return nil
 }

@@ -72,7 +72,7 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	record := func(i int) string { return fmt.Sprintf("sessions/2026-11-27/shop/hang-%d.uid-%d.json", i, i) }
+	record := func(i int) string { return fmt.Sprintf("records/2026-11-27/shop/hang-%d-uid-%d.json", i, i) }
 	for name, tc := range map[string]struct {
 		tamper func(memory)
 		want   []string
@@ -81,7 +81,7 @@ func TestVerify(t *testing.T) {
 		"a record changed":      {func(m memory) { m[record(2)] = append(m[record(2)], ' ') }, []string{"RecordChanged 3"}},
 		"a record removed":      {func(m memory) { delete(m, record(2)) }, []string{"RecordRemoved 3"}},
 		"two records exchanged": {func(m memory) { m[record(1)], m[record(2)] = m[record(2)], m[record(1)] }, []string{"RecordChanged 2", "RecordChanged 3"}},
-		"a record added":        {func(m memory) { m["sessions/2026-11-27/shop/forged.json"] = m[record(0)] }, []string{"RecordAdded 0"}},
+		"a record added":        {func(m memory) { m["records/2026-11-27/shop/forged.json"] = m[record(0)] }, []string{"RecordAdded 0"}},
 		"a link changed":        {func(m memory) { m[LinkKey(3)] = []byte(strings.ReplaceAll(string(m[LinkKey(3)]), "hang-2", "hang-9")) }, []string{"RecordAdded 0", "LinkChanged 3", "LinkChanged 4"}},
 		"a link removed":        {func(m memory) { delete(m, LinkKey(3)) }, []string{"RecordAdded 0", "LinkRemoved 3"}},
 		"a record and its link": {func(m memory) { delete(m, LinkKey(3)); delete(m, record(2)) }, []string{"LinkRemoved 3"}},

@@ -150,11 +150,11 @@ func (n *Notifier) report(ctx context.Context, sink *v1alpha1.DebugSink, w *work
 	}
 	set(v1alpha1.ConditionReady, ready)
 	if w != nil {
-		switch now := w.health.verdict(); {
-		case now.dead:
+		switch now := w.health.Verdict(); {
+		case now.Dead:
 			set(v1alpha1.ConditionDelivering, notReady(v1alpha1.ReasonNotDelivered,
-				now.message+"; what it was to be told is kept, and tried again at least once a minute"))
-		case now.arrives:
+				now.Message+"; what it was to be told is kept, and tried again at least once a minute"))
+		case now.Arrives:
 			set(v1alpha1.ConditionDelivering, metav1.Condition{
 				Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDelivering, Message: "messages arrive",
 			})

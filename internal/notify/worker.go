@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/retry"
 )
 
 const (
@@ -42,7 +43,7 @@ type worker struct {
 	name     string
 	uid      types.UID
 	since    time.Time // of the sink
-	health   *health
+	health   *retry.Health
 	queue    workqueue.TypedRateLimitingInterface[item]
 	stop     context.CancelFunc
 	stopped  sync.WaitGroup
@@ -70,12 +71,12 @@ func newWorker(n *Notifier, sink *v1alpha1.DebugSink) *worker {
 	name := sink.Name // the sink itself is written to when its status is
 	w := &worker{
 		notifier: n, name: name, uid: sink.UID, since: sink.CreationTimestamp.Time,
-		queue: workqueue.NewTypedRateLimitingQueueWithConfig(workqueue.NewTypedItemExponentialFailureRateLimiter[item](firstPause, lastPause),
+		queue: workqueue.NewTypedRateLimitingQueueWithConfig(workqueue.NewTypedItemExponentialFailureRateLimiter[item](retry.FirstPause, retry.LastPause),
 			workqueue.TypedRateLimitingQueueConfig[item]{}),
 		gone: map[item]*v1alpha1.DebugSession{}, delivered: map[types.UID]delivery{},
 	}
-	w.health = newHealth(func(now verdict) {
-		n.Metrics.dead(name, now.dead)
+	w.health = retry.NewHealth(func(now retry.Verdict) {
+		n.Metrics.dead(name, now.Dead)
 		n.wake(name)
 	})
 	return w
@@ -95,11 +96,11 @@ func (w *worker) run(ctx context.Context) {
 			if ended {
 				return
 			}
-			if w.health.pause(ctx) != nil {
+			if w.health.Pause(ctx) != nil {
 				w.queue.Done(it)
 				continue // until the queue is empty: it is shut down
 			}
-			if w.health.failing() {
+			if w.health.Failing() {
 				w.handle(ctx, it)
 				continue
 			}
@@ -271,7 +272,7 @@ func (w *worker) deliver(ctx context.Context, m *Message) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // the operator ends: that is not the sink's fault
 	}
-	w.health.count(err)
+	w.health.Count(err)
 	w.notifier.Metrics.sent(w.name, err == nil)
 	if err != nil {
 		return fmt.Errorf("telling sink %s of %s: %w", w.name, m.ID, err)
@@ -321,7 +322,7 @@ func (w *worker) update(ctx context.Context, sink *v1alpha1.DebugSink) error {
 		_, unusable = w.prepare(ctx, &sink.Spec)
 	}
 	if changed {
-		w.health.retry()
+		w.health.Retry()
 	}
 	return unusable
 }

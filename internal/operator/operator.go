@@ -31,6 +31,7 @@ import (
 	"debugsession.dev/operator/internal/podexec"
 	"debugsession.dev/operator/internal/podlogs"
 	"debugsession.dev/operator/internal/podwatch"
+	"debugsession.dev/operator/internal/recorder"
 	"debugsession.dev/operator/internal/seal"
 )
 
@@ -50,6 +51,8 @@ type Options struct {
 	Image string
 	// Namespace is the operator's own; left out, DefaultNamespace.
 	Namespace string
+	// Audit says where audit records are stored.
+	Audit AuditOptions
 	// Webhook says where the API server reaches the operator.
 	Webhook WebhookOptions
 	// Registry is where the metrics are registered; left out, where the manager serves them from.
@@ -81,7 +84,11 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	reconciler, err := addReconciler(mgr, options, sealer, in)
+	records, err := addRecorder(mgr, options)
+	if err != nil {
+		return nil, err
+	}
+	reconciler, err := addReconciler(mgr, options, sealer, in, records)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +150,7 @@ func cacheOptions(options cache.Options, namespace string) cache.Options {
 	return options
 }
 
-func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in *admissionInPlace) (*controllers.DebugSessionReconciler, error) {
+func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in *admissionInPlace, records *recorder.Recorder) (*controllers.DebugSessionReconciler, error) {
 	pods, err := podwatch.NewClient(mgr.GetConfig())
 	if err != nil {
 		return nil, err
@@ -157,6 +164,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 	if err := options.Registry.Register(recorder); err != nil {
 		return nil, fmt.Errorf("registering the metrics: %w", err)
 	}
+	records.Enqueue = enqueuer.Enqueue
 	reconciler := &controllers.DebugSessionReconciler{
 		Client:      mgr.GetClient(),
 		Live:        mgr.GetAPIReader(),
@@ -165,6 +173,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 		Exec:        options.Exec,
 		Logs:        options.Logs,
 		Grants:      options.Grants,
+		Records:     records,
 		Image:       options.Image,
 		Namespace:   options.Namespace,
 		Events:      mgr.GetEventRecorder("debugsession-operator"),

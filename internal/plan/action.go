@@ -66,6 +66,14 @@ func (DeleteSession) effect() Effect { return Bookkeeping }
 // Describe implements Action.
 func (DeleteSession) Describe() string { return "deleting the session" }
 
+// StoreRecord has the audit record of a session that is over stored, and the session looked at when it is. It does not wait.
+type StoreRecord struct{}
+
+func (StoreRecord) effect() Effect { return Bookkeeping }
+
+// Describe implements Action.
+func (StoreRecord) Describe() string { return "storing the audit record" }
+
 // InjectDebugger adds an ephemeral container to a pod, if it still is the pod of that UID.
 type InjectDebugger struct {
 	Pod       types.NamespacedName

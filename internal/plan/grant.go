@@ -24,6 +24,7 @@ func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 		Retention:   (*v1alpha1.Duration)(class.Spec.Retention.DeepCopy()),
 		IdleTimeout: (*v1alpha1.Duration)(idleTimeout(class, spec)),
 		Allows:      allows(class),
+		Audit:       class.Spec.Audit,
 	}
 	for _, before := range class.Spec.EndWarnings {
 		granted.EndWarnings = append(granted.EndWarnings, v1alpha1.Duration(before))

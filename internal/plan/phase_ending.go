@@ -6,6 +6,7 @@ import (
 
 // endingGates take away what was made, the access first of all, and say Ended once the API server says that nothing is left.
 var endingGates = []gate{
+	(*pass).recordStored,
 	(*pass).statusRepaired,
 	(*pass).accessRevoked,
 	(*pass).debuggerGone,

@@ -22,6 +22,7 @@ var pendingGates = []gate{
 	(*pass).classAllows,
 	(*pass).targetFits,
 	(*pass).classGranted,
+	(*pass).recordable,
 	(*pass).approved,
 	(*pass).targetJoinable,
 	(*pass).requesterMayUse,
@@ -54,6 +55,9 @@ func (p *pass) classGranted() step {
 		}
 	}
 	status.Class.Allows = lessened(status.Class.Allows, class)
+	if class.Spec.Audit == v1alpha1.AuditRequired {
+		status.Class.Audit = v1alpha1.AuditRequired // also if it was not when it was granted
+	}
 	return nil
 }
 

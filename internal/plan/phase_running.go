@@ -93,6 +93,9 @@ func (p *pass) make(target *debugTarget) step {
 	if stop := p.heldUp(target); stop != nil {
 		return stop
 	}
+	if p.recordRequired() && !p.AuditStore { // it had one when the session was admitted
+		return waitStarting{v1alpha1.ReasonNoAuditStore, p.lacksStore()}
+	}
 	action, err := p.buildApproved(target, &p.Session.Status)
 	var refusal *Refusal
 	switch {

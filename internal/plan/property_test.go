@@ -84,6 +84,9 @@ func drawClass(t *rapid.T) *v1alpha1.DebugClass {
 	if rapid.Bool().Draw(t, "has limits") {
 		class.Spec.Limits = &v1alpha1.ClassLimits{PerNamespace: 1}
 	}
+	if rapid.IntRange(0, 3).Draw(t, "requires a record") == 0 {
+		class.Spec.Audit = v1alpha1.AuditRequired
+	}
 	if rapid.Bool().Draw(t, "warns of the end") {
 		class.Spec.EndWarnings = []metav1.Duration{{Duration: time.Minute}, {Duration: 5 * time.Minute}}
 	}
@@ -175,7 +178,9 @@ var steps = []step{
 			w.changed()
 		}
 	}},
-	{"the operator is restarted", func(_ *rapid.T, w *world) { w.access = plan.AccessUnsure; w.sync() }},
+	{"the operator is restarted", func(_ *rapid.T, w *world) { w.access, w.record = plan.AccessUnsure, plan.RecordState{}; w.sync() }},
+	{"the audit store fails", func(_ *rapid.T, w *world) { w.storeUp = false }},
+	{"the audit store can be written", func(_ *rapid.T, w *world) { w.storeUp = true; w.stores() }},
 	{"approved", decided(v1alpha1.DecisionApprove)},
 	{"approved", decided(v1alpha1.DecisionApprove)},
 	{"denied", decided(v1alpha1.DecisionDeny)},
@@ -242,6 +247,8 @@ func copyDo(change fixture.PodOption) func(*rapid.T, *world) {
 func (w *world) behave() {
 	w.sight = seeing
 	w.held = false
+	w.storeUp = true
+	w.stores()
 	if w.lifting {
 		w.isolate(false)
 	}

@@ -23,6 +23,9 @@ type Snapshot struct {
 	// OperatorImage is the operator's own image; empty if it runs outside the cluster.
 	OperatorImage string
 
+	// AuditStore is whether the operator has a store for audit records.
+	AuditStore bool
+
 	// HashKey is the key of the hash that stands for what is approved. It is the same for every replica.
 	HashKey []byte
 
@@ -70,6 +73,9 @@ type Snapshot struct {
 	// Output is the end of what the debugger wrote: the answer to ReadOutput.
 	Output Observed[string]
 
+	// Record is what this process knows of the session's audit record: the answer to ReadRecord.
+	Record Observed[RecordState]
+
 	// DebuggerPod is the pod of the name recorded for the one that the operator makes, in modes that make one: the answer to
 	// ReadDebuggerPod.
 	DebuggerPod Observed[*corev1.Pod]
@@ -96,6 +102,14 @@ const (
 	AccessGranted
 	AccessRevoked
 )
+
+// RecordState is what a process knows of a session's audit record. After a restart it knows nothing, and stores again what is the same
+// record.
+type RecordState struct {
+	Stored  *v1alpha1.AuditStatus // where it is; nil if it is not stored yet
+	Known   bool                  // it is on its way
+	Failure string                // why it could not be stored
+}
 
 // Question is something that Decide must know before it can decide. The set is closed.
 type Question interface{ question() }
@@ -126,6 +140,9 @@ type (
 
 	// ReadAccessState asks what this process has done about the session's access.
 	ReadAccessState struct{}
+
+	// ReadRecord asks what this process has done about the session's audit record.
+	ReadRecord struct{}
 
 	// ListCandidates asks for the pods of spec.target's workload or selector.
 	ListCandidates struct{}
@@ -174,6 +191,7 @@ func (CountRunning) question()      {}
 func (DryRun) question()            {}
 func (ReadApprovals) question()     {}
 func (ReadAccessState) question()   {}
+func (ReadRecord) question()        {}
 func (ListCandidates) question()    {}
 func (ReadTarget) question()        {}
 func (FindOwnerSession) question()  {}

@@ -111,7 +111,7 @@ func (p *pass) summarize() {
 
 // pointTo has the others not repeat Ready, which says what an end waits for: the condition that decides says what it ends for.
 func (p *pass) pointTo(ready *metav1.Condition) {
-	for _, other := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionDebuggerReady} {
+	for _, other := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionDebuggerReady, v1alpha1.ConditionRecorded} {
 		if c := p.condition(other); c != nil && (c.Message == ready.Message || strings.HasSuffix(ready.Message, "; "+c.Message)) {
 			c.Message = v1alpha1.See(ready)
 		}

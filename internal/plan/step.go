@@ -66,6 +66,9 @@ type (
 		reason, message string
 	}
 
+	// awaitRecord writes down all of a session's end but that it has Ended: what its audit record is made from. Nothing is left.
+	awaitRecord markEnded
+
 	// markEnded is the end: of every session, and for ever. Nothing is left.
 	markEnded struct {
 		outcome         v1alpha1.Outcome
@@ -212,11 +215,17 @@ func (s beginEnding) take(p *pass) {
 
 func (s markEnded) take(p *pass) {
 	status := p.status()
-	status.Outcome, status.EndedAt, status.Attach, status.WaitingFor = s.outcome, timestamp(p.Now), "", ""
-	status.NextEndWarning = nil
-	if status.Debugger != nil {
-		p.recordEnd(s.outcome, s.reason)
+	if status.EndedAt == nil {
+		status.EndedAt, status.Attach, status.WaitingFor, status.NextEndWarning = timestamp(p.Now), "", "", nil
+		if status.Debugger != nil {
+			p.recordEnd(s.outcome, s.reason)
+		}
+		if p.mustWaitForRecord() {
+			awaitRecord(s).take(p)
+			return
+		}
 	}
+	status.Outcome = s.outcome
 	p.set(v1alpha1.ConditionEnded, metav1.ConditionTrue, string(s.outcome), s.message)
 	p.stand(v1alpha1.PhaseEnded, s.reason, s.message)
 	kind := corev1.EventTypeNormal

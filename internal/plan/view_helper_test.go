@@ -63,6 +63,10 @@ type view struct {
 
 	hashKey []byte
 
+	// store is whether there is one for audit records, and record what is known of the session's.
+	store  bool
+	record *plan.RecordState
+
 	// silent: nothing at all needs to be known.
 	silent bool
 
@@ -76,7 +80,7 @@ type view struct {
 // decide answers questions until there is a plan, as the controller does.
 func (v view) decide(t tester) (plan.Snapshot, plan.Plan) {
 	t.Helper()
-	s, decided, err := plan.Run(plan.Snapshot{Session: v.session, Now: v.now, OperatorImage: v.image, HashKey: v.hashKey}, func(s *plan.Snapshot, q plan.Question) error {
+	s, decided, err := plan.Run(plan.Snapshot{Session: v.session, Now: v.now, OperatorImage: v.image, HashKey: v.hashKey, AuditStore: v.store}, func(s *plan.Snapshot, q plan.Question) error {
 		v.answer(t, s, q)
 		return nil
 	})
@@ -111,6 +115,11 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		}
 	case plan.ReadAccessState:
 		s.Access = plan.Found(v.recall())
+	case plan.ReadRecord:
+		if v.record == nil {
+			t.Fatalf("asks %T%+v, and should have no need to know", q, q)
+		}
+		s.Record = plan.Found(*v.record)
 	case plan.ListCandidates:
 		s.Candidates = known(t, q, v.candidates)
 	case plan.ReadTarget:

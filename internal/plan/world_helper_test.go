@@ -53,6 +53,9 @@ type world struct {
 	placed  map[string]bool    // the ephemeral containers that it made, by pod UID and name
 	ended   *v1alpha1.DebugSessionStatus
 
+	record  plan.RecordState // as the operator remembers
+	storeUp bool             // the audit store can be written
+
 	lost bool      // its watchdog was killed
 	ends time.Time // the deadline that an ephemeral debugger keeps to by itself; zero if it has none
 }
@@ -84,7 +87,7 @@ const (
 )
 
 func newWorld(t tester, session *v1alpha1.DebugSession, class *v1alpha1.DebugClass) *world {
-	w := &world{t: t, now: fixture.Created, session: session, class: class, mayUse: true, ours: map[types.UID]bool{}, placed: map[string]bool{}}
+	w := &world{t: t, now: fixture.Created, storeUp: true, session: session, class: class, mayUse: true, ours: map[types.UID]bool{}, placed: map[string]bool{}}
 	w.session.ResourceVersion = "0"
 	w.target, w.node = fixture.Pod(), node(nodeUID)
 	w.sync()
@@ -105,6 +108,7 @@ func observed(pod *corev1.Pod) plan.Observed[*corev1.Pod] {
 
 func (w *world) view() view {
 	v := view{session: w.seenSession, now: w.now, access: &w.access, mayUse: new(plan.Found(w.mayUse))}
+	v.store, v.record = true, &w.record
 	v.budgets = new(plan.Found[[]policyv1.PodDisruptionBudget](nil))
 	v.labels = labels.Set{corev1.LabelMetadataName: fixture.Namespace}
 	v.class, v.approvals = new(plan.Found(w.class)), new(plan.Found(w.approvals))
@@ -157,7 +161,7 @@ func (w *world) reconcile(fault fault) (plan.Plan, bool) {
 	if w.session == nil || w.seenSession == nil {
 		return plan.Plan{}, false
 	}
-	before, memory, from := w.version, w.access, w.seenSession
+	before, memory, known, from := w.version, w.access, w.record, w.seenSession
 	p := passOf(w.t, w.view(), func(actions []plan.Action) []plan.Result {
 		var results []plan.Result
 		for _, action := range actions {
@@ -175,7 +179,7 @@ func (w *world) reconcile(fault fault) (plan.Plan, bool) {
 	if fault != statusIsLost {
 		w.write(from, p.Status)
 	}
-	return p, w.version != before || w.access != memory
+	return p, w.version != before || w.access != memory || w.record != known
 }
 
 // perform is the API server's part. As the real one, it refuses what was decided on an older session than there is.
@@ -195,6 +199,9 @@ func (w *world) perform(action plan.Action, fault fault) plan.Result {
 	switch a := action.(type) {
 	case plan.AddFinalizer:
 		result.Err = w.setFinalizers([]string{v1alpha1.Finalizer})
+	case plan.StoreRecord:
+		w.record.Known = true
+		w.stores()
 	case plan.RemoveFinalizer:
 		result.Err = w.setFinalizers(nil)
 	case plan.InjectDebugger:
@@ -229,6 +236,19 @@ func (w *world) perform(action plan.Action, fault fault) plan.Result {
 		w.access = plan.AccessUnsure
 	}
 	return result
+}
+
+// stores is what the recorder does beside the passes.
+func (w *world) stores() {
+	if !w.record.Known || w.record.Stored != nil {
+		return
+	}
+	w.record.Failure = ""
+	if w.storeUp {
+		w.record.Stored = &v1alpha1.AuditStatus{Key: "records/hang.json"}
+	} else {
+		w.record.Failure = "access denied"
+	}
 }
 
 func (w *world) changed() { w.version++ }
@@ -596,10 +616,20 @@ func (w *world) checkEnd() {
 	if w.ended != nil && (status.Phase != v1alpha1.PhaseEnded || status.Outcome != w.ended.Outcome || !status.EndedAt.Equal(w.ended.EndedAt)) {
 		w.t.Fatalf("an ended session is written again: %+v", status)
 	}
+	if status.EndedAt != nil && w.ended == nil {
+		w.checkNothingLeft() // also while it waits for its record
+	}
 	if status.Phase != v1alpha1.PhaseEnded || w.ended != nil {
 		return
 	}
 	w.ended = status.DeepCopy()
+	if status.Class != nil && status.Class.Audit == v1alpha1.AuditRequired && status.Audit == nil {
+		w.t.Fatalf("Ended (%s), and its record is not stored", status.Outcome)
+	}
+}
+
+func (w *world) checkNothingLeft() {
+	status := &w.session.Status
 	if w.bound {
 		w.t.Fatalf("Ended (%s), and access is left", status.Outcome)
 	}

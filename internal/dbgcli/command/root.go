@@ -64,7 +64,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 	root.AddCommand(
 		newAttach(env), newExec(env, factory), newCp(env, factory), newPortForward(env, factory), newLogs(env, factory),
 		newList(env), newDescribe(env), newApprove(env), newDeny(env), newExtend(env), newEnd(env),
-		newCanI(env), newClasses(env), newRender(env), newFromDebug(env),
+		newCanI(env), newClasses(env), newRender(env), newFromDebug(env), newAudit(env),
 	)
 	complete(root, env, factory)
 	return root

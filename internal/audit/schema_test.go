@@ -1,0 +1,115 @@
+package audit
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/kube-openapi/pkg/validation/spec"
+	"k8s.io/kube-openapi/pkg/validation/strfmt"
+	"k8s.io/kube-openapi/pkg/validation/validate"
+	"k8s.io/utils/ptr"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+)
+
+// full is a session that tells of everything, and its approval.
+func full() (*v1alpha1.DebugSession, []v1alpha1.DebugApproval) {
+	now := metav1.NewTime(at)
+	session := fixture.Session(fixture.TTL(1800e9))
+	session.DeletionTimestamp, session.Spec.Reason = &now, "INC-1234"
+	session.Spec.Requester = &v1alpha1.Identity{
+		Username: "alice", UID: "1", Groups: []string{"sre"}, Extra: map[string]v1alpha1.ExtraValue{"scopes": {"a"}}, Seal: "sealed",
+	}
+	session.Status = v1alpha1.DebugSessionStatus{
+		Phase: v1alpha1.PhaseEnded, Outcome: v1alpha1.OutcomeTerminated, StartedAt: &now, ExpiresAt: &now, HardDeadline: &now, EndedAt: &now,
+		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionEnded, Reason: "Terminated", Message: "spec.end was set to true"}},
+		Class:      &v1alpha1.ClassStatus{Name: "standard", Audit: v1alpha1.AuditRequired},
+		Request:    &v1alpha1.RequestStatus{Hash: "sha256:1", Since: now},
+		Access:     &v1alpha1.AccessStatus{Name: "a"},
+		Target:     &v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: "2"},
+		Debugger: &v1alpha1.DebuggerStatus{
+			PodName: "web", ContainerName: "debugger", ImageID: "sha256:3", StartedAt: &now, FinishedAt: &now, ExitCode: ptr.To[int32](137),
+			StoppedBy: v1alpha1.StoppedByOperator,
+		},
+		Warnings: []string{"a warning"},
+	}
+	approval := fixture.Approval("yes", session, v1alpha1.DecisionApprove, at)
+	approval.Spec.Reason = "go ahead"
+	session.Status.Approvals = []v1alpha1.ApprovalStatus{{Name: "yes", By: "bob", At: now, Decision: v1alpha1.DecisionApprove, TTL: &v1alpha1.Duration{Duration: 1800e9}}}
+	late := fixture.Approval("late", session, v1alpha1.DecisionDeny, at)
+	return session, []v1alpha1.DebugApproval{*approval, *late}
+}
+
+// Every record is as the published schema says, and the schema knows no field that no record has.
+func TestSchema(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "audit.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := &spec.Schema{}
+	if err := json.Unmarshal(text, schema); err != nil {
+		t.Fatal(err)
+	}
+	var named struct {
+		ID string `json:"$id"`
+	}
+	if err := json.Unmarshal(text, &named); err != nil || named.ID != SchemaURI {
+		t.Errorf("its $id is %q (%v)", named.ID, err)
+	}
+	validator := validate.NewSchemaValidator(schema, nil, "", strfmt.Default)
+	session, approvals := full()
+	for name, record := range map[string]*Record{"full": OfSession("eu-1", session, approvals), "bare": OfSession("", fixture.Session(), nil)} {
+		text, err := record.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data map[string]any
+		if err := json.Unmarshal(text, &data); err != nil {
+			t.Fatal(err)
+		}
+		if result := validator.Validate(data); !result.IsValid() {
+			t.Errorf("%s: %v", name, result.AsError())
+		}
+		for field := range schema.Properties["session"].Properties {
+			if _, there := data["session"].(map[string]any)[field]; name == "full" && !there {
+				t.Errorf("no record has %s", field)
+			}
+		}
+		data["another"] = true
+		if validator.Validate(data).IsValid() {
+			t.Errorf("%s: a field that is not in the schema is taken", name)
+		}
+	}
+}
+
+// The record has what approvers said, also if it did not count, and no seal; it is the same before and after the session says Ended.
+func TestRecordTellsAll(t *testing.T) {
+	session, approvals := full()
+	record := OfSession("eu-1", session, approvals)
+	s := record.Session
+	if len(s.Approvals) != 2 || !s.Approvals[0].Counted || s.Approvals[0].Reason != "go ahead" || s.Approvals[0].Approver.Username != "bob" || s.Approvals[1].Counted {
+		t.Errorf("approvals: %+v", s.Approvals)
+	}
+	text, err := record.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields struct{ Session struct{ Spec map[string]any } }
+	if err := json.Unmarshal(text, &fields); err != nil || fields.Session.Spec["requester"] != nil {
+		t.Errorf("%v: %s", err, text)
+	}
+	waiting := session.DeepCopy()
+	waiting.Status.Phase, waiting.Status.Outcome = v1alpha1.PhaseEnding, ""
+	before, err := OfSession("eu-1", waiting, approvals).Encode()
+	if err != nil || string(before) != string(text) {
+		t.Errorf("%v: before it had ended:\n%s\nand then:\n%s", err, before, text)
+	}
+	decoded, err := Decode(text)
+	if err != nil || decoded.Key() != record.Key() {
+		t.Errorf("decoded: %+v, %v", decoded, err)
+	}
+}

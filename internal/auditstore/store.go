@@ -1,0 +1,143 @@
+// Package auditstore keeps audit records in an object store, and appends to the chain that shows whether they were tampered with.
+//
+// Nothing is ever overwritten or deleted there: each object is written once, on the condition that there is none. That is what lets
+// several replicas append to one chain, and what lets a store forbid changes (object lock, retention).
+package auditstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob" // file://
+	"gocloud.dev/gcerrors"
+)
+
+// maxObject is the largest object that is read: nobody who may write to the store makes the operator or an auditor read without end.
+const maxObject = 16 << 20
+
+// probeKey is the object by which a store is tried.
+const probeKey = "conditional-writes.txt"
+
+// addresses are what an error may say of a URL, with what is secret in it.
+var addresses = regexp.MustCompile(`[a-z0-9]+://\S*\s*`)
+
+// ErrOverwrites is that a store writes over what is there although it is told not to.
+var ErrOverwrites = errors.New("the store does not do conditional writes: it has overwritten an object although it was told not to (If-None-Match); use another store")
+
+// Store is an object store.
+type Store struct {
+	bucket *blob.Bucket
+	name   string
+}
+
+// Open returns the store of a URL: file:///folder, and, with package cloud, s3://bucket, gs://bucket and azblob://container. Nothing is
+// asked of it yet.
+func Open(ctx context.Context, address string) (*Store, error) {
+	at, err := url.Parse(address)
+	if err != nil {
+		return nil, errors.New("the address of the audit store is not a URL, such as s3://bucket?region=eu-central-1 or file:///var/lib/audit")
+	}
+	if at.Scheme == "file" {
+		query := at.Query()
+		for option, value := range map[string]string{
+			"create_dir":    "true",
+			"no_tmp_dir":    "true", // the root filesystem is read-only, and a file is not moved between filesystems
+			"metadata":      "skip", // no second file beside each
+			"dir_file_mode": "0700",
+		} {
+			if !query.Has(option) {
+				query.Set(option, value)
+			}
+		}
+		at.RawQuery = query.Encode()
+	}
+	bucket, err := blob.OpenBucket(ctx, at.String())
+	if err != nil {
+		return nil, fmt.Errorf("the audit store %s cannot be opened: %s", nameOf(at), addresses.ReplaceAllString(err.Error(), "its address: "))
+	}
+	return &Store{bucket: bucket, name: nameOf(at)}, nil
+}
+
+// New returns a store of a bucket that was opened already.
+func New(bucket *blob.Bucket, name string) *Store { return &Store{bucket: bucket, name: name} }
+
+// nameOf is a URL without what may be secret in it.
+func nameOf(at *url.URL) string {
+	plain := url.URL{Scheme: at.Scheme, Host: at.Host, Path: at.Path}
+	if prefix := at.Query().Get("prefix"); prefix != "" {
+		plain.RawQuery = url.Values{"prefix": {prefix}}.Encode()
+	}
+	return plain.String()
+}
+
+// Name is the store's URL without options.
+func (s *Store) Name() string { return s.name }
+
+// Close lets go of it.
+func (s *Store) Close() error { return s.bucket.Close() }
+
+// Create writes an object. It fails with an error that Exists knows if there is one of that key.
+func (s *Store) Create(ctx context.Context, key string, text []byte) error {
+	return s.bucket.WriteAll(ctx, key, text, &blob.WriterOptions{IfNotExist: true, ContentType: "application/json"})
+}
+
+// Exists reports whether an object was not created because there is one.
+func (s *Store) Exists(err error) bool { return gcerrors.Code(err) == gcerrors.FailedPrecondition }
+
+// NotFound reports whether an object was not read because there is none.
+func (s *Store) NotFound(err error) bool { return gcerrors.Code(err) == gcerrors.NotFound }
+
+// Read returns an object. It fails with an error that NotFound knows if there is none.
+func (s *Store) Read(ctx context.Context, key string) (text []byte, err error) {
+	reader, err := s.bucket.NewReader(ctx, key, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	text, err = io.ReadAll(io.LimitReader(reader, maxObject+1))
+	if err == nil && len(text) > maxObject {
+		err = fmt.Errorf("%s has more than %d bytes, as no record has", key, maxObject)
+	}
+	return text, err
+}
+
+// Keys returns the keys that begin so, in order.
+func (s *Store) Keys(ctx context.Context, prefix string) ([]string, error) {
+	var keys []string
+	list := s.bucket.List(&blob.ListOptions{Prefix: prefix})
+	for {
+		object, err := list.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			slices.Sort(keys)
+			return keys, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !object.IsDir {
+			keys = append(keys, object.Key)
+		}
+	}
+}
+
+// probe fails if the store cannot be written, or does not do conditional writes.
+func (s *Store) probe(ctx context.Context) error {
+	text := []byte("The operator has tried by this object that the store refuses to overwrite one.\n")
+	if err := s.Create(ctx, probeKey, text); err != nil && !s.Exists(err) {
+		return err
+	}
+	switch err := s.Create(ctx, probeKey, text); {
+	case err == nil:
+		return ErrOverwrites
+	case s.Exists(err):
+		return nil
+	default:
+		return err
+	}
+}

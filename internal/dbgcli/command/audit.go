@@ -1,0 +1,248 @@
+package command
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/internal/audit"
+	"debugsession.dev/operator/internal/auditstore"
+)
+
+type auditOptions struct {
+	*environment
+	store, format string
+
+	operatorNamespace, publicKey, head string // of verify
+
+	since            time.Duration // of list
+	requester, class string
+}
+
+func newAudit(env *environment) *cobra.Command {
+	o := &auditOptions{environment: env}
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Read the audit records in a store, and verify that nobody tampered with them",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.PersistentFlags().StringVar(&o.store, "store", "", "Where the records are: file:///folder, s3://bucket, gs://bucket or azblob://container. Your own credentials for it are used.")
+	verify := &cobra.Command{
+		Use:   "verify --store=URL",
+		Short: "Find records that were changed, removed, added or cut off",
+		Long: `Find records that were changed, removed, added or cut off.
+
+Each record has a link in a chain that the operator has signed. Its public key and the end of the chain are in the ConfigMap
+debugsession-audit in the operator's namespace; to verify without the cluster, give what was kept of that by --public-key and --head.
+It exits with 1 if there is something wrong.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.verify(cmd.Context()) },
+	}
+	verify.Flags().StringVar(&o.operatorNamespace, "operator-namespace", "debugsession-system", "The namespace that the operator runs in.")
+	verify.Flags().StringVar(&o.publicKey, "public-key", "", "The operator's public key; left out, the cluster is asked.")
+	verify.Flags().StringVar(&o.head, "head", "", "Where the chain ended at the latest, SEQUENCE:SHA256: the records up to there must be there. With --public-key alone an end that was cut off is not found.")
+	verify.Flags().StringVarP(&o.format, "output", "o", "", "How to show it: json.")
+	list := &cobra.Command{
+		Use:   "list --store=URL",
+		Short: "List the records of sessions, the oldest first",
+		Example: `  # Who debugged what in the last 90 days
+  kubectl dbg audit list --store=s3://audit --since=2160h -o csv`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.list(cmd.Context()) },
+	}
+	list.Flags().DurationVar(&o.since, "since", 0, "Only sessions that ended so long ago at most, such as 720h.")
+	list.Flags().StringVar(&o.requester, "requester", "", "Only those of this user.")
+	list.Flags().StringVar(&o.class, "class", "", "Only those of this class.")
+	list.Flags().StringVarP(&o.format, "output", "o", "", "How to show them: json, whole, or csv.")
+	cmd.AddCommand(verify, list)
+	return cmd
+}
+
+func (o *auditOptions) open(ctx context.Context) (*auditstore.Store, error) {
+	if o.store == "" {
+		return nil, errors.New("say by --store=URL where the records are: the operator's --audit-store")
+	}
+	return auditstore.Open(ctx, o.store)
+}
+
+func (o *auditOptions) verify(ctx context.Context) error {
+	if o.format != "" && o.format != "json" {
+		return fmt.Errorf("-o %s: it can be json", o.format)
+	}
+	anchor, err := o.anchor(ctx)
+	if err != nil {
+		return err
+	}
+	store, err := o.open(ctx)
+	if err != nil {
+		return err
+	}
+	known := &anchor.Head
+	switch {
+	case o.head == "" && o.publicKey != "":
+		known = nil
+	case anchor.Store != "" && anchor.Store != store.Name():
+		fmt.Fprintf(o.ErrOut, "The operator writes to another store, %s: whether the end of this one was cut off is not known.\n", anchor.Store)
+		known = nil
+	}
+	result, err := audit.Verify(ctx, store, anchor.Public, known)
+	if err = errors.Join(err, store.Close()); err != nil {
+		return err
+	}
+	if o.format == "json" {
+		encoder := json.NewEncoder(o.Out)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(result); err != nil {
+			return err
+		}
+	} else {
+		for _, fault := range result.Faults {
+			fmt.Fprintf(o.Out, "%s\t%s\t%s\n", fault.Kind, fault.Key, fault.Detail)
+		}
+	}
+	if len(result.Faults) > 0 {
+		return fmt.Errorf("%d faults: the records are not what the operator wrote", len(result.Faults))
+	}
+	if o.format == "" {
+		fmt.Fprintf(o.Out, "%d records, %d links, up to %s: nothing was changed, removed or added\n", result.Records, result.Links, result.Head)
+	}
+	return nil
+}
+
+// anchor is what the store is verified with: what was given, or what the cluster has.
+func (o *auditOptions) anchor(ctx context.Context) (*audit.Anchor, error) {
+	if o.publicKey == "" && o.head != "" {
+		return nil, errors.New("--head needs --public-key")
+	}
+	if o.publicKey != "" {
+		public, err := audit.ParsePublicKey(o.publicKey)
+		if err != nil {
+			return nil, fmt.Errorf("--public-key: %w", err)
+		}
+		anchor := &audit.Anchor{Public: public}
+		if o.head != "" {
+			head, err := audit.ParseHead(o.head)
+			if err != nil {
+				return nil, fmt.Errorf("--head: %w", err)
+			}
+			anchor.Head = *head
+		}
+		return anchor, nil
+	}
+	conn, err := o.connect()
+	if err != nil {
+		return nil, err
+	}
+	found, err := conn.Kubernetes.CoreV1().ConfigMaps(o.operatorNamespace).Get(ctx, audit.AnchorName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("there is no configmap %s in namespace %s: either the operator has stored no record yet, or it runs in another namespace (--operator-namespace)",
+			audit.AnchorName, o.operatorNamespace)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return audit.ParseAnchor(found)
+}
+
+func (o *auditOptions) list(ctx context.Context) error {
+	if !slices.Contains([]string{"", "json", "csv"}, o.format) {
+		return fmt.Errorf("-o %s: it can be json or csv", o.format)
+	}
+	store, err := o.open(ctx)
+	if err != nil {
+		return err
+	}
+	records, err := audit.Read(ctx, store, o.wanted())
+	if err = errors.Join(err, store.Close()); err != nil {
+		return err
+	}
+	switch o.format {
+	case "json":
+		encoder := json.NewEncoder(o.Out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(records)
+	case "csv":
+		writer := csv.NewWriter(o.Out)
+		return writer.WriteAll(append([][]string{auditColumns}, auditRows(records, spreadsheet)...))
+	default:
+		if len(records) == 0 {
+			fmt.Fprintln(o.ErrOut, "No such records.")
+			return nil
+		}
+		return table(o.Out, auditColumns, auditRows(records, oneLine))
+	}
+}
+
+// wanted is what the flags ask for. -n is kubectl's own flag; without it all namespaces are meant.
+func (o *auditOptions) wanted() audit.Query {
+	query := audit.Query{Requester: o.requester, Class: o.class}
+	if o.config.Namespace != nil {
+		query.Namespace = *o.config.Namespace
+	}
+	if o.since > 0 {
+		query.Since = o.now().Add(-o.since)
+	}
+	return query
+}
+
+var auditColumns = []string{"ENDED", "NAMESPACE", "NAME", "REQUESTER", "CLASS", "MODE", "TARGET", "OUTCOME", "STARTED", "APPROVERS", "REASON"}
+
+func auditRows(records []*audit.Record, clean func(string) string) [][]string {
+	rows := make([][]string, 0, len(records))
+	for _, record := range records {
+		s := record.Session
+		class, target := s.Spec.ClassName, ""
+		if s.Target != nil {
+			target = s.Target.Name
+		}
+		var approvers []string
+		for i := range s.Approvals {
+			approvers = append(approvers, s.Approvals[i].Approver.Username+" ("+string(s.Approvals[i].Decision)+")")
+		}
+		row := []string{
+			moment(s.Times.Ended), s.Namespace, s.Name, s.Requester.Username, class, string(s.Spec.Mode), target, string(s.Outcome),
+			moment(s.Times.Started), strings.Join(approvers, ", "), s.Reason,
+		}
+		for i := range row {
+			row[i] = clean(row[i])
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func moment(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
+}
+
+// oneLine is what a terminal is shown of what a requester wrote.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// spreadsheet keeps what a requester wrote from being a formula where the file is opened.
+func spreadsheet(text string) string {
+	text = oneLine(text)
+	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}

@@ -1,0 +1,69 @@
+package operator
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/controllers"
+	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/recorder"
+)
+
+// AuditOptions say where audit records are stored.
+type AuditOptions struct {
+	// URL is the store's; left out, records go to the log alone.
+	URL string
+	// Store takes its place in tests.
+	Store *auditstore.Store
+	// Cluster is what records call the cluster.
+	Cluster string
+}
+
+// addRecorder has audit records logged, and stored if there is a store.
+func addRecorder(mgr manager.Manager, options Options) (*recorder.Recorder, error) {
+	records := &recorder.Recorder{
+		Cluster: options.Audit.Cluster,
+		Client:  mgr.GetClient(),
+		Cache:   mgr.GetCache(),
+		Metrics: recorder.NewMetrics(),
+		Clock:   options.Clock,
+		Approvals: func(ctx context.Context, session *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) {
+			return controllers.ApprovalsOf(ctx, mgr.GetClient(), session)
+		},
+	}
+	records.Prepare()
+	store := options.Audit.Store
+	if store == nil && options.Audit.URL != "" {
+		var err error
+		if store, err = auditstore.Open(context.Background(), options.Audit.URL); err != nil {
+			return nil, err
+		}
+	}
+	if store == nil {
+		return records, nil
+	}
+	if err := options.Registry.Register(records.Metrics); err != nil {
+		return nil, fmt.Errorf("registering the metrics of audit records: %w", err)
+	}
+	live, err := client.New(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+	defer cancel()
+	key, err := recorder.LoadOrCreateKey(ctx, live, options.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	anchor := &recorder.Anchor{Client: live, Namespace: options.Namespace, Store: store.Name(), Public: key.Public().(ed25519.PublicKey)}
+	records.Chain = auditstore.NewChain(store, key, anchor)
+	if err := mgr.Add(anchor); err != nil {
+		return nil, err
+	}
+	return records, mgr.Add(records)
+}

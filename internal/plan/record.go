@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// A session whose class requires an audit record ends as any other: its access goes, and its debugger. When nothing is left, all of
+// its end is written down but the phase, so that the record is the same at each try; and the phase follows when the record is stored.
+
+// recordRequired reports whether the session must not go before its record is stored.
+func (p *pass) recordRequired() bool {
+	class := p.status().Class
+	return class != nil && class.Audit == v1alpha1.AuditRequired
+}
+
+// mustWaitForRecord reports whether a session that is over has to wait. Where there is no store one that was never admitted does not,
+// for nothing was made for it.
+func (p *pass) mustWaitForRecord() bool {
+	return p.recordRequired() && (p.AuditStore || wasAdmitted(&p.Session.Status) || p.status().StartedAt != nil)
+}
+
+func (p *pass) lacksStore() string {
+	return fmt.Sprintf("class %q requires an audit record, and the operator has no audit store: an administrator has to start it with --audit-store=URL, "+
+		"or set audit: BestEffort in the class", p.status().Class.Name)
+}
+
+// recordable has a session wait while there is no store for the record that it must leave.
+func (p *pass) recordable() step {
+	if p.recordRequired() && !p.AuditStore {
+		return wait{reason: v1alpha1.ReasonNoAuditStore, message: p.lacksStore()}
+	}
+	return nil
+}
+
+// recordStored ends a session of which nothing is left when its record is stored, and has that stored.
+func (p *pass) recordStored() step {
+	if p.status().EndedAt == nil {
+		return nil
+	}
+	over := p.over()
+	if !p.AuditStore {
+		return waitRecord{v1alpha1.ReasonNoAuditStore, "the operator has no audit store any more: an administrator has to start it with --audit-store=URL"}
+	}
+	record, stop := need(p.Record, ReadRecord{}, nil, retryReading("what was done about the audit record"))
+	switch {
+	case stop != nil:
+		return stop
+	case record.Stored != nil:
+		p.status().Audit = record.Stored
+		p.set(v1alpha1.ConditionRecorded, metav1.ConditionTrue, v1alpha1.ReasonRecorded, "the audit record is stored as "+record.Stored.Key)
+		return over
+	}
+	if !p.hasFinalizer() && p.Session.DeletionTimestamp == nil {
+		p.do(AddFinalizer{}) // whoever took it away wanted the session gone without a record
+	}
+	if !record.Known {
+		p.do(StoreRecord{})
+	}
+	if record.Failure != "" {
+		return waitRecord{v1alpha1.ReasonNotRecorded, "the audit store cannot be written: " + record.Failure + "; tried again"}
+	}
+	return waitRecord{v1alpha1.ReasonRecording, recordOnItsWay}
+}
+
+const (
+	waitsForRecord = "is over, and stays Ending until its audit record is stored: "
+	recordOnItsWay = "that is being done"
+)
+
+// over is the end that was written down.
+func (p *pass) over() markEnded {
+	end := markEnded{outcome: v1alpha1.OutcomeFailed, reason: cmp.Or(p.status().Reason, v1alpha1.ReasonInvalid), message: statusLost}
+	if ended := p.condition(v1alpha1.ConditionEnded); ended != nil {
+		end.outcome, end.message = v1alpha1.Outcome(ended.Reason), ended.Message
+	}
+	return end
+}
+
+func (s awaitRecord) take(p *pass) {
+	p.set(v1alpha1.ConditionEnded, metav1.ConditionFalse, string(s.outcome), s.message)
+	p.status().Reason = sanitizeReason(s.reason)
+	p.plan.WakeAt, p.plan.Retry = time.Time{}, nil
+	waitRecord{v1alpha1.ReasonRecording, recordOnItsWay}.take(p)
+}
+
+// waitRecord has a session of which nothing is left wait until its record is stored.
+type waitRecord struct{ reason, message string }
+
+func (s waitRecord) take(p *pass) {
+	if p.news(v1alpha1.ConditionRecorded, s.reason) && s.reason != v1alpha1.ReasonRecording {
+		p.event(corev1.EventTypeWarning, s.reason, "the session "+waitsForRecord+s.message)
+	}
+	message := "it " + waitsForRecord + s.message
+	p.set(v1alpha1.ConditionRecorded, metav1.ConditionFalse, s.reason, message)
+	if ended := p.condition(v1alpha1.ConditionEnded); ended != nil {
+		message = ended.Message + "; " + message
+	}
+	p.stand(v1alpha1.PhaseEnding, p.status().Reason, message)
+}

@@ -1,0 +1,57 @@
+package recorder
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics counts what becomes of audit records. It is a prometheus.Collector: register it once.
+//
+//	metric                              type     labels  meaning
+//	debugsession_audit_pending          gauge            records that are to be stored and are not yet
+//	debugsession_audit_records_total    counter  result  tries to store a record: stored, failed; and records that are lost: dropped
+//	debugsession_audit_store_dead       gauge            1 while no record can be stored
+type Metrics struct {
+	pending prometheus.Gauge
+	records *prometheus.CounterVec
+	dead    prometheus.Gauge
+}
+
+var _ prometheus.Collector = &Metrics{}
+
+const (
+	resultStored  = "stored"
+	resultFailed  = "failed"
+	resultDropped = "dropped"
+)
+
+// NewMetrics returns Metrics that have counted nothing.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		pending: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "debugsession_audit_pending", Help: "Audit records that are to be stored and are not yet.",
+		}),
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "debugsession_audit_records_total",
+			Help: "Tries to store an audit record, by whether it was stored; and records that were dropped, as too many waited.",
+		}, []string{"result"}),
+		dead: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "debugsession_audit_store_dead", Help: "1 while no audit record can be stored, else 0.",
+		}),
+	}
+	for _, result := range []string{resultStored, resultFailed, resultDropped} {
+		m.records.WithLabelValues(result)
+	}
+	return m
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
+	m.pending.Describe(descs)
+	m.records.Describe(descs)
+	m.dead.Describe(descs)
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
+	m.pending.Collect(metrics)
+	m.records.Collect(metrics)
+	m.dead.Collect(metrics)
+}

@@ -1,0 +1,354 @@
+// Package recorder has the audit record of each session that is over logged, and stored where the operator has an audit store.
+//
+// What there is to store follows from the sessions: those that have ended and do not say in status.audit where their record is, and
+// those that stay Ending for it. So nothing is lost with the process but what was deleted before, which no class that requires a
+// record lets happen. A store that does not answer holds up nothing but the sessions that require it.
+package recorder
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/audit"
+	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/retry"
+)
+
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/status,verbs=patch
+
+const (
+	// slots is how many records are written at once.
+	slots = 4
+
+	// tryTimeout is how long one try may take.
+	tryTimeout = 30 * time.Second
+
+	// maxGone is how many sessions are kept that were deleted before their record was stored.
+	maxGone = 256
+
+	fieldOwner = client.FieldOwner("debugsession-audit")
+)
+
+// Recorder stores records. The leader runs one.
+type Recorder struct {
+	// Cluster is what records call the cluster; may be empty.
+	Cluster string
+	// Chain is where records are stored; nil if there is no store.
+	Chain *auditstore.Chain
+	// Client reads from the cache, and writes.
+	Client client.Client
+	// Cache is where sessions are watched.
+	Cache cache.Cache
+	// Approvals lists the approvals that name a session, from a cache.
+	Approvals func(ctx context.Context, session *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error)
+	// Enqueue has a session looked at.
+	Enqueue func(types.NamespacedName)
+	// Metrics count.
+	Metrics *Metrics
+	// Clock says what time it is.
+	Clock clock.PassiveClock
+
+	health *retry.Health
+	queue  workqueue.TypedRateLimitingInterface[types.UID]
+
+	mu      sync.Mutex
+	entries map[types.UID]*entry
+	gone    int // of the entries those whose session was deleted
+}
+
+// entry is a session whose record is to be stored, or was and the session does not say so yet.
+type entry struct {
+	session *v1alpha1.DebugSession // not changed by anybody
+	waits   bool                   // it is Ending until its record is stored
+	gone    bool                   // it was deleted
+	stored  *v1alpha1.AuditStatus
+	failure string
+}
+
+// Prepare makes the recorder ready to be used, before the manager starts.
+func (r *Recorder) Prepare() {
+	r.entries = map[types.UID]*entry{}
+	r.health = retry.NewHealth(func(now retry.Verdict) {
+		if now.Dead {
+			r.Metrics.dead.Set(1)
+		} else {
+			r.Metrics.dead.Set(0)
+		}
+	})
+	r.queue = workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](retry.FirstPause, retry.LastPause))
+}
+
+// HasStore reports whether records are stored.
+func (r *Recorder) HasStore() bool { return r.Chain != nil }
+
+// Log writes the record of a session that has ended into the log, whole.
+func (r *Recorder) Log(ctx context.Context, session *v1alpha1.DebugSession) {
+	record, err := r.record(ctx, session)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "the audit record lacks the approvals")
+	}
+	log.FromContext(ctx).Info("audit record", "record", record)
+}
+
+// record is made with what can be read: an approval's reason is not worth a record.
+func (r *Recorder) record(ctx context.Context, session *v1alpha1.DebugSession) (*audit.Record, error) {
+	approvals, err := r.Approvals(ctx, session)
+	return audit.OfSession(r.Cluster, session, approvals), err
+}
+
+// State is what is known of a session's record.
+func (r *Recorder) State(session *v1alpha1.DebugSession) plan.RecordState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.entries[session.UID]; e != nil {
+		return plan.RecordState{Known: true, Stored: e.stored.DeepCopy(), Failure: e.failure}
+	}
+	return plan.RecordState{}
+}
+
+// Store has the record of a session stored that waits for it. It does not wait itself.
+func (r *Recorder) Store(session *v1alpha1.DebugSession) {
+	if r.HasStore() {
+		r.add(session.DeepCopy(), true, false)
+	}
+}
+
+func (r *Recorder) add(session *v1alpha1.DebugSession, waits, gone bool) {
+	r.mu.Lock()
+	e := r.entries[session.UID]
+	if e != nil {
+		e.waits = waits && !gone
+	}
+	if e == nil && gone && r.gone >= maxGone {
+		r.mu.Unlock()
+		r.Metrics.records.WithLabelValues(resultDropped).Inc()
+		return
+	}
+	if e == nil {
+		e = &entry{session: session, waits: waits}
+		r.entries[session.UID] = e
+	}
+	if gone && !e.gone {
+		e.gone, e.session = true, session
+		r.gone++
+	}
+	r.count()
+	r.mu.Unlock()
+	r.queue.Add(session.UID)
+}
+
+func (r *Recorder) forget(uid types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.entries[uid]; e != nil && e.gone {
+		r.gone--
+	}
+	delete(r.entries, uid)
+	r.count()
+}
+
+// count is called with the lock held.
+func (r *Recorder) count() {
+	pending := 0
+	for _, e := range r.entries {
+		if e.stored == nil {
+			pending++
+		}
+	}
+	r.Metrics.pending.Set(float64(pending))
+}
+
+// NeedLeaderElection keeps the other replicas out.
+func (r *Recorder) NeedLeaderElection() bool { return true }
+
+// Start looks at each session, and then at each that changes, and stores what is to be stored.
+func (r *Recorder) Start(ctx context.Context) error {
+	if !r.HasStore() {
+		return nil
+	}
+	informer, err := r.Cache.GetInformer(ctx, &v1alpha1.DebugSession{})
+	if err != nil {
+		return fmt.Errorf("watching sessions to store their records: %w", err)
+	}
+	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(object any) { r.look(object.(*v1alpha1.DebugSession)) },
+		UpdateFunc: func(_, now any) { r.look(now.(*v1alpha1.DebugSession)) },
+		DeleteFunc: func(object any) {
+			if last, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				object = last.Obj
+			}
+			r.lost(object.(*v1alpha1.DebugSession))
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("watching sessions to store their records: %w", err)
+	}
+	r.work(log.IntoContext(ctx, log.FromContext(ctx).WithName("audit")))
+	return informer.RemoveEventHandler(registration)
+}
+
+// look sees whether a session's record is to be stored.
+func (r *Recorder) look(session *v1alpha1.DebugSession) {
+	switch {
+	case session.Status.Audit != nil:
+		r.forget(session.UID)
+	case session.Status.Phase == v1alpha1.PhaseEnded:
+		r.add(session, false, false)
+	}
+}
+
+// lost stores the record of a session that was deleted before it was.
+func (r *Recorder) lost(session *v1alpha1.DebugSession) {
+	r.mu.Lock()
+	e := r.entries[session.UID]
+	done := session.Status.Audit != nil || e != nil && e.stored != nil
+	r.mu.Unlock()
+	if done {
+		r.forget(session.UID)
+		return
+	}
+	r.add(session, false, true)
+}
+
+// work works until the context ends.
+func (r *Recorder) work(ctx context.Context) {
+	var working sync.WaitGroup
+	free := make(chan struct{}, slots)
+	working.Go(func() {
+		<-ctx.Done()
+		r.queue.ShutDown()
+	})
+	for {
+		uid, ended := r.queue.Get()
+		if ended {
+			break
+		}
+		if r.health.Pause(ctx) != nil {
+			r.queue.Done(uid)
+			continue // until the queue is empty: it is shut down
+		}
+		if r.health.Failing() { // one at a time
+			r.handle(ctx, uid)
+			continue
+		}
+		free <- struct{}{}
+		working.Go(func() {
+			defer func() { <-free }()
+			r.handle(ctx, uid)
+		})
+	}
+	working.Wait()
+}
+
+func (r *Recorder) handle(ctx context.Context, uid types.UID) {
+	defer r.queue.Done(uid)
+	r.mu.Lock()
+	e := r.entries[uid]
+	if e == nil {
+		r.mu.Unlock()
+		r.queue.Forget(uid)
+		return
+	}
+	now := *e
+	r.mu.Unlock()
+	if err := r.store(ctx, uid, &now); err != nil {
+		if ctx.Err() == nil {
+			log.FromContext(ctx).Error(err, "the audit record is not stored, and tried again", "session", client.ObjectKeyFromObject(now.session), "uid", uid)
+			r.queue.AddRateLimited(uid)
+		}
+		return
+	}
+	r.queue.Forget(uid)
+}
+
+// store stores a record, and has its session say so.
+func (r *Recorder) store(ctx context.Context, uid types.UID, e *entry) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	if e.stored == nil {
+		record, err := r.record(ctx, e.session)
+		if err != nil {
+			return err // it is there when the cache is
+		}
+		stored, err := r.Chain.Put(ctx, record, r.Clock.Now())
+		r.tried(ctx, uid, e, err)
+		if err != nil {
+			return err
+		}
+		e.stored = &v1alpha1.AuditStatus{Key: stored.Key, SHA256: stored.SHA256}
+	}
+	r.mu.Lock()
+	if kept := r.entries[uid]; kept != nil {
+		kept.stored, kept.failure = e.stored, ""
+		e.waits, e.gone = kept.waits, kept.gone
+	}
+	r.count()
+	r.mu.Unlock()
+	switch {
+	case e.gone:
+		r.forget(uid)
+		return nil
+	case e.waits:
+		r.Enqueue(client.ObjectKeyFromObject(e.session))
+		return nil
+	default:
+		return r.say(ctx, e)
+	}
+}
+
+// tried notes how a try went. What a store says of its failure may be other words each time: a session says the first.
+func (r *Recorder) tried(ctx context.Context, uid types.UID, e *entry, err error) {
+	if err != nil && context.Cause(ctx) != nil && ctx.Err() == context.Canceled {
+		return // the operator ends: that is not the store's fault
+	}
+	r.health.Count(err)
+	if err == nil {
+		r.Metrics.records.WithLabelValues(resultStored).Inc()
+		return
+	}
+	r.Metrics.records.WithLabelValues(resultFailed).Inc()
+	r.mu.Lock()
+	kept := r.entries[uid]
+	first := kept != nil && kept.failure == ""
+	if first {
+		kept.failure = err.Error()
+	}
+	r.mu.Unlock()
+	if first && e.waits {
+		r.Enqueue(client.ObjectKeyFromObject(e.session))
+	}
+}
+
+// say writes where the record is into the status of a session that has ended. It is applied, so that nothing else is touched.
+func (r *Recorder) say(ctx context.Context, e *entry) error {
+	text, err := json.Marshal(map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "DebugSession",
+		"metadata": map[string]any{"namespace": e.session.Namespace, "name": e.session.Name, "uid": e.session.UID},
+		"status":   map[string]any{"audit": e.stored},
+	})
+	if err != nil {
+		return err
+	}
+	at := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: e.session.Namespace, Name: e.session.Name}}
+	err = r.Client.Status().Patch(ctx, at, client.RawPatch(types.ApplyPatchType, text), fieldOwner, client.ForceOwnership)
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // it was deleted, or is another of its name
+		return nil
+	}
+	return err
+}

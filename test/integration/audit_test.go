@@ -1,0 +1,308 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/audit"
+	"debugsession.dev/operator/internal/dbgcli/command"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/operator"
+)
+
+// requiring is a class whose sessions must be recorded.
+func requiring(ctx context.Context, namespace string) string {
+	GinkgoHelper()
+	return newClass(ctx, "recorded-"+namespace, func(c *v1alpha1.DebugClass) { c.Spec.Audit = v1alpha1.AuditRequired }).Name
+}
+
+func ofClass(name string) fixture.SessionOption {
+	return func(s *v1alpha1.DebugSession) { s.Spec.ClassName, s.Spec.Reason = name, "INC-1234: requests hang" }
+}
+
+// storing has the operator store records in a folder.
+func storing(folder string) func(*manager.Options, *operator.Options) {
+	return func(_ *manager.Options, o *operator.Options) {
+		o.Audit = operator.AuditOptions{URL: "file://" + folder, Cluster: "eu-1"}
+	}
+}
+
+// recordOf is the record in the folder that a session says is its own.
+func recordOf(folder string, session *v1alpha1.DebugSession) *audit.Record {
+	GinkgoHelper()
+	Expect(session.Status.Audit).NotTo(BeNil())
+	text, err := os.ReadFile(filepath.Join(folder, session.Status.Audit.Key))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(audit.Digest(text)).To(Equal(session.Status.Audit.SHA256))
+	record, err := audit.Decode(text)
+	Expect(err).NotTo(HaveOccurred())
+	return record
+}
+
+// recorded waits until a session that has ended says where its record is.
+func recorded(ctx context.Context, session *v1alpha1.DebugSession) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		refreshed(ctx, g, session)
+		g.Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnded))
+		g.Expect(session.Status.Audit).NotTo(BeNil())
+	}).Should(Succeed())
+}
+
+// held waits until a session stays Ending for its record, for that reason.
+func held(ctx context.Context, session *v1alpha1.DebugSession, reason string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		refreshed(ctx, g, session)
+		g.Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
+		g.Expect(session.Status.EndedAt).NotTo(BeNil())
+		recorded := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionRecorded)
+		g.Expect(recorded).NotTo(BeNil())
+		g.Expect(recorded.Reason).To(Equal(reason))
+	}).Should(Succeed())
+}
+
+func gone(ctx context.Context, session *v1alpha1.DebugSession) {
+	GinkgoHelper()
+	Eventually(func() bool {
+		return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(session), session))
+	}).Should(BeTrue())
+}
+
+// dbgAudit runs kubectl dbg audit, with nothing that leads to a cluster.
+func dbgAudit(ctx context.Context, args ...string) (string, error) {
+	streams, _, out, _ := genericiooptions.NewTestIOStreams()
+	root := command.New(streams, "test")
+	root.SetArgs(append([]string{"audit"}, args...))
+	err := root.ExecuteContext(ctx)
+	return out.String(), err
+}
+
+func anchorMap() *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operator.DefaultNamespace, Name: audit.AnchorName}}
+}
+
+// anchored waits until the cluster remembers the end of the chain that the store has, and returns it.
+func anchored(ctx context.Context, links int64) *audit.Anchor {
+	GinkgoHelper()
+	var anchor *audit.Anchor
+	Eventually(func(g Gomega) {
+		found := anchorMap()
+		refreshed(ctx, g, found)
+		var err error
+		anchor, err = audit.ParseAnchor(found)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(anchor.Head.Sequence).To(Equal(links))
+	}).Should(Succeed())
+	return anchor
+}
+
+var _ = Describe("the audit record", func() {
+	var namespace, folder string
+	node := &kubelet{}
+
+	BeforeEach(func(ctx SpecContext) { folder = filepath.Join(GinkgoT().TempDir(), "audit") })
+
+	begin := func(ctx context.Context, change ...func(*manager.Options, *operator.Options)) (stop func()) {
+		GinkgoHelper()
+		stop = startOperator(node, change...)
+		createAnything(ctx)
+		namespace = newNamespace(ctx, nil)
+		return stop
+	}
+
+	It("of a session that requires it is stored before the session has ended, and tells all of it", func(ctx SpecContext) {
+		begin(ctx, storing(folder))
+		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), ofClass(requiring(ctx, namespace)))
+		edit(ctx, session, fixture.End)
+		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+
+		record := recordOf(folder, session)
+		Expect(record.Cluster).To(Equal("eu-1"))
+		s := record.Session
+		Expect(s.Namespace + "/" + s.Name + "/" + s.UID).To(Equal(namespace + "/hang/" + string(session.UID)))
+		Expect(s.Requester.Username).To(Equal(session.Spec.Requester.Username))
+		Expect(s.Reason).To(Equal("INC-1234: requests hang"))
+		Expect(s.Spec.Debugger.Command).To(Equal([]string{"sh"}))
+		Expect(s.Outcome).To(Equal(v1alpha1.OutcomeTerminated))
+		Expect(s.StoppedBy).To(Equal(v1alpha1.StoppedByOperator))
+		Expect(s.Target.PodUID).To(Equal(session.Status.Target.PodUID))
+		Expect(s.Times.Ended).To(BeTemporally("==", session.Status.EndedAt.Time))
+		Expect(s.Class.Audit).To(Equal(v1alpha1.AuditRequired))
+
+		so := askedSoFar()
+		look(ctx, session, 100)
+		Expect(askedSince(so, namespace)).To(BeEmpty(), "a settled session costs nothing")
+	})
+
+	It("of a session that does not require it is stored all the same, also if the session is deleted at once", func(ctx SpecContext) {
+		stop := begin(ctx, storing(folder))
+		pod := runningPod(ctx, namespace, "web")
+		session := active(ctx, node, namespace, "hang", pod)
+		edit(ctx, session, fixture.End)
+		recorded(ctx, session)
+		Expect(recordOf(folder, session).Session.Outcome).To(Equal(v1alpha1.OutcomeTerminated))
+		Expect(meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionRecorded)).To(BeNil())
+
+		deleted := active(ctx, node, namespace, "deleted", pod)
+		Expect(k8s.Delete(ctx, deleted.DeepCopy())).To(Succeed())
+		gone(ctx, deleted.DeepCopy())
+		Eventually(func() (string, error) { return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace) }).Should(ContainSubstring("deleted"))
+
+		stop() // what ended before an operator had a store is stored when it has one
+		folder = filepath.Join(GinkgoT().TempDir(), "other")
+		startOperator(node, storing(folder))
+		ended := session.DeepCopy()
+		edit(ctx, active(ctx, node, namespace, "third", pod), fixture.End)
+		Eventually(func() (string, error) { return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace) }).Should(ContainSubstring("third"))
+		refreshed(ctx, Default, ended)
+		Expect(ended.Status.Audit).To(Equal(session.Status.Audit), "what is stored is not stored again")
+	})
+
+	It("holds a session that requires it while the store is down, and nothing else", func(ctx SpecContext) {
+		begin(ctx, storing(folder))
+		pod := runningPod(ctx, namespace, "web")
+		session := active(ctx, node, namespace, "hang", pod, ofClass(requiring(ctx, namespace)))
+		other := active(ctx, node, namespace, "other", pod)
+		Expect(os.RemoveAll(folder)).To(Succeed())
+		Expect(os.WriteFile(folder, nil, 0o600)).To(Succeed()) // no folder: nothing can be written to it
+
+		Expect(k8s.Delete(ctx, session.DeepCopy())).To(Succeed())
+		held(ctx, session, v1alpha1.ReasonNotRecorded)
+		Expect(session.Status.Message()).To(ContainSubstring("stays Ending until its audit record is stored"))
+		Expect(session.Finalizers).To(ContainElement(v1alpha1.Finalizer))
+		refreshed(ctx, Default, pod)
+		for _, status := range pod.Status.EphemeralContainerStatuses {
+			Expect(status.State.Terminated != nil).To(Equal(status.Name == session.Status.Debugger.ContainerName), "its debugger lives no longer for that")
+		}
+		strip := session.DeepCopy()
+		strip.Finalizers = nil
+		Expect(k8s.Update(ctx, strip)).To(MatchError(ContainSubstring("may not be removed")))
+		edit(ctx, other, fixture.End)
+		endsAs(ctx, other, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+
+		Expect(os.Remove(folder)).To(Succeed())
+		Expect(os.Mkdir(folder, 0o700)).To(Succeed())
+		gone(ctx, session.DeepCopy())
+		Eventually(func() (string, error) { return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace) }).Should(And(ContainSubstring("hang"), ContainSubstring("other")))
+	})
+
+	It("that is required keeps sessions from starting where there is no store, and holds what runs where there is none any more", func(ctx SpecContext) {
+		stop := begin(ctx)
+		pod := runningPod(ctx, namespace, "web")
+		session := asked(namespace, "hang", fixture.Of("web"), ofClass(requiring(ctx, namespace)))
+		Expect(k8s.Create(ctx, session)).To(Succeed())
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Status.Reason).To(Equal(v1alpha1.ReasonNoAuditStore))
+			g.Expect(session.Status.Message()).To(ContainSubstring("--audit-store=URL"))
+		}).Should(Succeed())
+
+		stop()
+		stop = startOperator(node, storing(folder))
+		injected(ctx, session, pod)
+		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseActive)
+
+		stop()
+		stop = startOperator(node)
+		edit(ctx, session, fixture.End)
+		held(ctx, session, v1alpha1.ReasonNoAuditStore)
+		stop()
+		startOperator(node, storing(folder))
+		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+		Expect(recordOf(folder, session).Session.Times.Ended).To(BeTemporally("==", session.Status.EndedAt.Time))
+	})
+
+	It("shows that it was tampered with", func(ctx SpecContext) {
+		stop := begin(ctx, storing(folder))
+		pod := runningPod(ctx, namespace, "web")
+		class := requiring(ctx, namespace)
+		var keys []string
+		for _, name := range []string{"a", "b", "c"} {
+			session := active(ctx, node, namespace, name, pod, ofClass(class))
+			edit(ctx, session, fixture.End)
+			endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+			keys = append(keys, session.Status.Audit.Key)
+		}
+		anchor := anchored(ctx, 3)
+		stop()
+		data := anchor.Data()
+		verify := func() (string, error) {
+			return dbgAudit(ctx, "verify", "--store=file://"+folder, "--public-key="+data["publicKey"], "--head="+data["head"], "-o", "json")
+		}
+		out, err := verify()
+		Expect(err).NotTo(HaveOccurred(), out)
+
+		at := func(key string) string { return filepath.Join(folder, key) }
+		for what, tc := range map[string]struct {
+			tamper func() error
+			want   string
+		}{
+			"a record changed":  {func() error { return change(at(keys[1]), "requests hang", "nothing at all") }, "RecordChanged 2"},
+			"a record removed":  {func() error { return os.Remove(at(keys[1])) }, "RecordRemoved 2"},
+			"records exchanged": {func() error { return exchange(at(keys[0]), at(keys[1])) }, "RecordChanged 1, RecordChanged 2"},
+			"links exchanged":   {func() error { return exchange(at(audit.LinkKey(1)), at(audit.LinkKey(2))) }, "LinkChanged 1, LinkChanged 2, LinkChanged 3"},
+			"the end cut off": {func() error {
+				return errors.Join(os.Remove(at(keys[2])), os.Remove(at(audit.LinkKey(3))))
+			}, "CutOff 3"},
+			"a record forged": {func() error {
+				return os.WriteFile(at(strings.Replace(keys[0], "/a-", "/d-", 1)), []byte("{}"), 0o600)
+			}, "RecordAdded 0"},
+		} {
+			whole := GinkgoT().TempDir()
+			Expect(os.CopyFS(whole, os.DirFS(folder))).To(Succeed())
+			Expect(tc.tamper()).To(Succeed(), what)
+			out, err := verify()
+			Expect(err).To(MatchError(ContainSubstring("are not what the operator wrote")), what)
+			var result audit.Result
+			Expect(json.Unmarshal([]byte(out), &result)).To(Succeed())
+			var found []string
+			for _, fault := range result.Faults {
+				if fault.Kind != audit.RecordAdded || tc.want == "RecordAdded 0" { // records whose links were tampered with have none
+					found = append(found, string(fault.Kind)+" "+string(rune('0'+fault.Sequence)))
+				}
+			}
+			Expect(strings.Join(found, ", ")).To(Equal(tc.want), what)
+			Expect(os.RemoveAll(folder)).To(Succeed())
+			Expect(os.CopyFS(folder, os.DirFS(whole))).To(Succeed())
+		}
+
+		out, err = dbgAudit(ctx, "list", "--store=file://"+folder, "--class="+class, "-o", "csv")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(strings.Split(strings.TrimSpace(out), "\n")).To(HaveLen(4))
+	})
+})
+
+func change(file, from, to string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, bytes.ReplaceAll(text, []byte(from), []byte(to)), 0o600)
+}
+
+func exchange(a, b string) error {
+	first, err := os.ReadFile(a)
+	if err != nil {
+		return err
+	}
+	second, err := os.ReadFile(b)
+	return errors.Join(err, os.WriteFile(a, second, 0o600), os.WriteFile(b, first, 0o600))
+}
