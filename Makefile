@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 # The image that the manifests name and that `make image` builds.
 IMG ?= debugsession/operator:dev
+# Build tags: gcs has the operator and the plugin open gs:// too.
+TAGS ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # Tools, binaries and the image's build context. Git-ignored.
 BIN ?= $(CURDIR)/bin
@@ -42,8 +44,9 @@ help: ## Show this.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n' \
+	@printf '\nVariables\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n' \
 		'CASES=DIR' 'conformance runs the cases of that folder, instead of its own' \
+		'TAGS=gcs' 'build, image and plugin can keep audit records in Google Cloud Storage too' \
 		'IMG=NAME' 'the image that is built and that the manifests name ($(IMG))' \
 		'CHAOS=REGEXP' 'chaos breaks only what is so named' \
 		'KEEP=1' 'demo, test-e2e and chaos leave the cluster up' \
@@ -120,12 +123,12 @@ verify-purity: $(BIN)/.lint
 
 .PHONY: build
 build: ## Build the operator, a static binary: bin/manager.
-	@go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/manager ./cmd/manager
+	@go build -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.version=$(VERSION)' -o $(BIN)/manager ./cmd/manager
 
 # For this machine.
 .PHONY: $(BIN)/kubectl-dbg
 $(BIN)/kubectl-dbg:
-	@go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/kubectl-dbg && cp plugins/kubectl_complete-dbg $(BIN)/
+	@go build -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/kubectl-dbg && cp plugins/kubectl_complete-dbg $(BIN)/
 
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 
@@ -140,7 +143,7 @@ plugin-archives: ## Build kubectl dbg for every platform, as archives with a kre
 .PHONY: $(BIN)/image
 $(BIN)/image:
 	@mkdir -p $@ && cp Dockerfile $@/
-	@GOOS=linux go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o $@/manager ./cmd/manager
+	@GOOS=linux go build -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.version=$(VERSION)' -o $@/manager ./cmd/manager
 
 .PHONY: image
 image: $(BIN)/image $(CLUSTER_TOOL) ## Build the operator's image into the registry of the cluster of cluster-up.

@@ -95,7 +95,7 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.StringVar(&f.namespace, "namespace", operator.DefaultNamespace, "The namespace the operator runs in.")
 	set.StringVar(&f.image, "image", "", "The operator's own image, by which containers of a copy can be put to sleep.")
 	set.IntVar(&f.concurrency, "concurrency", 64, "How many sessions are worked on at once. One that ends holds a worker until its debugger has, for a second or two.")
-	set.StringVar(&f.auditStore, "audit-store", "", "Where audit records are stored: file:///folder, s3://bucket, gs://bucket or azblob://container, "+
+	set.StringVar(&f.auditStore, "audit-store", "", "Where audit records are stored: file:///folder, s3://bucket or azblob://container, "+
 		"with options as gocloud.dev/blob has them; left out, they are in the log alone.")
 	set.StringVar(&f.auditCluster, "audit-cluster", "", "What audit records call this cluster.")
 	set.Var(&f.logLevel, "zap-log-level", "How much is logged: debug, info or error.")

@@ -36,7 +36,7 @@ type Store struct {
 	name   string
 }
 
-// Open returns the store of a URL: file:///folder, and, with package cloud, s3://bucket, gs://bucket and azblob://container. Nothing is
+// Open returns the store of a URL: file:///folder, and those of package cloud. Nothing is
 // asked of it yet.
 func Open(ctx context.Context, address string) (*Store, error) {
 	at, err := url.Parse(address)

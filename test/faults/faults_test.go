@@ -291,9 +291,12 @@ func furnish(ctx context.Context) error {
 		class.Spec.Modes, class.Spec.NodeNamespace = []v1alpha1.Mode{v1alpha1.ModeNode}, namespace
 		objects = append(objects, class)
 	}
-	for _, name := range []string{classOpen, classApproved} {
+	for _, name := range []string{classOpen, classApproved, classRecorded} {
 		class := fixture.Class()
 		class.ObjectMeta = metav1.ObjectMeta{Name: name}
+		if name == classRecorded {
+			class.Spec.Audit = v1alpha1.AuditRequired
+		}
 		if name == classApproved {
 			fixture.Approvals(1)(&class.Spec)
 			class.Spec.Access = &v1alpha1.AccessPolicy{Verbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs}}

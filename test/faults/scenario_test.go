@@ -26,6 +26,7 @@ type scenario struct {
 const (
 	classOpen     = "open"     // nobody's approval, no access
 	classApproved = "approved" // one approval; gives access
+	classRecorded = "recorded" // requires an audit record
 	classNodes    = "nodes-"   // and the namespace's name: the class by which nodes are debugged there
 )
 
@@ -42,6 +43,8 @@ func scenarios() []scenario {
 	}
 	return append(all,
 		scenario{name: "ephemeral-extend", mode: v1alpha1.ModeEphemeralContainer, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: extend},
+		scenario{name: "recorded-delete", mode: v1alpha1.ModeEphemeralContainer, class: classRecorded, outcome: v1alpha1.OutcomeTerminated, end: remove},
+		scenario{name: "recorded-exit", mode: v1alpha1.ModePodCopy, class: classRecorded, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits},
 		scenario{name: "isolated-expiry", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: expire, isolated: true},
 		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 	)

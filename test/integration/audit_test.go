@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -306,3 +307,49 @@ func exchange(a, b string) error {
 	second, err := os.ReadFile(b)
 	return errors.Join(err, os.WriteFile(a, second, 0o600), os.WriteFile(b, first, 0o600))
 }
+
+var _ = Describe("the roles for people", func() {
+	It("let who edits a namespace end a session and not delete it, its admin delete it, and an auditor read all", func(ctx SpecContext) {
+		namespace := newNamespace(ctx, nil)
+		for user, roles := range map[string][]string{
+			"the-editor": {"debugsession-editor", "debugsession-viewer"}, "the-admin": {"debugsession-editor", "debugsession-viewer", "debugsession-admin"},
+		} {
+			for _, role := range roles {
+				meta := metav1.ObjectMeta{Namespace: namespace, Name: user + "-" + role}
+				Expect(k8s.Create(ctx, &rbacv1.RoleBinding{
+					ObjectMeta: meta,
+					RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+					Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+				})).To(Succeed())
+			}
+		}
+		Expect(k8s.Create(ctx, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: "the-auditor-" + namespace},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "debugsession-auditor"},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "the-auditor"}},
+		})).To(Succeed())
+		group := v1alpha1.GroupVersion.Group
+		may := func(user, verb, resource string) func() bool {
+			return func() bool { return allowed(ctx, user, namespace, group, resource, verb, "") }
+		}
+		// The API server's authorizer learns of bindings a moment later.
+		for user, verbs := range map[string][]string{
+			"the-editor": {"create", "update", "patch", "get", "list"}, "the-admin": {"create", "delete", "deletecollection"}, "the-auditor": {"get", "list", "watch"},
+		} {
+			for _, verb := range verbs {
+				Eventually(may(user, verb, "debugsessions")).Should(BeTrue(), user+" "+verb)
+			}
+		}
+		Eventually(may("the-editor", "delete", "debugapprovals")).Should(BeTrue(), "which takes an approval back")
+		for user, verbs := range map[string][]string{"the-editor": {"delete", "deletecollection"}, "the-auditor": {"create", "update", "patch", "delete"}} {
+			for _, verb := range verbs {
+				Expect(may(user, verb, "debugsessions")()).To(BeFalse(), user+" "+verb)
+			}
+		}
+		for _, resource := range []string{"debugapprovals", "debugclasses"} {
+			Expect(may("the-auditor", "list", resource)()).To(BeTrue(), resource)
+		}
+		Expect(allowed(ctx, "the-auditor", operator.DefaultNamespace, "", "configmaps", "get", audit.AnchorName)).To(BeTrue())
+		Expect(allowed(ctx, "the-auditor", operator.DefaultNamespace, "", "secrets", "get", audit.AnchorName)).To(BeFalse())
+	})
+})

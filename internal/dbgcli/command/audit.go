@@ -36,7 +36,7 @@ func newAudit(env *environment) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().StringVar(&o.store, "store", "", "Where the records are: file:///folder, s3://bucket, gs://bucket or azblob://container. Your own credentials for it are used.")
+	cmd.PersistentFlags().StringVar(&o.store, "store", "", "Where the records are: file:///folder, s3://bucket or azblob://container. Your own credentials for it are used.")
 	verify := &cobra.Command{
 		Use:   "verify --store=URL",
 		Short: "Find records that were changed, removed, added or cut off",

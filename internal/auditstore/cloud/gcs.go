@@ -1,0 +1,5 @@
+//go:build gcs
+
+package cloud
+
+import _ "gocloud.dev/blob/gcsblob" // gs://
