@@ -88,7 +88,9 @@ var _ = Describe("an approval", func() {
 		} {
 			Expect(bob.refused(n, approvalManifest("forged", "hang", "Approve", more))).To(ContainSubstring(field))
 		}
-		alice.must(n, "delete", "dbg", "hang")
+		_, denied := alice.do(n, "", "delete", "dbg", "hang")
+		Expect(denied).To(MatchError(ContainSubstring(`cannot delete resource "debugsessions"`)), "who may edit may not delete the record")
+		n.kubectl("delete", "dbg", "hang", "--timeout=30s")
 		alice.apply(n, request("hang", class))
 		second := n.reaches("hang", v1alpha1.PhaseAwaitingApproval)
 		Expect(second.UID).NotTo(Equal(first.UID))

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"regexp"
 	"slices"
@@ -14,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/audit"
+	"debugsession.dev/operator/internal/operator"
 )
 
 // check judges the run by the ten invariants of the design, from what the API server has had and what is left in it.
@@ -25,6 +28,7 @@ func (r *run) check(ctx context.Context) []string {
 	c.checkDeadline(ctx)
 	c.checkTarget()
 	c.checkEvidence()
+	c.checkRecord(ctx)
 	c.checkSettled(ctx)
 	c.checkLeaks(ctx)
 	return c.violations
@@ -205,6 +209,32 @@ func (c *checker) checkEvidence() {
 	c.must(10, c.scenario.mode == v1alpha1.ModeEphemeralContainer || s.Debugger != nil && s.Debugger.PodUID != "", "the record does not tell the copy's UID")
 	c.must(10, c.scenario.outcome != v1alpha1.OutcomeCompleted || s.Debugger != nil && s.Debugger.ExitCode != nil && *s.Debugger.ExitCode == 3,
 		"the record does not tell the exit code")
+}
+
+// checkRecord: a session that requires a record does not say Ended before it is stored, and nothing is left when its end is fixed; its
+// record and the chain are whole (10).
+func (c *checker) checkRecord(ctx context.Context) {
+	_, end := c.ended()
+	if c.records == nil || end == nil {
+		return
+	}
+	if end.Status.Audit == nil {
+		c.must(10, false, "it says Ended, and its record is not stored")
+		return
+	}
+	text, err := c.records.Read(ctx, end.Status.Audit.Key)
+	c.must(10, err == nil && audit.Digest(text) == end.Status.Audit.SHA256, "the record is not as the session says: %v", err)
+	record, err := audit.Decode(text)
+	c.must(10, err == nil && record.Session.UID == string(end.UID) && record.Session.Outcome == end.Status.Outcome && record.Session.Times.Ended.Equal(end.Status.EndedAt.Time),
+		"the record does not tell what the session does: %v", err)
+	public := &corev1.Secret{}
+	if err := k8s.Get(ctx, types.NamespacedName{Namespace: operator.DefaultNamespace, Name: audit.AnchorName}, public); err != nil {
+		c.must(10, false, "reading the key: %v", err)
+		return
+	}
+	key := ed25519.NewKeyFromSeed(public.Data["ed25519-seed"]).Public().(ed25519.PublicKey)
+	result, err := audit.Verify(ctx, c.records, key, nil)
+	c.must(10, err == nil && len(result.Faults) == 0 && result.Links == 1 && result.Records == 1, "the chain is not whole: %+v, %v", result, err)
 }
 
 // checkSettled: once ended a look costs nothing (9).

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"gocloud.dev/blob/memblob"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 	testclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
@@ -20,6 +22,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/auditstore"
 	"debugsession.dev/operator/internal/operator"
 	"debugsession.dev/operator/test/ports"
 )
@@ -39,6 +42,7 @@ type run struct {
 	target    string
 	injector  *injector
 	clock     *testclock.FakeClock
+	records   *auditstore.Store // what the run's operators store; nil if its class requires no record
 	pokes     int
 	stop      func()
 	failure   error // of the operator that was stopped last
@@ -59,6 +63,9 @@ func (r *run) whole(ctx context.Context) (violations []string) {
 }
 
 func (r *run) prepare(ctx context.Context) error {
+	if r.scenario.class == classRecorded {
+		r.records = auditstore.New(memblob.OpenBucket(nil), "mem://"+string(uuid.NewUUID()))
+	}
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.target, Labels: map[string]string{"app": "web"}},
 		Spec:       corev1.PodSpec{NodeName: nodeName, Containers: []corev1.Container{{Name: "app", Image: "app:1"}}},
@@ -172,6 +179,7 @@ func (r *run) startOperator(ctx context.Context, wait bool) error {
 		Concurrency: 1, Clock: r.clock, Registry: prometheus.NewRegistry(),
 		Exec:    &node{r.injector, generation, players},
 		Logs:    &node{r.injector, generation, players},
+		Audit:   operator.AuditOptions{Store: r.records},
 		Webhook: operator.WebhookOptions{Host: "localhost", Port: port},
 	})
 	if err != nil {
