@@ -99,39 +99,41 @@ func (v *verification) links(ctx context.Context) error {
 		}
 		return stray
 	})
-	before := Head{}
 	return readAll(ctx, v.store, keys, func(key string, text []byte, missing bool) {
-		if missing {
-			return // removed meanwhile: the next link shows the gap
-		}
-		sequence := sequenceOf(key)
-		link, err := ParseLink(text, v.public)
-		gap := sequence - before.Sequence - 1
-		if err != nil && gap > 0 {
-			v.fault(LinkAdded, sequence, key, "the operator did not write it: %v", err)
-			return
-		}
-		if gap > 0 {
-			v.fault(LinkRemoved, before.Sequence+1, LinkKey(before.Sequence+1), "%s", lacking(before.Sequence+1, sequence-1))
-		}
-		switch {
-		case err != nil:
-			v.fault(LinkChanged, sequence, key, "it is not as the operator wrote it: %v", err)
-		case link.Sequence != sequence:
-			v.fault(LinkChanged, sequence, key, "it was written as link %d", link.Sequence)
-		default:
-			if gap == 0 && link.Previous != before.SHA256 {
-				v.fault(LinkChanged, sequence, key, "it does not follow the link %d that is there now", sequence-1)
-			}
-			v.linked[link.Key] = link
-		}
-		v.result.Links++
-		before = Head{Sequence: sequence, SHA256: Digest(text)}
-		v.result.Head = before
-		if v.known != nil && v.known.Sequence == sequence {
-			v.atKnown = before.SHA256
+		if !missing { // else it was removed meanwhile: the next link shows the gap
+			v.link(key, text)
 		}
 	})
+}
+
+// link looks at the next link that is there.
+func (v *verification) link(key string, text []byte) {
+	sequence, before := sequenceOf(key), v.result.Head
+	link, err := ParseLink(text, v.public)
+	gap := sequence > before.Sequence+1
+	if err != nil && gap {
+		v.fault(LinkAdded, sequence, key, "the operator did not write it: %v", err)
+		return
+	}
+	if gap {
+		v.fault(LinkRemoved, before.Sequence+1, LinkKey(before.Sequence+1), "%s", lacking(before.Sequence+1, sequence-1))
+	}
+	switch {
+	case err != nil:
+		v.fault(LinkChanged, sequence, key, "it is not as the operator wrote it: %v", err)
+	case link.Sequence != sequence:
+		v.fault(LinkChanged, sequence, key, "it was written as link %d", link.Sequence)
+	default:
+		if !gap && link.Previous != before.SHA256 {
+			v.fault(LinkChanged, sequence, key, "it does not follow the link %d that is there now", sequence-1)
+		}
+		v.linked[link.Key] = link
+	}
+	v.result.Links++
+	v.result.Head = Head{Sequence: sequence, SHA256: Digest(text)}
+	if v.known != nil && v.known.Sequence == sequence {
+		v.atKnown = v.result.Head.SHA256
+	}
 }
 
 func lacking(first, last int64) string {

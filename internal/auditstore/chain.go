@@ -209,11 +209,24 @@ func (c *Chain) findHead(ctx context.Context) (*audit.Head, error) {
 			head = *known
 		}
 	}
-	last, step := head.Sequence, int64(1)
+	last, err := c.lastFrom(ctx, head.Sequence)
+	if err != nil || last == head.Sequence {
+		return &head, err
+	}
+	text, err := c.store.Read(ctx, audit.LinkKey(last))
+	if err != nil {
+		return nil, err
+	}
+	return &audit.Head{Sequence: last, SHA256: audit.Digest(text)}, nil
+}
+
+// lastFrom is the number of the last link, if the one of this number is there or was.
+func (c *Chain) lastFrom(ctx context.Context, last int64) (int64, error) {
+	step := int64(1)
 	for { // twice as far each time, up to where there is none
 		there, err := c.has(ctx, last+step)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
 		if !there {
 			break
@@ -225,21 +238,14 @@ func (c *Chain) findHead(ctx context.Context) (*audit.Head, error) {
 		there, err := c.has(ctx, middle)
 		switch {
 		case err != nil:
-			return nil, err
+			return 0, err
 		case there:
 			last = middle
 		default:
 			none = middle
 		}
 	}
-	if last == head.Sequence {
-		return &head, nil
-	}
-	text, err := c.store.Read(ctx, audit.LinkKey(last))
-	if err != nil {
-		return nil, err
-	}
-	return &audit.Head{Sequence: last, SHA256: audit.Digest(text)}, nil
+	return last, nil
 }
 
 func (c *Chain) has(ctx context.Context, sequence int64) (bool, error) {

@@ -8,6 +8,7 @@ package recorder
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -314,7 +315,7 @@ func (r *Recorder) store(ctx context.Context, uid types.UID, e *entry) error {
 
 // tried notes how a try went. What a store says of its failure may be other words each time: a session says the first.
 func (r *Recorder) tried(ctx context.Context, uid types.UID, e *entry, err error) {
-	if err != nil && context.Cause(ctx) != nil && ctx.Err() == context.Canceled {
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return // the operator ends: that is not the store's fault
 	}
 	r.health.Count(err)

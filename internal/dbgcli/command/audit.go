@@ -99,24 +99,38 @@ func (o *auditOptions) verify(ctx context.Context) error {
 	if err = errors.Join(err, store.Close()); err != nil {
 		return err
 	}
-	if o.format == "json" {
-		encoder := json.NewEncoder(o.Out)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(result); err != nil {
+	return o.tell(result)
+}
+
+// tell shows what verification has found, which is an error if anything is wrong.
+func (o *auditOptions) tell(result *audit.Result) error {
+	switch {
+	case o.format == "json":
+		if err := o.printJSON(result); err != nil {
 			return err
 		}
-	} else {
-		for _, fault := range result.Faults {
-			fmt.Fprintf(o.Out, "%s\t%s\t%s\n", fault.Kind, fault.Key, fault.Detail)
-		}
-	}
-	if len(result.Faults) > 0 {
-		return fmt.Errorf("%d faults: the records are not what the operator wrote", len(result.Faults))
-	}
-	if o.format == "" {
+	case len(result.Faults) == 0:
 		fmt.Fprintf(o.Out, "%d records, %d links, up to %s: nothing was changed, removed or added\n", result.Records, result.Links, result.Head)
 	}
-	return nil
+	if len(result.Faults) == 0 {
+		return nil
+	}
+	if o.format == "" {
+		rows := make([][]string, len(result.Faults))
+		for i, fault := range result.Faults {
+			rows[i] = []string{string(fault.Kind), oneLine(fault.Key), oneLine(fault.Detail)}
+		}
+		if err := table(o.Out, []string{"FAULT", "KEY", "DETAIL"}, rows); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%d faults: the records are not what the operator wrote", len(result.Faults))
+}
+
+func (o *auditOptions) printJSON(what any) error {
+	encoder := json.NewEncoder(o.Out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(what)
 }
 
 // anchor is what the store is verified with: what was given, or what the cluster has.
@@ -168,9 +182,7 @@ func (o *auditOptions) list(ctx context.Context) error {
 	}
 	switch o.format {
 	case "json":
-		encoder := json.NewEncoder(o.Out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(records)
+		return o.printJSON(records)
 	case "csv":
 		writer := csv.NewWriter(o.Out)
 		return writer.WriteAll(append([][]string{auditColumns}, auditRows(records, spreadsheet)...))
