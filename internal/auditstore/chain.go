@@ -134,16 +134,8 @@ func (c *Chain) link(ctx context.Context, key string, text []byte, again bool, a
 		}
 	}
 	for range maxTaken {
-		link, linked, err := audit.Append(*c.head, key, text, at, c.private)
-		if err != nil {
-			return err
-		}
-		err = c.store.Create(ctx, audit.LinkKey(link.Sequence), linked)
-		if err == nil {
-			c.move(audit.HeadOf(link, linked))
-			return nil
-		}
-		if !c.store.Exists(err) {
+		err := c.append(ctx, key, text, at)
+		if err == nil || !c.store.Exists(err) {
 			return err
 		}
 		done, err := c.follow(ctx, key, text)
@@ -152,6 +144,18 @@ func (c *Chain) link(ctx context.Context, key string, text []byte, again bool, a
 		}
 	}
 	return fmt.Errorf("others have appended %d links meanwhile", maxTaken)
+}
+
+func (c *Chain) append(ctx context.Context, key string, text []byte, at time.Time) error {
+	link, linked, err := audit.Append(*c.head, key, text, at, c.private)
+	if err != nil {
+		return err
+	}
+	if err := c.store.Create(ctx, audit.LinkKey(link.Sequence), linked); err != nil {
+		return err
+	}
+	c.move(audit.HeadOf(link, linked))
+	return nil
 }
 
 // follow goes on to a link that somebody else has appended, which may be this record's: the answer to an earlier try was lost. What is

@@ -118,9 +118,9 @@ func TestSessionStaysEndingUntilItsRecordIsStored(t *testing.T) {
 
 // Whoever takes the finalizer away does not get rid of the session before its record is stored.
 func TestFinalizerComesBackBeforeTheRecord(t *testing.T) {
-	session, pod := active(t)
+	session, _ := active(t)
 	session = ending(t, requires(session))
-	pod = debugged(session, fixture.Exited(now, 137, "Error", ""))
+	pod := debugged(session, fixture.Exited(now, 137, "Error", ""))
 	over := written(session, pass(t, about(session, target(pod), hasStore)), func(s *v1alpha1.DebugSession) { s.Finalizers = nil })
 	want{phase: v1alpha1.PhaseEnding, does: "AddFinalizer StoreRecord"}.check(t, pass(t, about(over, recordIs(plan.RecordState{}))))
 }

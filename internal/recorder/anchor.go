@@ -129,9 +129,7 @@ func (a *Anchor) Start(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), anchorPause)
-			defer cancel()
-			a.writeLatest(last)
+			a.writeLast(context.WithoutCancel(ctx))
 			return nil
 		case <-a.signal():
 		}
@@ -141,6 +139,13 @@ func (a *Anchor) Start(ctx context.Context) error {
 		case <-time.After(anchorPause):
 		}
 	}
+}
+
+// writeLast is for an operator that ends.
+func (a *Anchor) writeLast(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, anchorPause)
+	defer cancel()
+	a.writeLatest(ctx)
 }
 
 func (a *Anchor) writeLatest(ctx context.Context) {

@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// FirstPause and LastPause bound the growing pause after a failure.
+	// FirstPause is the pause after a failure, which grows with each.
 	FirstPause = time.Second
-	LastPause  = time.Minute
+
+	// LastPause is the longest.
+	LastPause = time.Minute
 
 	// deadAfter is how many tries in a row have to fail before a place is said not to be reached.
 	deadAfter = 3

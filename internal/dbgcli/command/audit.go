@@ -96,7 +96,7 @@ func (o *auditOptions) verify(ctx context.Context) error {
 		known = nil
 	}
 	result, err := audit.Verify(ctx, store, anchor.Public, known)
-	if err = errors.Join(err, store.Close()); err != nil {
+	if err := errors.Join(err, store.Close()); err != nil {
 		return err
 	}
 	return o.tell(result)
@@ -139,19 +139,7 @@ func (o *auditOptions) anchor(ctx context.Context) (*audit.Anchor, error) {
 		return nil, errors.New("--head needs --public-key")
 	}
 	if o.publicKey != "" {
-		public, err := audit.ParsePublicKey(o.publicKey)
-		if err != nil {
-			return nil, fmt.Errorf("--public-key: %w", err)
-		}
-		anchor := &audit.Anchor{Public: public}
-		if o.head != "" {
-			head, err := audit.ParseHead(o.head)
-			if err != nil {
-				return nil, fmt.Errorf("--head: %w", err)
-			}
-			anchor.Head = *head
-		}
-		return anchor, nil
+		return o.givenAnchor()
 	}
 	conn, err := o.connect()
 	if err != nil {
@@ -168,6 +156,23 @@ func (o *auditOptions) anchor(ctx context.Context) (*audit.Anchor, error) {
 	return audit.ParseAnchor(found)
 }
 
+func (o *auditOptions) givenAnchor() (*audit.Anchor, error) {
+	public, err := audit.ParsePublicKey(o.publicKey)
+	if err != nil {
+		return nil, fmt.Errorf("--public-key: %w", err)
+	}
+	anchor := &audit.Anchor{Public: public}
+	if o.head == "" {
+		return anchor, nil
+	}
+	head, err := audit.ParseHead(o.head)
+	if err != nil {
+		return nil, fmt.Errorf("--head: %w", err)
+	}
+	anchor.Head = *head
+	return anchor, nil
+}
+
 func (o *auditOptions) list(ctx context.Context) error {
 	if !slices.Contains([]string{"", "json", "csv"}, o.format) {
 		return fmt.Errorf("-o %s: it can be json or csv", o.format)
@@ -177,7 +182,7 @@ func (o *auditOptions) list(ctx context.Context) error {
 		return err
 	}
 	records, err := audit.Read(ctx, store, o.wanted())
-	if err = errors.Join(err, store.Close()); err != nil {
+	if err := errors.Join(err, store.Close()); err != nil {
 		return err
 	}
 	switch o.format {
