@@ -28,15 +28,16 @@ func (s *DebugSessionStatus) DecisiveCondition() *metav1.Condition {
 	return meta.FindStatusCondition(s.Conditions, decisiveConditions[s.Phase])
 }
 
-// Message says why the session stands where it does; it is empty if the operator has not said yet. While it ends, Ready says what its
-// end waits for.
+// Message says why the session stands where it does; it is empty if the operator has not said yet. While it ends, that is what it ends
+// for, and what its end waits for, which Ready says.
 func (s *DebugSessionStatus) Message() string {
+	decisive := s.DecisiveCondition()
+	if decisive == nil {
+		return ""
+	}
 	ready := meta.FindStatusCondition(s.Conditions, ConditionReady)
 	if s.Phase == PhaseEnding && ready != nil && !strings.HasPrefix(ready.Message, seeCondition) {
-		return ready.Message
+		return decisive.Message + "; " + ready.Message
 	}
-	if c := s.DecisiveCondition(); c != nil {
-		return c.Message
-	}
-	return ""
+	return decisive.Message
 }

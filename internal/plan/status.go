@@ -100,7 +100,7 @@ func (p *pass) summarize() {
 		return
 	}
 	for i := range p.status().Conditions {
-		if c := &p.status().Conditions[i]; c.Type != decisive.Type && strings.HasPrefix(decisive.Message+"; ", c.Message+"; ") {
+		if c := &p.status().Conditions[i]; c.Type != decisive.Type && repeats(decisive.Message, c.Message) {
 			c.Message = v1alpha1.See(decisive)
 		}
 	}
@@ -109,10 +109,15 @@ func (p *pass) summarize() {
 	}
 }
 
+// repeats reports whether a message tells all of another: that begins it, or is too long to be in it by chance.
+func repeats(message, other string) bool {
+	return strings.HasPrefix(message+"; ", other+"; ") || len(other) > 40 && strings.Contains(message, other)
+}
+
 // pointTo has the others not repeat Ready, which says what an end waits for: the condition that decides says what it ends for.
 func (p *pass) pointTo(ready *metav1.Condition) {
 	for _, other := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled, v1alpha1.ConditionDebuggerReady, v1alpha1.ConditionRecorded} {
-		if c := p.condition(other); c != nil && (c.Message == ready.Message || strings.HasSuffix(ready.Message, "; "+c.Message)) {
+		if c := p.condition(other); c != nil && c.Message == ready.Message {
 			c.Message = v1alpha1.See(ready)
 		}
 	}

@@ -172,14 +172,10 @@ func (s waitStarting) take(p *pass) {
 	p.wake(until)
 }
 
-// take says what the end waits for where a person looks first, and looks again.
+// take says what the end waits for where a person looks first, and looks again. What the session ends for stays in the condition Ended.
 func (s waitEnding) take(p *pass) {
-	message := s.message
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, s.reason, message)
-	if ending := p.condition(v1alpha1.ConditionEnded); ending != nil {
-		message = ending.Message + "; " + message
-	}
-	p.stand(v1alpha1.PhaseEnding, p.status().Reason, message)
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, s.reason, s.message)
+	p.stand(v1alpha1.PhaseEnding, p.status().Reason, s.message)
 	p.wake(p.Now.Add(recheck))
 }
 
