@@ -1,6 +1,7 @@
 package admissionpolicy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,9 +32,15 @@ import (
 // Name is the name of the policy and of its binding.
 const Name = "debugsession-identity-v1"
 
-// annotationSince is when the operator last wrote the object anew, and every API server enforces it: nobody vouches for what
-// was created earlier. Where it is missing, the object's creation counts.
-const annotationSince = "debugsession.dev/enforced-since"
+const (
+	// annotationSince is when the operator last wrote the object anew, and every API server enforces it: nobody vouches for what
+	// was created earlier. Where it is missing, the object's creation counts.
+	annotationSince = "debugsession.dev/enforced-since"
+
+	// annotationGeneration is the object's UID and generation since then. It has another if its spec was changed, also if that was
+	// taken back while no operator looked. Where it is missing, the object is as it was created.
+	annotationGeneration = "debugsession.dev/enforced-generation"
+)
 
 // propagation is within which every API server enforces what was written: each looks at its policies once a second.
 const propagation = 2 * time.Second
@@ -72,8 +79,8 @@ func (k *Keeper) EnforcedSince(ctx context.Context) (time.Time, error) {
 		} else if err != nil {
 			return since, err
 		}
-		if !whole(have) {
-			return since, fmt.Errorf("%s %q is not as the operator has it, so perhaps the API server does not hold the requester of a session against "+
+		if changed(have) != "" {
+			return since, fmt.Errorf("%s %q is not as the operator wrote it, so perhaps the API server does not hold the requester of a session against "+
 				"who creates it; the operator is writing it anew", kindOf(have), Name)
 		}
 		since = latest(since, enforced(have))
@@ -84,9 +91,9 @@ func (k *Keeper) EnforcedSince(ctx context.Context) (time.Time, error) {
 	return since, nil
 }
 
-// enforced is since when an object is.
+// enforced is since when an object is, if nobody has changed it.
 func enforced(object client.Object) time.Time {
-	since := object.GetCreationTimestamp().Time
+	since := object.GetCreationTimestamp().Add(propagation)
 	if written, err := time.Parse(time.RFC3339, object.GetAnnotations()[annotationSince]); err == nil {
 		since = latest(since, written)
 	}
@@ -115,7 +122,7 @@ func (k *Keeper) keep(ctx context.Context, have client.Object) error {
 	switch {
 	case err != nil && !missing:
 		return err
-	case missing || !whole(have):
+	case missing || changed(have) != "":
 		k.saw(k.Clock.Now())
 	case enforced(have).After(k.lastBroken()):
 		return nil
@@ -127,6 +134,11 @@ func (k *Keeper) keep(ctx context.Context, have client.Object) error {
 		annotations = map[string]string{}
 	}
 	annotations[annotationSince] = k.Clock.Now().Add(propagation + time.Second).UTC().Format(time.RFC3339)
+	if missing {
+		delete(annotations, annotationGeneration)
+	} else {
+		annotations[annotationGeneration] = generation(have, nextGeneration(have))
+	}
 	now.SetAnnotations(annotations)
 	if missing {
 		now.SetName(Name)
@@ -155,12 +167,28 @@ func (k *Keeper) saw(at time.Time) {
 
 func (k *Keeper) note(have client.Object, fault string) { k.Tampering.Saw(kindOf(have), Name, fault) }
 
-// changed says so of what is not whole.
+// changed says so of what is not whole, or was not at some time since the operator wrote it.
 func changed(have client.Object) string {
-	if whole(have) {
-		return ""
+	written := cmp.Or(have.GetAnnotations()[annotationGeneration], generation(have, 1))
+	switch {
+	case !whole(have):
+		return "it was changed"
+	case written != generation(have, have.GetGeneration()):
+		return "it was changed, and changed back"
 	}
-	return "it was changed"
+	return ""
+}
+
+func generation(of client.Object, generation int64) string {
+	return fmt.Sprintf("%s.%d", of.GetUID(), generation)
+}
+
+// nextGeneration is the generation that an object has once it is written anew: the API server counts changes of its spec.
+func nextGeneration(have client.Object) int64 {
+	if whole(have) {
+		return have.GetGeneration()
+	}
+	return have.GetGeneration() + 1
 }
 
 // SetupWithManager has the Keeper run with every replica, as soon as the manager starts.
@@ -171,7 +199,7 @@ func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	// A change that is taken back at once is seen as well.
 	wake := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, have client.Object) []ctrl.Request {
-		if !whole(have) {
+		if changed(have) != "" {
 			k.saw(k.Clock.Now())
 		}
 		return []ctrl.Request{{}}

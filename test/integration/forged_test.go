@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -14,6 +16,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -119,97 +122,199 @@ func forgivePolicy() {
 	DeferCleanup(func(ctx SpecContext) {
 		policy, binding := policy(ctx)
 		for _, object := range []client.Object{policy, binding} {
-			Expect(k8s.Patch(ctx, object, mergePatch(`{"metadata":{"annotations":null}}`))).To(Succeed())
+			Expect(k8s.Patch(ctx, object, mergePatch(fmt.Sprintf(`{"metadata":{"annotations":{"debugsession.dev/enforced-since":%q,"debugsession.dev/enforced-generation":"%s.%d"}}}`,
+				object.GetCreationTimestamp().UTC().Format(time.RFC3339), object.GetUID(), object.GetGeneration())))).To(Succeed())
 		}
 	})
 }
 
-var _ = Describe("a seal that was forged at the webhook", Ordered, func() {
-	var mallory *person
-	rich := authenticationv1.UserInfo{Username: "sre", Groups: []string{"system:masters", "system:authenticated"}}
+// patchPolicy changes the policy, its binding or both.
+func patchPolicy(ofPolicy, ofBinding string) func(context.Context) {
+	return func(ctx context.Context) {
+		GinkgoHelper()
+		policy, binding := policy(ctx)
+		Expect(k8s.Patch(ctx, policy, mergePatch(ofPolicy))).To(Succeed())
+		Expect(k8s.Patch(ctx, binding, mergePatch(ofBinding))).To(Succeed())
+	}
+}
 
-	BeforeAll(func() { mallory = newPerson("mallory") })
-
-	leaveOut := func(ctx context.Context, namespace string) {
-		selector := `{"matchExpressions":[{"key":"kubernetes.io/metadata.name","operator":"NotIn","values":["` + namespace + `"]}]}`
+// patchWebhooks adds something to every webhook that sessions are sent to.
+func patchWebhooks(field, value string) func(context.Context) {
+	return func(ctx context.Context) {
+		GinkgoHelper()
 		for i, configuration := range configurations(ctx) {
-			hooks := []int{2, 3}[i]
 			var patch []map[string]any
-			for hook := range hooks {
-				patch = append(patch, map[string]any{"op": "add", "path": "/webhooks/" + strconv.Itoa(hook) + "/namespaceSelector", "value": json.RawMessage(selector)})
+			for hook := range []int{2, 3}[i] {
+				patch = append(patch, map[string]any{"op": "add", "path": "/webhooks/" + strconv.Itoa(hook) + "/" + field, "value": json.RawMessage(value)})
 			}
 			content, err := json.Marshal(patch)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(k8s.Patch(ctx, configuration, client.RawPatch(types.JSONPatchType, content))).To(Succeed())
 		}
 	}
-	removeWebhooks := func(ctx context.Context, _ string) {
-		for _, configuration := range configurations(ctx) {
-			Expect(k8s.Delete(ctx, configuration)).To(Succeed())
+}
+
+// putBack puts the policy and its binding back as they were, as somebody does who hides that they were changed.
+func putBack(ctx context.Context, objects ...client.Object) {
+	GinkgoHelper()
+	for _, object := range objects {
+		now := object.DeepCopyObject().(client.Object)
+		if err := k8s.Get(ctx, client.ObjectKeyFromObject(object), now); apierrors.IsNotFound(err) {
+			restore(ctx, object)
+			continue
 		}
+		wanted := object.DeepCopyObject().(client.Object)
+		wanted.SetResourceVersion(now.GetResourceVersion())
+		wanted.SetUID(now.GetUID())
+		Expect(k8s.Update(ctx, wanted)).To(Succeed())
 	}
-	nothing := func(context.Context, string) {}
-	narrow := func(ctx context.Context, namespace string) {
-		_, binding := policy(ctx)
-		Expect(k8s.Patch(ctx, binding, mergePatch(`{"spec":{"matchResources":{"namespaceSelector":{"matchExpressions":[`+
-			`{"key":"kubernetes.io/metadata.name","operator":"NotIn","values":["`+namespace+`"]}]}}}}`))).To(Succeed())
-	}
-	remove := func(ctx context.Context, _ string) {
+}
+
+var _ = Describe("a seal that was forged at the webhook", Ordered, ContinueOnFailure, func() {
+	var mallory *person
+	rich := authenticationv1.UserInfo{Username: "sre", Groups: []string{"system:masters", "system:authenticated"}}
+
+	BeforeAll(func() { mallory = newPerson("mallory") })
+
+	const (
+		never      = `{"matchLabels":{"never":"there"}}`
+		notMallory = `[{"name":"mine","expression":"request.userInfo.username != 'mallory'"}]`
+	)
+	removePolicy := func(ctx context.Context) {
 		policy, binding := policy(ctx)
 		Expect(k8s.Delete(ctx, policy)).To(Succeed())
 		Expect(k8s.Delete(ctx, binding)).To(Succeed())
 	}
+	removeWebhooks := func(ctx context.Context) {
+		for _, configuration := range configurations(ctx) {
+			Expect(k8s.Delete(ctx, configuration)).To(Succeed())
+		}
+	}
+	policies := []struct {
+		are     string
+		weakens func(context.Context)
+	}{
+		{"gone", removePolicy},
+		{"narrowed by the binding's namespaceSelector", patchPolicy(`{}`, `{"spec":{"matchResources":{"namespaceSelector":`+never+`}}}`)},
+		{"narrowed by the binding's objectSelector", patchPolicy(`{}`, `{"spec":{"matchResources":{"objectSelector":`+never+`}}}`)},
+		{"bound to audit alone", patchPolicy(`{}`, `{"spec":{"validationActions":["Audit"]}}`)},
+		{"bound to warn alone", patchPolicy(`{}`, `{"spec":{"validationActions":["Warn"]}}`)},
+		{"bound to parameters that are not there", patchPolicy(`{"spec":{"paramKind":{"apiVersion":"v1","kind":"ConfigMap"}}}`,
+			`{"spec":{"paramRef":{"name":"none","namespace":"default","parameterNotFoundAction":"Allow"}}}`)},
+		{"narrowed by a condition", patchPolicy(`{"spec":{"matchConditions":`+notMallory+`}}`, `{}`)},
+		{"narrowed by its namespaceSelector", patchPolicy(`{"spec":{"matchConstraints":{"namespaceSelector":`+never+`}}}`, `{}`)},
+	}
 
-	DescribeTable("starts nothing, whatever is taken away, and neither when it is back",
-		func(ctx SpecContext, webhooks, policies func(context.Context, string), believed bool) {
-			before := configurations(ctx)
-			restoreWebhooks(ctx)
-			forgivePolicy()
-			stop := startOperator(&kubelet{})
-			namespace := newNamespace(ctx, nil)
-			bind(ctx, namespace, "mallory", "create", rbacv1.PolicyRule{
-				APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"debugsessions"}, Verbs: []string{"create"},
-			})
-			pod := runningPod(ctx, namespace, "web")
-			forged := newSession(namespace, "forged", "web")
-			forged.Spec.ClassName = "standard"
-			forged.Spec.Mode = v1alpha1.ModeEphemeralContainer
-			forged.Spec.Requester = stampedFor(ctx, "/stamp/debugsessions", forged, rich)
-			Expect(sealer(ctx).VerifySession(forged)).To(BeTrue(), "the seal is a true one")
+	// forging is a session that is sealed for somebody who may all.
+	forging := func(ctx context.Context, namespace string) *v1alpha1.DebugSession {
+		GinkgoHelper()
+		bind(ctx, namespace, "mallory", "create", rbacv1.PolicyRule{
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"debugsessions"}, Verbs: []string{"create"},
+		})
+		forged := newSession(namespace, "forged", "web")
+		forged.Spec.ClassName = "standard"
+		forged.Spec.Mode = v1alpha1.ModeEphemeralContainer
+		forged.Spec.Requester = stampedFor(ctx, "/stamp/debugsessions", forged, rich)
+		Expect(sealer(ctx).VerifySession(forged)).To(BeTrue(), "the seal is a true one")
+		return forged
+	}
+	refused := MatchError(ContainSubstring("spec.requester"))
 
-			webhooks(ctx, namespace)
-			if believed {
-				// Nobody mends it while the operator is down. The API server learns of it within a second or so.
-				stop()
-				policies(ctx, namespace)
-				Eventually(func() error { return mallory.Create(ctx, forged.DeepCopy()) }).Should(Succeed())
-				Expect(k8s.Get(ctx, client.ObjectKeyFromObject(forged), forged)).To(Succeed())
-				Expect(sealer(ctx).VerifySession(forged)).To(BeTrue())
-				launchOperator(&kubelet{}, environment.WebhookInstallOptions.LocalServingPort)
-			} else {
-				policies(ctx, namespace)
-				Expect(mallory.Create(ctx, forged.DeepCopy())).To(MatchError(ContainSubstring("spec.requester")))
+	webhooks := []struct {
+		are     string
+		weakens func(context.Context)
+	}{
+		{"there", func(context.Context) {}},
+		{"narrowed by a namespaceSelector", patchWebhooks("namespaceSelector", never)},
+		{"narrowed by an objectSelector", patchWebhooks("objectSelector", never)},
+		{"narrowed by a condition", patchWebhooks("matchConditions", notMallory)},
+		{"gone", removeWebhooks},
+	}
+
+	// The operator is down meanwhile, so that nothing is mended: the API server learns of a change of the policy within a second or so.
+	It("starts nothing, whatever the policy and the webhooks were meanwhile", func(ctx SpecContext) {
+		before := configurations(ctx)
+		restoreWebhooks(ctx)
+		forgivePolicy()
+		stop := startOperator(&kubelet{})
+		Eventually(readiness(ctx)).Should(Equal(trusted))
+		namespace := newNamespace(ctx, nil)
+		pod := runningPod(ctx, namespace, "web")
+		forged := forging(ctx, namespace)
+		whole, bound := policy(ctx)
+		stop()
+		removeWebhooks(ctx)
+		believed := []*v1alpha1.DebugSession{}
+		for _, policies := range policies {
+			Eventually(func() error { return mallory.Create(ctx, forged.DeepCopy(), client.DryRunAll) }).Should(refused, "before the policy is "+policies.are)
+			policies.weakens(ctx)
+			for _, webhooks := range webhooks {
+				combination := "the policy is " + policies.are + ", and the webhooks are " + webhooks.are
+				for _, configuration := range before {
+					restore(ctx, configuration)
+				}
+				webhooks.weakens(ctx)
+				session := forged.DeepCopy()
+				session.Name = "forged-" + strconv.Itoa(len(believed))
+				if webhooks.are == "there" {
+					Eventually(func() error { return mallory.Create(ctx, session.DeepCopy(), client.DryRunAll) }).
+						Should(MatchError(ContainSubstring("failed calling webhook")), combination)
+					continue
+				}
+				Eventually(func() error { return mallory.Create(ctx, session.DeepCopy()) }).Should(Succeed(), combination)
+				believed = append(believed, session)
 			}
-			for _, configuration := range before {
-				restore(ctx, configuration)
+			putBack(ctx, whole, bound)
+		}
+		for _, configuration := range before {
+			restore(ctx, configuration)
+		}
+		launchOperator(&kubelet{}, environment.WebhookInstallOptions.LocalServingPort)
+		Eventually(readiness(ctx)).Should(Equal(trusted))
+		for _, session := range believed {
+			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(session), session)).To(Succeed())
+			Expect(sealer(ctx).VerifySession(session)).To(BeTrue())
+			endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonNotTrusted)
+		}
+		refreshed(ctx, Default, pod)
+		Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
+	})
+
+	DescribeTable("is refused by the policy, or by the webhooks while the operator mends the policy", func(ctx SpecContext, weaken func(context.Context), called bool) {
+		before := configurations(ctx)
+		restoreWebhooks(ctx)
+		forgivePolicy()
+		startOperator(&kubelet{})
+		Eventually(readiness(ctx)).Should(Equal(trusted))
+		namespace := newNamespace(ctx, nil)
+		pod := runningPod(ctx, namespace, "web")
+		forged := forging(ctx, namespace)
+		whole, bound := policy(ctx)
+		weaken(ctx)
+		Expect(mallory.Create(ctx, forged.DeepCopy())).To(refused)
+		if called {
+			for _, policies := range policies {
+				policies.weakens(ctx)
+				Expect(mallory.Create(ctx, forged.DeepCopy())).To(refused, policies.are)
+				Eventually(func(g Gomega) {
+					now, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
+					g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(whole), now)).To(Succeed())
+					g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(bound), binding)).To(Succeed())
+					g.Expect(now.Spec).To(Equal(whole.Spec))
+					g.Expect(binding.Spec).To(Equal(bound.Spec))
+				}).Should(Succeed(), policies.are)
 			}
-			Eventually(readiness(ctx)).Should(Equal(trusted))
-			_, binding := policy(ctx)
-			Expect(binding.Spec.MatchResources).To(BeNil(), "it is whole again")
-			if believed {
-				endsAs(ctx, forged, v1alpha1.OutcomeRejected, v1alpha1.ReasonNotTrusted)
-			}
-			refreshed(ctx, Default, pod)
-			Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
-		},
-		Entry("nothing", nothing, nothing, false),
-		Entry("the policy narrowed", nothing, narrow, false),
-		Entry("the policy gone", nothing, remove, false),
-		Entry("a namespace left out of the webhooks", leaveOut, nothing, false),
-		Entry("a namespace left out of the webhooks, and the policy narrowed", leaveOut, narrow, true),
-		Entry("a namespace left out of the webhooks, and the policy gone", leaveOut, remove, true),
-		Entry("the webhooks gone", removeWebhooks, nothing, false),
-		Entry("the webhooks gone, and the policy narrowed", removeWebhooks, narrow, true),
-		Entry("the webhooks gone, and the policy gone", removeWebhooks, remove, true),
+		}
+		for _, configuration := range before {
+			restore(ctx, configuration)
+		}
+		Eventually(readiness(ctx)).Should(Equal(trusted))
+		refreshed(ctx, Default, pod)
+		Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
+	},
+		Entry("while the webhooks are there", func(context.Context) {}, true),
+		Entry("while the webhooks have a selector", patchWebhooks("namespaceSelector", never), false),
+		Entry("while the webhooks have a condition", patchWebhooks("matchConditions", notMallory), false),
+		Entry("while the webhooks are gone", removeWebhooks, false),
 	)
 })
