@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
 
@@ -18,7 +17,7 @@ import (
 var errEnough = errors.New("what would become of the session takes more requests")
 
 // Rehearse returns what would become of a session that is about to be created, and that its requester may have. Nothing is made. If it is
-// not thorough it costs one request at most, for what the session will be asked about anyway, and fails if that does not tell.
+// not thorough it reads no more than the target, or the workload and a list of its pods, and fails if that does not tell.
 func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSession, thorough bool) (*v1alpha1.DebugSessionStatus, error) {
 	session = session.DeepCopy()
 	if session.UID == "" {
@@ -46,9 +45,6 @@ func (r *DebugSessionReconciler) Rehearse(ctx context.Context, session *v1alpha1
 		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode:
 			r.answer(ctx, session, question, s)
 		case plan.ListCandidates:
-			if session.Spec.Target.Workload != nil && !thorough {
-				return r.findWorkload(ctx, s)
-			}
 			var err error
 			selected, err = r.candidates(ctx, session)
 			s.Candidates = foundCandidates(selected, err)
@@ -68,19 +64,4 @@ func (r *DebugSessionReconciler) readUnlisted(ctx context.Context, name types.Na
 		return plan.Found(&listed[i])
 	}
 	return readPod(ctx, r.Live, name)
-}
-
-// findWorkload answers only if there are no candidates, as the workload is not there or is none.
-func (r *DebugSessionReconciler) findWorkload(ctx context.Context, s *plan.Snapshot) error {
-	_, err := r.selector(ctx, s.Session)
-	var refusal *plan.Refusal
-	switch {
-	case apierrors.IsNotFound(err):
-		s.Candidates = plan.Absent[[]corev1.Pod]()
-	case errors.As(err, &refusal):
-		s.Candidates = plan.Unknown[[]corev1.Pod](err)
-	default:
-		return errEnough
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -104,6 +105,38 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		Expect(erin.warnings.all()[warned:]).To(BeEmpty())
 		reaches(ctx, selecting("web", "app"), v1alpha1.PhaseStarting)
 		Expect(count(askedSince(asked, namespace), "GET /api/v1/namespaces/"+namespace+"/pods/web")).To(BeZero(), "what was listed is not read again")
+	})
+
+	It("by a workload is warned that it has no pods, and what the pod that is chosen lacks", func(ctx SpecContext) {
+		labels := map[string]string{"app": "web"}
+		deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}, Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}}},
+		}}
+		Expect(k8s.Create(ctx, deployment)).To(Succeed())
+		within := func(name string, change ...func(*v1alpha1.DebugSessionSpec)) *v1alpha1.DebugSession {
+			session := of(append([]func(*v1alpha1.DebugSessionSpec){func(s *v1alpha1.DebugSessionSpec) {
+				s.Target = v1alpha1.Target{Workload: &v1alpha1.Workload{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}}
+			}}, change...)...)
+			session.Name = name
+			return session
+		}
+		Expect(create(ctx, within("early"))).To(ContainElement(And(
+			HavePrefix(`Deployment "web" has no pods: see how many replicas it wants, and its events; waiting for it until `), ContainSubstring("ends as TimedOut"))))
+
+		// It has a container that its Deployment does not tell of.
+		runningPod(ctx, namespace, "web-0", func(p *corev1.Pod) { p.Labels = labels })
+		Expect(create(ctx, within("slip", func(s *v1alpha1.DebugSessionSpec) { s.Target.Container = "porxy" }))).To(ContainElement(ContainSubstring(
+			`this session ends as Rejected: spec.target.container: pod "web-0" has no container "porxy"; its containers are app, proxy; did you mean "proxy"?`)))
+		Expect(create(ctx, within("copy", func(s *v1alpha1.DebugSessionSpec) {
+			s.Mode, s.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "apps", Image: "app:2"}}}
+		}))).To(ContainElement(ContainSubstring(`this session ends as Rejected: spec.podCopy.containers[0].name: pod web-0 has no container or init container "apps"`)))
+
+		known(ctx)
+		asked, warned := askedSoFar(), len(erin.warnings.all())
+		Expect(erin.Create(ctx, within("hang", func(s *v1alpha1.DebugSessionSpec) { s.Target.Container = "proxy" }))).To(Succeed())
+		Expect(erin.warnings.all()[warned:]).To(BeEmpty())
+		Expect(count(askedSince(asked, namespace), "GET /api/v1/namespaces/"+namespace+"/pods/web-0")).To(BeZero(), "what was listed is not read again")
 	})
 
 	It("is told until when its pod is waited for, and how to correct it", func(ctx SpecContext) {
