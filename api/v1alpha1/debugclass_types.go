@@ -110,8 +110,8 @@ type DebugClassSpec struct {
 	// +optional
 	AllowPriority bool `json:"allowPriority,omitempty"`
 
-	// The most that what is made may claim: CPU, memory, ephemeral storage and extended resources such as nvidia.com/gpu. Left
-	// out: no bound. An ephemeral container claims nothing: it shares what its pod has.
+	// The most that what is made may claim: CPU, memory, ephemeral storage, extended resources such as nvidia.com/gpu, and, as
+	// count/resourceclaims.resource.k8s.io, claims of dynamic resource allocation. Left out: no bound. An ephemeral container claims nothing: it shares what its pod has.
 	// +optional
 	Resources *ResourceBounds `json:"resources,omitempty"`
 
@@ -206,14 +206,16 @@ const (
 type ResourceBounds struct {
 	// The most for the debugger's container, by resource, such as {cpu: "1", memory: 1Gi}. Where a session sets no limit of cpu,
 	// memory or ephemeral-storage, the bound becomes the limit, and the request, if there is none, is 0. One that asks for more
-	// is refused. Resources that are not named have no bound; 0 allows none. At most 16.
+	// is refused. Resources that are not named have no bound; 0 allows none. Of claims, those that the debugger uses are counted.
+	// At most 16.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	Debugger corev1.ResourceList `json:"debugger,omitempty"`
 
 	// The most for the pod that is made, a copy or the pod on a node, all its containers together. Containers of the pod that
 	// have no limit of cpu, memory or ephemeral-storage share in equal parts what the others leave of it, as their limit. A
-	// pod that does not fit is refused. Claims of dynamic resource allocation are not counted. At most 16.
+	// pod that does not fit is refused. Of the target's claims of dynamic resource allocation, a copy has those that its containers
+	// use, each counted once. At most 16.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	Pod corev1.ResourceList `json:"pod,omitempty"`

@@ -1057,8 +1057,9 @@ type DebuggerStatus struct {
 	Message string `json:"message,omitempty"`
 
 	// The end of what a debugger without stdin has written, once it has ended: at most 1,024 characters, control characters shown
-	// as their pictures. Only if the class
-	// gives access to logs: whoever may read the session may read this.
+	// as their pictures. Only if the class gives access to logs: whoever may read the session may read this. A copy whose pod
+	// restarts its containers may run the debugger again before it is deleted: if its node has by then removed the log of the
+	// run that ended, this is a later run's. (API servers before Kubernetes 1.34 refuse a container that is never to be restarted.)
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Output string `json:"output,omitempty"`

@@ -81,13 +81,20 @@ func checkBounds(field string, bounds corev1.ResourceList) []string {
 	for _, name := range slices.Sorted(maps.Keys(bounds)) {
 		most := bounds[name]
 		switch {
-		case !debugpod.IsNative(name) && !strings.Contains(string(name), "/") && !strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix):
-			wrong = append(wrong, fmt.Sprintf("%s: %q is no resource of a container: name cpu, memory, ephemeral-storage, or an extended resource such as nvidia.com/gpu", field, name))
+		case !claimable(name):
+			wrong = append(wrong, fmt.Sprintf("%s: %q is no resource of a container: name cpu, memory, ephemeral-storage, an extended resource such as nvidia.com/gpu, or %s",
+				field, name, debugpod.ResourceClaims))
 		case most.Sign() < 0, most.Sign() == 0 && debugpod.IsNative(name):
 			wrong = append(wrong, fmt.Sprintf("%s: %s of %s is no bound: it must be more than 0", field, most.String(), name))
 		}
 	}
 	return wrong
+}
+
+// claimable reports whether a container can claim something of that name. What else a ResourceQuota counts is none of a container's.
+func claimable(name corev1.ResourceName) bool {
+	counted := strings.HasPrefix(string(name), "count/") && name != debugpod.ResourceClaims
+	return debugpod.IsNative(name) || strings.Contains(string(name), "/") && !counted || strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
 }
 
 // everybody warns of subjects that are whoever has logged in, or has not even done that.

@@ -62,6 +62,7 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 	if err := bringDebugger(spec, session, target); err != nil {
 		return nil, err
 	}
+	dropUnusedClaims(spec)
 	withhold(spec, allowed(session))
 	if err := boundResources(spec, session); err != nil {
 		return nil, err
@@ -155,6 +156,23 @@ func dropAssigned(spec *corev1.PodSpec, options *v1alpha1.PodCopy) {
 
 	// A copy that joined the target's group would be counted, scheduled and preempted with it.
 	spec.SchedulingGroup = nil
+}
+
+// dropUnusedClaims removes the claims of dynamic resource allocation of which no container that is left makes use: the copy would
+// not start before it had got them.
+func dropUnusedClaims(spec *corev1.PodSpec) {
+	used := map[string]bool{}
+	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range containers {
+			for _, claim := range containers[i].Resources.Claims {
+				used[claim.Name] = true
+			}
+		}
+	}
+	spec.ResourceClaims = slices.DeleteFunc(spec.ResourceClaims, func(c corev1.PodResourceClaim) bool { return !used[c.Name] })
+	if len(spec.ResourceClaims) == 0 {
+		spec.ResourceClaims = nil
+	}
 }
 
 // setShareProcesses sets whether the copy's containers share a process namespace: they do unless the session says

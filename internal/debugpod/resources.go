@@ -16,6 +16,9 @@ const (
 	copyResourcesField     = "spec.podCopy.containers"
 )
 
+// ResourceClaims is how many claims of dynamic resource allocation there are, by the name that ResourceQuotas have for it.
+const ResourceClaims corev1.ResourceName = "count/resourceclaims.resource.k8s.io"
+
 // boundResources holds the pod and its debugger to the most that the class allows. It sets the limits that are missing, and returns a
 // *ForbiddenError for claims of more.
 func boundResources(spec *corev1.PodSpec, session *v1alpha1.DebugSession) error {
@@ -53,12 +56,19 @@ func boundDebugger(container *corev1.Container, whole *corev1.ResourceRequiremen
 	return nil
 }
 
-// CheckBound returns a *ForbiddenError if requests or limits claim more of a resource than the most that the class allows.
+// CheckBound returns a *ForbiddenError if requests, limits or claims ask for more of a resource than the most that the class allows.
 func CheckBound(field, who string, claimed *corev1.ResourceRequirements, name corev1.ResourceName, most resource.Quantity) error {
+	if name == ResourceClaims {
+		return checkClaim(field, who+" has", countOf(len(claimed.Claims)), name, most)
+	}
 	if err := checkClaim(field, who+" requests", claimed.Requests, name, most); err != nil {
 		return err
 	}
 	return checkClaim(field, who+" has a limit of", claimed.Limits, name, most)
+}
+
+func countOf(claims int) corev1.ResourceList {
+	return corev1.ResourceList{ResourceClaims: *resource.NewQuantity(int64(claims), resource.DecimalSI)}
 }
 
 func checkClaim(field, who string, claimed corev1.ResourceList, name corev1.ResourceName, most resource.Quantity) error {
@@ -72,9 +82,14 @@ func checkClaim(field, who string, claimed corev1.ResourceList, name corev1.Reso
 
 // boundPod holds all containers of the pod together to the most of one resource.
 func boundPod(spec *corev1.PodSpec, field string, name corev1.ResourceName, most resource.Quantity) error {
+	if name == ResourceClaims {
+		return checkWhole("spec.resourceClaims", countOf(len(spec.ResourceClaims)), name, most)
+	}
 	if whole := spec.Resources; whole != nil {
-		if err := checkWhole(whole, name, most); err != nil {
-			return err
+		for _, claimed := range []corev1.ResourceList{whole.Requests, whole.Limits} {
+			if err := checkWhole("spec.resources", claimed, name, most); err != nil {
+				return err
+			}
 		}
 		if _, limited := whole.Limits[name]; limited {
 			return nil // the API server holds all containers together to it
@@ -90,15 +105,14 @@ func boundPod(spec *corev1.PodSpec, field string, name corev1.ResourceName, most
 }
 
 // checkWhole holds what the target's pod claims as a whole to the bound. A session cannot change that.
-func checkWhole(whole *corev1.ResourceRequirements, name corev1.ResourceName, most resource.Quantity) error {
-	for _, claimed := range []corev1.ResourceList{whole.Requests, whole.Limits} {
-		if quantity, set := claimed[name]; set && quantity.Cmp(most) > 0 {
-			return &ForbiddenError{Field: "spec.target", Message: fmt.Sprintf(
-				"the pod itself claims %s of %s (its spec.resources), which a copy has as well, and at most %s is allowed: use mode: EphemeralContainer, or another class",
-				quantity.String(), name, most.String())}
-		}
+func checkWhole(field string, claimed corev1.ResourceList, name corev1.ResourceName, most resource.Quantity) error {
+	quantity, set := claimed[name]
+	if !set || quantity.Cmp(most) <= 0 {
+		return nil
 	}
-	return nil
+	return &ForbiddenError{Field: "spec.target", Message: fmt.Sprintf(
+		"the pod itself claims %s of %s (its %s), which a copy has as well, and at most %s is allowed: use mode: EphemeralContainer, or another class",
+		quantity.String(), name, field, most.String())}
 }
 
 func requestsOf(c *corev1.Container) corev1.ResourceList { return c.Resources.Requests }

@@ -24,6 +24,19 @@ func TestResourceBounds(t *testing.T) {
 	requests := func(pairs ...string) *corev1.ResourceRequirements {
 		return &corev1.ResourceRequirements{Requests: amounts(pairs...)}
 	}
+	claiming := func(name string, claims ...string) corev1.Container {
+		c := corev1.Container{Name: name}
+		for _, claim := range claims {
+			c.Resources.Claims = append(c.Resources.Claims, corev1.ResourceClaim{Name: claim})
+		}
+		return c
+	}
+	claims := func(names ...string) (all []corev1.PodResourceClaim) {
+		for _, name := range names {
+			all = append(all, corev1.PodResourceClaim{Name: name, ResourceClaimTemplateName: new(name)})
+		}
+		return all
+	}
 	sidecar := new(corev1.ContainerRestartPolicyAlways)
 	for name, test := range map[string]struct {
 		bounds  v1alpha1.ResourceBounds
@@ -40,6 +53,10 @@ func TestResourceBounds(t *testing.T) {
 		"an extended resource of which there is none":    {bounds: v1alpha1.ResourceBounds{Debugger: amounts("nvidia.com/gpu", "0")}, asks: new(limits("nvidia.com/gpu", "1")), forbids: "nvidia.com/gpu", field: debuggerResourcesField},
 		"an extended resource is not given":              {bounds: v1alpha1.ResourceBounds{Debugger: amounts("nvidia.com/gpu", "1")}, wants: map[string]corev1.ResourceList{"debugger": nil}},
 		"the target's, which is copied":                  {bounds: v1alpha1.ResourceBounds{Pod: amounts("nvidia.com/gpu", "1")}, target: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Resources: limits("nvidia.com/gpu", "2")}}}, forbids: "limit of 2 of nvidia.com/gpu", field: copyResourcesField},
+		"the target's claims, which are copied":          {bounds: v1alpha1.ResourceBounds{Pod: amounts(string(ResourceClaims), "1")}, target: corev1.PodSpec{ResourceClaims: claims("gpu", "nic"), Containers: []corev1.Container{claiming("app", "gpu", "nic")}}, forbids: "the pod itself claims 2 of count/resourceclaims.resource.k8s.io (its spec.resourceClaims)", field: "spec.target"},
+		"claims that no container uses do not count":     {bounds: v1alpha1.ResourceBounds{Pod: amounts(string(ResourceClaims), "1")}, target: corev1.PodSpec{ResourceClaims: claims("gpu", "nic"), Containers: []corev1.Container{claiming("app", "gpu")}}, wants: map[string]corev1.ResourceList{"app": nil}},
+		"as many claims as are allowed":                  {bounds: v1alpha1.ResourceBounds{Pod: amounts(string(ResourceClaims), "2"), Debugger: amounts(string(ResourceClaims), "1")}, target: corev1.PodSpec{ResourceClaims: claims("gpu", "nic"), Containers: []corev1.Container{claiming("app", "gpu", "nic")}}, asks: &corev1.ResourceRequirements{Claims: []corev1.ResourceClaim{{Name: "gpu"}}}, wants: map[string]corev1.ResourceList{"debugger": nil}},
+		"a claim that the debugger may not use":          {bounds: v1alpha1.ResourceBounds{Debugger: amounts(string(ResourceClaims), "0")}, target: corev1.PodSpec{ResourceClaims: claims("gpu"), Containers: []corev1.Container{claiming("app", "gpu")}}, asks: &corev1.ResourceRequirements{Claims: []corev1.ResourceClaim{{Name: "gpu"}}}, forbids: "the debugger has 1 of count/resourceclaims.resource.k8s.io", field: debuggerResourcesField},
 		"what has no limit shares what is left":          {bounds: v1alpha1.ResourceBounds{Pod: amounts("cpu", "2")}, target: corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}, {Name: "proxy", Resources: limits("cpu", "500m")}}}, wants: map[string]corev1.ResourceList{"app": amounts("cpu", "750m"), "debugger": amounts("cpu", "750m"), "proxy": amounts("cpu", "500m")}},
 		"nothing is left":                                {bounds: v1alpha1.ResourceBounds{Pod: amounts("cpu", "1")}, target: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Resources: limits("cpu", "1")}}}, forbids: "has no limit of cpu", field: copyResourcesField},
 		"a request of more than is left":                 {bounds: v1alpha1.ResourceBounds{Pod: amounts("memory", "2Gi")}, target: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Resources: *requests("memory", "1536Mi")}}}, forbids: `container "app" requests 1536Mi of memory, and the class's bound on the pod leaves 1Gi for it`, field: copyResourcesField},
@@ -79,6 +96,19 @@ func TestResourceBounds(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a copy claims what its containers use", func(t *testing.T) {
+		session := admitted(v1alpha1.ModePodCopy)
+		session.Spec.PodCopy.OmitContainers = []string{"train"}
+		target := &corev1.Pod{Spec: corev1.PodSpec{ResourceClaims: claims("gpu", "nic", "none"), Containers: []corev1.Container{claiming("app", "nic"), claiming("train", "gpu", "nic")}}}
+		copied, err := Copy(session, target, now)
+		if err != nil || len(copied.Spec.ResourceClaims) != 1 || copied.Spec.ResourceClaims[0].Name != "nic" {
+			t.Errorf("claims %+v, %v", copied.Spec.ResourceClaims, err)
+		}
+		session.Spec.PodCopy.OmitContainers = []string{"app", "train"}
+		if copied, err = Copy(session, target, now); err != nil || copied.Spec.ResourceClaims != nil {
+			t.Errorf("claims %+v, %v", copied.Spec.ResourceClaims, err)
+		}
+	})
 	t.Run("a limit is no request", func(t *testing.T) {
 		session := admitted(v1alpha1.ModeNode)
 		session.Status.Class.Allows.Resources = &v1alpha1.ResourceBounds{Debugger: amounts("memory", "1Gi"), Pod: amounts("cpu", "1")}

@@ -45,6 +45,9 @@ var _ = Describe("admission of classes", Ordered, func() {
 		Entry("a bound on what is no resource", func(s *v1alpha1.DebugClassSpec) {
 			s.Resources = &v1alpha1.ResourceBounds{Pod: corev1.ResourceList{"Memory": resource.MustParse("1Gi")}}
 		}, `spec.resources.pod: "Memory" is no resource of a container`),
+		Entry("a bound on what only a quota counts", func(s *v1alpha1.DebugClassSpec) {
+			s.Resources = &v1alpha1.ResourceBounds{Pod: corev1.ResourceList{"count/pods": resource.MustParse("1"), "count/resourceclaims.resource.k8s.io": resource.MustParse("0")}}
+		}, `spec.resources.pod: "count/pods" is no resource of a container: name cpu, memory, ephemeral-storage, an extended resource such as nvidia.com/gpu, or count/resourceclaims.resource.k8s.io`),
 		Entry("a bound of nothing", func(s *v1alpha1.DebugClassSpec) {
 			s.Resources = &v1alpha1.ResourceBounds{Debugger: corev1.ResourceList{"cpu": resource.MustParse("0"), "nvidia.com/gpu": resource.MustParse("0")}}
 		}, "spec.resources.debugger: 0 of cpu is no bound"),
