@@ -6,6 +6,7 @@ import (
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -18,13 +19,27 @@ const (
 	dryRunForesight = 3 * time.Second
 )
 
+// NewRehearsalLimit is for more sessions than people create, and for fewer than somebody who floods the webhooks: they believe whoever
+// calls about who asks, so that there is one limit for all. Beyond it sessions are created as ever, without being told what becomes of them.
+func NewRehearsalLimit() flowcontrol.PassiveRateLimiter {
+	const perSecond, atOnce = 20, 400
+	return flowcontrol.NewTokenBucketPassiveRateLimiter(perSecond, atOnce)
+}
+
 // foresee warns whoever creates a session of what would become of it: of a target that is not there, or of what its target does not
 // have. That is never a refusal, as the target may come or be another by then. A dry run is told all, but only of what its user may read.
 func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) []string {
-	if s.Rehearse == nil {
+	dryRun := ptr.Deref(req.DryRun, false)
+	switch {
+	case s.Rehearse == nil:
 		return nil
+	case s.RehearsalLimit == nil || s.RehearsalLimit.TryAccept():
+	case dryRun:
+		return []string{"dry run: the session may be created; what would become of it cannot be found out now, as too many sessions are being created: try again in a minute"}
+	default:
+		return nil // the session itself will say
 	}
-	if ptr.Deref(req.DryRun, false) {
+	if dryRun {
 		ctx, cancel := context.WithTimeout(ctx, dryRunForesight)
 		defer cancel()
 		return []string{"dry run: " + s.foreseeAll(ctx, req, session)}

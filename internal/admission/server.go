@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,8 +35,10 @@ type Server struct {
 	// Namespace is the operator's own.
 	Namespace string
 	// Rehearse tells what would become of a session that is about to be created. Unless it is thorough, it asks no more than the
-	// operator will ask again when the session is there, and fails if that does not tell.
+	// operator will ask again when the session is there, and fails if that does not tell. It is called as often as RehearsalLimit lets it.
 	Rehearse func(ctx context.Context, session *v1alpha1.DebugSession, thorough bool) (*v1alpha1.DebugSessionStatus, error)
+	// RehearsalLimit bounds how much whoever calls can have the operator read; left out, nothing does. See NewRehearsalLimit.
+	RehearsalLimit flowcontrol.PassiveRateLimiter
 	// Refused is told of sessions and approvals that were not let in; left out, nobody is.
 	Refused func(*admission.Request, string)
 }

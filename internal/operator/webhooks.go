@@ -98,6 +98,8 @@ func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer,
 		Namespace: reconciler.Namespace,
 		Rehearse:  reconciler.Rehearse,
 		Refused:   tellRefusals(notifier),
+
+		RehearsalLimit: admission.NewRehearsalLimit(),
 	}).Register(mgr.GetWebhookServer())
 
 	in.webhooks.Client, in.policy.Client = mgr.GetClient(), mgr.GetClient()
