@@ -192,9 +192,13 @@ func (p *pass) saidGone() bool {
 	return ready != nil && ready.Reason == v1alpha1.ReasonGone
 }
 
-// endedBy deals with the debugger of a copy that was killed because all containers of the copy are restarted. The one that
-// was left is not the one that runs next.
-func (madePod) endedBy(p *pass, c container, pod *corev1.Pod) step {
+// endedBy deals with a debugger of which its node knows no more, and with one of a copy that was killed because all containers of
+// the copy are restarted. The one that was left is not the one that runs next.
+func (m madePod) endedBy(p *pass, c container, pod *corev1.Pod) step {
+	if lost(c.ended) {
+		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf(
+			"node %q was restarted, or somebody removed container %q of the %s %q from it: %s", pod.Spec.NodeName, p.status().Debugger.ContainerName, m.noun, pod.Name, c.ended.Reason))
+	}
 	if c.ended.Reason != restartingAll && (c.ended.ExitCode != killed || !restartingNow(pod)) {
 		return nil
 	}

@@ -46,6 +46,28 @@ func admittedOnNode(t *testing.T, options ...fixture.SessionOption) *v1alpha1.De
 	return written(session, p)
 }
 
+// activeOnNode is a session whose debugger runs on node-1, and its pod.
+func activeOnNode(t *testing.T) (*v1alpha1.DebugSession, *corev1.Pod) {
+	t.Helper()
+	session := admittedOnNode(t)
+	p := pass(t, about(session, forNodes, nodeIs(plan.Found(node(nodeUID))), copyIs(absent())))
+	if len(p.Actions) != 1 {
+		t.Fatalf("does %v: %s", p.Actions, said(p))
+	}
+	create, ok := p.Actions[0].(plan.CreatePod)
+	if !ok {
+		t.Fatalf("does %v: %s", p.Actions, said(p))
+	}
+	pod := create.Pod
+	pod.UID, pod.Spec.NodeName = "n0de-debugger", "node-1"
+	fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Running(now))(pod)
+	p = pass(t, about(session, copied(pod)))
+	if p.Status.Phase != v1alpha1.PhaseActive {
+		t.Fatalf("not active: %s: %s", p.Status.Phase, said(p))
+	}
+	return written(session, p), pod
+}
+
 func TestAdmitOnANode(t *testing.T) {
 	status := admittedOnNode(t).Status
 	if status.Target.Name != "node/node-1" || status.Target.NodeName != "node-1" || status.Target.NodeUID != nodeUID || status.Target.PodName != "" {

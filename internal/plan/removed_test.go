@@ -91,6 +91,41 @@ func TestAContainerThatWasRemovedFromTheRuntime(t *testing.T) {
 	})
 }
 
+// A pod that was made is restarted by its kubelet, or not, as its target is. Its session is over in either case, and nothing its command did.
+func TestADebuggerThatItsNodeHasLost(t *testing.T) {
+	forgotten := &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown", Message: "The container could not be located when the pod was deleted."}
+	restarted := fixture.Exited(now, 255, "Unknown", "").Terminated
+	for mode, made := range map[string]func(*testing.T) (*v1alpha1.DebugSession, *corev1.Pod){
+		"copy": func(t *testing.T) (*v1alpha1.DebugSession, *corev1.Pod) { return activeCopy(t) }, "node": activeOnNode,
+	} {
+		for name, tc := range map[string]struct {
+			state, before corev1.ContainerState
+		}{
+			"removed":                     {state: corev1.ContainerState{Terminated: forgotten}},
+			"removed, and made anew":      {fixture.Waiting("ContainerCreating", ""), corev1.ContainerState{Terminated: forgotten}},
+			"removed, and runs anew":      {fixture.Running(after(time.Second)), corev1.ContainerState{Terminated: forgotten}},
+			"its node was restarted":      {state: corev1.ContainerState{Terminated: restarted}},
+			"its node was restarted, too": {fixture.Running(after(time.Second)), corev1.ContainerState{Terminated: restarted}},
+		} {
+			t.Run(mode+" "+name, func(t *testing.T) {
+				session, pod := made(t)
+				pod = pod.DeepCopy()
+				fixture.ContainerState(session.Status.Debugger.ContainerName, tc.state)(pod)
+				pod.Status.ContainerStatuses[len(pod.Status.ContainerStatuses)-1].LastTerminationState = tc.before
+				p := pass(t, about(session, copied(pod)))
+				want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, reason: v1alpha1.ReasonGone, says: "was restarted, or somebody removed container"}.check(t, p)
+				p = pass(t, about(written(session, p), copyIs(absent())))
+				if by := p.Status.Debugger.StoppedBy; by != v1alpha1.StoppedByOther || p.Status.Outcome != v1alpha1.OutcomeTerminated {
+					t.Errorf("came to %s, stopped by %q", p.Status.Outcome, by)
+				}
+				if at := p.Status.Debugger.FinishedAt; at != nil && at.IsZero() {
+					t.Error("ended at no time")
+				}
+			})
+		}
+	}
+}
+
 // What all containers of a pod were restarted for is the end of what has joined one.
 func TestAPodWhoseContainersAreAllRestarted(t *testing.T) {
 	session, _ := active(t)

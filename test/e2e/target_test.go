@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,10 +149,15 @@ var _ = Describe("the target's container", func() {
 		n := newNamespace()
 		n.pod("web")
 		n.session("hang", shell)
-		session := n.reaches("hang", v1alpha1.PhaseActive)
+		n.session("copied", copyOf)
+		session, copied := n.reaches("hang", v1alpha1.PhaseActive), n.reaches("copied", v1alpha1.PhaseActive)
 		before := n.containerID(session)
 		removeContainer(before)
+		removeContainer(n.containerID(copied))
 
+		lost := n.ends("copied", v1alpha1.OutcomeTerminated)
+		Expect(lost.Status.Reason).To(Equal(v1alpha1.ReasonGone))
+		Expect(lost.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByOther))
 		ended := n.ends("hang", v1alpha1.OutcomeTerminated)
 		Expect(ended.Status.Reason).To(Equal(v1alpha1.ReasonGone))
 		Expect(ended.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByOther))
@@ -171,10 +177,11 @@ var _ = Describe("the target's container", func() {
 	})
 })
 
-// containerID is what the runtime calls a session's ephemeral container.
+// containerID is what the runtime calls a session's debugger.
 func (n namespace) containerID(session *v1alpha1.DebugSession) string {
 	GinkgoHelper()
-	for _, status := range n.getPod("web").Status.EphemeralContainerStatuses {
+	pod := n.getPod(session.Status.Debugger.PodName)
+	for _, status := range slices.Concat(pod.Status.EphemeralContainerStatuses, pod.Status.ContainerStatuses) {
 		if status.Name == session.Status.Debugger.ContainerName {
 			return strings.TrimPrefix(status.ContainerID, "containerd://")
 		}
