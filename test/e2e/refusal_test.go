@@ -114,7 +114,15 @@ spec: {terminationGracePeriodSeconds: 0, containers: [{name: app, image: "`+appI
   target: {podName: static-node}
   debugger: {image: "busybox:1.36"}
 `)
+		n.session("static-copy", `
+  target: {podName: static-node}
+  mode: PodCopy
+  podCopy: {keep: [Annotations]}
+  debugger: {image: "busybox:1.36", command: [sh], stdin: true}
+`)
 		rejected(n, "static", v1alpha1.ReasonTargetIsMirrorPod, "static pod", "mode: PodCopy")
+		n.reaches("static-copy", v1alpha1.PhaseActive)
+		n.end("static-copy")
 	})
 
 	It("violates the namespace's Pod Security level, and the API server's words say how", func() {
