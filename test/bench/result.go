@@ -126,6 +126,13 @@ type admission struct {
 	quantiles
 	With    quantiles `json:"with"`
 	Without quantiles `json:"without"`
+	// Warnings are the validating webhook alone.
+	Warnings *warnings `json:"warnings,omitempty"`
+}
+
+type warnings struct {
+	With    quantiles `json:"with"`
+	Without quantiles `json:"without"`
 }
 
 // memory is in bytes.
