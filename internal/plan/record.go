@@ -99,8 +99,5 @@ func (s waitRecord) take(p *pass) {
 	}
 	message := "it " + waitsForRecord + s.message
 	p.set(v1alpha1.ConditionRecorded, metav1.ConditionFalse, s.reason, message)
-	if ended := p.condition(v1alpha1.ConditionEnded); ended != nil {
-		message = ended.Message + "; " + message
-	}
 	p.stand(v1alpha1.PhaseEnding, p.status().Reason, message)
 }
