@@ -40,6 +40,10 @@ const (
 	// tryTimeout is how long one try may take.
 	tryTimeout = 30 * time.Second
 
+	// approvalTries is how often a record waits for a cache of approvals. What is missing without them is what approvers wrote: that
+	// they approved is in the session's status.
+	approvalTries = 4
+
 	// maxGone is how many sessions are kept that were deleted before their record was stored.
 	maxGone = 256
 
@@ -284,8 +288,8 @@ func (r *Recorder) store(ctx context.Context, uid types.UID, e *entry) error {
 	defer cancel()
 	if e.stored == nil {
 		record, err := r.record(ctx, e.session)
-		if err != nil {
-			return err // it is there when the cache is
+		if err != nil && r.queue.NumRequeues(uid) < approvalTries {
+			return err
 		}
 		stored, err := r.Chain.Put(ctx, record, r.Clock.Now())
 		r.tried(ctx, uid, e, err)
