@@ -99,8 +99,8 @@ func anchorMap() *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operator.DefaultNamespace, Name: audit.AnchorName}}
 }
 
-// anchored waits until the cluster remembers the end of the chain that the store has, and returns it.
-func anchored(ctx context.Context, links int64) *audit.Anchor {
+// anchored waits until the cluster remembers the end of the chain that the store in the folder has, and returns it.
+func anchored(ctx context.Context, folder string, links int64) *audit.Anchor {
 	GinkgoHelper()
 	var anchor *audit.Anchor
 	Eventually(func(g Gomega) {
@@ -109,6 +109,7 @@ func anchored(ctx context.Context, links int64) *audit.Anchor {
 		var err error
 		anchor, err = audit.ParseAnchor(found)
 		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(anchor.Store).To(Equal("file://" + folder))
 		g.Expect(anchor.Head.Sequence).To(Equal(links))
 	}).Should(Succeed())
 	return anchor
@@ -147,6 +148,7 @@ var _ = Describe("the audit record", func() {
 		Expect(s.Times.Ended).To(BeTemporally("==", session.Status.EndedAt.Time))
 		Expect(s.Class.Audit).To(Equal(v1alpha1.AuditRequired))
 
+		anchored(ctx, folder, 1) // which is written a moment later
 		so := askedSoFar()
 		look(ctx, session, 100)
 		Expect(askedSince(so, namespace)).To(BeEmpty(), "a settled session costs nothing")
@@ -242,7 +244,7 @@ var _ = Describe("the audit record", func() {
 			endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 			keys = append(keys, session.Status.Audit.Key)
 		}
-		anchor := anchored(ctx, 3)
+		anchor := anchored(ctx, folder, 3)
 		stop()
 		data := anchor.Data()
 		verify := func() (string, error) {
