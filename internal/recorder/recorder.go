@@ -48,6 +48,9 @@ const (
 	maxGone = 256
 
 	fieldOwner = client.FieldOwner("debugsession-audit")
+
+	// failedForOthers is what a session is told whose own record was not tried yet. The store's words may name other sessions.
+	failedForOthers = "it has failed for other records; the operator's log says how"
 )
 
 // Recorder stores records. The leader runs one.
@@ -92,6 +95,7 @@ func (r *Recorder) Prepare() {
 	r.health = retry.NewHealth(func(now retry.Verdict) {
 		if now.Dead {
 			r.Metrics.dead.Set(1)
+			r.tellWaiting()
 		} else {
 			r.Metrics.dead.Set(0)
 		}
@@ -156,6 +160,25 @@ func (r *Recorder) add(session *v1alpha1.DebugSession, waits, gone bool) {
 	r.count()
 	r.mu.Unlock()
 	r.queue.Add(session.UID)
+	if waits && r.health.Verdict().Dead {
+		r.tellWaiting()
+	}
+}
+
+// tellWaiting has sessions say that the store fails whose record has many before it: while it fails, one is tried at a time.
+func (r *Recorder) tellWaiting() {
+	var told []types.NamespacedName
+	r.mu.Lock()
+	for _, e := range r.entries {
+		if e.waits && e.stored == nil && e.failure == "" {
+			e.failure = failedForOthers
+			told = append(told, client.ObjectKeyFromObject(e.session))
+		}
+	}
+	r.mu.Unlock()
+	for _, name := range told {
+		r.Enqueue(name)
+	}
 }
 
 func (r *Recorder) forget(uid types.UID) {
@@ -330,7 +353,7 @@ func (r *Recorder) tried(ctx context.Context, uid types.UID, e *entry, err error
 	r.Metrics.records.WithLabelValues(resultFailed).Inc()
 	r.mu.Lock()
 	kept := r.entries[uid]
-	first := kept != nil && kept.failure == ""
+	first := kept != nil && (kept.failure == "" || kept.failure == failedForOthers)
 	if first {
 		kept.failure = err.Error()
 	}

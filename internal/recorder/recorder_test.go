@@ -4,18 +4,62 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 
 	"gocloud.dev/blob/memblob"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/auditstore"
 	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/retry"
 )
+
+// A session that has to wait says so of a store that fails, though many records are tried before its own.
+func TestWhoWaitsIsToldOfAStoreThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bucket := memblob.OpenBucket(nil)
+		if err := bucket.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_, private, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		enqueued := map[string]int{}
+		r := &Recorder{
+			Chain: auditstore.NewChain(auditstore.New(bucket, "mem://"), private, nil), Metrics: NewMetrics(), Clock: clock.RealClock{},
+			Approvals: func(context.Context, *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) { return nil, nil },
+			Enqueue:   func(name types.NamespacedName) { enqueued[name.Name]++ },
+		}
+		r.Prepare()
+		named := func(name string) *v1alpha1.DebugSession {
+			session := fixture.Session()
+			ended := metav1.NewTime(fixture.Created)
+			session.Name, session.UID, session.Status.EndedAt = name, types.UID(name), &ended
+			return session
+		}
+		for i := range 3 * slots {
+			r.lost(named(fmt.Sprint("lost-", i)))
+		}
+		early, late := named("early"), named("late")
+		r.Store(early)
+		ctx, cancel := context.WithTimeout(t.Context(), retry.FirstPause)
+		defer cancel()
+		r.work(ctx)
+		r.Store(late)
+		for _, session := range []*v1alpha1.DebugSession{early, late} {
+			if state := r.State(session); state.Failure != failedForOthers || enqueued[session.Name] != 1 {
+				t.Errorf("%s: failure %q, looked at %d times", session.Name, state.Failure, enqueued[session.Name])
+			}
+		}
+	})
+}
 
 // Approvals that can never be read hold up no record for ever.
 func TestRecordIsStoredWithoutApprovals(t *testing.T) {
