@@ -274,6 +274,22 @@ func startCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	admit(t, port)
+	enforced(t)
+}
+
+// enforced waits until what is created is trusted: the API server holds requesters by a policy two seconds after that was created.
+func enforced(t *testing.T) {
+	t.Helper()
+	policy, err := identities()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range policy {
+		if err := k8s.Get(t.Context(), client.ObjectKeyFromObject(object), object); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Until(object.GetCreationTimestamp().Add(3 * time.Second)))
+	}
 }
 
 func furnish(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,7 @@ import (
 	"debugsession.dev/operator/internal/dbgcli/command"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/operator"
+	"debugsession.dev/operator/internal/retry"
 )
 
 // requiring is a class whose sessions must be recorded.
@@ -99,20 +101,50 @@ func anchorMap() *corev1.ConfigMap {
 	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operator.DefaultNamespace, Name: audit.AnchorName}}
 }
 
-// anchored waits until the cluster remembers the end of the chain that the store in the folder has, and returns it.
-func anchored(ctx context.Context, folder string, links int64) *audit.Anchor {
+// anchored waits until every session that has ended is recorded, also those that other specs have left, and the cluster remembers the
+// end of the chain that the store in the folder has. It returns that.
+func anchored(ctx context.Context, folder string) *audit.Anchor {
 	GinkgoHelper()
 	var anchor *audit.Anchor
 	Eventually(func(g Gomega) {
+		all := &v1alpha1.DebugSessionList{}
+		g.Expect(k8s.List(ctx, all)).To(Succeed())
+		for i := range all.Items {
+			if s := &all.Items[i]; s.Status.Phase == v1alpha1.PhaseEnded {
+				g.Expect(s.Status.Audit).NotTo(BeNil(), s.Namespace+"/"+s.Name)
+			}
+		}
 		found := anchorMap()
 		refreshed(ctx, g, found)
 		var err error
 		anchor, err = audit.ParseAnchor(found)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(anchor.Store).To(Equal("file://" + folder))
-		g.Expect(anchor.Head.Sequence).To(Equal(links))
+		g.Expect(anchor.Head.Sequence).To(BeEquivalentTo(len(linksIn(folder))))
 	}).Should(Succeed())
 	return anchor
+}
+
+// linksIn are the files of the chain in a folder, in order.
+func linksIn(folder string) []string {
+	GinkgoHelper()
+	links, err := filepath.Glob(filepath.Join(folder, filepath.Dir(audit.LinkKey(1)), "*.json"))
+	Expect(err).NotTo(HaveOccurred())
+	return links
+}
+
+// linkedIn are the keys of the records in a folder, in the order of the chain.
+func linkedIn(folder string) []string {
+	GinkgoHelper()
+	var keys []string
+	for _, file := range linksIn(folder) {
+		text, err := os.ReadFile(file)
+		Expect(err).NotTo(HaveOccurred())
+		var link audit.Link
+		Expect(json.Unmarshal(text, &link)).To(Succeed())
+		keys = append(keys, link.Key)
+	}
+	return keys
 }
 
 var _ = Describe("the audit record", func() {
@@ -148,7 +180,7 @@ var _ = Describe("the audit record", func() {
 		Expect(s.Times.Ended).To(BeTemporally("==", session.Status.EndedAt.Time))
 		Expect(s.Class.Audit).To(Equal(v1alpha1.AuditRequired))
 
-		anchored(ctx, folder, 1) // which is written a moment later
+		anchored(ctx, folder) // which is written a moment later
 		so := askedSoFar()
 		look(ctx, session, 100)
 		Expect(askedSince(so, namespace)).To(BeEmpty(), "a settled session costs nothing")
@@ -183,8 +215,9 @@ var _ = Describe("the audit record", func() {
 		pod := runningPod(ctx, namespace, "web")
 		session := active(ctx, node, namespace, "hang", pod, ofClass(requiring(ctx, namespace)))
 		other := active(ctx, node, namespace, "other", pod)
-		Expect(os.RemoveAll(folder)).To(Succeed())
-		Expect(os.WriteFile(folder, nil, 0o600)).To(Succeed()) // no folder: nothing can be written to it
+		Eventually(func() error { // what other specs have left is written into it
+			return errors.Join(os.RemoveAll(folder), os.WriteFile(folder, nil, 0o600)) // no folder: nothing can be written to it
+		}).Should(Succeed())
 
 		Expect(k8s.Delete(ctx, session.DeepCopy())).To(Succeed())
 		held(ctx, session, v1alpha1.ReasonNotRecorded)
@@ -202,7 +235,9 @@ var _ = Describe("the audit record", func() {
 
 		Expect(os.Remove(folder)).To(Succeed())
 		Expect(os.Mkdir(folder, 0o700)).To(Succeed())
-		gone(ctx, session.DeepCopy())
+		Eventually(func() bool { // the pauses have grown
+			return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(session), session.DeepCopy()))
+		}).WithTimeout(retry.LastPause + patience).Should(BeTrue())
 		Eventually(func() (string, error) { return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace) }).Should(And(ContainSubstring("hang"), ContainSubstring("other")))
 	})
 
@@ -237,15 +272,15 @@ var _ = Describe("the audit record", func() {
 		stop := begin(ctx, storing(folder))
 		pod := runningPod(ctx, namespace, "web")
 		class := requiring(ctx, namespace)
-		var keys []string
 		for _, name := range []string{"a", "b", "c"} {
 			session := active(ctx, node, namespace, name, pod, ofClass(class))
 			edit(ctx, session, fixture.End)
 			endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
-			keys = append(keys, session.Status.Audit.Key)
 		}
-		anchor := anchored(ctx, folder, 3)
+		anchored(ctx, folder)
 		stop()
+		anchor, keys := anchored(ctx, folder), linkedIn(folder)
+		last := len(keys) // other specs have left sessions, which are recorded too
 		data := anchor.Data()
 		verify := func() (string, error) {
 			return dbgAudit(ctx, "verify", "--store=file://"+folder, "--public-key="+data["publicKey"], "--head="+data["head"], "-o", "json")
@@ -258,15 +293,15 @@ var _ = Describe("the audit record", func() {
 			tamper func() error
 			want   string
 		}{
-			"a record changed":  {func() error { return change(at(keys[1]), "requests hang", "nothing at all") }, "RecordChanged 2"},
+			"a record changed":  {func() error { return change(at(keys[1]), "{", "{ ") }, "RecordChanged 2"},
 			"a record removed":  {func() error { return os.Remove(at(keys[1])) }, "RecordRemoved 2"},
 			"records exchanged": {func() error { return exchange(at(keys[0]), at(keys[1])) }, "RecordChanged 1, RecordChanged 2"},
 			"links exchanged":   {func() error { return exchange(at(audit.LinkKey(1)), at(audit.LinkKey(2))) }, "LinkChanged 1, LinkChanged 2, LinkChanged 3"},
 			"the end cut off": {func() error {
-				return errors.Join(os.Remove(at(keys[2])), os.Remove(at(audit.LinkKey(3))))
-			}, "CutOff 3"},
+				return errors.Join(os.Remove(at(keys[last-1])), os.Remove(at(audit.LinkKey(int64(last)))))
+			}, fmt.Sprint("CutOff ", last)},
 			"a record forged": {func() error {
-				return os.WriteFile(at(strings.Replace(keys[0], "/a-", "/d-", 1)), []byte("{}"), 0o600)
+				return os.WriteFile(at(filepath.Join(filepath.Dir(keys[0]), "forged.json")), []byte("{}"), 0o600)
 			}, "RecordAdded 0"},
 		} {
 			whole := GinkgoT().TempDir()
@@ -279,7 +314,7 @@ var _ = Describe("the audit record", func() {
 			var found []string
 			for _, fault := range result.Faults {
 				if fault.Kind != audit.RecordAdded || tc.want == "RecordAdded 0" { // records whose links were tampered with have none
-					found = append(found, string(fault.Kind)+" "+string(rune('0'+fault.Sequence)))
+					found = append(found, fmt.Sprintf("%s %d", fault.Kind, fault.Sequence))
 				}
 			}
 			Expect(strings.Join(found, ", ")).To(Equal(tc.want), what)
