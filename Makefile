@@ -184,15 +184,13 @@ test-unit: ## Run the tests that need nothing, in every module.
 	@go test -v -count=1 -run '^TestAnySequenceOfEvents$$' ./internal/plan -timeout 30m -rapid.checks=34000
 	@$(call in-each,$(filter-out .,$(SOURCES)),go test ./...)
 
-# The two run beside each other: much of either is waiting. Ginkgo's own summary is shown only with -v.
+# Ginkgo's own summary is shown only with -v.
 .PHONY: test-integration
 test-integration: $(CLUSTER_TOOL) $(BIN)/.tools ## Run the tests that need a real API server and etcd, or a real kernel. INTEGRATION=REGEXP runs only those specs.
-	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && { \
-		$(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') & \
-		beside=$$!; code=0; \
+	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
+		$(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
 		$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo run $(WITH_RACE) --procs=$(INTEGRATION_PROCESSES) --timeout=20m \
-			$(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration || code=$$?; \
-		wait $$beside && exit $$code; }
+			$(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration
 
 # Without the race detector: the sweep has thousands of whole sessions, and the code that they run is under it elsewhere.
 .PHONY: test-faults
