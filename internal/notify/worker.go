@@ -85,32 +85,7 @@ func newWorker(n *Notifier, sink *v1alpha1.DebugSink) *worker {
 // run works until it is stopped.
 func (w *worker) run(ctx context.Context) {
 	ctx, w.stop = context.WithCancel(log.IntoContext(ctx, log.FromContext(ctx).WithValues("sink", w.name)))
-	free := make(chan struct{}, slots)
-	w.stopped.Go(func() {
-		<-ctx.Done()
-		w.queue.ShutDown()
-	})
-	w.stopped.Go(func() {
-		for {
-			it, ended := w.queue.Get()
-			if ended {
-				return
-			}
-			if w.health.Pause(ctx) != nil {
-				w.queue.Done(it)
-				continue // until the queue is empty: it is shut down
-			}
-			if w.health.Failing() {
-				w.handle(ctx, it)
-				continue
-			}
-			free <- struct{}{}
-			w.stopped.Go(func() {
-				defer func() { <-free }()
-				w.handle(ctx, it)
-			})
-		}
-	})
+	w.stopped.Go(func() { retry.Work(ctx, w.queue, w.health, slots, w.handle) })
 }
 
 // end stops it, and returns when it has.
@@ -120,7 +95,6 @@ func (w *worker) end() {
 }
 
 func (w *worker) handle(ctx context.Context, it item) {
-	defer w.queue.Done(it)
 	if err := w.tell(ctx, it); err != nil {
 		if ctx.Err() == nil {
 			log.FromContext(ctx).V(1).Info("not told, and tried again", "session", it.session, "reason", err.Error())

@@ -78,6 +78,7 @@ type Recorder struct {
 	mu      sync.Mutex
 	entries map[types.UID]*entry
 	gone    int // of the entries those whose session was deleted
+	stored  int // and those whose record is stored
 }
 
 // entry is a session whose record is to be stored, or was and the session does not say so yet.
@@ -184,23 +185,20 @@ func (r *Recorder) tellWaiting() {
 func (r *Recorder) forget(uid types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.entries[uid]; e != nil && e.gone {
-		r.gone--
+	if e := r.entries[uid]; e != nil {
+		if e.gone {
+			r.gone--
+		}
+		if e.stored != nil {
+			r.stored--
+		}
 	}
 	delete(r.entries, uid)
 	r.count()
 }
 
 // count is called with the lock held.
-func (r *Recorder) count() {
-	pending := 0
-	for _, e := range r.entries {
-		if e.stored == nil {
-			pending++
-		}
-	}
-	r.Metrics.pending.Set(float64(pending))
-}
+func (r *Recorder) count() { r.Metrics.pending.Set(float64(len(r.entries) - r.stored)) }
 
 // NeedLeaderElection keeps the other replicas out.
 func (r *Recorder) NeedLeaderElection() bool { return true }
@@ -255,37 +253,9 @@ func (r *Recorder) lost(session *v1alpha1.DebugSession) {
 }
 
 // work works until the context ends.
-func (r *Recorder) work(ctx context.Context) {
-	var working sync.WaitGroup
-	free := make(chan struct{}, slots)
-	working.Go(func() {
-		<-ctx.Done()
-		r.queue.ShutDown()
-	})
-	for {
-		uid, ended := r.queue.Get()
-		if ended {
-			break
-		}
-		if r.health.Pause(ctx) != nil {
-			r.queue.Done(uid)
-			continue // until the queue is empty: it is shut down
-		}
-		if r.health.Failing() { // one at a time
-			r.handle(ctx, uid)
-			continue
-		}
-		free <- struct{}{}
-		working.Go(func() {
-			defer func() { <-free }()
-			r.handle(ctx, uid)
-		})
-	}
-	working.Wait()
-}
+func (r *Recorder) work(ctx context.Context) { retry.Work(ctx, r.queue, r.health, slots, r.handle) }
 
 func (r *Recorder) handle(ctx context.Context, uid types.UID) {
-	defer r.queue.Done(uid)
 	r.mu.Lock()
 	e := r.entries[uid]
 	if e == nil {
@@ -323,6 +293,9 @@ func (r *Recorder) store(ctx context.Context, uid types.UID, e *entry) error {
 	}
 	r.mu.Lock()
 	if kept := r.entries[uid]; kept != nil {
+		if kept.stored == nil {
+			r.stored++
+		}
 		kept.stored, kept.failure = e.stored, ""
 		e.waits, e.gone = kept.waits, kept.gone
 	}
