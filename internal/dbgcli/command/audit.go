@@ -16,6 +16,7 @@ import (
 
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/dbgcli/terminal"
 )
 
 type auditOptions struct {
@@ -118,7 +119,7 @@ func (o *auditOptions) tell(result *audit.Result) error {
 	if o.format == "" {
 		rows := make([][]string, len(result.Faults))
 		for i, fault := range result.Faults {
-			rows[i] = []string{string(fault.Kind), oneLine(fault.Key), oneLine(fault.Detail)}
+			rows[i] = []string{string(fault.Kind), terminal.OneLine(fault.Key), terminal.OneLine(fault.Detail)}
 		}
 		if err := table(o.Out, []string{"FAULT", "KEY", "DETAIL"}, rows); err != nil {
 			return err
@@ -196,7 +197,7 @@ func (o *auditOptions) list(ctx context.Context) error {
 			fmt.Fprintln(o.ErrOut, "No such records.")
 			return nil
 		}
-		return table(o.Out, auditColumns, auditRows(records, oneLine))
+		return table(o.Out, auditColumns, auditRows(records, terminal.OneLine))
 	}
 }
 
@@ -245,19 +246,9 @@ func moment(at time.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// oneLine is what a terminal is shown of what a requester wrote.
-func oneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, text)
-}
-
 // spreadsheet keeps what a requester wrote from being a formula where the file is opened.
 func spreadsheet(text string) string {
-	text = oneLine(text)
+	text = terminal.OneLine(text)
 	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
 		return "'" + text
 	}

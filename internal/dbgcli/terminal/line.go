@@ -48,14 +48,19 @@ func (l *Line) Say(text string) {
 	fmt.Fprintln(l.out, text)
 }
 
-// fit cuts a sentence to a number of columns, and control characters out of it.
-func fit(text string, columns int) string {
-	text = strings.Map(func(r rune) rune {
+// OneLine puts spaces in the place of control characters.
+func OneLine(text string) string {
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 			return ' '
 		}
 		return r
 	}, text)
+}
+
+// fit cuts a sentence to a number of columns, and control characters out of it.
+func fit(text string, columns int) string {
+	text = OneLine(text)
 	if columns < 2 || utf8.RuneCountInString(text) <= columns {
 		return text
 	}
