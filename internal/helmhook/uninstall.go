@@ -42,7 +42,7 @@ func (h *hook) checkUninstall(ctx context.Context) error {
 	for _, session := range named {
 		commands = append(commands, fmt.Sprintf(`  kubectl -n %s patch debugsession %s --type=merge -p '{"spec":{"end":true}}'`, session.Namespace, session.Name))
 	}
-	return fmt.Errorf("%d sessions have not ended, and only the operator takes their debuggers and what they gave access to away. "+
+	return fmt.Errorf("there are sessions that have not ended (%d), and only the operator takes their debuggers and what they gave access to away. "+
 		"End them, wait until they have ended, and uninstall again:\n%s\n"+
 		"To uninstall all the same: helm uninstall --no-hooks. Debuggers then end at their deadlines, and what gave access to them stays",
 		len(open), strings.Join(commands, "\n"))

@@ -32,6 +32,11 @@ type keyless struct{ controllers.Seal }
 
 func (keyless) HashKey() []byte { return nil }
 
+// storeless is for a reconciler whose operator has no store of audit records.
+type storeless struct{ controllers.Recorder }
+
+func (storeless) HasStore() bool { return false }
+
 // uncounted is for a reconciler that nobody measures.
 type uncounted struct{}
 
@@ -75,7 +80,7 @@ var _ = Describe("a pod that is replaced after it was recorded", func() {
 	It("is not debugged by an operator that does not see it yet", func(ctx SpecContext) {
 		reconciler := &controllers.DebugSessionReconciler{
 			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Enqueuer: &controllers.Enqueuer{}, Exec: node, Seal: keyless{},
-			Events: events.NewFakeRecorder(10), Metrics: uncounted{}, Clock: clock.RealClock{},
+			Records: storeless{}, Events: events.NewFakeRecorder(10), Metrics: uncounted{}, Clock: clock.RealClock{},
 		}
 		Eventually(func(g Gomega) { // once the API server has taken note that the webhook is gone
 			_, err := reconciler.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(session)})
