@@ -29,6 +29,7 @@ type Link struct {
 	Key       string    `json:"key"`                // where the record is
 	SHA256    string    `json:"sha256"`             // of the record's text, in hex
 	At        time.Time `json:"at"`                 // when it was written
+	Record    string    `json:"record,omitempty"`   // the record's text, of one that nothing else remembers: it is then written after its link
 	Signature string    `json:"signature"`          // Ed25519 of the link without it, in base64
 }
 
@@ -38,9 +39,12 @@ type Head struct {
 	SHA256   string `json:"sha256"` // of the last link's text
 }
 
-// Append is the link that follows a head, and its text.
-func Append(head Head, key string, record []byte, at time.Time, private ed25519.PrivateKey) (*Link, []byte, error) {
+// Append is the link that follows a head, and its text. It has the record whole if nothing else remembers that.
+func Append(head Head, key string, record []byte, whole bool, at time.Time, private ed25519.PrivateKey) (*Link, []byte, error) {
 	link := &Link{Sequence: head.Sequence + 1, Previous: head.SHA256, Key: key, SHA256: Digest(record), At: at.UTC().Truncate(time.Second)}
+	if whole {
+		link.Record = string(record)
+	}
 	unsigned, err := link.unsigned()
 	if err != nil {
 		return nil, nil, err
@@ -48,6 +52,14 @@ func Append(head Head, key string, record []byte, at time.Time, private ed25519.
 	link.Signature = base64.StdEncoding.EncodeToString(ed25519.Sign(private, unsigned))
 	text, err := json.Marshal(link)
 	return link, text, err
+}
+
+// withoutRecord says what it means that a link's record is not there.
+func (l *Link) withoutRecord() string {
+	if l.Record != "" {
+		return "the record is not there; its text is in its link, and the operator writes it again when it starts, if it was ended before it had"
+	}
+	return "the record is not there"
 }
 
 // HeadOf is the head of a chain whose last link has this text.

@@ -19,23 +19,27 @@ import (
 // SchemaURI names the JSON schema of a record: docs/audit.schema.json.
 const SchemaURI = "urn:debugsession.dev:schema:audit-record:v1"
 
-// SessionPrefix is what the keys of sessions' records begin with.
-const SessionPrefix = "records/"
+// Prefix is what the keys of records begin with.
+const Prefix = "records/"
 
-// Record is all that is known of one session.
+// Record is all that is known of one session, or of what admission has refused.
 type Record struct {
 	Schema  string `json:"schema"`
 	Cluster string `json:"cluster,omitempty"`
 	Type    Type   `json:"type"`
 
 	Session *Session `json:"session,omitempty"`
+	Refusal *Refusal `json:"refusal,omitempty"`
 }
 
 // Type is what a record is of.
 type Type string
 
-// TypeSession is the type of a session's record.
-const TypeSession Type = "Session"
+// The types of records.
+const (
+	TypeSession Type = "Session"
+	TypeRefusal Type = "Refusal"
+)
 
 // Session is a session that is over.
 type Session struct {
@@ -173,15 +177,28 @@ func timesOf(status *v1alpha1.DebugSessionStatus) Times {
 	return times
 }
 
-// Key is where a record is kept: by day, then namespace, then session, so that a listing is in that order. The day is that of the
-// session's end, in UTC. The same record has the same key at each try.
-func (r *Record) Key() string {
-	s := r.Session
-	day := s.Times.Ended
-	if day.IsZero() {
-		day = s.CreatedAt
+// Time is when what a record tells of was over. It says on which day, in UTC, the record is kept.
+func (r *Record) Time() time.Time {
+	switch {
+	case r.Refusal != nil:
+		return r.Refusal.Last
+	case r.Session.Times.Ended.IsZero():
+		return r.Session.CreatedAt
+	default:
+		return r.Session.Times.Ended
 	}
-	return fmt.Sprintf("%s%s/%s/%s-%s.json", SessionPrefix, day.UTC().Format(time.DateOnly), part(s.Namespace), part(s.Name), part(s.UID))
+}
+
+// Key is where a record is kept: by day, then namespace, then session, so that a listing is in that order. The same record has the
+// same key at each try.
+func (r *Record) Key() string {
+	var namespace, name string
+	if r.Refusal != nil {
+		namespace, name = r.Refusal.Namespace, "refused-"+part(r.Refusal.ID)
+	} else {
+		namespace, name = r.Session.Namespace, part(r.Session.Name)+"-"+part(r.Session.UID)
+	}
+	return fmt.Sprintf("%s%s/%s/%s.json", Prefix, r.Time().UTC().Format(time.DateOnly), part(namespace), name)
 }
 
 // part is a part of a key: no name of Kubernetes has a character that is changed here.
@@ -215,7 +232,8 @@ func Decode(text []byte) (*Record, error) {
 	if err := json.Unmarshal(text, record); err != nil {
 		return nil, err
 	}
-	if record.Schema != SchemaURI || record.Session == nil {
+	if record.Schema != SchemaURI || (record.Type == TypeSession) != (record.Session != nil) || (record.Type == TypeRefusal) != (record.Refusal != nil) ||
+		record.Session == nil && record.Refusal == nil {
 		return nil, fmt.Errorf("it is no record of %s", SchemaURI)
 	}
 	return record, nil

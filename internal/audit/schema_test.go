@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 	"k8s.io/kube-openapi/pkg/validation/strfmt"
@@ -62,7 +64,13 @@ func TestSchema(t *testing.T) {
 	}
 	validator := validate.NewSchemaValidator(schema, nil, "", strfmt.Default)
 	session, approvals := full()
-	for name, record := range map[string]*Record{"full": OfSession("eu-1", session, approvals), "bare": OfSession("", fixture.Session(), nil)} {
+	refusal := NewRefusal("shop", UserFrom(&authenticationv1.UserInfo{Username: "mallory", UID: "1", Groups: []string{"sre"}}),
+		AttemptOf(at, "DebugSession", "CREATE", "hang", []byte(`{"spec": {"className": "production"}}`), "no"))
+	refusal.Omitted = 2
+	for name, record := range map[string]*Record{
+		"full": OfSession("eu-1", session, approvals), "bare": OfSession("", fixture.Session(), nil),
+		"refusal": OfRefusal("eu-1", refusal),
+	} {
 		text, err := record.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -74,9 +82,12 @@ func TestSchema(t *testing.T) {
 		if result := validator.Validate(data); !result.IsValid() {
 			t.Errorf("%s: %v", name, result.AsError())
 		}
-		for field := range schema.Properties["session"].Properties {
-			if _, there := data["session"].(map[string]any)[field]; name == "full" && !there {
-				t.Errorf("no record has %s", field)
+		for _, of := range []string{"session", "refusal"} {
+			for field := range schema.Properties[of].Properties {
+				found, _ := data[of].(map[string]any)
+				if _, there := found[field]; found != nil && name != "bare" && !there {
+					t.Errorf("%s: no record has %s", of, field)
+				}
 			}
 		}
 		data["another"] = true
@@ -111,5 +122,28 @@ func TestRecordTellsAll(t *testing.T) {
 	decoded, err := Decode(text)
 	if err != nil || decoded.Key() != record.Key() {
 		t.Errorf("decoded: %+v, %v", decoded, err)
+	}
+}
+
+// What the refused have sent is told in bounds, without the seal that somebody may have been given.
+func TestRefusalIsBounded(t *testing.T) {
+	long := strings.Repeat("ä", 1<<16)
+	object := []byte(`{"spec": {"className": "` + long + `", "requester": {"username": "alice", "seal": "sealed"}, "reason": "` + long + `"}}`)
+	user := UserFrom(&authenticationv1.UserInfo{Username: long, Groups: make([]string, 5000), Extra: map[string]authenticationv1.ExtraValue{"scopes": {long}, long: {"a"}}})
+	attempt := AttemptOf(at, "DebugSession", "CREATE", long, object, long)
+	refusal := NewRefusal("shop", user, attempt)
+	for range 1000 {
+		refusal.Add(attempt)
+	}
+	text, err := OfRefusal("", refusal).Encode()
+	if err != nil || len(text) > 128<<10 || strings.Contains(string(text), "sealed") || refusal.Count != 1001 {
+		t.Errorf("%d bytes, %d times: %v", len(text), refusal.Count, err)
+	}
+	decoded, err := Decode(text)
+	if err != nil || decoded.Key() != OfRefusal("", refusal).Key() || !strings.HasPrefix(decoded.Key(), "records/2026-11-27/shop/refused-") {
+		t.Errorf("%+v: %v", decoded, err)
+	}
+	if unreadable := AttemptOf(at, "DebugSession", "CREATE", "hang", []byte(`{"spec": 1`), "no"); unreadable.Spec != "" || unreadable.Message != "no" {
+		t.Errorf("%+v", unreadable)
 	}
 }

@@ -57,9 +57,9 @@ const atOnce = 16
 func Verify(ctx context.Context, store Reader, public ed25519.PublicKey, known *Head) (*Result, error) {
 	v := &verification{store: store, public: public, known: known, result: &Result{Faults: []Fault{}}, linked: map[string]*Link{}}
 	// Records first: one that is written from now on has its link in the chain that is read after.
-	records, err := store.Keys(ctx, SessionPrefix)
+	records, err := store.Keys(ctx, Prefix)
 	if err != nil {
-		return nil, fmt.Errorf("listing %s: %w", SessionPrefix, err)
+		return nil, fmt.Errorf("listing %s: %w", Prefix, err)
 	}
 	if err := v.links(ctx); err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (v *verification) records(ctx context.Context) error {
 		link := v.linked[key]
 		switch {
 		case missing:
-			v.fault(RecordRemoved, link.Sequence, key, "the record is not there")
+			v.fault(RecordRemoved, link.Sequence, key, "%s", link.withoutRecord())
 		case Digest(text) != link.SHA256:
 			v.fault(RecordChanged, link.Sequence, key, "the record is not as it was written at %s", link.At.UTC().Format(time.RFC3339))
 		}

@@ -53,7 +53,7 @@ func filled(t *testing.T, private ed25519.PrivateKey, count int) (memory, Head) 
 			t.Fatal(err)
 		}
 		store[record.Key()] = text
-		link, linked, err := Append(head, record.Key(), text, at, private)
+		link, linked, err := Append(head, record.Key(), text, false, at, private)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,6 +76,67 @@ func (c *Chain) Put(ctx context.Context, record *audit.Record, at time.Time) (St
 	return Stored{Key: key, SHA256: audit.Digest(text)}, nil
 }
 
+// Append writes a record that nothing else remembers. Its link comes first, and has the record's text: if the operator is ended between
+// the two, the next one writes the record from there. It reports whether the link is there, also with an error: it is not to be appended
+// again.
+func (c *Chain) Append(ctx context.Context, record *audit.Record, linked bool, at time.Time) (bool, error) {
+	text, err := record.Encode()
+	if err != nil {
+		return linked, err
+	}
+	if err := c.ready(ctx); err != nil {
+		return linked, err
+	}
+	key := record.Key()
+	if !linked {
+		c.mu.Lock()
+		err := c.appendNext(ctx, entry{key: key, text: text, whole: true}, at)
+		c.mu.Unlock()
+		if err != nil {
+			return false, fmt.Errorf("appending the link of %s: %w", key, err)
+		}
+	}
+	if err := c.restore(ctx, key, text); err != nil {
+		return true, fmt.Errorf("writing %s: %w", key, err)
+	}
+	return true, nil
+}
+
+// restore writes a record that its link has whole. What is there already stays: verification shows if it is something else.
+func (c *Chain) restore(ctx context.Context, key string, text []byte) error {
+	err := c.store.Create(ctx, key, text)
+	if c.store.Exists(err) {
+		return nil
+	}
+	return err
+}
+
+// restoreLast writes the records that the last links have whole, if they are not there.
+func (c *Chain) restoreLast(ctx context.Context, head *audit.Head) error {
+	for sequence := head.Sequence; sequence > 0 && sequence > head.Sequence-lookBack; sequence-- {
+		there, err := c.store.Read(ctx, audit.LinkKey(sequence))
+		if c.store.NotFound(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if link, err := c.parse(there); err == nil && link.Record != "" {
+			if err := c.restore(ctx, link.Key, []byte(link.Record)); err != nil {
+				return fmt.Errorf("writing %s: %w", link.Key, err)
+			}
+		}
+	}
+	return nil
+}
+
+// entry is what a link is appended for.
+type entry struct {
+	key   string
+	text  []byte
+	whole bool // the link has the text
+}
+
 // ready finds the head of the chain before the first record is written.
 func (c *Chain) ready(ctx context.Context) error {
 	c.mu.Lock()
@@ -87,6 +148,9 @@ func (c *Chain) ready(ctx context.Context) error {
 		return fmt.Errorf("trying the store: %w", err)
 	}
 	head, err := c.findHead(ctx)
+	if err == nil {
+		err = c.restoreLast(ctx, head)
+	}
 	if err == nil {
 		c.head = head
 	}
@@ -133,12 +197,17 @@ func (c *Chain) link(ctx context.Context, key string, text []byte, again bool, a
 			return err
 		}
 	}
+	return c.appendNext(ctx, entry{key: key, text: text}, at)
+}
+
+// appendNext is called with the lock held.
+func (c *Chain) appendNext(ctx context.Context, e entry, at time.Time) error {
 	for range maxTaken {
-		err := c.append(ctx, key, text, at)
+		err := c.append(ctx, e, at)
 		if err == nil || !c.store.Exists(err) {
 			return err
 		}
-		done, err := c.follow(ctx, key, text)
+		done, err := c.follow(ctx, e.key, e.text)
 		if done || err != nil {
 			return err
 		}
@@ -146,8 +215,8 @@ func (c *Chain) link(ctx context.Context, key string, text []byte, again bool, a
 	return fmt.Errorf("others have appended %d links meanwhile", maxTaken)
 }
 
-func (c *Chain) append(ctx context.Context, key string, text []byte, at time.Time) error {
-	link, linked, err := audit.Append(*c.head, key, text, at, c.private)
+func (c *Chain) append(ctx context.Context, e entry, at time.Time) error {
+	link, linked, err := audit.Append(*c.head, e.key, e.text, e.whole, at, c.private)
 	if err != nil {
 		return err
 	}
@@ -189,8 +258,12 @@ func (c *Chain) linked(ctx context.Context, key string, text []byte) (bool, erro
 
 // stands reports whether a link is the operator's, and stands for the record.
 func (c *Chain) stands(link []byte, key string, text []byte) bool {
-	parsed, err := audit.ParseLink(link, c.private.Public().(ed25519.PublicKey))
+	parsed, err := c.parse(link)
 	return err == nil && parsed.Key == key && parsed.SHA256 == audit.Digest(text)
+}
+
+func (c *Chain) parse(link []byte) (*audit.Link, error) {
+	return audit.ParseLink(link, c.private.Public().(ed25519.PublicKey))
 }
 
 func (c *Chain) move(head audit.Head) {

@@ -219,3 +219,36 @@ func TestNameHasNoSecrets(t *testing.T) {
 		}
 	}
 }
+
+// An operator that was ended between the link of a refusal and its record loses nothing: nobody else could tell of it.
+func TestRefusalIsWrittenFromItsLink(t *testing.T) {
+	store := inMemory()
+	refused := audit.OfRefusal("", audit.NewRefusal("shop", audit.User{Username: "mallory"}, audit.AttemptOf(at, "DebugSession", "CREATE", "hang", nil, "no")))
+	linked, err := NewChain(store, private, nil).Append(t.Context(), refused, false, at)
+	if err != nil || !linked {
+		t.Fatal(linked, err)
+	}
+	if got := faults(t, store, nil); got != "1 links: " {
+		t.Error(got)
+	}
+	if err := store.bucket.Delete(t.Context(), refused.Key()); err != nil {
+		t.Fatal(err)
+	}
+	if got := faults(t, store, nil); got != "1 links: RecordRemoved 1" {
+		t.Error(got)
+	}
+	put(t, NewChain(store, private, nil), 1)
+	if got := faults(t, store, nil); got != "2 links: " {
+		t.Error(got)
+	}
+	records, err := audit.Read(t.Context(), store, audit.Query{Requester: "mallory"})
+	if err != nil || len(records) != 1 || records[0].Refusal.ID != refused.Refusal.ID {
+		t.Errorf("%+v, %v", records, err)
+	}
+	if linked, err := NewChain(store, private, nil).Append(t.Context(), refused, true, at); err != nil || !linked {
+		t.Errorf("again: %t, %v", linked, err)
+	}
+	if got := faults(t, store, nil); got != "2 links: " {
+		t.Error(got)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,7 +22,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/userlimit"
 )
+
+// Of one user a few refusals are told, and then one every ten seconds; of all users together more.
+var userRate, allRate = userlimit.Rate{Burst: 3, Every: 10 * time.Second}, userlimit.Rate{Burst: 30, Every: 500 * time.Millisecond}
 
 // fieldOwner, with a sink's name, owns what a session's status says that the sink was told.
 const fieldOwner = "debugsession-notify-"
@@ -44,7 +49,7 @@ type Notifier struct {
 	Clock clock.PassiveClock
 
 	leading atomic.Bool
-	limits  *limits
+	limits  *userlimit.Limits
 
 	mu      sync.Mutex
 	workers map[string]*worker
@@ -146,8 +151,8 @@ func (n *Notifier) Refused(r Refusal) {
 	if len(n.serving()) == 0 {
 		return
 	}
-	user, now := shareOf(r.User), n.Clock.Now()
-	ok, suppressed := n.limits.allow(user, now)
+	user, now := userlimit.ShareOf(r.User), n.Clock.Now()
+	ok, suppressed := n.limits.Allow(user, now)
 	if !ok {
 		n.Metrics.suppressed.Inc()
 		return
@@ -168,7 +173,7 @@ func (n *Notifier) Tampered(kind, name, message string) {
 		return
 	}
 	now := n.Clock.Now()
-	if ok, _ := n.limits.allow(by, now); !ok {
+	if ok, _ := n.limits.Allow(by, now); !ok {
 		return // whoever does it over and over is told of
 	}
 	n.occurred(occurrence{message: tampered(&Tampering{Kind: kind, Name: name, Message: line(message)}, string(uuid.NewUUID()), now), by: by})

@@ -119,40 +119,6 @@ func TestAllTypesHaveAnEventType(t *testing.T) {
 	}
 }
 
-func TestLimits(t *testing.T) {
-	l := newLimits()
-	count := func(user string, tries int, at time.Time) (told int) {
-		for range tries {
-			if ok, _ := l.allow(shareOf(user), at); ok {
-				told++
-			}
-		}
-		return told
-	}
-	if got := count("mallory", 1000, t0); got != userBurst {
-		t.Errorf("mallory is told %d times", got)
-	}
-	if got := count("alice", 1, t0); got != 1 {
-		t.Error("alice is not told of for mallory's sake")
-	}
-	if ok, suppressed := l.allow("mallory", t0.Add(userEvery)); !ok || suppressed != 1000-userBurst {
-		t.Errorf("later: %t, %d suppressed", ok, suppressed)
-	}
-	accounts := 0
-	for i := range 100 {
-		accounts += count("system:serviceaccount:evil:a"+strings.Repeat("b", i), 1, t0.Add(time.Minute))
-	}
-	if accounts != userBurst {
-		t.Errorf("the accounts of one namespace are told %d times", accounts)
-	}
-	for i := range 10 * maxUsers {
-		l.allow("user"+strings.Repeat("x", i%977)+string(rune('a'+i%26)), t0)
-	}
-	if l.users.Len() > maxUsers {
-		t.Errorf("%d users are remembered", l.users.Len())
-	}
-}
-
 func TestWhatWaitsIsBounded(t *testing.T) {
 	var o occurrences
 	for i := range 1000 {

@@ -24,8 +24,17 @@ type AuditOptions struct {
 	Cluster string
 }
 
-// addRecorder has audit records logged, and stored if there is a store.
-func addRecorder(mgr manager.Manager, options Options) (*recorder.Recorder, error) {
+// addRecorder has audit records logged, and stored if there is a store: of sessions, and of what admission refuses.
+func addRecorder(mgr manager.Manager, options Options) (*recorder.Recorder, *recorder.Refusals, error) {
+	records := newRecorder(mgr, options)
+	if err := addStore(mgr, options, records); err != nil {
+		return nil, nil, err
+	}
+	refusals := recorder.NewRefusals(records)
+	return records, refusals, mgr.Add(refusals)
+}
+
+func newRecorder(mgr manager.Manager, options Options) *recorder.Recorder {
 	records := &recorder.Recorder{
 		Cluster: options.Audit.Cluster,
 		Client:  mgr.GetClient(),
@@ -37,33 +46,38 @@ func addRecorder(mgr manager.Manager, options Options) (*recorder.Recorder, erro
 		},
 	}
 	records.Prepare()
+	return records
+}
+
+// addStore has the recorder store records, if there is a store.
+func addStore(mgr manager.Manager, options Options, records *recorder.Recorder) error {
 	store := options.Audit.Store
 	if store == nil && options.Audit.URL != "" {
 		var err error
 		if store, err = auditstore.Open(context.Background(), options.Audit.URL); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if store == nil {
-		return records, nil
+		return nil
 	}
 	if err := options.Registry.Register(records.Metrics); err != nil {
-		return nil, fmt.Errorf("registering the metrics of audit records: %w", err)
+		return fmt.Errorf("registering the metrics of audit records: %w", err)
 	}
 	live, err := client.New(mgr.GetConfig(), client.Options{HTTPClient: mgr.GetHTTPClient(), Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
 	key, err := recorder.LoadOrCreateKey(ctx, live, options.Namespace)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	anchor := &recorder.Anchor{Client: live, Namespace: options.Namespace, Store: store.Name(), Public: key.Public().(ed25519.PublicKey)}
 	records.Chain = auditstore.NewChain(store, key, anchor)
 	if err := mgr.Add(anchor); err != nil {
-		return nil, err
+		return err
 	}
-	return records, mgr.Add(records)
+	return mgr.Add(records)
 }

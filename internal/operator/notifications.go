@@ -1,13 +1,15 @@
 package operator
 
 import (
-	"encoding/json"
 	"fmt"
 
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/notify"
+	"debugsession.dev/operator/internal/recorder"
 )
 
 // addNotifier has the sinks told.
@@ -31,18 +33,14 @@ func addNotifier(mgr manager.Manager, options Options, in *admissionInPlace) (*n
 	return notifier, nil
 }
 
-// tellRefusals has a notifier told of what admission refuses.
-func tellRefusals(notifier *notify.Notifier) func(*admission.Request, string) {
+// tellRefusals has what admission refuses recorded, and the sinks told of it.
+func tellRefusals(notifier *notify.Notifier, refusals *recorder.Refusals, clock clock.PassiveClock) func(*admission.Request, string) {
 	return func(req *admission.Request, message string) {
-		var asked struct {
-			Spec struct {
-				ClassName string `json:"className"`
-			} `json:"spec"`
-		}
-		_ = json.Unmarshal(req.Object.Raw, &asked) // what cannot be read names no class
+		attempt := audit.AttemptOf(clock.Now(), req.Kind.Kind, string(req.Operation), req.Name, req.Object.Raw, message)
+		refusals.Refused(req.Namespace, audit.UserFrom(&req.UserInfo), attempt)
 		notifier.Refused(notify.Refusal{
-			User: req.UserInfo.Username, Kind: req.Kind.Kind, Operation: string(req.Operation),
-			Namespace: req.Namespace, Name: req.Name, Class: asked.Spec.ClassName, Message: message,
+			User: req.UserInfo.Username, Kind: attempt.Kind, Operation: attempt.Operation,
+			Namespace: req.Namespace, Name: req.Name, Class: attempt.Class, Message: message,
 		})
 	}
 }

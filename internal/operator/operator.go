@@ -84,7 +84,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	records, err := addRecorder(mgr, options)
+	records, refusals, err := addRecorder(mgr, options)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	if err := addWebhooks(mgr, in, sealer, reconciler, notifier); err != nil {
+	if err := addWebhooks(mgr, in, sealer, reconciler, tellRefusals(notifier, refusals, options.Clock)); err != nil {
 		return nil, err
 	}
 	if err := mgr.Add(&firstRun{

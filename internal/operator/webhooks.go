@@ -13,12 +13,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/controllers"
 	"debugsession.dev/operator/internal/admission"
 	"debugsession.dev/operator/internal/admissionpolicy"
 	"debugsession.dev/operator/internal/certs"
-	"debugsession.dev/operator/internal/notify"
 	"debugsession.dev/operator/internal/seal"
 )
 
@@ -84,7 +84,9 @@ func newKeeper(options *Options) (*certs.Keeper, webhook.Server, error) {
 }
 
 // addWebhooks has every replica answer the API server, not the leader alone.
-func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, reconciler *controllers.DebugSessionReconciler, notifier *notify.Notifier) error {
+func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, reconciler *controllers.DebugSessionReconciler,
+	refused func(*webhookadmission.Request, string),
+) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
 	if err := admission.Watch(ctx, mgr.GetCache()); err != nil {
@@ -97,7 +99,7 @@ func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer,
 		Sealer:    sealer,
 		Namespace: reconciler.Namespace,
 		Rehearse:  reconciler.Rehearse,
-		Refused:   tellRefusals(notifier),
+		Refused:   refused,
 
 		RehearsalLimit: admission.NewRehearsalLimit(),
 	}).Register(mgr.GetWebhookServer())

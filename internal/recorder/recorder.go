@@ -318,12 +318,10 @@ func (r *Recorder) tried(ctx context.Context, uid types.UID, e *entry, err error
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return // the operator ends: that is not the store's fault
 	}
-	r.health.Count(err)
+	r.counted(err)
 	if err == nil {
-		r.Metrics.records.WithLabelValues(resultStored).Inc()
 		return
 	}
-	r.Metrics.records.WithLabelValues(resultFailed).Inc()
 	r.mu.Lock()
 	kept := r.entries[uid]
 	first := kept != nil && (kept.failure == "" || kept.failure == failedForOthers)
@@ -333,6 +331,16 @@ func (r *Recorder) tried(ctx context.Context, uid types.UID, e *entry, err error
 	r.mu.Unlock()
 	if first && e.waits {
 		r.Enqueue(client.ObjectKeyFromObject(e.session))
+	}
+}
+
+// counted counts a try.
+func (r *Recorder) counted(err error) {
+	r.health.Count(err)
+	if err == nil {
+		r.Metrics.records.WithLabelValues(resultStored).Inc()
+	} else {
+		r.Metrics.records.WithLabelValues(resultFailed).Inc()
 	}
 }
 

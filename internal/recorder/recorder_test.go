@@ -83,7 +83,7 @@ func TestRecordIsStoredWithoutApprovals(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*tryTimeout)
 		defer cancel()
 		r.work(ctx)
-		keys, err := store.Keys(t.Context(), audit.SessionPrefix)
+		keys, err := store.Keys(t.Context(), audit.Prefix)
 		if err != nil || len(keys) != 1 {
 			t.Errorf("stored: %v, %v", keys, err)
 		}

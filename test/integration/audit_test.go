@@ -268,6 +268,35 @@ var _ = Describe("the audit record", func() {
 		Expect(recordOf(folder, session).Session.Times.Ended).To(BeTemporally("==", session.Status.EndedAt.Time))
 	})
 
+	It("is left of what admission refuses too, of one user a few and their count", func(ctx SpecContext) {
+		begin(ctx, storing(folder))
+		user := "mallory-of-" + namespace
+		mallory := newPerson(user)
+		mayEdit(ctx, namespace, user)
+		dry := asked(namespace, "dry", fixture.Of("web"))
+		refusal(mallory.Create(ctx, dry, client.DryRunAll))
+		for i := range 20 {
+			session := asked(namespace, fmt.Sprint("try-", i), fixture.Of("web"))
+			session.Spec.Reason = "nobody looks"
+			refusal(mallory.Create(ctx, session))
+		}
+		var records []audit.Record
+		Eventually(func(g Gomega) {
+			out, err := dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace, "--requester="+user, "-o", "json")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(json.Unmarshal([]byte(out), &records)).To(Succeed())
+			g.Expect(records).To(HaveLen(3))
+		}).Should(Succeed())
+		for _, record := range records {
+			Expect(record.Refusal.User.Groups).To(ContainElement("system:authenticated"))
+			Expect(record.Refusal.Attempts).To(HaveExactElements(And(HaveField("Name", HavePrefix("try-")), HaveField("Kind", "DebugSession"),
+				HaveField("Spec", ContainSubstring("nobody looks")), HaveField("Message", ContainSubstring("may not use class")))))
+		}
+		data := anchored(ctx, folder).Data()
+		out, err := dbgAudit(ctx, "verify", "--store=file://"+folder, "--public-key="+data["publicKey"], "--head="+data["head"])
+		Expect(err).NotTo(HaveOccurred(), out)
+	})
+
 	It("shows that it was tampered with", func(ctx SpecContext) {
 		stop := begin(ctx, storing(folder))
 		pod := runningPod(ctx, namespace, "web")

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +18,7 @@ import (
 
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/dbgcli/terminal"
 )
 
@@ -55,13 +58,13 @@ It exits with 1 if there is something wrong.`,
 	verify.Flags().StringVarP(&o.format, "output", "o", "", "How to show it: json.")
 	list := &cobra.Command{
 		Use:   "list --store=URL",
-		Short: "List the records of sessions, the oldest first",
+		Short: "List the records of sessions, and of what admission refused, the oldest first",
 		Example: `  # Who debugged what in the last 90 days
   kubectl dbg audit list --store=s3://audit --since=2160h -o csv`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.list(cmd.Context()) },
 	}
-	list.Flags().DurationVar(&o.since, "since", 0, "Only sessions that ended so long ago at most, such as 720h.")
+	list.Flags().DurationVar(&o.since, "since", 0, "Only what ended, or was refused, so long ago at most, such as 720h.")
 	list.Flags().StringVar(&o.requester, "requester", "", "Only those of this user.")
 	list.Flags().StringVar(&o.class, "class", "", "Only those of this class.")
 	list.Flags().StringVarP(&o.format, "output", "o", "", "How to show them: json, whole, or csv.")
@@ -119,7 +122,7 @@ func (o *auditOptions) tell(result *audit.Result) error {
 	if o.format == "" {
 		rows := make([][]string, len(result.Faults))
 		for i, fault := range result.Faults {
-			rows[i] = []string{string(fault.Kind), terminal.OneLine(fault.Key), terminal.OneLine(fault.Detail)}
+			rows[i] = []string{string(fault.Kind), plainLine(fault.Key), plainLine(fault.Detail)}
 		}
 		if err := table(o.Out, []string{"FAULT", "KEY", "DETAIL"}, rows); err != nil {
 			return err
@@ -129,10 +132,31 @@ func (o *auditOptions) tell(result *audit.Result) error {
 }
 
 func (o *auditOptions) printJSON(what any) error {
-	encoder := json.NewEncoder(o.Out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(what)
+	text, err := json.MarshalIndent(what, "", "  ")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(o.Out, escaped(string(text)))
+	return nil
 }
+
+// escaped writes what a terminal would obey as JSON's escapes, so that nothing is lost. Only strings have any of it.
+func escaped(text string) string {
+	var plain strings.Builder
+	for _, r := range text {
+		if r == '\n' || unicode.IsPrint(r) {
+			plain.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&plain, `\u%04x`, unit)
+		}
+	}
+	return plain.String()
+}
+
+// plainLine is a line of what somebody else wrote that is harmless on a terminal.
+func plainLine(text string) string { return terminal.OneLine(story.Plain(text)) }
 
 // anchor is what the store is verified with: what was given, or what the cluster has.
 func (o *auditOptions) anchor(ctx context.Context) (*audit.Anchor, error) {
@@ -197,7 +221,7 @@ func (o *auditOptions) list(ctx context.Context) error {
 			fmt.Fprintln(o.ErrOut, "No such records.")
 			return nil
 		}
-		return table(o.Out, auditColumns, auditRows(records, terminal.OneLine))
+		return table(o.Out, auditColumns, auditRows(records, plainLine))
 	}
 }
 
@@ -218,18 +242,9 @@ var auditColumns = []string{"ENDED", "NAMESPACE", "NAME", "REQUESTER", "CLASS", 
 func auditRows(records []*audit.Record, clean func(string) string) [][]string {
 	rows := make([][]string, 0, len(records))
 	for _, record := range records {
-		s := record.Session
-		class, target := s.Spec.ClassName, ""
-		if s.Target != nil {
-			target = s.Target.Name
-		}
-		var approvers []string
-		for i := range s.Approvals {
-			approvers = append(approvers, s.Approvals[i].Approver.Username+" ("+string(s.Approvals[i].Decision)+")")
-		}
-		row := []string{
-			moment(s.Times.Ended), s.Namespace, s.Name, s.Requester.Username, class, string(s.Spec.Mode), target, string(s.Outcome),
-			moment(s.Times.Started), strings.Join(approvers, ", "), s.Reason,
+		row := sessionRow(record.Session)
+		if record.Refusal != nil {
+			row = refusalRow(record.Refusal)
 		}
 		for i := range row {
 			row[i] = clean(row[i])
@@ -237,6 +252,37 @@ func auditRows(records []*audit.Record, clean func(string) string) [][]string {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+func sessionRow(s *audit.Session) []string {
+	if s == nil {
+		return nil
+	}
+	target := ""
+	if s.Target != nil {
+		target = s.Target.Name
+	}
+	var approvers []string
+	for i := range s.Approvals {
+		approvers = append(approvers, s.Approvals[i].Approver.Username+" ("+string(s.Approvals[i].Decision)+")")
+	}
+	return []string{
+		moment(s.Times.Ended), s.Namespace, s.Name, s.Requester.Username, s.Spec.ClassName, string(s.Spec.Mode), target, string(s.Outcome),
+		moment(s.Times.Started), strings.Join(approvers, ", "), s.Reason,
+	}
+}
+
+// refusalRow shows the last of what was refused.
+func refusalRow(r *audit.Refusal) []string {
+	var last audit.Attempt
+	if len(r.Attempts) > 0 {
+		last = r.Attempts[len(r.Attempts)-1]
+	}
+	why := last.Message
+	if r.Count > 1 {
+		why = fmt.Sprintf("%d times since %s, the last: %s", r.Count, moment(r.First), why)
+	}
+	return []string{moment(r.Last), r.Namespace, last.Name, r.User.Username, last.Class, "", last.Kind, audit.OutcomeRefused, "", "", why}
 }
 
 func moment(at time.Time) string {
@@ -248,7 +294,7 @@ func moment(at time.Time) string {
 
 // spreadsheet keeps what a requester wrote from being a formula where the file is opened.
 func spreadsheet(text string) string {
-	text = terminal.OneLine(text)
+	text = strings.TrimSpace(plainLine(text))
 	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
 		return "'" + text
 	}
