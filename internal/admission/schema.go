@@ -36,16 +36,21 @@ type installed struct {
 	same       bool
 }
 
-func newSchemaCheck(live client.Reader) *schemaCheck {
+// ownSchemas are those that are part of this binary, compiled when they are first needed.
+var ownSchemas = sync.OnceValue(func() map[schema.GroupKind]*crdschema.Schema {
 	bases, err := fs.Sub(crd.Bases, "bases")
 	if err != nil {
-		panic(err) // it is part of the binary
+		panic(err)
 	}
 	schemas, err := crdschema.Load(bases)
 	if err != nil {
-		panic(err) // they are part of the binary
+		panic(err)
 	}
-	return &schemaCheck{live: live, schemas: schemas, installed: map[string]installed{}}
+	return schemas
+})
+
+func newSchemaCheck(live client.Reader) *schemaCheck {
+	return &schemaCheck{live: live, schemas: ownSchemas(), installed: map[string]installed{}}
 }
 
 // before has a handler see only objects that are as their schema wants them, as far as that can be told.
