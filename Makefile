@@ -196,7 +196,7 @@ test-integration: $(CLUSTER_TOOL) $(BIN)/.tools ## Run the tests that need a rea
 .PHONY: test-faults
 test-faults: $(CLUSTER_TOOL) ## Break sessions at every call and every watch event. FAULTS=REGEXP visits only those points.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
-		go test -v -count=1 -timeout 30m ./test/faults
+		go test -v -count=1 -timeout 45m ./test/faults
 
 .PHONY: conformance
 conformance: $(CLUSTER_TOOL) ## Compare the debuggers that the operator builds with those of kubectl debug.
