@@ -123,7 +123,7 @@ type Recorder interface {
 // Metrics is what the reconciler counts.
 type Metrics interface {
 	Ready(mode v1alpha1.Mode, after time.Duration)
-	Ended(outcome v1alpha1.Outcome, mode v1alpha1.Mode)
+	Ended(session *v1alpha1.DebugSession)
 }
 
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch;patch;delete

@@ -75,7 +75,7 @@ func (r *DebugSessionReconciler) count(ctx context.Context, session *v1alpha1.De
 	case v1alpha1.PhaseActive:
 		r.Metrics.Ready(session.Spec.Mode, r.Clock.Since(session.CreationTimestamp.Time))
 	case v1alpha1.PhaseEnded:
-		r.Metrics.Ended(status.Outcome, session.Spec.Mode)
+		r.Metrics.Ended(session)
 	case v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseStarting, v1alpha1.PhaseEnding:
 	}
 	if status.Phase == v1alpha1.PhaseEnded {

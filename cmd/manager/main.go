@@ -71,6 +71,7 @@ type flags struct {
 	leaderElect    bool
 	probeAddress   string
 	metricsAddress string
+	metricsSecure  bool
 	webhookHost    string
 	webhookPort    int
 	clientCAFile   string
@@ -86,7 +87,8 @@ type flags struct {
 func (f *flags) bind(set *flag.FlagSet) {
 	set.BoolVar(&f.leaderElect, "leader-elect", false, "Let only one of several replicas act.")
 	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served.")
-	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8080", "Where /metrics is served; 0 turns it off.")
+	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8443", "Where /metrics is served; 0 turns it off.")
+	set.BoolVar(&f.metricsSecure, "metrics-secure", true, "Serve /metrics over HTTPS, to those alone who may get it: the API server is asked. Else over HTTP, to everybody.")
 	set.IntVar(&f.webhookPort, "webhook-port", 9443, "Where the API server's admission requests are served.")
 	set.StringVar(&f.webhookHost, "webhook-host", "", "The address to serve them on; left out, every one.")
 	set.StringVar(&f.clientCAFile, "webhook-client-ca-file", "", "A file with the CA whose certificate the API server shows to webhooks, where it is configured to. "+
@@ -131,7 +133,7 @@ func run(set *flag.FlagSet, args []string) error {
 	grace := 10 * time.Second
 	mgr, err := operator.New(config, manager.Options{
 		Scheme:                        scheme,
-		Metrics:                       metricsserver.Options{BindAddress: f.metricsAddress},
+		Metrics:                       metricsserver.Options{BindAddress: f.metricsAddress, SecureServing: f.metricsSecure},
 		HealthProbeBindAddress:        f.probeAddress,
 		LeaderElection:                f.leaderElect,
 		LeaderElectionID:              "debugsession-operator",

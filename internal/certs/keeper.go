@@ -94,6 +94,15 @@ func (k *Keeper) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) 
 	return nil, errNone
 }
 
+// Expiry is when the certificate ends that is served now; zero before there is one.
+func (k *Keeper) Expiry() time.Time {
+	now := k.serving.Load()
+	if now == nil || now.certificate.Leaf == nil {
+		return time.Time{}
+	}
+	return now.certificate.Leaf.NotAfter
+}
+
 // Reconcile makes, serves and announces the certificates. There is but one thing to reconcile: the request is not looked at.
 func (k *Keeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	secret, err := k.secret(ctx)

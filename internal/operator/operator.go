@@ -73,6 +73,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if in.webhooks, managerOptions.WebhookServer, err = newKeeper(&options); err != nil {
 		return nil, err
 	}
+	secureMetrics(&managerOptions.Metrics, in.webhooks)
 	managerOptions.Cache = cacheOptions(managerOptions.Cache, options.Namespace)
 	managerOptions.NewCache = caches.New(&v1alpha1.DebugSession{}, &corev1.Pod{}) // sessions end by these alone
 	managerOptions.Controller.CacheSyncTimeout = math.MaxInt64                    // a controller waits for its kind; the process does not end for want of it
@@ -160,9 +161,11 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 	if err := mgr.Add(watcher); err != nil {
 		return nil, fmt.Errorf("adding the pod watcher: %w", err)
 	}
-	recorder := opmetrics.New(sessions(mgr), watcher.Len)
-	if err := options.Registry.Register(recorder); err != nil {
-		return nil, fmt.Errorf("registering the metrics: %w", err)
+	recorder := opmetrics.New(sessions(mgr), watcher.Len, options.Clock)
+	for _, collector := range []prometheus.Collector{recorder, opmetrics.CertificateExpiry(in.webhooks.Expiry)} {
+		if err := options.Registry.Register(collector); err != nil {
+			return nil, fmt.Errorf("registering the metrics: %w", err)
+		}
 	}
 	records.Enqueue = enqueuer.Enqueue
 	reconciler := &controllers.DebugSessionReconciler{

@@ -68,7 +68,7 @@ func (a *admissionInPlace) EnforcedSince(ctx context.Context) (time.Time, error)
 func newKeeper(options *Options) (*certs.Keeper, webhook.Server, error) {
 	keeper := &certs.Keeper{
 		Namespace:  options.Namespace,
-		ExtraNames: options.Webhook.ExtraNames,
+		ExtraNames: append([]string{metricsService + "." + options.Namespace + ".svc"}, options.Webhook.ExtraNames...),
 		Hooks:      admission.Hooks(),
 		Clock:      options.Clock,
 	}

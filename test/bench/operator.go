@@ -66,7 +66,7 @@ func (o *operator) start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	args := []string{"--health-probe-bind-address=" + o.health, "--metrics-bind-address=" + o.metrics, "--zap-log-level=info"}
+	args := []string{"--health-probe-bind-address=" + o.health, "--metrics-bind-address=" + o.metrics, "--metrics-secure=false", "--zap-log-level=info"}
 	if port := o.cluster.installed.webhookPort; port != 0 {
 		args = append(args, "--leader-elect", "--namespace="+operatorNamespace, "--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", port))
 	}

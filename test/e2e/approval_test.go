@@ -57,7 +57,7 @@ var _ = Describe("an approval", func() {
 		Expect(string(waiting.Status.Request.Preview.Raw)).To(And(ContainSubstring("docker.io/library/busybox:1.36"), ContainSubstring("SYS_PTRACE")))
 		Expect(bob.must(n, "get", "dbg", "hang")).To(ContainSubstring("1 approval by who may approve class " + class))
 		Eventually(n.eventMessages("hang", v1alpha1.ReasonAwaitingApproval)).Should(ContainSubstring(class))
-		Eventually(metrics).Should(MatchRegexp(`(?m)^debugsession_sessions\{mode="EphemeralContainer",phase="AwaitingApproval"\} [1-9]`))
+		Eventually(n.scraper()).Should(MatchRegexp(`(?m)^debugsession_sessions\{mode="EphemeralContainer",phase="AwaitingApproval"\} [1-9]`))
 		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty(), "nothing is made before it is approved")
 
 		Expect(alice.refused(n, approvalManifest("mine", "hang", "Approve", ""))).To(And(

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -115,11 +116,19 @@ var _ = Describe("the operator", func() {
 		n.pod("web")
 		n.session("copy", copyOf)
 		n.reaches("copy", v1alpha1.PhaseActive)
-		Eventually(metrics).Should(And(
+		scrape := n.scraper()
+		_, status := leader().metrics("")
+		Expect(status).To(Equal(http.StatusUnauthorized))
+		_, status = leader().metrics(n.kubectl("create", "token", "default"))
+		Expect(status).To(Equal(http.StatusForbidden))
+		Eventually(scrape).Should(And(
 			MatchRegexp(`(?m)^debugsession_sessions\{mode="PodCopy",phase="Active"\} [1-9]`),
 			MatchRegexp(`(?m)^debugsession_ready_seconds_count\{mode="PodCopy"\} [1-9]`),
 			MatchRegexp(`(?m)^debugsession_outcomes_total\{mode="PodCopy",outcome="Expired"\} \d`),
 			MatchRegexp(`(?m)^debugsession_pod_watches \d`),
+			MatchRegexp(`(?m)^debugsession_class_sessions\{class="standard",phase="Active"\} [1-9]`),
+			MatchRegexp(`(?m)^debugsession_overdue_seconds \d`),
+			MatchRegexp(`(?m)^debugsession_certificate_expiry_timestamp_seconds 1\.\d+e\+09$`),
 			ContainSubstring("controller_runtime_reconcile_total"),
 		))
 	})
@@ -177,10 +186,6 @@ func holder(n namespace) string {
 		return ""
 	}
 	return *lease.Spec.HolderIdentity
-}
-
-func metrics() (string, error) {
-	return tryKubectl("get", "--raw", "/api/v1/namespaces/"+operatorNamespace+"/services/debugsession-operator-metrics:metrics/proxy/metrics")
 }
 
 // schema is as much of an OpenAPI schema as tells what is documented.

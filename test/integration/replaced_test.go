@@ -40,8 +40,8 @@ func (storeless) HasStore() bool { return false }
 // uncounted is for a reconciler that nobody measures.
 type uncounted struct{}
 
-func (uncounted) Ready(v1alpha1.Mode, time.Duration)    {}
-func (uncounted) Ended(v1alpha1.Outcome, v1alpha1.Mode) {}
+func (uncounted) Ready(v1alpha1.Mode, time.Duration) {}
+func (uncounted) Ended(*v1alpha1.DebugSession)       {}
 
 // The time between recording a pod and injecting into it is held open by a webhook that does not answer.
 var _ = Describe("a pod that is replaced after it was recorded", func() {
