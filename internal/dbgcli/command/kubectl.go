@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/kubectl/pkg/cmd/cp"
 	"k8s.io/kubectl/pkg/cmd/exec"
 	"k8s.io/kubectl/pkg/cmd/logs"
 	"k8s.io/kubectl/pkg/cmd/portforward"
@@ -26,6 +24,15 @@ func (e *environment) debuggerOf(ctx context.Context, name string, access v1alph
 	if err != nil {
 		return nil, err
 	}
+	session, err := findGranted(ctx, conn, name, access)
+	if err != nil {
+		return nil, err
+	}
+	return session.Status.Debugger, nil
+}
+
+// findGranted is a session that runs and gives a kind of access to its debugger.
+func findGranted(ctx context.Context, conn *connection, name string, access v1alpha1.AccessVerb) (*v1alpha1.DebugSession, error) {
 	session, err := findActive(ctx, conn, name)
 	if err != nil {
 		return nil, err
@@ -33,7 +40,7 @@ func (e *environment) debuggerOf(ctx context.Context, name string, access v1alph
 	if !story.Grants(session, access) {
 		return nil, fmt.Errorf("sessions of class %q do not give this access (%s): kubectl dbg classes shows which do", session.Spec.ClassName, access)
 	}
-	return session.Status.Debugger, nil
+	return session, nil
 }
 
 func newExec(env *environment, factory cmdutil.Factory) *cobra.Command {
@@ -88,36 +95,6 @@ func newLogs(env *environment, factory cmdutil.Factory) *cobra.Command {
 			return err
 		}
 		return inContainer(cmd, run, at, at.PodName)
-	}
-	return cmd
-}
-
-func newCp(env *environment, factory cmdutil.Factory) *cobra.Command {
-	cmd := cp.NewCmdCp(factory, env.IOStreams)
-	run := cmd.Run
-	cmd.Run, cmd.Use, cmd.Short = nil, "cp [NAME]:PATH PATH | cp PATH [NAME]:PATH", "Copy files from and to a session's debugger"
-	cmd.Long = `Copy files from and to a session's debugger, if its class gives access to exec: kubectl cp, without the pod's and the container's names.
-The target's files are under /proc/1/root of a debugger that joined its processes. The debugger's image needs tar.`
-	cmd.Example = "  kubectl dbg cp :/proc/1/root/var/log/app.log ."
-	cmd.ValidArgsFunction, cmd.Args = nil, cobra.ExactArgs(2)
-	hide(cmd, "container")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		remote := -1
-		for i, arg := range args {
-			if strings.Contains(arg, ":") {
-				remote = i
-			}
-		}
-		if remote < 0 {
-			return fmt.Errorf("one of the two is in the debugger: write :%s or :%s", args[0], args[1])
-		}
-		name, path, _ := strings.Cut(args[remote], ":")
-		at, err := env.debuggerOf(cmd.Context(), name, v1alpha1.AccessExec)
-		if err != nil {
-			return err
-		}
-		args[remote] = at.PodName + ":" + path
-		return inContainer(cmd, run, at, args...)
 	}
 	return cmd
 }

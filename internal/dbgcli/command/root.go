@@ -62,7 +62,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 	o.bind(root.Flags())
 	factory := cmdutil.NewFactory(cmdutil.NewMatchVersionFlags(env.config))
 	root.AddCommand(
-		newAttach(env), newExec(env, factory), newCp(env, factory), newPortForward(env, factory), newLogs(env, factory),
+		newAttach(env), newExec(env, factory), newCp(env), newPortForward(env, factory), newLogs(env, factory),
 		newList(env), newDescribe(env), newApprove(env), newDeny(env), newExtend(env), newEnd(env),
 		newCanI(env), newClasses(env), newRender(env), newFromDebug(env), newAudit(env),
 	)

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/dbgcli/request"
@@ -125,10 +129,13 @@ func (v *visit) attach(ctx context.Context, session *v1alpha1.DebugSession) (det
 	warning, stop := context.WithCancel(ctx)
 	defer stop()
 	go v.warn(warning)
-	gated := request.Gated(session)
+	open := strings.NewReader("")
+	if request.Gated(session) {
+		open.Reset(request.OpenGate)
+	}
 	for tried := 0; ; tried++ {
 		began := v.now()
-		detached, err = v.stream(ctx, session, gated && tried == 0)
+		detached, err = v.stream(ctx, session, open)
 		if detached || ctx.Err() != nil || v.overSoon(ctx, err) {
 			return detached, nil
 		}
@@ -151,11 +158,15 @@ const (
 
 	// mostTries is how often an attach fails that ends at once, each time a second after the last one.
 	mostTries = 30
+
+	// mostRefusals is how often an attach is refused, each time for some seconds.
+	mostRefusals = 3
 )
 
-// giveUp returns an error if attaching once more would not help.
+// giveUp returns an error if attaching once more would not help. An API server that has just come back may know of no right at first.
 func giveUp(session string, err error, tried int) error {
-	if tried <= mostTries && !refusedForGood(err, tried) {
+	refused := apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
+	if tried <= mostTries && (!refused || tried <= mostRefusals) {
 		return nil
 	}
 	return fmt.Errorf("attaching to session %s: %w; kubectl dbg attach %s tries again", session, err, session)
@@ -180,16 +191,13 @@ func (v *visit) overSoon(ctx context.Context, streamed error) bool {
 	return err == nil
 }
 
-func (v *visit) stream(ctx context.Context, session *v1alpha1.DebugSession, open bool) (bool, error) {
+func (v *visit) stream(ctx context.Context, session *v1alpha1.DebugSession, open io.Reader) (bool, error) {
 	spec, at := &session.Spec.Debugger, session.Status.Debugger
 	d := terminal.Debugger{
 		Config: v.conn.config, Kubernetes: v.conn.Kubernetes,
 		Namespace: session.Namespace, Pod: at.PodName, Name: at.ContainerName,
 		Stdin: spec.Stdin, TTY: spec.TTY, Keys: spec.Stdin && (v.stdin || !request.Gated(session)),
-		Replay: spec.TTY && story.Grants(session, v1alpha1.AccessLogs), DetachKeys: v.detachKeys,
-	}
-	if open {
-		d.Before = request.OpenGate
+		Replay: spec.TTY && story.Grants(session, v1alpha1.AccessLogs), DetachKeys: v.detachKeys, Before: open,
 	}
 	if !spec.Stdin && story.Grants(session, v1alpha1.AccessLogs) {
 		return false, v.tty.Logs(ctx, d)

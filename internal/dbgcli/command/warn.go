@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	"debugsession.dev/operator/internal/dbgcli/story"
 )
 
@@ -36,10 +34,4 @@ func (v *visit) warn(ctx context.Context) {
 		}
 		news, changed = v.tracker.Latest()
 	}
-}
-
-// refusedForGood reports whether attaching again would be refused again. Right after the start, the API server may not know yet of
-// the access that the session gives.
-func refusedForGood(err error, tried int) bool {
-	return (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) && tried > 5
 }

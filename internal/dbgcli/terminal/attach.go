@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"regexp"
-	"strings"
 	"sync"
 
 	mobyterm "github.com/moby/term"
@@ -32,8 +31,8 @@ type Debugger struct {
 	// Replay is to show first what the debugger has written before, such as its prompt. That takes access to its log.
 	Replay bool
 
-	// Before is sent to the debugger before anything else.
-	Before string
+	// Before is sent to the debugger before anything else. What a lost connection did not take of it is left for the next one.
+	Before io.Reader
 
 	// DetachKeys end the attach and not the debugger, such as ctrl-p,ctrl-q.
 	DetachKeys string
@@ -45,7 +44,7 @@ func (t *Terminal) Attach(ctx context.Context, d Debugger) (detached bool, err e
 	defer cancel()
 	streams := remotecommand.StreamOptions{Stdout: t.Out, Stderr: t.ErrOut, Tty: d.TTY}
 	if d.Stdin {
-		streams.Stdin = strings.NewReader(d.Before)
+		streams.Stdin = d.Before
 		if d.Keys {
 			streams.Stdin = io.MultiReader(streams.Stdin, t.Keyboard.Reader(ctx))
 		}
@@ -95,8 +94,10 @@ func (d Debugger) stream(ctx context.Context, streams remotecommand.StreamOption
 		VersionedParams(&corev1.PodAttachOptions{
 			Container: d.Name, Stdin: streams.Stdin != nil, Stdout: true, Stderr: streams.Stderr != nil, TTY: d.TTY,
 		}, scheme.ParameterCodec)
-	return (&exec.DefaultRemoteExecutor{}).ExecuteWithContext(ctx, request.URL(), d.Config,
-		streams.Stdin, streams.Stdout, streams.Stderr, streams.Tty, streams.TerminalSizeQueue)
+	return onceGranted(ctx, func() error {
+		return (&exec.DefaultRemoteExecutor{}).ExecuteWithContext(ctx, request.URL(), d.Config,
+			streams.Stdin, streams.Stdout, streams.Stderr, streams.Tty, streams.TerminalSizeQueue)
+	})
 }
 
 // screenful is how much of a log is shown again.
@@ -105,7 +106,11 @@ const screenful = 4 << 10
 // log is the end of what the debugger has written so far; nothing if that cannot be read.
 func (d Debugger) log(ctx context.Context) []byte {
 	lines := int64(25)
-	text, err := d.Kubernetes.CoreV1().Pods(d.Namespace).GetLogs(d.Pod, &corev1.PodLogOptions{Container: d.Name, TailLines: &lines}).DoRaw(ctx)
+	var text []byte
+	err := onceGranted(ctx, func() (err error) {
+		text, err = d.Kubernetes.CoreV1().Pods(d.Namespace).GetLogs(d.Pod, &corev1.PodLogOptions{Container: d.Name, TailLines: &lines}).DoRaw(ctx)
+		return err
+	})
 	if err != nil {
 		return nil
 	}

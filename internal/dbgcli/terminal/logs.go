@@ -10,7 +10,11 @@ import (
 // Logs shows all that a debugger writes, from its beginning to its end. Called again after a lost connection, it goes on where it
 // was.
 func (t *Terminal) Logs(ctx context.Context, d Debugger) error {
-	stream, err := d.Kubernetes.CoreV1().Pods(d.Namespace).GetLogs(d.Pod, &corev1.PodLogOptions{Container: d.Name, Follow: true}).Stream(ctx)
+	var stream io.ReadCloser
+	err := onceGranted(ctx, func() (err error) {
+		stream, err = d.Kubernetes.CoreV1().Pods(d.Namespace).GetLogs(d.Pod, &corev1.PodLogOptions{Container: d.Name, Follow: true}).Stream(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
