@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/creack/pty"
 	. "github.com/onsi/ginkgo/v2"
@@ -90,6 +91,8 @@ type network struct {
 	mu   sync.Mutex
 	cut  bool
 	open []net.Conn
+	left int64         // until it is cut
+	away time.Duration // and for how long then
 }
 
 func newNetwork() *network {
@@ -121,8 +124,29 @@ func (n *network) serve(client net.Conn, address string) {
 		return
 	}
 	n.open = append(n.open, client, server)
-	go func() { _, _ = io.Copy(server, client); server.Close() }()
-	go func() { _, _ = io.Copy(client, server); client.Close() }()
+	go func() { _, _ = io.Copy(io.MultiWriter(server, n), client); server.Close() }()
+	go func() { _, _ = io.Copy(io.MultiWriter(client, n), server); client.Close() }()
+}
+
+// cutAfter cuts the network once so much has gone through it, for a time.
+func (n *network) cutAfter(bytes int64, away time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.left, n.away = bytes, away
+}
+
+// Write counts what goes through.
+func (n *network) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	before := n.left
+	n.left -= int64(len(p))
+	cut, away := before > 0 && n.left <= 0, n.away
+	n.mu.Unlock()
+	if cut {
+		n.set(true)
+		time.AfterFunc(away, func() { n.set(false) })
+	}
+	return len(p), nil
 }
 
 // set cuts the network, with all connections that there are, or mends it.

@@ -133,7 +133,8 @@ type trailer struct {
 func (t *trailer) Read(p []byte) (int, error) {
 	n, err := t.r.Read(p)
 	for _, b := range p[:n] {
-		if t.zeros++; b != 0 {
+		t.zeros++
+		if b != 0 {
 			t.zeros = 0
 		}
 	}

@@ -63,7 +63,7 @@ func (o *decideOptions) run(ctx context.Context, name string) error {
 		return err
 	}
 	if session.Status.Phase != v1alpha1.PhaseAwaitingApproval || session.Status.Request == nil {
-		return fmt.Errorf("session %s does not wait for approval: it is %s", session.Name, orElse(string(session.Status.Phase), "Pending"))
+		return fmt.Errorf("session %s does not wait for approval: it is %s; kubectl dbg list --waiting shows those that do", session.Name, orElse(string(session.Status.Phase), "Pending"))
 	}
 	if err := o.show(ctx, conn, session); err != nil {
 		return err
@@ -124,7 +124,7 @@ func (o *decideOptions) ask(ctx context.Context) error {
 	}
 	answer, err := tty.Ask(ctx, string(o.decision)+"? [y/N]:", "no", "yes")
 	if err != nil || answer != "yes" {
-		return errors.New("nothing was decided")
+		return errors.New("nothing was decided; the same command asks again")
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (o *decideOptions) report(ctx context.Context, conn *connection, session *v
 	})
 	switch {
 	case news.Gone:
-		return fmt.Errorf("session %s is gone", session.Name)
+		return fmt.Errorf("session %s was deleted meanwhile; kubectl dbg list --waiting shows what else waits", session.Name)
 	case err != nil:
 		return fmt.Errorf("%s, and the operator does not count it yet: kubectl -n %s get dbgapproval %s", done, session.Namespace, made.Name)
 	}

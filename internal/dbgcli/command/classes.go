@@ -92,7 +92,10 @@ func classTable(env *environment, classes []v1alpha1.DebugClass, may map[string]
 			rows[i] = append(rows[i], story.WideClassRow(class)...)
 		}
 	}
-	return table(env.Out, headings, rows)
+	if wide {
+		return table(env.Out, headings, rows)
+	}
+	return fittedTable(env.Out, headings, rows)
 }
 
 // completeClasses completes the name of a class that may be used.

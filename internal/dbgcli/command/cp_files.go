@@ -64,7 +64,6 @@ func (o *cpOptions) receive(ctx context.Context, d terminal.Debugger, staged str
 	leftOut, err = archive.Unpack(staged, reader)
 	if err != nil && !errors.Is(err, archive.ErrCut) {
 		reader.CloseWithError(err) // which ends the other side
-		<-done
 		return nil, err
 	}
 	_, _ = io.Copy(io.Discard, reader) // what tar pads its output with

@@ -53,7 +53,7 @@ func (e *environment) awaitEnd(ctx context.Context, conn *connection, session *v
 	defer cancel()
 	news, err := conn.Track(ctx, session).Until(ctx, func(news sessions.News) bool { return news.Gone || story.Ended(news.Session) })
 	if err != nil {
-		return fmt.Errorf("session %s has not ended after %s: %s", session.Name, story.Duration(wait),
+		return fmt.Errorf("session %s has not ended after %s: %s; kubectl dbg describe %[1]s shows how it stands", session.Name, story.Duration(wait),
 			orElse(story.Message(news.Session), "the operator does not say why"))
 	}
 	if news.Gone {

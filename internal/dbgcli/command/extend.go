@@ -52,7 +52,7 @@ func parseExtension(text string) (time.Duration, error) {
 
 func (e *environment) extend(ctx context.Context, conn *connection, session *v1alpha1.DebugSession, by time.Duration) error {
 	if story.Over(session) {
-		return fmt.Errorf("%s; an ended session never starts again: open another one", story.Epitaph(session))
+		return fmt.Errorf("%s; an ended session never starts again: kubectl dbg TARGET opens another", story.Epitaph(session))
 	}
 	ttl := story.TTL(session)
 	if ttl == 0 {

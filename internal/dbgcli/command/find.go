@@ -48,8 +48,12 @@ func find(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSe
 func findActive(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSession, error) {
 	session, err := find(ctx, conn, name)
 	if err == nil && !story.Attachable(session) {
-		return nil, fmt.Errorf("session %s is %s: %s", session.Name, orElse(string(session.Status.Phase), "Pending"),
-			orElse(story.Message(session), "it waits for the operator"))
+		next := fmt.Sprintf("kubectl dbg attach %s waits for it", session.Name)
+		if story.Over(session) {
+			next = "kubectl dbg TARGET opens another"
+		}
+		return nil, fmt.Errorf("session %s is %s: %s; %s", session.Name, orElse(string(session.Status.Phase), "Pending"),
+			orElse(story.Message(session), "it waits for the operator"), next)
 	}
 	return session, err
 }

@@ -61,7 +61,7 @@ func parseDebug(args []string, env *environment) (*request.Options, *genericclio
 	set.StringArrayVarP(&file, "filename", "f", nil, "")
 	set.BoolVarP(&quiet, "quiet", "q", false, "")
 	if err := set.Parse(args); err != nil {
-		return nil, nil, fmt.Errorf("kubectl debug would not understand this: %w", err)
+		return nil, nil, fmt.Errorf("kubectl debug would not understand this: %w; kubectl debug --help lists its flags", err)
 	}
 	words, dash := set.Args(), set.ArgsLenAtDash()
 	if dash < 0 {

@@ -109,7 +109,7 @@ func ended(session *v1alpha1.DebugSession) error {
 		}
 		return &exitError{code, ""}
 	}
-	return &exitError{code, story.Epitaph(session)}
+	return &exitError{code, fmt.Sprintf("%s; kubectl dbg describe %s -n %s tells its story", story.Epitaph(session), session.Name, session.Namespace)}
 }
 
 // end asks for a session's end. Somebody who hangs up must not keep it alive: the context's end does not matter.

@@ -191,5 +191,8 @@ func (o *listOptions) table(items []v1alpha1.DebugSession) error {
 		}
 		rows[i] = row
 	}
-	return table(o.Out, headings, rows)
+	if o.output.wide() {
+		return table(o.Out, headings, rows)
+	}
+	return fittedTable(o.Out, headings, rows)
 }

@@ -24,6 +24,7 @@ type openOptions struct {
 	flags   requestFlags
 	request request.Options
 	visit   visitOptions
+	output  *output
 }
 
 func (o *openOptions) bind(flags *pflag.FlagSet) {
@@ -36,6 +37,9 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	tty := terminal.New(o.IOStreams, o.visit.quiet)
+	if o.output.format != "" && o.flags.attach {
+		return errors.New("-o shows a session that nobody waits for: add --attach=false")
+	}
 	if err := o.complete(cmd, args, tty); err != nil {
 		return err
 	}
@@ -43,7 +47,7 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	err = o.open(ctx, conn, tty, session)
+	err = o.open(ctx, conn, tty, session, o.request.Name == "")
 	if !errors.Is(err, errCopyInstead) {
 		return err
 	}
@@ -51,16 +55,19 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 	if conn, session, err = o.prepare(ctx); err != nil {
 		return err
 	}
-	return o.open(ctx, conn, tty, session)
+	return o.open(ctx, conn, tty, session, true) // the first one has the name
 }
 
-// open asks for the session, and visits it.
-func (o *openOptions) open(ctx context.Context, conn *connection, tty *terminal.Terminal, session *v1alpha1.DebugSession) error {
-	created, err := create(ctx, conn, session, o.request.Name == "")
+// open asks for the session, and visits it. If another has its name, it may be renamed.
+func (o *openOptions) open(ctx context.Context, conn *connection, tty *terminal.Terminal, session *v1alpha1.DebugSession, rename bool) error {
+	created, err := create(ctx, conn, session, rename)
 	if err != nil {
 		return err
 	}
 	if !o.flags.attach {
+		if o.output.objects() {
+			return o.output.print(o.Out, "DebugSession", created)
+		}
 		fmt.Fprintf(o.Out, "debugsession.debugsession.dev/%s created\n", created.Name)
 		return nil
 	}
@@ -77,7 +84,7 @@ func (o *openOptions) complete(cmd *cobra.Command, args []string, tty *terminal.
 		targets, o.request.Command = args[:dash], args[dash:]
 	}
 	if len(targets) > 1 {
-		return fmt.Errorf("one target at a time, and a command comes after --: kubectl dbg %s -- %s", targets[0], targets[1])
+		return fmt.Errorf("one target at a time, and a command comes after --: kubectl dbg %s -- %s; kubectl dbg --help lists what else there is", targets[0], targets[1])
 	}
 	if len(targets) == 1 {
 		o.request.Target = targets[0]
@@ -103,7 +110,7 @@ func create(ctx context.Context, conn *connection, session *v1alpha1.DebugSessio
 		case apierrors.IsAlreadyExists(err) && rename && try < 10:
 			session.Name = fmt.Sprintf("%s-%d", name, try)
 		case apierrors.IsForbidden(err):
-			return nil, &exitError{story.ExitDenied, "error: " + err.Error()}
+			return nil, &exitError{story.ExitDenied, fmt.Sprintf("error: %v; kubectl dbg classes -n %s shows what you may do there", err, session.Namespace)}
 		case apierrors.IsNotFound(err):
 			return nil, fmt.Errorf("%w; is the operator installed? kubectl get crd debugsessions.debugsession.dev", err)
 		default:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/dbgcli/manifest"
+	"debugsession.dev/operator/internal/dbgcli/terminal"
 )
 
 // output is the flag -o: json, yaml and name as kubectl prints them, and wide where there is a table.
@@ -96,4 +98,47 @@ func table(out io.Writer, headings []string, rows [][]string) error {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return w.Flush()
+}
+
+// fittedTable is a table that fits a terminal, if that is what it is written to.
+func fittedTable(out io.Writer, headings []string, rows [][]string) error {
+	narrow(append([][]string{headings}, rows...), terminal.Columns(out))
+	return table(out, headings, rows)
+}
+
+const (
+	gap       = 3 // what kubectl leaves between two columns
+	leastWide = 6 // what a column has left that is cut
+)
+
+// narrow cuts the widest columns until all have room. Names are never cut: one types them again. 0 is as much room as there needs to be.
+func narrow(lines [][]string, room int) {
+	if room == 0 {
+		return
+	}
+	widths := make([]int, len(lines[0]))
+	total := -gap
+	for i := range widths {
+		for _, line := range lines {
+			widths[i] = max(widths[i], utf8.RuneCountInString(line[i]))
+		}
+		total += widths[i] + gap
+	}
+	for ; total > room; total-- {
+		widest := -1
+		for i, heading := range lines[0] {
+			if heading != "NAME" && heading != "NAMESPACE" && widths[i] > leastWide && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		widths[widest]--
+	}
+	for _, line := range lines {
+		for i := range line {
+			line[i] = terminal.Fit(line[i], widths[i])
+		}
+	}
 }

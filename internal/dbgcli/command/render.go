@@ -21,7 +21,6 @@ type renderOptions struct {
 	openOptions
 	approval string
 	message  string
-	output   *output
 }
 
 func newRender(env *environment) *cobra.Command {

@@ -60,6 +60,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 	env.config.AddFlags(root.PersistentFlags())
 	o.flags.bind(root.Flags(), &o.request)
 	o.bind(root.Flags())
+	o.output = addOutput(root, false)
 	factory := cmdutil.NewFactory(cmdutil.NewMatchVersionFlags(env.config))
 	root.AddCommand(
 		newAttach(env), newExec(env, factory), newCp(env), newPortForward(env, factory), newLogs(env, factory),
@@ -67,7 +68,26 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 		newCanI(env), newClasses(env), newRender(env), newFromDebug(env), newAudit(env),
 	)
 	complete(root, env, factory)
+	adviseAll(root)
 	return root
+}
+
+// adviseAll has a command, and those below it, say what to type when they are not understood.
+func adviseAll(root *cobra.Command) {
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
+	})
+	for _, cmd := range root.Commands() {
+		if understands := cmd.Args; understands != nil {
+			cmd.Args = func(cmd *cobra.Command, args []string) error {
+				if err := understands(cmd, args); err != nil {
+					return fmt.Errorf("%w: %s %s", err, root.CommandPath(), cmd.Use)
+				}
+				return nil
+			}
+		}
+		adviseAll(cmd)
+	}
 }
 
 // exitError ends the process with a code of its own, with or without a word.

@@ -69,7 +69,7 @@ func (v *visit) await(ctx context.Context) (*v1alpha1.DebugSession, error) {
 		session := news.Session
 		switch {
 		case news.Gone:
-			return nil, &exitError{story.ExitTerminated, fmt.Sprintf("error: session %s was deleted", session.Name)}
+			return nil, &exitError{story.ExitTerminated, fmt.Sprintf("error: session %s was deleted; kubectl dbg TARGET opens another", session.Name)}
 		case story.Over(session) || news.Err == nil && story.Attachable(session): // what was known before an outage may be so no more
 			v.tty.Progress.Clear()
 			return session, nil

@@ -28,7 +28,8 @@ func TestOnceGranted(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began, tried := time.Now(), 0
 				err := onceGranted(t.Context(), func() error {
-					if tried++; tried <= test.refusals {
+					tried++
+					if tried <= test.refusals {
 						return forbidden
 					}
 					return test.then

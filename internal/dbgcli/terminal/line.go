@@ -23,7 +23,7 @@ func (l *Line) Show(text, timing string) {
 	width := l.width()
 	switch {
 	case width > 0:
-		fmt.Fprint(l.out, "\r\033[K"+fit(text, width-1-len(timing))+timing)
+		fmt.Fprint(l.out, "\r\033[K"+Fit(text, width-1-len(timing))+timing)
 	case l.shown != text:
 		fmt.Fprintln(l.out, text)
 	}
@@ -58,8 +58,8 @@ func OneLine(text string) string {
 	}, text)
 }
 
-// fit cuts a sentence to a number of columns, and control characters out of it.
-func fit(text string, columns int) string {
+// Fit cuts a sentence to a number of columns, and control characters out of it.
+func Fit(text string, columns int) string {
 	text = OneLine(text)
 	if columns < 2 || utf8.RuneCountInString(text) <= columns {
 		return text

@@ -36,11 +36,14 @@ func (t *Terminal) Interactive() bool { return t.tty.IsTerminalIn() && t.tty.IsT
 func (t *Terminal) TypedInto() bool { return t.tty.IsTerminalIn() }
 
 // columns is how wide the terminal is that progress is shown on; 0 if it is none.
-func (t *Terminal) columns() int {
-	if !term.IsTerminal(t.ErrOut) {
+func (t *Terminal) columns() int { return Columns(t.ErrOut) }
+
+// Columns is how wide the terminal is that is written to; 0 if it is none.
+func Columns(out io.Writer) int {
+	if !term.IsTerminal(out) {
 		return 0
 	}
-	size := term.TTY{Out: t.ErrOut}.GetSize()
+	size := term.TTY{Out: out}.GetSize()
 	if size == nil || size.Width == 0 {
 		return 80
 	}
