@@ -111,26 +111,15 @@ const (
 	leastWide = 6 // what a column has left that is cut
 )
 
-// narrow cuts the widest columns until all have room. Names are never cut: one types them again. 0 is as much room as there needs to be.
+// narrow cuts the widest columns until all have room; 0 is as much room as there needs to be.
 func narrow(lines [][]string, room int) {
-	if room == 0 {
-		return
-	}
-	widths := make([]int, len(lines[0]))
+	widths := columnWidths(lines)
 	total := -gap
-	for i := range widths {
-		for _, line := range lines {
-			widths[i] = max(widths[i], utf8.RuneCountInString(line[i]))
-		}
-		total += widths[i] + gap
+	for _, width := range widths {
+		total += width + gap
 	}
-	for ; total > room; total-- {
-		widest := -1
-		for i, heading := range lines[0] {
-			if heading != "NAME" && heading != "NAMESPACE" && widths[i] > leastWide && (widest < 0 || widths[i] > widths[widest]) {
-				widest = i
-			}
-		}
+	for ; room > 0 && total > room; total-- {
+		widest := widestCuttable(lines[0], widths)
 		if widest < 0 {
 			break
 		}
@@ -141,4 +130,28 @@ func narrow(lines [][]string, room int) {
 			line[i] = terminal.Fit(line[i], widths[i])
 		}
 	}
+}
+
+func columnWidths(lines [][]string) []int {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(line[i]))
+		}
+	}
+	return widths
+}
+
+// widestCuttable is the widest of the columns that may be cut further; -1 if none may. Names are never cut: one types them again.
+func widestCuttable(headings []string, widths []int) int {
+	widest := -1
+	for i, heading := range headings {
+		if heading == "NAME" || heading == "NAMESPACE" || widths[i] <= leastWide {
+			continue
+		}
+		if widest < 0 || widths[i] > widths[widest] {
+			widest = i
+		}
+	}
+	return widest
 }

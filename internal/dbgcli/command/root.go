@@ -11,6 +11,7 @@ import (
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 
 	"debugsession.dev/operator/internal/dbgcli/story"
+	_ "debugsession.dev/operator/internal/dbgcli/untranslated" // a prompt comes the sooner
 )
 
 const long = `Open a debugging session: a debugger in a running pod, in a copy of it or on a node, for a limited time and on the record.
