@@ -20,7 +20,7 @@ export CGO_ENABLED := 0
 export GOWORK := off
 
 # Modules that only pin versions, and those with code of ours.
-PINNING := ./tools ./tools/helm ./tools/lint ./test/cluster/kubernetes ./test/cluster/containerd
+PINNING := ./tools ./tools/helm ./tools/krew ./tools/lint ./test/cluster/kubernetes ./test/cluster/containerd
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path './bin/*'))))
 SOURCES := $(filter-out $(PINNING),$(MODULES))
 
@@ -130,7 +130,7 @@ build: ## Build the operator, a static binary: bin/manager.
 $(BIN)/kubectl-dbg:
 	@go build -trimpath -tags '$(TAGS)' -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/kubectl-dbg && cp plugins/kubectl_complete-dbg $(BIN)/
 
-PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
 .PHONY: plugin
 plugin: $(BIN)/kubectl-dbg ## Build kubectl dbg for this machine, into bin; put it on your PATH.
@@ -211,6 +211,14 @@ test-e2e: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg $(BIN)/.tools ## Run t
 test-chart: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/.tools $(BIN)/.helm ## Install, upgrade, roll back and uninstall the chart in a real cluster, with Helm 4 and 3.
 	@IMG=$(IMG) test/with-cluster.sh $(BIN)/ginkgo run -v --timeout=20m ./test/e2e/chart
 
+.PHONY: test-krew
+test-krew: $(BIN)/kubectl-krew plugin-archives ## Check the plugin's archives, and have krew install the one for this machine.
+	@tools/test-krew.sh $(BIN)/plugin $(BIN)/kubectl-krew $(PLATFORMS)
+
+.PHONY: recording
+recording: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg ## Record kubectl dbg in a terminal, for the README, and measure it beside kubectl debug. TIMES=N measures N times.
+	@IMG=$(IMG) test/with-cluster.sh test/recording/run.sh
+
 # The table comes last of all, also after the cluster's end.
 .PHONY: chaos
 chaos: $(CLUSTER_TOOL) $(BIN)/image ## Break a real cluster while sessions run in it, and print a table. CHAOS=REGEXP breaks only that.
@@ -255,6 +263,11 @@ $(BIN)/.helm: tools/helm/go.mod tools/helm/go.sum
 	@echo "build Helm 4 and 3"
 	@mkdir -p $(BIN) && for major in 4 3; do \
 		go -C tools/helm build -trimpath -ldflags '-s -w' -o $(BIN)/helm$$major helm.sh/helm/v$$major/cmd/helm || exit 1; done; touch $@
+
+# A module apart, as helm.
+$(BIN)/kubectl-krew: tools/krew/go.mod tools/krew/go.sum
+	@echo "build krew"
+	@mkdir -p $(BIN) && go -C tools/krew build -trimpath -ldflags '-s -w' -o $@ sigs.k8s.io/krew/cmd/krew && touch $@
 
 # Built each time, which costs nothing when nothing changed. Not trimmed: it finds its files by its source's path.
 .PHONY: $(CLUSTER_TOOL)

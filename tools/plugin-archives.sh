@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 folder=$1 version=$2
 shift 2
-mkdir -p "$folder"
+[[ $version =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]] || version=v0.0.0-g$version # krew takes no other
+rm -rf "$folder" && mkdir -p "$folder"
 manifest=$folder/dbg.yaml
 sed -e '/^#/d' -e "s|VERSION|$version|" plugins/krew.yaml >"$manifest"
 for platform in "$@"; do
