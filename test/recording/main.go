@@ -1,16 +1,16 @@
-// Recording plays kubectl dbg in a real terminal: it writes an asciicast, or measures how soon one has a prompt. test/recording/run.sh
+// Recording plays kubectl dbg in a real terminal: it draws what is to be seen, or measures how soon one has a prompt. test/recording/run.sh
 // brings what it plays with.
 //
-//	go run ./test/recording -cast docs/kubectl-dbg.cast
+//	go run ./test/recording -svg docs/kubectl-dbg.svg
 //	go run ./test/recording -measure 5
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
@@ -25,18 +25,18 @@ const (
 	columns, rows = 80, 24
 
 	// within is how long anything may take.
-	within = 60 * time.Second
+	within = 30 * time.Second
 )
 
 var errNotSeen = errors.New("not seen")
 
 func main() {
-	cast := flag.String("cast", "", "write an asciicast v2 to this file")
+	picture := flag.String("svg", "", "draw it into this file")
 	times := flag.Int("measure", 0, "measure this often, and print a table")
 	flag.Parse()
 	var err error
-	if *cast != "" {
-		err = record(*cast)
+	if *picture != "" {
+		err = record(*picture)
 	}
 	if err == nil && *times > 0 {
 		err = measure(*times)
@@ -55,8 +55,14 @@ type terminal struct {
 	written strings.Builder
 	read    int
 	changed chan struct{}
-	events  [][3]any
+	events  []event
 	began   time.Time
+}
+
+// event is what was written, and when.
+type event struct {
+	at   time.Duration
+	text string
 }
 
 func start(name string, args ...string) (*terminal, error) {
@@ -79,7 +85,7 @@ func (t *terminal) follow() {
 		}
 		t.mu.Lock()
 		t.written.Write(chunk[:n])
-		t.events = append(t.events, [3]any{time.Since(t.began).Seconds(), "o", string(chunk[:n])})
+		t.events = append(t.events, event{time.Since(t.began), string(chunk[:n])})
 		t.mu.Unlock()
 		select {
 		case t.changed <- struct{}{}:
@@ -129,7 +135,7 @@ func (t *terminal) types(text string) {
 func (t *terminal) close() {
 	_ = t.cmd.Process.Kill()
 	_ = t.cmd.Wait()
-	t.pty.Close()
+	_ = t.pty.Close()
 }
 
 // played is what is typed, and what is waited for after it.
@@ -161,22 +167,9 @@ func record(path string) error {
 		}
 		time.Sleep(1200 * time.Millisecond)
 	}
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	encoder := json.NewEncoder(file)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(map[string]any{"version": 2, "width": columns, "height": rows, "title": "kubectl dbg", "idle_time_limit": 2})
 	shell.mu.Lock()
 	defer shell.mu.Unlock()
-	for _, event := range shell.events {
-		if err := encoder.Encode(event); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeSVG(path, shell.events)
 }
 
 // ways are ways to a prompt. The pod's name has to be found first, which is a command too, where a way needs it.
@@ -195,31 +188,50 @@ func ways() ([]way, error) {
 
 type way struct{ what, before, command string }
 
+// measure takes the ways in turn, so that whatever else the machine does is the same for all of them, and at any moment of the second
+// after which a kubelet looks at its containers again.
 func measure(times int) error {
 	ways, err := ways()
 	if err != nil {
 		return err
 	}
-	fmt.Println("| | commands | characters typed | seconds to the prompt, median (worst; 60: none came) |\n|---|---|---|---|")
-	for _, way := range ways {
-		took := make([]float64, 0, times)
-		for range times {
+	took := make([][]float64, len(ways))
+	nowhere := make([]bool, len(ways))
+	for range times {
+		for i, way := range ways {
+			if nowhere[i] {
+				continue
+			}
+			time.Sleep(rand.N(time.Second))
 			seconds, err := way.time()
-			if errors.Is(err, errNotSeen) { // which is an answer too: within is the least that it takes
-				seconds = within.Seconds()
-			} else if err != nil {
+			if nowhere[i] = errors.Is(err, errNotSeen); nowhere[i] {
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("%s: %w", way.command, err)
 			}
-			took = append(took, seconds)
+			took[i] = append(took[i], seconds)
 		}
-		slices.Sort(took)
-		commands, typed := 1, len(way.command)
-		if way.before != "" {
-			commands, typed = 2, typed+len(way.before)
-		}
-		fmt.Printf("| %s: `%s` | %d | %d | %.1f (%.1f) |\n", way.what, way.command, commands, typed, took[len(took)/2], took[len(took)-1])
+	}
+	fmt.Println("| | commands | characters typed | seconds to the prompt, median (worst) |\n|---|---|---|---|")
+	for i, way := range ways {
+		fmt.Println(way.row(took[i], nowhere[i]))
 	}
 	return nil
+}
+
+// row is a way's row of the table.
+func (w way) row(took []float64, nowhere bool) string {
+	commands, typed := 1, len(w.command)
+	if w.before != "" {
+		commands, typed = 2, typed+len(w.before)
+	}
+	result := fmt.Sprintf("none within %.0f", within.Seconds())
+	if !nowhere {
+		slices.Sort(took)
+		result = fmt.Sprintf("%.2f (%.2f)", took[len(took)/2], took[len(took)-1])
+	}
+	return fmt.Sprintf("| %s: %#q | %d | %d | %s |", w.what, w.command, commands, typed, result)
 }
 
 func (w way) time() (float64, error) {
@@ -235,6 +247,6 @@ func (w way) time() (float64, error) {
 	}
 	took := time.Since(began).Seconds()
 	_, _ = io.WriteString(t.pty, "exit\r")
-	time.Sleep(time.Second) // for what is left of it to go
+	_ = t.cmd.Wait() // until nothing of it is left that takes time from the next
 	return took, nil
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Records kubectl dbg, and measures it beside kubectl debug: test/with-cluster.sh test/recording/run.sh. It writes
-# docs/kubectl-dbg.cast, and prints the table of docs/performance.md.
+# Records kubectl dbg, and measures it beside kubectl debug: `make recording`. It draws docs/kubectl-dbg.svg, and prints the table of
+# docs/performance.md.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -32,4 +32,4 @@ YAML
 kubectl -n shop rollout status deployment/checkout --timeout=60s
 kubectl config set-context --current --namespace=shop
 kubectl -n shop wait pod/crash --for=jsonpath='{.status.containerStatuses[0].restartCount}'=2 --timeout=60s
-go run ./test/recording -measure "${TIMES:-5}" -cast docs/kubectl-dbg.cast
+go run ./test/recording -measure "${TIMES:-5}" -svg docs/kubectl-dbg.svg
