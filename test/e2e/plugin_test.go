@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,12 @@ var _ = Describe("kubectl dbg", func() {
 		Expect(code).To(Equal(9), "the one session of the caller needs no name")
 		out, _, _ = alice.dbg(n, "", "list", "--mine")
 		Expect(out).To(MatchRegexp(name + ` +web +Active`))
+		completes := func(words ...string) string {
+			return kubectl(slices.Concat([]string{"__complete", "dbg"}, alice.flags, []string{"-n", string(n)}, words)...)
+		}
+		Expect(completes("attach", "")).To(ContainSubstring(name + "\tActive"))
+		Expect(completes("we")).To(HavePrefix("web\n"))
+		Expect(completes("web", "--class", "")).To(ContainSubstring("standard\t"))
 		out, _, code = alice.dbg(n, "", "extend", "+10m")
 		Expect(out).To(MatchRegexp(`in (40m|39m\d+s)`))
 		Expect(code).To(BeZero())
