@@ -26,6 +26,9 @@ const (
 
 	// within is how long anything may take.
 	within = 30 * time.Second
+
+	// quiet is how long a pod is left alone.
+	quiet = 3 * time.Second
 )
 
 var errNotSeen = errors.New("not seen")
@@ -188,8 +191,8 @@ func ways() ([]way, error) {
 
 type way struct{ what, before, command string }
 
-// measure takes the ways in turn, so that whatever else the machine does is the same for all of them, and at any moment of the second
-// after which a kubelet looks at its containers again.
+// measure takes the ways in turn, so that whatever else the machine does is the same for all of them. Before each, the pod is left alone for a
+// while: a kubelet that has just worked on a pod, as when the debugger before has exited, waits up to a second until it does so again.
 func measure(times int) error {
 	ways, err := ways()
 	if err != nil {
@@ -202,7 +205,7 @@ func measure(times int) error {
 			if nowhere[i] {
 				continue
 			}
-			time.Sleep(rand.N(time.Second))
+			time.Sleep(quiet + rand.N(time.Second))
 			seconds, err := way.time()
 			if nowhere[i] = errors.Is(err, errNotSeen); nowhere[i] {
 				continue
