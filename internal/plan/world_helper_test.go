@@ -52,7 +52,8 @@ type world struct {
 	ours    map[types.UID]bool // the copies that the operator made
 	placed  map[string]bool    // the ephemeral containers that it made, by pod UID and name
 	ended   *v1alpha1.DebugSessionStatus
-	over    bool // endedAt is persisted: nothing was left then
+	over    bool // endedAt is persisted
+	undone  bool // and the clock was set back since: what had not started by its deadline may, and ends at it
 
 	record  plan.RecordState // as the operator remembers
 	storeUp bool             // the audit store can be written
@@ -552,6 +553,7 @@ func (w *world) mayStart() bool {
 
 // goOn lets time go by. What runs past its deadline is ended, with the operator or without: but a watchdog that was lost ends nothing.
 func (w *world) goOn(to time.Time) {
+	w.undone = w.undone || w.over && to.Before(w.now)
 	w.now = to
 	status := w.debuggerStatus()
 	if status == nil || status.HardDeadline == nil {
@@ -637,13 +639,13 @@ func (w *world) checkNothingLeft() {
 	if w.isolated {
 		w.t.Fatalf("Ended (%s), and a network policy is left", status.Outcome)
 	}
-	pod, known := w.debuggerPod(), w.over
 	w.over = true
+	pod := w.debuggerPod()
 	switch {
 	case pod == nil:
 	case w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer:
 		w.t.Fatalf("Ended (%s), and the copy is there", status.Outcome)
-	case known: // what had not started by its deadline may do so when the clock is set back behind it, and ends at its deadline
+	case w.undone:
 	case w.debuggerState().Running != nil && pod.Status.Phase == corev1.PodRunning:
 		w.t.Fatalf("Ended (%s), and the debugger runs", status.Outcome)
 	case w.debuggerState().Terminated == nil && pod.Status.Phase == corev1.PodRunning && w.mayStart():
