@@ -2,7 +2,6 @@ package recorder
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"testing"
@@ -11,11 +10,9 @@ import (
 	"gocloud.dev/blob/memblob"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/clock"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
-	"debugsession.dev/operator/internal/auditstore"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/retry"
 )
@@ -23,21 +20,10 @@ import (
 // A session that has to wait says so of a store that fails, though many records are tried before its own.
 func TestWhoWaitsIsToldOfAStoreThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bucket := memblob.OpenBucket(nil)
-		if err := bucket.Close(); err != nil {
-			t.Fatal(err)
-		}
-		_, private, err := ed25519.GenerateKey(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
 		enqueued := map[string]int{}
-		r := &Recorder{
-			Chain: auditstore.NewChain(auditstore.New(bucket, "mem://"), private, nil), Metrics: NewMetrics(), Clock: clock.RealClock{},
-			Approvals: func(context.Context, *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) { return nil, nil },
-			Enqueue:   func(name types.NamespacedName) { enqueued[name.Name]++ },
-		}
-		r.Prepare()
+		r, _, _ := storing(t, deadBucket(t))
+		r.Approvals = func(context.Context, *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) { return nil, nil }
+		r.Enqueue = func(name types.NamespacedName) { enqueued[name.Name]++ }
 		named := func(name string) *v1alpha1.DebugSession {
 			session := fixture.Session()
 			ended := metav1.NewTime(fixture.Created)
@@ -64,18 +50,10 @@ func TestWhoWaitsIsToldOfAStoreThatFails(t *testing.T) {
 // Approvals that can never be read hold up no record for ever.
 func TestRecordIsStoredWithoutApprovals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, private, err := ed25519.GenerateKey(nil)
-		if err != nil {
-			t.Fatal(err)
+		r, store, _ := storing(t, memblob.OpenBucket(nil))
+		r.Approvals = func(context.Context, *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) {
+			return nil, errors.New("no such kind")
 		}
-		store := auditstore.New(memblob.OpenBucket(nil), "mem://")
-		r := &Recorder{
-			Chain: auditstore.NewChain(store, private, nil), Metrics: NewMetrics(), Clock: clock.RealClock{},
-			Approvals: func(context.Context, *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) {
-				return nil, errors.New("no such kind")
-			},
-		}
-		r.Prepare()
 		ended := metav1.NewTime(fixture.Created)
 		session := fixture.Session()
 		session.Status.Phase, session.Status.EndedAt = v1alpha1.PhaseEnded, &ended

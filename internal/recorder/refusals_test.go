@@ -2,7 +2,6 @@ package recorder
 
 import (
 	"context"
-	"crypto/ed25519"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,27 +10,15 @@ import (
 	"time"
 
 	"gocloud.dev/blob/memblob"
-	"k8s.io/utils/clock"
 
 	"debugsession.dev/operator/internal/audit"
-	"debugsession.dev/operator/internal/auditstore"
 )
 
 // refusing runs what records refusals into a store, within a bubble of time.
 func refusing(t *testing.T, check func(t *testing.T, r *Refusals, records func() []*audit.Record)) {
 	synctest.Test(t, func(t *testing.T) {
-		public, private, err := ed25519.GenerateKey(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		store := auditstore.New(memblob.OpenBucket(nil), "mem://")
-		records := &Recorder{Chain: auditstore.NewChain(store, private, nil), Metrics: NewMetrics(), Clock: clock.RealClock{}}
-		records.Prepare()
-		records.queue.ShutDown() // no session is recorded
-		r := NewRefusals(records)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- r.Start(ctx) }()
+		records, store, public := storing(t, memblob.OpenBucket(nil))
+		r, stop := recordRefusals(t, records)
 		check(t, r, func() []*audit.Record {
 			synctest.Wait()
 			found, err := audit.Read(t.Context(), store, audit.Query{})
@@ -40,14 +27,27 @@ func refusing(t *testing.T, check func(t *testing.T, r *Refusals, records func()
 			}
 			return found
 		})
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		stop()
 		if result, err := audit.Verify(t.Context(), store, public, nil); err != nil || len(result.Faults) > 0 {
 			t.Errorf("%v: %+v", err, result)
 		}
 	})
+}
+
+// recordRefusals starts what goes by a recorder's store, by which no session is recorded meanwhile.
+func recordRefusals(t *testing.T, records *Recorder) (r *Refusals, stop func()) {
+	t.Helper()
+	records.queue.ShutDown()
+	r = NewRefusals(records)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- r.Start(ctx) }()
+	return r, func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func attempt(name string) audit.Attempt {
@@ -116,21 +116,8 @@ func TestRefusalsOfManyUsersAreBounded(t *testing.T) {
 // What is counted when the operator ends is logged: its store may be the reason why it ends.
 func TestRefusalsWaitForNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bucket := memblob.OpenBucket(nil)
-		if err := bucket.Close(); err != nil {
-			t.Fatal(err)
-		}
-		_, private, err := ed25519.GenerateKey(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		records := &Recorder{Chain: auditstore.NewChain(auditstore.New(bucket, "mem://"), private, nil), Metrics: NewMetrics(), Clock: clock.RealClock{}}
-		records.Prepare()
-		records.queue.ShutDown() // no session is recorded
-		r := NewRefusals(records)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- r.Start(ctx) }()
+		records, _, _ := storing(t, deadBucket(t))
+		r, stop := recordRefusals(t, records)
 		for hour := range 20 { // of a store that does not answer
 			for i := range 100 {
 				r.Refused("shop", audit.User{Username: fmt.Sprint("user-", i)}, attempt(fmt.Sprint(hour)))
@@ -143,9 +130,6 @@ func TestRefusalsWaitForNothing(t *testing.T) {
 			t.Errorf("%d wait, %d are counted", len(r.waiting), len(r.counted))
 		}
 		r.mu.Unlock()
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		stop()
 	})
 }
