@@ -32,15 +32,18 @@ func TestChartInstallsWhatTheManifestDoes(t *testing.T) {
 }
 
 // What is not part of config/default either is the same as in config.
-func TestOptionalPoliciesAreThoseOfConfig(t *testing.T) {
+func TestOptionalObjectsAreThoseOfConfig(t *testing.T) {
 	want := release{}.render(t).installed()
-	for _, more := range []objects{file(t, "config", "policy", "debuggers.yaml"), file(t, "config", "network-policy", "webhook.yaml")} {
+	for _, more := range []objects{
+		file(t, "config", "policy", "debuggers.yaml"), file(t, "config", "network-policy", "webhook.yaml"), file(t, "config", "prometheus", "service_monitor.yaml"),
+	} {
 		for key, object := range more {
 			object.SetLabels(map[string]string{"app.kubernetes.io/name": "debugsession-operator", "app.kubernetes.io/part-of": "debugsession"})
 			want[key] = object
 		}
 	}
-	have := release{values: `{policies: {debuggers: true}, networkPolicy: {enabled: true, apiServerCIDRs: [192.0.2.0/24]}}`}.render(t).installed()
+	have := release{values: `{policies: {debuggers: true}, networkPolicy: {enabled: true, apiServerCIDRs: [192.0.2.0/24]},
+		metrics: {serviceMonitor: {enabled: true}}}`}.render(t).installed()
 	same(t, have, want)
 }
 
