@@ -11,13 +11,7 @@ const (
 	dropLimited   = "limited"    // a user, or all together, are refused too often
 )
 
-// Metrics counts what is sent to sinks. It is a prometheus.Collector: register it once.
-//
-//	metric                                    type     labels        meaning
-//	debugsession_sink_messages_total          counter  sink, result  tries to tell a sink: delivered, failed
-//	debugsession_sink_dropped_total           counter  sink, reason  messages that a sink will not be told: queue-full, deleted
-//	debugsession_sink_dead                    gauge    sink          1 while nothing arrives at a sink
-//	debugsession_refusals_suppressed_total    counter                refusals at admission that no sink is told of: there were too many
+// Metrics counts what is sent to sinks; docs/metrics.md lists it. It is a prometheus.Collector: register it once.
 type Metrics struct {
 	messages   *prometheus.CounterVec
 	drops      *prometheus.CounterVec

@@ -2,12 +2,7 @@ package recorder
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Metrics counts what becomes of audit records. It is a prometheus.Collector: register it once.
-//
-//	metric                              type     labels  meaning
-//	debugsession_audit_pending          gauge            records that are to be stored and are not yet
-//	debugsession_audit_records_total    counter  result  tries to store a record: stored, failed; and records that are lost: dropped
-//	debugsession_audit_store_dead       gauge            1 while no record can be stored
+// Metrics counts what becomes of audit records; docs/metrics.md lists it. It is a prometheus.Collector: register it once.
 type Metrics struct {
 	pending prometheus.Gauge
 	records *prometheus.CounterVec
