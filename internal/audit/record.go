@@ -201,8 +201,13 @@ func (r *Record) Key() string {
 	return fmt.Sprintf("%s%s/%s/%s.json", Prefix, r.Time().UTC().Format(time.DateOnly), part(namespace), name)
 }
 
+// maxPart is how much of a name a key has. Where a store is a folder, the name of a file may have 255 bytes, and those of sessions have
+// up to 253 without the UID.
+const maxPart = 180
+
 // part is a part of a key: no name of Kubernetes has a character that is changed here.
 func part(name string) string {
+	name = name[:min(len(name), maxPart)]
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' {
 			return r

@@ -252,3 +252,27 @@ func TestRefusalIsWrittenFromItsLink(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A session's name may be as long as a file's may hardly be. What cannot be stored would hold up what can.
+func TestRecordsOfLongNamesAreStored(t *testing.T) {
+	store, err := Open(t.Context(), "file://"+t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := NewChain(store, private, nil)
+	for i := range 2 { // which differ in nothing that the key has but the UID
+		long := record(i)
+		long.Session.Name, long.Session.Namespace = strings.Repeat("a", 252)+fmt.Sprint(i), strings.Repeat("n", 63)
+		long.Session.UID = fmt.Sprintf("5e551040-0000-4000-8000-%012d", i)
+		if _, err := chain.Put(t.Context(), long, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := faults(t, store, nil); got != "2 links: " {
+		t.Error(got)
+	}
+	found, err := audit.Read(t.Context(), store, audit.Query{Namespace: strings.Repeat("n", 63)})
+	if err != nil || len(found) != 2 || len(found[0].Session.Name) != 253 {
+		t.Errorf("%d records, %v", len(found), err)
+	}
+}
