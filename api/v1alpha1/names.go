@@ -58,6 +58,12 @@ const (
 	ConditionStalled     = "Stalled"
 )
 
+// What a warning begins with that tells what would become of a session, for a dry run; and of one that would not run.
+const (
+	DryRunWarning = "dry run: "
+	DryRunEnds    = "the session would end as "
+)
+
 // Reasons of conditions and events. The outcomes (see Outcome) are reasons too.
 const (
 	ReasonAdmitted = "Admitted" // the target was found fit and was recorded

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -104,4 +107,15 @@ func (s *Server) similarClass(ctx context.Context, name string) string {
 		names[i] = classes.Items[i].Name
 	}
 	return debugpod.DidYouMean(name, names)
+}
+
+// refuseUse adds to a refusal what the user may do instead. Of a class that there is not, the name may be mistyped; everybody may read classes.
+func (s *Server) refuseUse(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession, refusal *admission.Response) admission.Response {
+	said, name := refusal.Result.Message, session.Spec.ClassName
+	similar := ""
+	if apierrors.IsNotFound(s.Cached.Get(ctx, client.ObjectKey{Name: name}, &v1alpha1.DebugClass{})) {
+		said = fmt.Sprintf("%q may not use class %q in namespace %q, and there is no DebugClass of that name", req.UserInfo.Username, name, session.Namespace)
+		similar = s.similarClass(ctx, name)
+	}
+	return forbidden("%s; %s%s", said, s.alternatives(ctx, &req.UserInfo, session), similar)
 }

@@ -35,14 +35,14 @@ func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v
 		return nil
 	case s.RehearsalLimit == nil || s.RehearsalLimit.TryAccept():
 	case dryRun:
-		return []string{"dry run: the session may be created; what would become of it cannot be found out now, as too many sessions are being created: try again in a minute"}
+		return []string{v1alpha1.DryRunWarning + "the session may be created; what would become of it cannot be found out now, as too many sessions are being created: try again in a minute"}
 	default:
 		return nil // the session itself will say
 	}
 	if dryRun {
 		ctx, cancel := context.WithTimeout(ctx, dryRunForesight)
 		defer cancel()
-		return []string{"dry run: " + s.foreseeAll(ctx, req, session)}
+		return []string{v1alpha1.DryRunWarning + s.foreseeAll(ctx, req, session)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, foresight)
 	defer cancel()
@@ -80,7 +80,7 @@ func (s *Server) foreseeAll(ctx context.Context, req *admission.Request, session
 	}
 	switch status.Phase {
 	case v1alpha1.PhaseEnded:
-		return fmt.Sprintf("the session would end as %s: %s", status.Outcome, status.Message())
+		return fmt.Sprintf(v1alpha1.DryRunEnds+"%s: %s", status.Outcome, status.Message())
 	case v1alpha1.PhaseAwaitingApproval:
 		return "the API server would accept the debugger; the session would wait for approval: " + status.Message()
 	case v1alpha1.PhaseStarting:

@@ -33,7 +33,7 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 	}
 	if refusal := s.permit(ctx, &req.UserInfo, v1alpha1.VerbUse, session.Spec.ClassName, req.Namespace); refusal != nil {
 		if refusal.Result.Code == http.StatusForbidden {
-			refusal.Result.Message += "; " + s.alternatives(ctx, &req.UserInfo, &session)
+			return s.refuseUse(ctx, &req, &session, refusal)
 		}
 		return *refusal
 	}

@@ -238,7 +238,7 @@ func exampleSession() *v1alpha1.DebugSession {
 			Approvals: []v1alpha1.ApprovalStatus{
 				{Name: "yes", By: "bob", At: at, Decision: v1alpha1.DecisionApprove}, {Name: "no", By: "carol", At: at, Decision: v1alpha1.DecisionDeny},
 			},
-			WaitingFor: "1 approval by who may approve class production", ApprovedBy: "bob",
+			WaitingFor: "1 approval from someone allowed to approve class production", ApprovedBy: "bob",
 			StartedAt: &at, ExpiresAt: &until, EndedAt: &until, Outcome: v1alpha1.OutcomeExpired,
 		},
 	}

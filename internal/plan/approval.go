@@ -274,7 +274,7 @@ func (p *pass) awaitApproval(t tally, deadline time.Time) {
 	if n := int(status.Class.ApprovalsRequired) - t.people; n > 1 {
 		missing = fmt.Sprintf("%d approvals", n)
 	}
-	status.WaitingFor = fmt.Sprintf("%s by who may approve class %s", missing, p.spec().ClassName)
+	status.WaitingFor = fmt.Sprintf("%s from someone allowed to approve class %s", missing, p.spec().ClassName)
 	message := fmt.Sprintf("%d of %d approvals; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses.debugsession.dev/%s -n %s)",
 		t.people, status.Class.ApprovalsRequired, clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
@@ -310,7 +310,7 @@ func (p *pass) stillApproved() step {
 		p.status().Approvals, p.status().ApprovedBy = p.Session.Status.Approvals, p.Session.Status.ApprovedBy // what it ran on is part of the record
 		p.revoke(removed(p.Session.Status.Approvals, t.approvals))
 	case t.ttl < p.ttl():
-		p.status().WaitingFor = fmt.Sprintf("approval of the longer ttl by who may approve class %s", p.spec().ClassName)
+		p.status().WaitingFor = fmt.Sprintf("approval of the longer ttl from someone allowed to approve class %s", p.spec().ClassName)
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonShorterTTL,
 			fmt.Sprintf("a ttl of %s is approved, and %s asked for; until that is approved it ends at the shorter", v1alpha1.FormatDuration(t.ttl), v1alpha1.FormatDuration(p.ttl())))
 	default:

@@ -167,7 +167,7 @@ somebody_must_agree() {
 	run_as alice "kubectl apply -f $samples/production_session.yaml"
 	run_as alice "kubectl -n shop wait dbg/checkout-prod --for=jsonpath='{.status.phase}'=AwaitingApproval --timeout=30s"
 	run_as bob "kubectl -n shop get dbg checkout-prod"
-	expect "AwaitingApproval .*1 approval by who may approve class production" "it waits, and says for whom"
+	expect "AwaitingApproval .*1 approval from someone allowed to approve class production" "it waits, and says for whom"
 	run_as bob "kubectl -n shop get dbg checkout-prod -o jsonpath='{.status.request.preview}'"
 	expect "docker.io/library/busybox:1.36" "bob sees what the API server would add to the pod"
 	run_as alice "kubectl apply -f $samples/production_approval.yaml" may_fail

@@ -55,7 +55,7 @@ var _ = Describe("an approval", func() {
 		alice.apply(n, request("hang", class))
 		waiting := n.reaches("hang", v1alpha1.PhaseAwaitingApproval)
 		Expect(string(waiting.Status.Request.Preview.Raw)).To(And(ContainSubstring("docker.io/library/busybox:1.36"), ContainSubstring("SYS_PTRACE")))
-		Expect(bob.must(n, "get", "dbg", "hang")).To(ContainSubstring("1 approval by who may approve class " + class))
+		Expect(bob.must(n, "get", "dbg", "hang")).To(ContainSubstring("1 approval from someone allowed to approve class " + class))
 		Eventually(n.eventMessages("hang", v1alpha1.ReasonAwaitingApproval)).Should(ContainSubstring(class))
 		Eventually(n.scraper()).Should(MatchRegexp(`(?m)^debugsession_sessions\{mode="EphemeralContainer",phase="AwaitingApproval"\} [1-9]`))
 		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty(), "nothing is made before it is approved")

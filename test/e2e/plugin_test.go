@@ -153,8 +153,15 @@ var _ = Describe("kubectl dbg", func() {
 		Eventually(killed).Should(gbytes.Say(prompt))
 		Expect(killed.cmd.Process.Signal(os.Kill)).To(Succeed())
 
-		waiting := alice.opens(n, "dbg", "absent", "--name=waiting")
-		Eventually(waiting).Should(gbytes.Say("absent"))
+		waiting, left := alice.opens(n, "dbg", "absent", "--name=waiting"), alice.opens(n, "dbg", "absent", "--name=left")
+		for _, s := range []*screen{waiting, left} {
+			Eventually(s).Should(gbytes.Say("absent"))
+		}
+		left.types("\x03")
+		Eventually(left).Should(gbytes.Say(`\[E\]nd the session`))
+		left.types("l\r")
+		Expect(left.exits()).To(Equal(130))
+		Expect(left.text()).To(ContainSubstring("session left goes on: kubectl dbg attach left comes back, kubectl dbg end left ends it"))
 		waiting.types("\x03")
 		Eventually(waiting).Should(gbytes.Say(`\[E\]nd the session, \[l\]eave it, or \[w\]ait on`))
 		waiting.types("w\r")
@@ -164,6 +171,7 @@ var _ = Describe("kubectl dbg", func() {
 		waiting.types("\r")
 		Expect(waiting.exits()).To(Equal(130))
 		n.ends("waiting", v1alpha1.OutcomeTerminated)
+		Expect(n.get("left").Status.Phase).To(Equal(v1alpha1.PhasePending))
 		Expect(n.get("killed").Status.Phase).To(Equal(v1alpha1.PhaseActive), "nobody is there to end it")
 		n.ends("killed", v1alpha1.OutcomeExpired)
 	})

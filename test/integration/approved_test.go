@@ -71,7 +71,7 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Approvals).To(HaveLen(2))
-			g.Expect(session.Status.WaitingFor).To(HavePrefix("1 approval by who may approve class " + class))
+			g.Expect(session.Status.WaitingFor).To(HavePrefix("1 approval from someone allowed to approve class " + class))
 		}).Should(Succeed())
 		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))
 		approve(ctx, carol, "three")
@@ -226,7 +226,7 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Approvals).To(HaveExactElements(HaveField("By", "carol")))
-			g.Expect(session.Status.WaitingFor).To(HavePrefix("1 approval by"))
+			g.Expect(session.Status.WaitingFor).To(HavePrefix("1 approval from"))
 		}).Should(Succeed())
 		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))
 	})

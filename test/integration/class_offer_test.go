@@ -145,6 +145,14 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 		}).Should(ContainElement(fmt.Sprintf("there is no DebugClass %s yet: the session waits for it; did you mean %q?", mistyped, name("prod"))))
 	})
 
+	It("is asked the same where it is refused, and told that there is none of that name", func(ctx SpecContext) {
+		class(ctx, "prod")
+		mistyped := "prdo-" + namespace
+		Eventually(refusedOf(ctx, of(mistyped))).Should(And(
+			HavePrefix(fmt.Sprintf(`"carol" may not use class %q in namespace %q, and there is no DebugClass of that name; you may use class %q here, `, mistyped, namespace, name("prod"))),
+			HaveSuffix(fmt.Sprintf("; did you mean %q?", name("prod")))))
+	})
+
 	It("can read classes, and write none", func(ctx SpecContext) {
 		Expect(dave.List(ctx, &v1alpha1.DebugClassList{})).To(Succeed())
 		for _, verb := range []string{"create", "update", "patch", "delete"} {

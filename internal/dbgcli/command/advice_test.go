@@ -13,8 +13,14 @@ import (
 // run runs kubectl dbg without a cluster, and returns what it wrote and what it would exit with.
 func run(t *testing.T, args ...string) (out string, code int, message string) {
 	t.Helper()
+	return runAt(t, "http://127.0.0.1:1", args...)
+}
+
+// runAt is the same with an API server.
+func runAt(t *testing.T, server string, args ...string) (out string, code int, message string) {
+	t.Helper()
 	config := filepath.Join(t.TempDir(), "config")
-	if err := os.WriteFile(config, []byte("apiVersion: v1\nkind: Config\nclusters: [{name: none, cluster: {server: 'http://127.0.0.1:1'}}]\n"+
+	if err := os.WriteFile(config, []byte("apiVersion: v1\nkind: Config\nclusters: [{name: none, cluster: {server: '"+server+"'}}]\n"+
 		"contexts: [{name: none, context: {cluster: none, namespace: shop}}]\ncurrent-context: none\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +56,9 @@ func TestErrorsSayWhatToType(t *testing.T) {
 		"from-debug -- kubectl debug web --odd": "kubectl debug --help lists its flags",
 		"atach hang":                            "kubectl dbg --help lists what else there is",
 		"web -o yaml":                           "add --attach=false",
+		"web --attach=false -o yml":             "there is -o json, yaml or name",
+		"deploy checkout":                       "kubectl dbg deploy/checkout",
+		"web ps aux":                            "kubectl dbg web -- ps aux",
 	} {
 		_, code, message := run(t, strings.Fields(line)...)
 		if code != 1 || !strings.Contains(message, want) {

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,8 +21,9 @@ func newCanI(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "can-i (POD | KIND/NAME | -l SELECTOR) [flags]",
 		Short: "Ask whether a session would be allowed, without asking for it",
-		Long: `Ask the API server whether a session would be allowed: a dry run with all that admission would say to it. Takes the flags of kubectl dbg;
-with --as it asks for somebody else, for who may impersonate. Exits with 0 for yes, and 1 for no.`,
+		Long: `Ask the API server whether a session would be allowed, by which class and to whom: a dry run with all that admission would say to it. Whoever
+may get the pod is also told what would become of the session: what Pod Security or a quota would refuse, and whose approval it would wait for.
+Takes the flags of kubectl dbg; with --as it asks for somebody else, for who may impersonate. Exits with 0 for yes, and 1 for no.`,
 		Example: "  kubectl dbg can-i deploy/checkout --profile=sysadmin\n  kubectl dbg can-i deploy/checkout --class=production --as=alice",
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.canI(cmd, args) },
 	}
@@ -42,13 +44,24 @@ func (o *openOptions) canI(cmd *cobra.Command, args []string) error {
 	asked, err := conn.Sessions(session.Namespace).Create(ctx, session, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: fieldManager})
 	switch {
 	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
-		fmt.Fprintf(o.Out, "no: %s\n", story.Plain(err.Error()))
-		return &exitError{story.ExitError, ""}
+		return o.no(err.Error())
 	case err != nil:
 		return err
 	}
-	fmt.Fprintf(o.Out, "yes: %s\n", o.granted(ctx, conn, asked))
+	outcome := conn.rehearsal.outcome()
+	if strings.HasPrefix(outcome, v1alpha1.DryRunEnds) {
+		return o.no(outcome)
+	}
+	fmt.Fprintf(o.Out, "yes: %s\n", story.Plain(o.granted(ctx, conn, asked)))
+	if outcome != "" {
+		fmt.Fprintln(o.Out, story.Plain(outcome))
+	}
 	return nil
+}
+
+func (o *openOptions) no(why string) error {
+	fmt.Fprintf(o.Out, "no: %s\n", story.Plain(why))
+	return &exitError{story.ExitError, ""}
 }
 
 // granted is what one would get, as far as one may know.

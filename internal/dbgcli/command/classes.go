@@ -39,7 +39,7 @@ func newClasses(env *environment) *cobra.Command {
 				for i := range classes {
 					objects[i] = &classes[i]
 				}
-				return out.print(env.Out, "DebugClass", objects...)
+				return out.printList(env.Out, "DebugClass", objects)
 			}
 			if len(classes) == 0 {
 				fmt.Fprintf(env.ErrOut, "You may use no class in namespace %s; kubectl dbg classes --all shows those that there are.\n", conn.namespace)

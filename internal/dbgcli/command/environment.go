@@ -3,6 +3,8 @@ package command
 
 import (
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -10,6 +12,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 
+	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/dbgcli/sessions"
 )
 
@@ -30,19 +33,46 @@ func (e *environment) connect() (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.WarningHandler = rest.NewWarningWriter(e.ErrOut, rest.WarningWriterOptions{Deduplicate: true, Color: coloured(e.ErrOut)})
+	rehearsal := &rehearsal{warnings: rest.NewWarningWriter(e.ErrOut, rest.WarningWriterOptions{Deduplicate: true, Color: coloured(e.ErrOut)})}
+	config.WarningHandler = rehearsal
 	config.QPS, config.Burst = 50, 100
 	client, err := sessions.New(config)
 	if err != nil {
 		return nil, err
 	}
-	return &connection{Client: client, config: config, namespace: namespace}, nil
+	return &connection{Client: client, config: config, namespace: namespace, rehearsal: rehearsal}, nil
 }
 
 type connection struct {
 	*sessions.Client
 	config    *rest.Config
 	namespace string
+	rehearsal *rehearsal
+}
+
+// rehearsal is what the operator says of a dry run, in a warning: it is what was asked for, and not shown as one. Other warnings are.
+type rehearsal struct {
+	warnings rest.WarningHandler
+
+	mu   sync.Mutex
+	said string
+}
+
+func (r *rehearsal) HandleWarningHeader(code int, agent, text string) {
+	said, ofDryRun := strings.CutPrefix(text, v1alpha1.DryRunWarning)
+	if !ofDryRun {
+		r.warnings.HandleWarningHeader(code, agent, text)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.said = said
+}
+
+func (r *rehearsal) outcome() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.said
 }
 
 // kindOf finds a kind that kubectl's own short names do not name, as the API server knows it.

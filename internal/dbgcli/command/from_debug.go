@@ -28,6 +28,9 @@ func newFromDebug(env *environment) *cobra.Command {
 				return err
 			}
 			options.Namespace = namespace
+			if unused := options.Unused(); unused != "" {
+				fmt.Fprintln(env.ErrOut, unused)
+			}
 			if conn, err := (&environment{IOStreams: env.IOStreams, config: config, now: env.now}).connect(); err == nil {
 				lookAtContainers(cmd.Context(), conn, options)
 			}

@@ -61,7 +61,7 @@ func (o *listOptions) run(ctx context.Context) error {
 		for i := range items {
 			objects[i] = &items[i]
 		}
-		return o.output.print(o.Out, "DebugSession", objects...)
+		return o.output.printList(o.Out, "DebugSession", objects)
 	}
 	if len(items) == 0 {
 		where := "in namespace " + conn.namespace

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -39,6 +40,9 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 	tty := terminal.New(o.IOStreams, o.visit.quiet)
 	if o.output.format != "" && o.flags.attach {
 		return errors.New("-o shows a session that nobody waits for: add --attach=false")
+	}
+	if err := o.output.check(); err != nil {
+		return err
 	}
 	if err := o.complete(cmd, args, tty); err != nil {
 		return err
@@ -84,7 +88,7 @@ func (o *openOptions) complete(cmd *cobra.Command, args []string, tty *terminal.
 		targets, o.request.Command = args[:dash], args[dash:]
 	}
 	if len(targets) > 1 {
-		return fmt.Errorf("one target at a time, and a command comes after --: kubectl dbg %s -- %s; kubectl dbg --help lists what else there is", targets[0], targets[1])
+		return severalTargets(targets)
 	}
 	if len(targets) == 1 {
 		o.request.Target = targets[0]
@@ -92,11 +96,23 @@ func (o *openOptions) complete(cmd *cobra.Command, args []string, tty *terminal.
 	if err := o.flags.finish(&o.request, o.now()); err != nil {
 		return err
 	}
+	if unused := o.request.Unused(); unused != "" && !o.visit.quiet {
+		fmt.Fprintln(o.ErrOut, unused)
+	}
 	if len(o.request.Command) == 0 && !cmd.Flags().Changed("stdin") && !o.request.ChangesOnly() {
 		o.request.Stdin = true
 		o.request.TTY = o.request.TTY || !cmd.Flags().Changed("tty") && tty.Interactive()
 	}
 	return nil
+}
+
+// severalTargets tells what was meant by more than one word before the command: a kind and a name apart, or a command.
+func severalTargets(words []string) error {
+	if len(words) == 2 && request.IsKind(words[0]) {
+		return fmt.Errorf("a kind and a name are one word: kubectl dbg %s/%s", words[0], words[1])
+	}
+	return fmt.Errorf("one target at a time, and a command comes after --: kubectl dbg %s -- %s; kubectl dbg --help lists what else there is",
+		words[0], strings.Join(words[1:], " "))
 }
 
 // create asks for the session. A name that was made up here is made up again if somebody has it.
@@ -110,7 +126,7 @@ func create(ctx context.Context, conn *connection, session *v1alpha1.DebugSessio
 		case apierrors.IsAlreadyExists(err) && rename && try < 10:
 			session.Name = fmt.Sprintf("%s-%d", name, try)
 		case apierrors.IsForbidden(err):
-			return nil, &exitError{story.ExitDenied, fmt.Sprintf("error: %v; kubectl dbg classes -n %s shows what you may do there", err, session.Namespace)}
+			return nil, &exitError{story.ExitDenied, fmt.Sprintf("error: %v\nkubectl dbg classes -n %s shows what you may do there, and --class says which one to use", err, session.Namespace)}
 		case apierrors.IsNotFound(err):
 			return nil, fmt.Errorf("%w; is the operator installed? kubectl get crd debugsessions.debugsession.dev", err)
 		default:

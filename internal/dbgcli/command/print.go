@@ -22,16 +22,13 @@ import (
 // output is the flag -o: json, yaml and name as kubectl prints them, and wide where there is a table.
 type output struct {
 	format string
+	table  bool
 	flags  *genericclioptions.PrintFlags
 }
 
 func addOutput(cmd *cobra.Command, table bool) *output {
-	o := &output{flags: genericclioptions.NewPrintFlags("")}
-	formats := "json, yaml or name"
-	if table {
-		formats = "json, yaml, name or wide"
-	}
-	cmd.Flags().StringVarP(&o.format, "output", "o", "", "How to show it: "+formats+".")
+	o := &output{table: table, flags: genericclioptions.NewPrintFlags("")}
+	cmd.Flags().StringVarP(&o.format, "output", "o", "", "How to show it: "+o.formats()+".")
 	_ = cmd.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		all := []string{"json", "yaml", "name"}
 		if table {
@@ -42,49 +39,85 @@ func addOutput(cmd *cobra.Command, table bool) *output {
 	return o
 }
 
+func (o *output) formats() string {
+	if o.table {
+		return "json, yaml, name or wide"
+	}
+	return "json, yaml or name"
+}
+
 // objects reports whether objects are shown as they are.
-func (o *output) objects() bool { return o.format != "" && o.format != "wide" }
+func (o *output) objects() bool { return o.format != "" && !o.wide() }
 
-func (o *output) wide() bool { return o.format == "wide" }
+func (o *output) wide() bool { return o.table && o.format == "wide" }
 
-func (o *output) print(out io.Writer, kind string, objects ...runtime.Object) error {
+// print shows one object.
+func (o *output) print(out io.Writer, kind string, object runtime.Object) error {
 	printer, err := o.printer()
 	if err != nil {
 		return err
 	}
-	shown := make([]runtime.Object, len(objects))
+	shown, err := asUnstructured(kind, object)
+	if err != nil {
+		return err
+	}
+	return printer.PrintObj(shown, out)
+}
+
+// printList shows any number of objects: as one List, also if there is one object or none, but for their names.
+func (o *output) printList(out io.Writer, kind string, objects []runtime.Object) error {
+	printer, err := o.printer()
+	if err != nil {
+		return err
+	}
+	list := &metav1.List{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "List"})
+	list.Items = make([]runtime.RawExtension, len(objects))
 	for i, object := range objects {
-		fields, err := manifest.Fields(object)
+		shown, err := asUnstructured(kind, object)
 		if err != nil {
 			return err
 		}
-		as := &unstructured.Unstructured{Object: fields}
-		as.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind)) // what was read through a typed client says none
-		shown[i] = as
-	}
-	if o.format == "json" && len(shown) != 1 {
-		return printer.PrintObj(listOf(shown), out)
-	}
-	for _, object := range shown {
-		if err := printer.PrintObj(object, out); err != nil {
-			return err
+		if o.format == "name" {
+			if err := printer.PrintObj(shown, out); err != nil {
+				return err
+			}
 		}
+		list.Items[i].Object = shown
 	}
-	return nil
+	if o.format == "name" {
+		return nil
+	}
+	return printer.PrintObj(list, out)
+}
+
+// asUnstructured says what kind an object is, which what was read through a typed client does not.
+func asUnstructured(kind string, object runtime.Object) (*unstructured.Unstructured, error) {
+	fields, err := manifest.Fields(object)
+	if err != nil {
+		return nil, err
+	}
+	as := &unstructured.Unstructured{Object: fields}
+	as.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	return as, nil
 }
 
 func (o *output) printer() (printers.ResourcePrinter, error) {
 	o.flags.OutputFormat = &o.format
-	return o.flags.ToPrinter()
+	printer, err := o.flags.ToPrinter()
+	if genericclioptions.IsNoCompatiblePrinterError(err) {
+		return nil, fmt.Errorf("-o %s is not known here; there is -o %s", o.format, o.formats())
+	}
+	return printer, err
 }
 
-func listOf(objects []runtime.Object) runtime.Object {
-	list := &metav1.List{}
-	list.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "List"})
-	for _, object := range objects {
-		list.Items = append(list.Items, runtime.RawExtension{Object: object})
+// check refuses a format that there is not, before anything is done.
+func (o *output) check() error {
+	if !o.objects() {
+		return nil
 	}
-	return list
+	_, err := o.printer()
+	return err
 }
 
 // table prints rows under headings, as kubectl does.

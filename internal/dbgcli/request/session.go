@@ -54,6 +54,14 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 	return session, nil
 }
 
+// Unused tells of what was typed and means nothing for the session; empty if all of it does. kubectl debug names the container by -c.
+func (o *Options) Unused() string {
+	if o.Container == "" || o.copies() {
+		return ""
+	}
+	return "-c " + o.Container + " means nothing without a copy: a session names its debugger itself, and --target says whose processes it sees"
+}
+
 // check refuses what contradicts itself, in the words that help: the API server would name fields that nobody typed.
 func (o *Options) check(target v1alpha1.Target) error {
 	switch {

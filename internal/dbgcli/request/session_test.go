@@ -160,6 +160,23 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 	}
 }
 
+// What kubectl debug understands, and means nothing here, is said.
+func TestUnused(t *testing.T) {
+	for want, o := range map[string]Options{
+		"-c debugger means nothing without a copy": {Target: "web", Container: "debugger"},
+		"-c shell means nothing without a copy":    {Target: "node/n", Container: "shell"},
+	} {
+		if got := o.Unused(); !strings.Contains(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	for _, o := range []Options{{Target: "web"}, {Target: "web", Copy: true, Container: "app"}, {Target: "web", CopyTo: "x", Container: "app"}} {
+		if got := o.Unused(); got != "" {
+			t.Errorf("%+v: %q", o, got)
+		}
+	}
+}
+
 func TestName(t *testing.T) {
 	for want, who := range map[string][2]string{
 		"alice-checkout-261127-114005":                                  {"alice", "checkout"},

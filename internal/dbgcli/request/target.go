@@ -30,6 +30,12 @@ func init() {
 	}
 }
 
+// IsKind reports whether a word is a kind that kubectl knows by that name, and is debugged.
+func IsKind(word string) bool {
+	_, known := kinds[strings.ToLower(word)]
+	return known
+}
+
 // KindOf finds the kind of a resource by the name that somebody typed, such as deploy or rollouts.argoproj.io.
 type KindOf func(resource string) (schema.GroupVersionKind, error)
 

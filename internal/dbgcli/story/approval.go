@@ -20,11 +20,7 @@ func Request(session *v1alpha1.DebugSession) []Fact {
 		{"class", session.Spec.ClassName},
 	}
 	if class := session.Status.Class; class != nil && len(class.AccessVerbs) > 0 {
-		verbs := make([]string, len(class.AccessVerbs))
-		for i, verb := range class.AccessVerbs {
-			verbs[i] = string(verb)
-		}
-		facts = append(facts, Fact{"access", strings.Join(verbs, ", ") + subjects(session)})
+		facts = append(facts, Fact{"access", joined(class.AccessVerbs, ", ") + subjects(session)})
 	}
 	if request := session.Status.Request; request != nil && len(request.Hidden) > 0 {
 		facts = append(facts, Fact{"hidden", "values of " + hidden(request.Hidden) + "; the approval covers them"})
@@ -67,7 +63,7 @@ func wishWithout(session *v1alpha1.DebugSession) string {
 
 func subjects(session *v1alpha1.DebugSession) string {
 	if session.Spec.Access == nil {
-		return ", for who asks"
+		return ", for " + orElse(requester(session), "who asks")
 	}
 	who := make([]string, len(session.Spec.Access.Subjects))
 	for i, s := range session.Spec.Access.Subjects {

@@ -9,13 +9,17 @@ import (
 
 // ClassRow is a class in a list: modes, profiles, the longest ttl, approvals, access.
 func ClassRow(class *v1alpha1.DebugClass) []string {
-	verbs := []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs}
-	if class.Spec.Access != nil && len(class.Spec.Access.Verbs) > 0 {
-		verbs = class.Spec.Access.Verbs
-	}
 	return []string{
-		joined(class.Spec.Modes), joined(class.Spec.Profiles), Duration(class.Spec.MaxTTL.Duration), strconv.Itoa(Approvals(class)), joined(verbs),
+		joined(class.Spec.Modes, ","), joined(class.Spec.Profiles, ","), Duration(class.Spec.MaxTTL.Duration), strconv.Itoa(Approvals(class)),
+		joined(verbs(class), ","),
 	}
+}
+
+func verbs(class *v1alpha1.DebugClass) []v1alpha1.AccessVerb {
+	if class.Spec.Access != nil && len(class.Spec.Access.Verbs) > 0 {
+		return class.Spec.Access.Verbs
+	}
+	return []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs}
 }
 
 // WideClassRow is more of it: images, the image and the ttl of who names none, and whether a reason is asked for.
@@ -41,15 +45,15 @@ func Approvals(class *v1alpha1.DebugClass) int {
 	return int(class.Spec.Approval.Required)
 }
 
-func joined[T ~string](words []T) string {
+func joined[T ~string](words []T, by string) string {
 	plain := make([]string, len(words))
 	for i, word := range words {
 		plain[i] = string(word)
 	}
-	return strings.Join(plain, ",")
+	return strings.Join(plain, by)
 }
 
-// Granted is what a session gets by its class, in a sentence.
+// Granted is what a session gets by its class, and who gets it, in a sentence.
 func Granted(class *v1alpha1.DebugClass, session *v1alpha1.DebugSession) string {
 	line := "by class " + class.Name
 	switch n := Approvals(class); n {
@@ -64,5 +68,5 @@ func Granted(class *v1alpha1.DebugClass, session *v1alpha1.DebugSession) string 
 	} else if class.Spec.Defaults != nil && class.Spec.Defaults.TTL != nil {
 		line += ", for " + Duration(class.Spec.Defaults.TTL.Duration)
 	}
-	return line + " (at most " + Duration(class.Spec.MaxTTL.Duration) + ")"
+	return line + " (at most " + Duration(class.Spec.MaxTTL.Duration) + "); " + joined(verbs(class), ", ") + subjects(session)
 }
