@@ -104,8 +104,8 @@ var _ = Describe("kubectl dbg can-i", func() {
 		n.kubectl("wait", "resourcequota", "full", "--for=jsonpath={.status.used.pods}=1", "--timeout=30s")
 		n.edits("--user=alice")
 		type answer struct {
-			said string
-			code int
+			Said string
+			Code int
 		}
 		asks := func(who person, args ...string) func() answer {
 			return func() answer {
@@ -114,13 +114,13 @@ var _ = Describe("kubectl dbg can-i", func() {
 			}
 		}
 		no := func(words string) OmegaMatcher {
-			return And(HaveField("said", HavePrefix("no: ")), HaveField("said", ContainSubstring(words)), HaveField("code", 1))
+			return And(HaveField("Said", HavePrefix("no: ")), HaveField("Said", ContainSubstring(words)), HaveField("Code", 1))
 		}
 		alice, administrator := user("alice"), person{}
 		Eventually(asks(alice)).Should(no(`violates PodSecurity "restricted:latest"`))
 		Eventually(asks(administrator, "--as=alice")).Should(no(`violates PodSecurity "restricted:latest"`))
 		Eventually(asks(alice, "--profile=restricted", "--copy")).Should(no("exceeded quota: full"))
-		Eventually(asks(alice, "--profile=restricted")).Should(And(HaveField("code", 0), HaveField("said", And(
+		Eventually(asks(alice, "--profile=restricted")).Should(And(HaveField("Code", 0), HaveField("Said", And(
 			HavePrefix("yes: by class standard, for 30m (at most 1h); Attach, Exec, Logs, for alice\n"),
 			ContainSubstring("the API server would accept the debugger for web")))))
 		Eventually(asks(administrator, "--profile=restricted", "--as=bob")).Should(no("bob"))
@@ -159,7 +159,7 @@ var _ = Describe("kubectl dbg's exit code", func() {
 		}{
 			{gone, goneErrs, 121, "session gone ended: TargetGone"},
 			{ended, endedErrs, 123, "session ended ended: Terminated"},
-			{late, lateErrs, 124, "session late ended: "},
+			{late, lateErrs, 122, "session late ended: NotStarted"},
 			{shellless, shelllessErrs, 122, "session shellless ended: NotStarted"},
 			{never, neverErrs, 122, "session never ended: Rejected"},
 		} {

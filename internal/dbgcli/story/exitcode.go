@@ -10,7 +10,7 @@ const (
 	ExitError        = 1   // kubectl dbg itself failed, or was not understood
 	ExitDenied       = 120 // an approver said no, or the API server refused the session
 	ExitTargetGone   = 121 // the target went away
-	ExitNeverStarted = 122 // the session can never run as it was written, or its debugger could not be started
+	ExitNeverStarted = 122 // the session can never run as it was written, or did not before its notAfter, or its debugger could not be started
 	ExitTerminated   = 123 // somebody ended the session, or took an approval back
 	ExitTimedOut     = 124 // what it waited for did not come in time, or its time was up
 	ExitInterrupted  = 130 // Ctrl-C while waiting: the session was ended, or left
@@ -23,7 +23,7 @@ func ExitCodes() []Fact {
 		{"1", "kubectl dbg failed, or was not understood"},
 		{"120", "denied: an approver said no, or the API server refused the session"},
 		{"121", "the target went away"},
-		{"122", "never started: the session can never run as it was written, or its debugger could not be started"},
+		{"122", "never started: the session can never run as it was written, or did not before its notAfter, or its debugger could not be started"},
 		{"123", "somebody ended the session, or took an approval back"},
 		{"124", "timed out: what it waited for did not come in time, or its time was up"},
 		{"130", "Ctrl-C while waiting: the session was ended, or left"},
