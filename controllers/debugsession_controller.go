@@ -71,6 +71,8 @@ type Seal interface {
 	VerifySession(session *v1alpha1.DebugSession) bool
 	VerifyApproval(approval *v1alpha1.DebugApproval) bool
 	VerifyUnboundApproval(approval *v1alpha1.DebugApproval) bool
+	// VerifyChange returns who has set the session's ttl and end, as admission has seen it; nil if that is not known.
+	VerifyChange(session *v1alpha1.DebugSession) *v1alpha1.ChangeStatus
 	// HashKey is the key of the hash that stands for what is approved.
 	HashKey() []byte
 }

@@ -44,7 +44,7 @@ func (r *DebugSessionReconciler) observe(ctx context.Context, session *v1alpha1.
 // snapshot is what is known of a session before anything is asked.
 func (r *DebugSessionReconciler) snapshot(session *v1alpha1.DebugSession) plan.Snapshot {
 	return plan.Snapshot{
-		Session: session, Now: r.Clock.Now(), OperatorImage: r.Image, OperatorNamespace: r.Namespace, HashKey: r.Seal.HashKey(), AuditStore: r.Records.HasStore(),
+		Session: session, Now: r.Clock.Now(), Change: r.Seal.VerifyChange(session), OperatorImage: r.Image, OperatorNamespace: r.Namespace, HashKey: r.Seal.HashKey(), AuditStore: r.Records.HasStore(),
 	}
 }
 

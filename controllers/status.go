@@ -21,8 +21,9 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 	patch func(before, after *v1alpha1.DebugSession) client.Patch,
 ) error {
 	before := session.Status
-	// The notifier writes what sinks were told, and may have since the plan was made: a finalizer's removal brings that along.
-	p.Status.Notifications = before.Notifications
+	// The notifier writes what sinks were told, and admission who deletes, and may have since the plan was made: a finalizer's removal
+	// brings that along.
+	p.Status.Notifications, p.Status.DeletedBy = before.Notifications, before.DeletedBy
 	if p.Status.Audit == nil { // so does the recorder, once a session that did not wait for it has ended
 		p.Status.Audit = before.Audit
 	}

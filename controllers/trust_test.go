@@ -22,12 +22,13 @@ type believing struct {
 	policy  error
 }
 
-func (believing) VerifySession(*v1alpha1.DebugSession) bool           { return true }
-func (believing) VerifyApproval(*v1alpha1.DebugApproval) bool         { return true }
-func (believing) VerifyUnboundApproval(*v1alpha1.DebugApproval) bool  { return false }
-func (believing) HashKey() []byte                                     { return nil }
-func (b believing) InPlace(context.Context) error                     { return b.down }
-func (b believing) LeavesOut(context.Context, string) (string, error) { return b.leftOut, nil }
+func (believing) VerifySession(*v1alpha1.DebugSession) bool                  { return true }
+func (believing) VerifyApproval(*v1alpha1.DebugApproval) bool                { return true }
+func (believing) VerifyUnboundApproval(*v1alpha1.DebugApproval) bool         { return false }
+func (believing) VerifyChange(*v1alpha1.DebugSession) *v1alpha1.ChangeStatus { return nil }
+func (believing) HashKey() []byte                                            { return nil }
+func (b believing) InPlace(context.Context) error                            { return b.down }
+func (b believing) LeavesOut(context.Context, string) (string, error)        { return b.leftOut, nil }
 func (b believing) EnforcedSince(context.Context) (since time.Time, err error) {
 	return b.since, b.policy
 }

@@ -804,6 +804,37 @@ type ApprovalStatus struct {
 	// Up to which ttl.
 	// +optional
 	TTL *Duration `json:"ttl,omitempty"`
+
+	// Why, as the approver has written it, in one line; at most 1,000 bytes. It stays when the approval is deleted.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason,omitempty"`
+}
+
+// ChangeStatus is a change of ttl or end, of which the operator's admission has seen who made it.
+type ChangeStatus struct {
+	// Who.
+	By string `json:"by"`
+
+	// When.
+	At metav1.Time `json:"at"`
+
+	// The ttl that the session had from then on. Empty for the class's.
+	// +optional
+	TTL *Duration `json:"ttl,omitempty"`
+
+	// Whether it had spec.end from then on.
+	// +optional
+	End bool `json:"end,omitempty"`
+}
+
+// DeletionStatus is a deletion that the operator's admission has seen.
+type DeletionStatus struct {
+	// Who.
+	By string `json:"by"`
+
+	// When.
+	At metav1.Time `json:"at"`
 }
 
 // AccessStatus is the access that the session gives while it lasts.
@@ -869,6 +900,17 @@ type DebugSessionStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	Approvals []ApprovalStatus `json:"approvals,omitempty"`
+
+	// Who has changed ttl or end since the session was created; of more than 16 changes the last. A change that was made while the
+	// operator's admission did not answer is not here.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Changes []ChangeStatus `json:"changes,omitempty"`
+
+	// Who wanted the session deleted last, before it had ended.
+	// +optional
+	DeletedBy *DeletionStatus `json:"deletedBy,omitempty"`
 
 	// Who approved it, in one line for kubectl get: see approvals.
 	// +optional
@@ -989,6 +1031,13 @@ type TargetStatus struct {
 	// +optional
 	Deadline *metav1.Time `json:"deadline,omitempty"`
 
+	// The images of the pod's containers and init containers when the session was admitted, as the kubelet reported them; of more
+	// than 32 the first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Images []ContainerImage `json:"images,omitempty"`
+
 	// When the pod was deleted for its copy.
 	// +optional
 	ReplacedAt *metav1.Time `json:"replacedAt,omitempty"`
@@ -996,6 +1045,20 @@ type TargetStatus struct {
 	// Why this pod was chosen, if it was chosen among several.
 	// +optional
 	Choice string `json:"choice,omitempty"`
+}
+
+// ContainerImage is the image that a container ran.
+type ContainerImage struct {
+	// The container's name.
+	Container string `json:"container"`
+
+	// The image, as the kubelet resolved it.
+	// +optional
+	Image string `json:"image,omitempty"`
+
+	// Its digest, as the kubelet reports it.
+	// +optional
+	ImageID string `json:"imageID,omitempty"`
 }
 
 // DebuggerStatus is the debugger, as made.

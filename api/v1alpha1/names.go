@@ -13,6 +13,10 @@ const (
 	// AnnotationCopyOf is set on a copy, to the name of the pod it was copied from.
 	AnnotationCopyOf = "debugsession.dev/copy-of"
 
+	// AnnotationChangedBy is set on a session by the operator's admission when its ttl or end is changed: who did it, in JSON, with a
+	// seal. What counts is in status.changes.
+	AnnotationChangedBy = "debugsession.dev/changed-by"
+
 	// AnnotationDefaultClass, set to "true" on a DebugClass, makes it the one that sessions get which name none.
 	AnnotationDefaultClass = "debugsession.dev/is-default-class"
 
@@ -47,7 +51,8 @@ const (
 	ConditionEnded = "Ended"
 
 	// ConditionRecorded is there for sessions whose class requires an audit record, once they are over. It is False, with the reason,
-	// while the session stays Ending for its record, and True when that is stored.
+	// while the session stays Ending for its record, and True when that is stored. Of other sessions it is there, and False, only while
+	// their record could not be stored.
 	ConditionRecorded = "Recorded"
 
 	// ConditionReady, ConditionReconciling and ConditionStalled are what kstatus reads (Flux, Argo CD, kpt, kubectl wait).

@@ -56,12 +56,16 @@ func TestManifestsAgreeWithTheCode(t *testing.T) {
 			if _, path := server.WebhookMux().Handler(httptest.NewRequest(http.MethodPost, *service.Path, http.NoBody)); path != *service.Path {
 				t.Errorf("%s: nothing is served at %s", kind, *service.Path)
 			}
-			if *hook.SideEffects != admissionregistrationv1.SideEffectClassNone {
+			sideEffects := admissionregistrationv1.SideEffectClassNone
+			if hook.Name == "deletions.debugsession.dev" {
+				sideEffects = admissionregistrationv1.SideEffectClassNoneOnDryRun
+			}
+			if *hook.SideEffects != sideEffects {
 				t.Errorf("%s: %s has sideEffects %s", kind, hook.Name, *hook.SideEffects)
 			}
-			if hook.Name == "validation.debugsession.dev" {
+			if slices.Contains([]string{"validation.debugsession.dev", "changes.debugsession.dev", "deletions.debugsession.dev"}, hook.Name) {
 				if *hook.FailurePolicy != admissionregistrationv1.Ignore {
-					t.Errorf("%s: without %s, a session could not be ended", kind, hook.Name)
+					t.Errorf("%s: without %s, a session could not be ended or deleted", kind, hook.Name)
 				}
 				continue
 			}

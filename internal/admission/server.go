@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/flowcontrol"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,6 +40,12 @@ type Server struct {
 	Rehearse func(ctx context.Context, session *v1alpha1.DebugSession, thorough bool) (*v1alpha1.DebugSessionStatus, error)
 	// RehearsalLimit bounds how much whoever calls can have the operator read; left out, nothing does. See NewRehearsalLimit.
 	RehearsalLimit flowcontrol.PassiveRateLimiter
+	// Clock says what time it is.
+	Clock clock.PassiveClock
+	// NoteDeletion writes into a session's status who deletes it. It is called as often as DeletionLimit lets it; left out, nothing
+	// limits it.
+	NoteDeletion  func(ctx context.Context, session *v1alpha1.DebugSession, deletion v1alpha1.DeletionStatus) error
+	DeletionLimit flowcontrol.PassiveRateLimiter
 	// Refused is told of sessions and approvals that were not let in; left out, nobody is.
 	Refused func(*admission.Request, string)
 }
@@ -49,6 +56,8 @@ func (s *Server) Register(server webhook.Server) {
 	for path, handle := range map[string]admission.HandlerFunc{
 		"/stamp/debugsessions":     schemas.before(s.telling(s.stampSession)),
 		"/stamp/debugapprovals":    schemas.before(s.telling(s.stampApproval)),
+		"/stamp/changes":           s.stampChange,
+		"/note/deletions":          s.noteDeletion,
 		"/validate/debugsessions":  s.telling(s.validateSession),
 		"/validate/debugapprovals": s.telling(s.validateApproval),
 		"/validate/debugclasses":   s.telling(s.validateClass),

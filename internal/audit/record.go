@@ -48,6 +48,7 @@ type Session struct {
 	UID       string    `json:"uid"`
 	CreatedAt time.Time `json:"createdAt"`
 	DeletedAt time.Time `json:"deletedAt,omitzero"`
+	DeletedBy string    `json:"deletedBy,omitempty"` // where the operator's admission has seen it
 
 	Requester User                      `json:"requester"`
 	Reason    string                    `json:"reason,omitempty"`
@@ -55,6 +56,7 @@ type Session struct {
 	Class     *v1alpha1.ClassStatus     `json:"class,omitempty"`
 	Request   *Request                  `json:"request,omitempty"`
 	Approvals []Approval                `json:"approvals,omitempty"`
+	Changes   []Change                  `json:"changes,omitempty"`
 	Access    *v1alpha1.AccessStatus    `json:"access,omitempty"`
 	Target    *v1alpha1.TargetStatus    `json:"target,omitempty"`
 	Debugger  *v1alpha1.DebuggerStatus  `json:"debugger,omitempty"`
@@ -90,6 +92,14 @@ type Approval struct {
 	Counted  bool               `json:"counted"`
 }
 
+// Change is who has ended the session or set its ttl, where the operator's admission has seen it.
+type Change struct {
+	By  string             `json:"by"`
+	At  time.Time          `json:"at"`
+	TTL *v1alpha1.Duration `json:"ttl,omitempty"` // from then on; left out for the class's
+	End bool               `json:"end,omitempty"`
+}
+
 // Times are when a session moved on. One that never got there has none.
 type Times struct {
 	Started      time.Time `json:"started,omitzero"`
@@ -113,8 +123,14 @@ func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alp
 		s.Outcome, s.Message = v1alpha1.Outcome(ended.Reason), ended.Message
 	}
 	s.Spec.Requester, s.Spec.Reason = nil, "" // they stand beside it; a seal proves nothing outside the cluster
+	for _, change := range status.Changes {
+		s.Changes = append(s.Changes, Change{By: change.By, At: change.At.UTC(), TTL: change.TTL, End: change.End})
+	}
 	if session.DeletionTimestamp != nil {
 		s.DeletedAt = session.DeletionTimestamp.UTC()
+	}
+	if by := status.DeletedBy; by != nil && session.DeletionTimestamp != nil && session.DeletionTimestamp.Sub(by.At.Time).Abs() < deletionSeen {
+		s.DeletedBy = by.By
 	}
 	if status.Request != nil {
 		s.Request = &Request{Hash: status.Request.Hash, Since: status.Request.Since.UTC()}
@@ -124,6 +140,9 @@ func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alp
 	}
 	return &Record{Schema: SchemaURI, Cluster: cluster, Type: TypeSession, Session: s}
 }
+
+// deletionSeen is how long it may take from when admission sees a deletion to when the API server writes it down.
+const deletionSeen = 15 * time.Second
 
 func userOf(identity *v1alpha1.Identity) User {
 	if identity == nil {
@@ -138,7 +157,7 @@ func userOf(identity *v1alpha1.Identity) User {
 func approvalsOf(session *v1alpha1.DebugSession, objects []v1alpha1.DebugApproval) []Approval {
 	var all []Approval
 	for _, said := range session.Status.Approvals {
-		a := Approval{Name: said.Name, Approver: User{Username: said.By}, At: said.At.UTC(), Decision: said.Decision, TTL: said.TTL, Counted: true}
+		a := Approval{Name: said.Name, Approver: User{Username: said.By}, At: said.At.UTC(), Decision: said.Decision, TTL: said.TTL, Reason: said.Reason, Counted: true}
 		i := slices.IndexFunc(objects, func(o v1alpha1.DebugApproval) bool {
 			return o.Name == said.Name && o.CreationTimestamp.Equal(&said.At) && o.Spec.Approver != nil && o.Spec.Approver.Username == said.By
 		})

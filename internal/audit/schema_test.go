@@ -39,6 +39,8 @@ func full() (*v1alpha1.DebugSession, []v1alpha1.DebugApproval) {
 		},
 		Warnings: []string{"a warning"},
 	}
+	session.Status.Changes = []v1alpha1.ChangeStatus{{By: "alice", At: now, TTL: &v1alpha1.Duration{Duration: 3600e9}}, {By: "carol", At: now, End: true}}
+	session.Status.DeletedBy = &v1alpha1.DeletionStatus{By: "dave", At: now}
 	approval := fixture.Approval("yes", session, v1alpha1.DecisionApprove, at)
 	approval.Spec.Reason = "go ahead"
 	session.Status.Approvals = []v1alpha1.ApprovalStatus{{Name: "yes", By: "bob", At: now, Decision: v1alpha1.DecisionApprove, TTL: &v1alpha1.Duration{Duration: 1800e9}}}
@@ -112,6 +114,10 @@ func TestRecordTellsAll(t *testing.T) {
 	var fields struct{ Session struct{ Spec map[string]any } }
 	if err := json.Unmarshal(text, &fields); err != nil || fields.Session.Spec["requester"] != nil {
 		t.Errorf("%v: %s", err, text)
+	}
+	session.Status.Approvals[0].Reason = "go ahead, said the status"
+	if deleted := OfSession("eu-1", session, nil).Session.Approvals; len(deleted) != 1 || deleted[0].Reason != "go ahead, said the status" {
+		t.Errorf("of an approval that was deleted: %+v", deleted)
 	}
 	waiting := session.DeepCopy()
 	waiting.Status.Phase, waiting.Status.Outcome = v1alpha1.PhaseEnding, ""

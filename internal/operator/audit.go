@@ -39,6 +39,7 @@ func newRecorder(mgr manager.Manager, options Options) *recorder.Recorder {
 		Cluster: options.Audit.Cluster,
 		Client:  mgr.GetClient(),
 		Cache:   mgr.GetCache(),
+		Events:  mgr.GetEventRecorder("debugsession-operator"),
 		Metrics: recorder.NewMetrics(),
 		Clock:   options.Clock,
 		Approvals: func(ctx context.Context, session *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) {

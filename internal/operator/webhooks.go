@@ -3,11 +3,14 @@ package operator
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -15,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/controllers"
 	"debugsession.dev/operator/internal/admission"
 	"debugsession.dev/operator/internal/admissionpolicy"
@@ -100,6 +104,10 @@ func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer,
 		Namespace: reconciler.Namespace,
 		Rehearse:  reconciler.Rehearse,
 		Refused:   refused,
+		Clock:     reconciler.Clock,
+
+		NoteDeletion:  noteDeletion(mgr.GetClient()),
+		DeletionLimit: admission.NewDeletionLimit(),
 
 		RehearsalLimit: admission.NewRehearsalLimit(),
 	}).Register(mgr.GetWebhookServer())
@@ -112,6 +120,22 @@ func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer,
 		return fmt.Errorf("adding the keeper of the admission policy: %w", err)
 	}
 	return mgr.AddReadyzCheck("webhooks", admissionTrusted(mgr, in))
+}
+
+// noteDeletion writes who deletes a session into its status. It is applied, so that nothing else is touched.
+func noteDeletion(c client.Client) func(context.Context, *v1alpha1.DebugSession, v1alpha1.DeletionStatus) error {
+	return func(ctx context.Context, session *v1alpha1.DebugSession, deletion v1alpha1.DeletionStatus) error {
+		text, err := json.Marshal(map[string]any{
+			"apiVersion": v1alpha1.GroupVersion.String(), "kind": "DebugSession",
+			"metadata": map[string]any{"namespace": session.Namespace, "name": session.Name, "uid": session.UID},
+			"status":   map[string]any{"deletedBy": deletion},
+		})
+		if err != nil {
+			return err
+		}
+		at := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Name}}
+		return c.Status().Patch(ctx, at, client.RawPatch(types.ApplyPatchType, text), client.FieldOwner("debugsession-admission"), client.ForceOwnership)
+	}
 }
 
 // admissionTrusted reports whether what is created now is stamped and checked. Why not is also logged, when it changes: a

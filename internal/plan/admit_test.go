@@ -114,9 +114,13 @@ func one(option fixture.SessionOption) []fixture.SessionOption {
 }
 
 func TestAdmittedIsRecorded(t *testing.T) {
+	var images []v1alpha1.ContainerImage
+	for _, container := range []string{"app", "proxy", "setup"} {
+		images = append(images, v1alpha1.ContainerImage{Container: container, Image: "registry.example/busybox:1.36", ImageID: "registry.example/busybox@sha256:c0ffee"})
+	}
 	t.Run("EphemeralContainer", func(t *testing.T) {
 		status := admitted(t, fixture.Session(), fixture.Pod()).Status
-		if got := *status.Target; got != (v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1", Container: "app"}) {
+		if got := *status.Target; !reflect.DeepEqual(got, v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1", Container: "app", Images: images}) {
 			t.Errorf("target is %+v", got)
 		}
 		want := v1alpha1.DebuggerStatus{
@@ -128,7 +132,7 @@ func TestAdmittedIsRecorded(t *testing.T) {
 	})
 	t.Run("PodCopy", func(t *testing.T) {
 		status := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod()).Status
-		if got := *status.Target; got != (v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1"}) {
+		if got := *status.Target; !reflect.DeepEqual(got, v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: fixture.PodUID, NodeName: "node-1", Images: images}) {
 			t.Errorf("target is %+v", got)
 		}
 		if got := *status.Debugger; got.PodName != debugpod.CopyName("web", fixture.SessionUID) || got.PodUID != "" || got.ContainerName == "" {

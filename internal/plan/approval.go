@@ -142,6 +142,7 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 		entry := v1alpha1.ApprovalStatus{
 			Name: approval.Name, By: approval.Spec.Approver.Username, At: approval.CreationTimestamp,
 			Decision: approval.Spec.Decision, TTL: (*v1alpha1.Duration)(approval.Spec.TTL.DeepCopy()),
+			Reason: approval.Spec.Reason,
 		}
 		t.approvals = append(t.approvals, entry)
 		if entry.Decision == v1alpha1.DecisionDeny {
@@ -153,6 +154,9 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 		}
 	}
 	t.approvals = truncateApprovals(t.approvals)
+	for i := range t.approvals {
+		t.approvals[i].Reason = sanitizeMessage(t.approvals[i].Reason)
+	}
 	t.people = len(longest)
 	if required > 0 && len(longest) >= required {
 		ttls := make([]time.Duration, 0, len(longest))

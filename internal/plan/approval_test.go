@@ -3,6 +3,7 @@ package plan_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +22,9 @@ func TestApprovalsWithoutEnd(t *testing.T) {
 	give := func(i int, by string, decision v1alpha1.Decision, ttl time.Duration) plan.Approval {
 		approval := fixture.Approval(fmt.Sprint("says-", i), session, decision, now.Add(time.Duration(i)*time.Second))
 		approval.Spec.Approver.Username, approval.Spec.TTL = by, &metav1.Duration{Duration: ttl}
+		if i < 50 || i >= 5000 { // those that are written down: as long as it may be
+			approval.Spec.Reason = "looks right" + strings.Repeat("\x01\x1b", 506)
+		}
 		return plan.Approval{DebugApproval: approval, Sealed: true}
 	}
 	many := func(people int) (approvals []plan.Approval) {
@@ -42,6 +46,11 @@ func TestApprovalsWithoutEnd(t *testing.T) {
 			}
 			if !p.Status.ExpiresAt.Time.Equal(session.Status.ExpiresAt.Time) || !names(p.Status.Approvals)["says-5000"] {
 				t.Errorf("ends at %s; the approval that it lasts by is not written down: %v", p.Status.ExpiresAt, p.Status.Approvals)
+			}
+			for _, a := range p.Status.Approvals {
+				if !strings.HasPrefix(a.Reason, "looks right␁␛") {
+					t.Errorf("the reason of %s is not written down: %q", a.Name, a.Reason)
+				}
 			}
 			again := about(written(session, p), target(one))
 			again.approvals = &approvals

@@ -35,7 +35,23 @@ func (t debugTarget) status() *v1alpha1.TargetStatus {
 	if t.node != nil {
 		return nodeNamed(t.node.Name, t.node.UID)
 	}
-	return &v1alpha1.TargetStatus{Name: t.pod.Name, PodName: t.pod.Name, PodUID: t.pod.UID, NodeName: t.pod.Spec.NodeName}
+	return &v1alpha1.TargetStatus{Name: t.pod.Name, PodName: t.pod.Name, PodUID: t.pod.UID, NodeName: t.pod.Spec.NodeName, Images: images(t.pod)}
+}
+
+// maxImages is how many containers' images are recorded.
+const maxImages = 32
+
+// images are what the containers of a pod run, as its kubelet says.
+func images(pod *corev1.Pod) []v1alpha1.ContainerImage {
+	var all []v1alpha1.ContainerImage
+	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
+		for i := range statuses {
+			if s := &statuses[i]; len(all) < maxImages && s.ImageID != "" {
+				all = append(all, v1alpha1.ContainerImage{Container: s.Name, Image: s.Image, ImageID: s.ImageID})
+			}
+		}
+	}
+	return all
 }
 
 func podNamed(name string) *v1alpha1.TargetStatus {

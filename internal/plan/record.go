@@ -74,6 +74,12 @@ const (
 	recordOnItsWay = "that is being done"
 )
 
+// NotStored says of a session that has ended, and does not have to wait for its record, that the record could not be stored.
+func NotStored(answer string) string {
+	return sanitizeMessage("the session's audit record is not stored yet: the audit store cannot be written: " + answer +
+		"; tried again; it is in the operator's log, and the class does not require more (audit: BestEffort)")
+}
+
 // over is the end that was written down.
 func (p *pass) over() markEnded {
 	end := markEnded{outcome: v1alpha1.OutcomeFailed, reason: cmp.Or(p.status().Reason, v1alpha1.ReasonInvalid), message: statusLost}

@@ -29,6 +29,9 @@ type Snapshot struct {
 	// HashKey is the key of the hash that stands for what is approved. It is the same for every replica.
 	HashKey []byte
 
+	// Change is who has set ttl and end to what they are, if the operator's admission has seen it.
+	Change *v1alpha1.ChangeStatus
+
 	// Trusted is whether the operator's admission stamped the session's requester: the answer to CheckSeal. The value says
 	// why not, if it is not.
 	Trusted Observed[*Refusal]

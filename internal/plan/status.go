@@ -31,6 +31,7 @@ func newPass(s Snapshot) *pass {
 	p := &pass{Snapshot: s}
 	s.Session.Status.DeepCopyInto(&p.plan.Status)
 	p.plan.Status.ObservedGeneration = s.Session.Generation
+	p.recordChange()
 	return p
 }
 

@@ -13,10 +13,13 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -32,6 +35,7 @@ import (
 
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/status,verbs=patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 const (
 	// slots is how many records are written at once.
@@ -67,6 +71,8 @@ type Recorder struct {
 	Approvals func(ctx context.Context, session *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error)
 	// Enqueue has a session looked at.
 	Enqueue func(types.NamespacedName)
+	// Events tell of a session that its record could not be stored.
+	Events events.EventRecorder
 	// Metrics count.
 	Metrics *Metrics
 	// Clock says what time it is.
@@ -329,9 +335,32 @@ func (r *Recorder) tried(ctx context.Context, uid types.UID, e *entry, err error
 		kept.failure = err.Error()
 	}
 	r.mu.Unlock()
-	if first && e.waits {
+	switch {
+	case !first:
+	case e.waits:
 		r.Enqueue(client.ObjectKeyFromObject(e.session))
+	case !e.gone:
+		r.sayNotStored(ctx, e, err)
 	}
+}
+
+// sayNotStored has a session that has ended, and waits for nothing, say that its record could not be stored: once, until it is.
+func (r *Recorder) sayNotStored(ctx context.Context, e *entry, cause error) {
+	if said := meta.FindStatusCondition(e.session.Status.Conditions, v1alpha1.ConditionRecorded); said != nil && said.Reason == v1alpha1.ReasonNotRecorded {
+		return // an operator before this one has
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout) // the store may have used up all of the try's time
+	defer cancel()
+	message := plan.NotStored(cause.Error())
+	err := r.apply(ctx, e.session, map[string]any{"conditions": []metav1.Condition{{
+		Type: v1alpha1.ConditionRecorded, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotRecorded, Message: message,
+		ObservedGeneration: e.session.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now().Truncate(time.Second)),
+	}}})
+	if err != nil {
+		log.FromContext(ctx).Error(err, "the session does not say that its audit record is not stored", "session", client.ObjectKeyFromObject(e.session))
+		return
+	}
+	r.Events.Eventf(e.session, nil, corev1.EventTypeWarning, v1alpha1.ReasonNotRecorded, "Record", "%s", message)
 }
 
 // counted counts a try.
@@ -344,17 +373,22 @@ func (r *Recorder) counted(err error) {
 	}
 }
 
-// say writes where the record is into the status of a session that has ended. It is applied, so that nothing else is touched.
+// say writes where the record is into the status of a session that has ended. What was said of a failure goes with it.
 func (r *Recorder) say(ctx context.Context, e *entry) error {
+	return r.apply(ctx, e.session, map[string]any{"audit": e.stored})
+}
+
+// apply has a session's status say that and nothing else of what the recorder has said before. What others say is not touched.
+func (r *Recorder) apply(ctx context.Context, session *v1alpha1.DebugSession, status map[string]any) error {
 	text, err := json.Marshal(map[string]any{
 		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "DebugSession",
-		"metadata": map[string]any{"namespace": e.session.Namespace, "name": e.session.Name, "uid": e.session.UID},
-		"status":   map[string]any{"audit": e.stored},
+		"metadata": map[string]any{"namespace": session.Namespace, "name": session.Name, "uid": session.UID},
+		"status":   status,
 	})
 	if err != nil {
 		return err
 	}
-	at := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: e.session.Namespace, Name: e.session.Name}}
+	at := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Name}}
 	err = r.Client.Status().Patch(ctx, at, client.RawPatch(types.ApplyPatchType, text), fieldOwner, client.ForceOwnership)
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // it was deleted, or is another of its name
 		return nil

@@ -3,6 +3,7 @@ package seal_test
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,4 +150,46 @@ func TestKindsDoNotShareSeals(t *testing.T) {
 	if sealer.Session("shop", &v1alpha1.DebugSessionSpec{}) == sealer.Approval("shop", &v1alpha1.DebugApprovalSpec{}) {
 		t.Error("two kinds have the same seal")
 	}
+}
+
+// A change counts for the session and for the ttl and end that it was sealed for, and for nobody else.
+func TestChange(t *testing.T) {
+	s, at := seal.New([]byte("key")), time.Date(2026, 11, 27, 12, 0, 0, 5, time.FixedZone("there", 3600))
+	changed := func(edit func(*v1alpha1.DebugSession)) *v1alpha1.DebugSession {
+		session := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{UID: "1"}, Spec: v1alpha1.DebugSessionSpec{TTL: &metav1.Duration{Duration: time.Hour}, End: true}}
+		session.Annotations = map[string]string{v1alpha1.AnnotationChangedBy: s.Change(session, `ali"ce`, at)}
+		edit(session)
+		return session
+	}
+	change := s.VerifyChange(changed(func(*v1alpha1.DebugSession) {}))
+	if change == nil || change.By != `ali"ce` || !change.End || change.TTL.Duration != time.Hour || !change.At.Time.Equal(at.Truncate(time.Second)) {
+		t.Fatalf("%+v", change)
+	}
+	for what, edit := range map[string]func(*v1alpha1.DebugSession){
+		"another session": func(o *v1alpha1.DebugSession) { o.UID = "2" },
+		"another ttl":     func(o *v1alpha1.DebugSession) { o.Spec.TTL.Duration++ },
+		"no ttl":          func(o *v1alpha1.DebugSession) { o.Spec.TTL = nil },
+		"not ended":       func(o *v1alpha1.DebugSession) { o.Spec.End = false },
+		"no change":       func(o *v1alpha1.DebugSession) { o.Annotations = nil },
+		"no JSON":         func(o *v1alpha1.DebugSession) { o.Annotations[v1alpha1.AnnotationChangedBy] = "alice" },
+		"no seal": func(o *v1alpha1.DebugSession) {
+			o.Annotations[v1alpha1.AnnotationChangedBy] = `{"by":"alice","end":true,"ttl":"1h"}`
+		},
+		"another's name": func(o *v1alpha1.DebugSession) { edited(o, "ali", "bob") },
+		"another time":   func(o *v1alpha1.DebugSession) { edited(o, "2026", "2025") },
+		"without a bound": func(o *v1alpha1.DebugSession) {
+			o.Annotations[v1alpha1.AnnotationChangedBy] += strings.Repeat(" ", 4096)
+		},
+		"of another's key": func(o *v1alpha1.DebugSession) {
+			o.Annotations[v1alpha1.AnnotationChangedBy] = seal.New([]byte("other")).Change(o, "alice", at)
+		},
+	} {
+		if change := s.VerifyChange(changed(edit)); change != nil {
+			t.Errorf("%s: %+v", what, change)
+		}
+	}
+}
+
+func edited(session *v1alpha1.DebugSession, old, with string) {
+	session.Annotations[v1alpha1.AnnotationChangedBy] = strings.Replace(session.Annotations[v1alpha1.AnnotationChangedBy], old, with, 1)
 }

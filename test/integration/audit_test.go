@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -232,6 +234,17 @@ var _ = Describe("the audit record", func() {
 		Expect(k8s.Update(ctx, strip)).To(MatchError(ContainSubstring("may not be removed")))
 		edit(ctx, other, fixture.End)
 		endsAs(ctx, other, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
+		// It is tried again at once if it fails for the first time, else after a pause that has grown.
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, other)
+			said := meta.FindStatusCondition(other.Status.Conditions, v1alpha1.ConditionRecorded)
+			g.Expect(said).NotTo(BeNil())
+			g.Expect(said.Reason).To(Equal(v1alpha1.ReasonNotRecorded))
+			g.Expect(said.Message).To(ContainSubstring("the audit store cannot be written"))
+			all := &eventsv1.EventList{}
+			g.Expect(k8s.List(ctx, all, client.InNamespace(namespace))).To(Succeed())
+			g.Expect(all.Items).To(ContainElement(And(HaveField("Regarding.UID", other.UID), HaveField("Reason", v1alpha1.ReasonNotRecorded))))
+		}).WithTimeout(2 * retry.LastPause).Should(Succeed())
 
 		Expect(os.Remove(folder)).To(Succeed())
 		Expect(os.Mkdir(folder, 0o700)).To(Succeed())
@@ -239,6 +252,8 @@ var _ = Describe("the audit record", func() {
 			return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(session), session.DeepCopy()))
 		}).WithTimeout(retry.LastPause + patience).Should(BeTrue())
 		Eventually(func() (string, error) { return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace) }).Should(And(ContainSubstring("hang"), ContainSubstring("other")))
+		recorded(ctx, other)
+		Expect(meta.FindStatusCondition(other.Status.Conditions, v1alpha1.ConditionRecorded)).To(BeNil(), "what was said of the failure is over")
 	})
 
 	It("that is required keeps sessions from starting where there is no store, and holds what runs where there is none any more", func(ctx SpecContext) {
@@ -266,6 +281,65 @@ var _ = Describe("the audit record", func() {
 		startOperator(node, storing(folder))
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 		Expect(recordOf(folder, session).Session.Times.Ended).To(BeTemporally("==", session.Status.EndedAt.Time))
+	})
+
+	It("tells who has extended, ended and deleted it, and which images were debugged", func(ctx SpecContext) {
+		begin(ctx, storing(folder))
+		pod := runningPod(ctx, namespace, "web")
+		images := pod.DeepCopy()
+		images.Status.ContainerStatuses[0].ImageID = "sha256:f00d"
+		Expect(k8s.Status().Update(ctx, images)).To(Succeed())
+		carol, dave := newPerson("carol-of-"+namespace), newPerson("dave-of-"+namespace)
+		for _, user := range []string{"carol-of-" + namespace, "dave-of-" + namespace} {
+			mayEdit(ctx, namespace, user)
+		}
+		session := active(ctx, node, namespace, "hang", pod)
+		to := func(ttl time.Duration, end bool, claim string) client.Object {
+			return &v1alpha1.DebugSession{
+				TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession"},
+				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "hang", Annotations: map[string]string{v1alpha1.AnnotationChangedBy: claim}},
+				Spec:       v1alpha1.DebugSessionSpec{TTL: &metav1.Duration{Duration: ttl}, End: end},
+			}
+		}
+		change := func(who client.Client, ttl time.Duration, end bool) {
+			GinkgoHelper()
+			Expect(who.Patch(ctx, to(ttl, end, "").(*v1alpha1.DebugSession), mergePatch(fmt.Sprintf(`{"spec":{"ttl":%q,"end":%t}}`, ttl, end)))).To(Succeed())
+		}
+		change(carol, 20*time.Minute, false)
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Status.Changes).To(HaveLen(1))
+		}).Should(Succeed())
+
+		sealed := session.Annotations[v1alpha1.AnnotationChangedBy]
+		for what, claim := range map[string]string{
+			"what is not sealed": `{"by":"carol-of-` + namespace + `","at":"2026-11-27T12:00:00Z","end":true}`,
+			"another's name":     strings.ReplaceAll(sealed, "carol-of-", "alice-of-"),
+		} {
+			text, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{v1alpha1.AnnotationChangedBy: claim}}})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(dave.Patch(ctx, session.DeepCopy(), mergePatch(string(text)))).To(MatchError(ContainSubstring("is written by the operator's admission")), what)
+		}
+		change(dave, 20*time.Minute, true)
+		recorded(ctx, session)
+		s := recordOf(folder, session).Session
+		Expect(s.Changes).To(HaveExactElements(
+			And(HaveField("By", "carol-of-"+namespace), HaveField("TTL.Duration", 20*time.Minute), HaveField("End", false)),
+			And(HaveField("By", "dave-of-"+namespace), HaveField("End", true))))
+		Expect(s.DeletedBy).To(BeEmpty())
+		Expect(s.Target.Images).To(ContainElement(HaveField("ImageID", "sha256:f00d")))
+
+		deleted := active(ctx, node, namespace, "deleted", pod)
+		Expect(dave.Delete(ctx, deleted.DeepCopy(), client.DryRunAll)).To(Succeed())
+		Expect(carol.Delete(ctx, deleted.DeepCopy())).To(Succeed())
+		gone(ctx, deleted.DeepCopy())
+		Eventually(func(g Gomega) {
+			out, err := dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace, "-o", "json")
+			g.Expect(err).NotTo(HaveOccurred())
+			var records []audit.Record
+			g.Expect(json.Unmarshal([]byte(out), &records)).To(Succeed())
+			g.Expect(records).To(ContainElement(And(HaveField("Session.Name", "deleted"), HaveField("Session.DeletedBy", "carol-of-"+namespace))))
+		}).Should(Succeed())
 	})
 
 	It("is left of what admission refuses too, of one user a few and their count", func(ctx SpecContext) {

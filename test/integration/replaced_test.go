@@ -32,6 +32,8 @@ type keyless struct{ controllers.Seal }
 
 func (keyless) HashKey() []byte { return nil }
 
+func (keyless) VerifyChange(*v1alpha1.DebugSession) *v1alpha1.ChangeStatus { return nil }
+
 // storeless is for a reconciler whose operator has no store of audit records.
 type storeless struct{ controllers.Recorder }
 

@@ -1,0 +1,78 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/flowcontrol"
+	"k8s.io/utils/ptr"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// NewDeletionLimit bounds how many deletions a second are noted: whoever reaches the webhooks could ask for them.
+func NewDeletionLimit() flowcontrol.PassiveRateLimiter {
+	return flowcontrol.NewTokenBucketPassiveRateLimiter(20, 200)
+}
+
+// stampChange writes into a session who changes its ttl or end.
+func (s *Server) stampChange(_ context.Context, req admission.Request) admission.Response {
+	session, old, err := decode[v1alpha1.DebugSession](&req)
+	if err != nil {
+		return unreadable()
+	}
+	session.UID = old.UID // a manifest has none
+	change := s.Sealer.Change(&session, req.UserInfo.Username, s.Clock.Now())
+	var p patch
+	if session.Annotations == nil {
+		p.set("/metadata/annotations", map[string]string{v1alpha1.AnnotationChangedBy: change})
+	} else {
+		p.set("/metadata/annotations/"+strings.ReplaceAll(v1alpha1.AnnotationChangedBy, "/", "~1"), change)
+	}
+	return p.response()
+}
+
+// checkChange refuses that somebody says that another has changed the session, or when. It needs no more than that nobody but whom the
+// API server sees can be named: while admission does not answer, nobody is.
+func (s *Server) checkChange(req *admission.Request, session, old *v1alpha1.DebugSession) *admission.Response {
+	text := session.Annotations[v1alpha1.AnnotationChangedBy]
+	if text == "" || text == old.Annotations[v1alpha1.AnnotationChangedBy] {
+		return nil
+	}
+	session.UID = old.UID
+	if change := s.Sealer.VerifyChange(session); change != nil && change.By == req.UserInfo.Username {
+		return nil
+	}
+	refusal := forbidden("metadata.annotations: %s is written by the operator's admission, and says who has changed the session; leave it out", v1alpha1.AnnotationChangedBy)
+	return &refusal
+}
+
+// noteDeletion writes into the status of a session that has not ended who deletes it, before it is: an object that is deleted cannot
+// be written into. It refuses nothing. A deletion that is bound to the session's version would fail for it.
+func (s *Server) noteDeletion(ctx context.Context, req admission.Request) admission.Response {
+	var session v1alpha1.DebugSession
+	var options metav1.DeleteOptions
+	if s.NoteDeletion == nil || ptr.Deref(req.DryRun, false) || json.Unmarshal(req.OldObject.Raw, &session) != nil ||
+		len(req.Options.Raw) > 0 && json.Unmarshal(req.Options.Raw, &options) != nil {
+		return admission.Allowed("")
+	}
+	bound := options.Preconditions != nil && options.Preconditions.ResourceVersion != nil
+	before := session.Status.DeletedBy
+	known := before != nil && before.By == req.UserInfo.Username && s.Clock.Since(before.At.Time) < deletionAge
+	if bound || known || session.DeletionTimestamp != nil || s.DeletionLimit != nil && !s.DeletionLimit.TryAccept() {
+		return admission.Allowed("")
+	}
+	deletion := v1alpha1.DeletionStatus{By: req.UserInfo.Username, At: metav1.NewTime(s.Clock.Now().UTC().Truncate(time.Second))}
+	if err := s.NoteDeletion(ctx, &session, deletion); err != nil {
+		logf.FromContext(ctx).Error(err, "it is not noted who deletes the session", "user", req.UserInfo.Username)
+	}
+	return admission.Allowed("")
+}
+
+// deletionAge is how old a note may be of the same deletion, of which the API server asks again once it was noted.
+const deletionAge = 5 * time.Second
