@@ -20,14 +20,21 @@ func NewDeletionLimit() flowcontrol.PassiveRateLimiter {
 	return flowcontrol.NewTokenBucketPassiveRateLimiter(20, 200)
 }
 
-// stampChange writes into a session who changes its ttl or end.
+// stampChange writes into a session who changes its ttl or end. What it has written before stays, whatever else is changed: who
+// extends a session could take it away before the operator has read it.
 func (s *Server) stampChange(_ context.Context, req admission.Request) admission.Response {
 	session, old, err := decode[v1alpha1.DebugSession](&req)
 	if err != nil {
 		return unreadable()
 	}
 	session.UID = old.UID // a manifest has none
-	change := s.Sealer.Change(&session, req.UserInfo.Username, s.Clock.Now())
+	change := old.Annotations[v1alpha1.AnnotationChangedBy]
+	if session.Spec.End != old.Spec.End || !ptr.Equal(session.Spec.TTL, old.Spec.TTL) {
+		change = s.Sealer.Change(&session, req.UserInfo.Username, s.Clock.Now())
+	}
+	if change == "" || change == session.Annotations[v1alpha1.AnnotationChangedBy] {
+		return admission.Allowed("")
+	}
 	var p patch
 	if session.Annotations == nil {
 		p.set("/metadata/annotations", map[string]string{v1alpha1.AnnotationChangedBy: change})

@@ -41,13 +41,13 @@ func (t debugTarget) status() *v1alpha1.TargetStatus {
 // maxImages is how many containers' images are recorded.
 const maxImages = 32
 
-// images are what the containers of a pod run, as its kubelet says.
+// images are what the containers of a pod run, as its kubelet reports.
 func images(pod *corev1.Pod) []v1alpha1.ContainerImage {
 	var all []v1alpha1.ContainerImage
 	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.ContainerStatuses, pod.Status.InitContainerStatuses} {
 		for i := range statuses {
 			if s := &statuses[i]; len(all) < maxImages && s.ImageID != "" {
-				all = append(all, v1alpha1.ContainerImage{Container: s.Name, Image: s.Image, ImageID: s.ImageID})
+				all = append(all, v1alpha1.ContainerImage{Container: s.Name, Image: sanitizeText(s.Image, maxText), ImageID: sanitizeText(s.ImageID, maxText)})
 			}
 		}
 	}

@@ -320,6 +320,9 @@ var _ = Describe("the audit record", func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(dave.Patch(ctx, session.DeepCopy(), mergePatch(string(text)))).To(MatchError(ContainSubstring("is written by the operator's admission")), what)
 		}
+		Expect(carol.Patch(ctx, session.DeepCopy(), mergePatch(`{"metadata":{"annotations":null}}`))).To(Succeed())
+		refreshed(ctx, Default, session)
+		Expect(session.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationChangedBy, sealed), "taken away by who is named")
 		change(dave, 20*time.Minute, true)
 		recorded(ctx, session)
 		s := recordOf(folder, session).Session
