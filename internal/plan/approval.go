@@ -153,10 +153,7 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 			longest[entry.By] = max(longest[entry.By], entry.TTL.Duration)
 		}
 	}
-	t.approvals = truncateApprovals(t.approvals)
-	for i := range t.approvals {
-		t.approvals[i].Reason = sanitizeMessage(t.approvals[i].Reason)
-	}
+	t.approvals = sanitizeReasons(truncateApprovals(t.approvals))
 	t.people = len(longest)
 	if required > 0 && len(longest) >= required {
 		ttls := make([]time.Duration, 0, len(longest))
@@ -167,6 +164,14 @@ func count(approvals []Approval, session *v1alpha1.DebugSession, required int) t
 		t.ttl = ttls[len(ttls)-required]
 	}
 	return t
+}
+
+// sanitizeReasons makes harmless what approvers have written.
+func sanitizeReasons(approvals []v1alpha1.ApprovalStatus) []v1alpha1.ApprovalStatus {
+	for i := range approvals {
+		approvals[i].Reason = sanitizeMessage(approvals[i].Reason)
+	}
+	return approvals
 }
 
 // mostApprovals is how many approvals are written down. Whoever may approve may do so without end, and a status that has grown
