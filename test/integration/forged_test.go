@@ -138,13 +138,28 @@ func patchPolicy(ofPolicy, ofBinding string) func(context.Context) {
 	}
 }
 
-// patchWebhooks adds something to every webhook that sessions are sent to.
+// hookNames are the names of a configuration's webhooks, in their order.
+func hookNames(configuration client.Object) (names []string) {
+	switch of := configuration.(type) {
+	case *admissionregistrationv1.MutatingWebhookConfiguration:
+		for i := range of.Webhooks {
+			names = append(names, of.Webhooks[i].Name)
+		}
+	case *admissionregistrationv1.ValidatingWebhookConfiguration:
+		for i := range of.Webhooks {
+			names = append(names, of.Webhooks[i].Name)
+		}
+	}
+	return names
+}
+
+// patchWebhooks adds something to every webhook.
 func patchWebhooks(field, value string) func(context.Context) {
 	return func(ctx context.Context) {
 		GinkgoHelper()
-		for i, configuration := range configurations(ctx) {
+		for _, configuration := range configurations(ctx) {
 			var patch []map[string]any
-			for hook := range []int{2, 3}[i] {
+			for hook := range hookNames(configuration) {
 				patch = append(patch, map[string]any{"op": "add", "path": "/webhooks/" + strconv.Itoa(hook) + "/" + field, "value": json.RawMessage(value)})
 			}
 			content, err := json.Marshal(patch)

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -83,7 +85,11 @@ var _ = Describe("the policy by which the API server holds identities", func() {
 var _ = Describe("what an administrator adds to the webhooks", func() {
 	change := func(ctx context.Context, patch string) {
 		GinkgoHelper()
-		Expect(k8s.Patch(ctx, configurations(ctx)[0], client.RawPatch(types.JSONPatchType, []byte(patch)))).To(Succeed())
+		mutating := configurations(ctx)[0]
+		for i, name := range hookNames(mutating) {
+			patch = strings.ReplaceAll(patch, "/webhooks/"+strings.TrimSuffix(name, ".debugsession.dev")+"/", fmt.Sprintf("/webhooks/%d/", i))
+		}
+		Expect(k8s.Patch(ctx, mutating, client.RawPatch(types.JSONPatchType, []byte(patch)))).To(Succeed())
 	}
 
 	DescribeTable("makes the operator unready where what it leaves out cannot be told", func(ctx SpecContext, patch, says string) {
@@ -93,12 +99,12 @@ var _ = Describe("what an administrator adds to the webhooks", func() {
 		change(ctx, patch)
 		Eventually(readiness(ctx)).Should(ContainSubstring(says))
 	},
-		Entry("an objectSelector", `[{"op":"add","path":"/webhooks/1/objectSelector","value":{"matchLabels":{"a":"b"}}}]`, "has an objectSelector (a=b)"),
-		Entry("a condition", `[{"op":"add","path":"/webhooks/1/matchConditions/-","value":{"name":"mine","expression":"request.userInfo.username != 'mallory'"}}]`,
+		Entry("an objectSelector", `[{"op":"add","path":"/webhooks/sessions/objectSelector","value":{"matchLabels":{"a":"b"}}}]`, "has an objectSelector (a=b)"),
+		Entry("a condition", `[{"op":"add","path":"/webhooks/sessions/matchConditions/-","value":{"name":"mine","expression":"request.userInfo.username != 'mallory'"}}]`,
 			`has a matchCondition "mine" that is not the operator's`),
-		Entry("a condition in place of ours", `[{"op":"replace","path":"/webhooks/1/matchConditions/0/expression","value":"false"}]`, "is not the operator's"),
-		Entry("another path", `[{"op":"add","path":"/webhooks/1/clientConfig/url","value":"https://localhost:1/validate/debugclasses"}]`, "is called at"),
-		Entry("a narrower rule", `[{"op":"replace","path":"/webhooks/1/rules/0/scope","value":"Cluster"}]`, "has no rule for"),
+		Entry("a condition in place of ours", `[{"op":"replace","path":"/webhooks/sessions/matchConditions/0/expression","value":"false"}]`, "is not the operator's"),
+		Entry("another path", `[{"op":"add","path":"/webhooks/sessions/clientConfig/url","value":"https://localhost:1/validate/debugclasses"}]`, "is called at"),
+		Entry("a narrower rule", `[{"op":"replace","path":"/webhooks/sessions/rules/0/scope","value":"Cluster"}]`, "has no rule for"),
 	)
 
 	It("starts nothing in a namespace that it leaves out, and the others go on", func(ctx SpecContext) {
@@ -110,7 +116,7 @@ var _ = Describe("what an administrator adds to the webhooks", func() {
 		Expect(k8s.Create(ctx, waiting)).To(Succeed())
 		reaches(ctx, waiting, v1alpha1.PhasePending)
 		const cloud = `{"matchExpressions":[{"key":"control-plane","operator":"DoesNotExist"}]}`
-		change(ctx, `[{"op":"add","path":"/webhooks/0/namespaceSelector","value":`+cloud+`},{"op":"add","path":"/webhooks/1/namespaceSelector","value":`+cloud+`}]`)
+		change(ctx, `[{"op":"add","path":"/webhooks/approvals/namespaceSelector","value":`+cloud+`},{"op":"add","path":"/webhooks/sessions/namespaceSelector","value":`+cloud+`}]`)
 		Consistently(readiness(ctx)).WithTimeout(300 * time.Millisecond).Should(Equal(trusted))
 		Eventually(func() error { return k8s.Create(ctx, newSession(system, "new", "web"), client.DryRunAll) }).
 			Should(MatchError(ContainSubstring("its webhooks are not called here")))
