@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/ptr"
@@ -20,9 +21,20 @@ func NewDeletionLimit() flowcontrol.PassiveRateLimiter {
 	return flowcontrol.NewTokenBucketPassiveRateLimiter(20, 200)
 }
 
+const (
+	// roomy is how large a session may be, as the API server sends it, that has room for a stamp; its store keeps half as much again.
+	roomy = 1 << 20
+	// mostAnnotations is how many bytes of annotations the API server takes.
+	mostAnnotations = 256 << 10
+)
+
 // stampChange writes into a session who changes its ttl or end. What it has written before stays, whatever else is changed: who
-// extends a session could take it away before the operator has read it.
+// extends a session could take it away before the operator has read it. A session that somebody has made too large for it can
+// be ended without.
 func (s *Server) stampChange(_ context.Context, req admission.Request) admission.Response {
+	if req.Kind.Kind != "DebugSession" || req.Operation != admissionv1.Update {
+		return admission.Allowed("")
+	}
 	session, old, err := decode[v1alpha1.DebugSession](&req)
 	if err != nil {
 		return unreadable()
@@ -35,6 +47,10 @@ func (s *Server) stampChange(_ context.Context, req admission.Request) admission
 	if change == "" || change == session.Annotations[v1alpha1.AnnotationChangedBy] {
 		return admission.Allowed("")
 	}
+	longer := lasts(&session, &old) > lasts(&old, &old)
+	if !longer && !hasRoom(&req, session.Annotations, change) {
+		return admission.Allowed("")
+	}
 	var p patch
 	if session.Annotations == nil {
 		p.set("/metadata/annotations", map[string]string{v1alpha1.AnnotationChangedBy: change})
@@ -44,19 +60,26 @@ func (s *Server) stampChange(_ context.Context, req admission.Request) admission
 	return p.response()
 }
 
-// checkChange refuses that somebody says that another has changed the session, or when. It needs no more than that nobody but whom the
-// API server sees can be named: while admission does not answer, nobody is.
-func (s *Server) checkChange(req *admission.Request, session, old *v1alpha1.DebugSession) *admission.Response {
-	text := session.Annotations[v1alpha1.AnnotationChangedBy]
-	if text == "" || text == old.Annotations[v1alpha1.AnnotationChangedBy] {
-		return nil
+// lasts is the session's ttl; where it has none, that which its class granted.
+func lasts(session, old *v1alpha1.DebugSession) time.Duration {
+	switch {
+	case session.Spec.TTL != nil:
+		return session.Spec.TTL.Duration
+	case old.Status.Class != nil:
+		return old.Status.Class.TTL.Duration
+	default:
+		return 0
 	}
-	session.UID = old.UID
-	if change := s.Sealer.VerifyChange(session); change != nil && change.By == req.UserInfo.Username {
-		return nil
+}
+
+func hasRoom(req *admission.Request, annotations map[string]string, change string) bool {
+	size := len(v1alpha1.AnnotationChangedBy) + len(change)
+	for key, value := range annotations {
+		if key != v1alpha1.AnnotationChangedBy {
+			size += len(key) + len(value)
+		}
 	}
-	refusal := forbidden("metadata.annotations: %s is written by the operator's admission, and says who has changed the session; leave it out", v1alpha1.AnnotationChangedBy)
-	return &refusal
+	return size <= mostAnnotations && len(req.Object.Raw)+len(change) <= roomy
 }
 
 // noteDeletion writes into the status of a session that has not ended who deletes it, before it is: an object that is deleted cannot

@@ -63,7 +63,7 @@ func TestManifestsAgreeWithTheCode(t *testing.T) {
 			if *hook.SideEffects != sideEffects {
 				t.Errorf("%s: %s has sideEffects %s", kind, hook.Name, *hook.SideEffects)
 			}
-			if slices.Contains([]string{"validation.debugsession.dev", "changes.debugsession.dev", "deletions.debugsession.dev"}, hook.Name) {
+			if slices.Contains([]string{"validation.debugsession.dev", "deletions.debugsession.dev"}, hook.Name) {
 				if *hook.FailurePolicy != admissionregistrationv1.Ignore {
 					t.Errorf("%s: without %s, a session could not be ended or deleted", kind, hook.Name)
 				}

@@ -65,8 +65,6 @@ func (c *schemaCheck) before(handle admission.HandlerFunc) admission.HandlerFunc
 	}
 }
 
-func allow(context.Context, admission.Request) admission.Response { return admission.Allowed("") }
-
 func (c *schemaCheck) refusal(ctx context.Context, req *admission.Request) *metav1.Status {
 	kind := schema.GroupKind{Group: req.Kind.Group, Kind: req.Kind.Kind}
 	s := c.schemas[kind]

@@ -56,12 +56,11 @@ func (s *Server) Register(server webhook.Server) {
 	for path, handle := range map[string]admission.HandlerFunc{
 		"/stamp/debugsessions":     schemas.before(s.telling(s.stampSession)),
 		"/stamp/debugapprovals":    schemas.before(s.telling(s.stampApproval)),
-		"/stamp/changes":           s.stampChange,
 		"/note/deletions":          s.noteDeletion,
 		"/validate/debugsessions":  s.telling(s.validateSession),
 		"/validate/debugapprovals": s.telling(s.validateApproval),
 		"/validate/debugclasses":   s.telling(s.validateClass),
-		"/schema":                  schemas.before(allow),
+		"/schema":                  schemas.before(s.stampChange),
 	} {
 		server.Register(path, &admission.Webhook{Handler: handle})
 	}

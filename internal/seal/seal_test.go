@@ -173,9 +173,13 @@ func TestChange(t *testing.T) {
 		"no change":       func(o *v1alpha1.DebugSession) { o.Annotations = nil },
 		"no JSON":         func(o *v1alpha1.DebugSession) { o.Annotations[v1alpha1.AnnotationChangedBy] = "alice" },
 		"no seal": func(o *v1alpha1.DebugSession) {
-			o.Annotations[v1alpha1.AnnotationChangedBy] = `{"by":"alice","end":true,"ttl":"1h"}`
+			o.Annotations[v1alpha1.AnnotationChangedBy] = `5:alice {"at":"2026-11-27T11:00:00Z","end":true,"ttl":"1h"}`
 		},
 		"another's name": func(o *v1alpha1.DebugSession) { edited(o, "ali", "bob") },
+		"another length": func(o *v1alpha1.DebugSession) { edited(o, "6:", "5:") },
+		"no length":      func(o *v1alpha1.DebugSession) { edited(o, "6:", "") },
+		"a long length":  func(o *v1alpha1.DebugSession) { edited(o, "6:", "4000:") },
+		"below nothing":  func(o *v1alpha1.DebugSession) { edited(o, "6:", "-1:") },
 		"another time":   func(o *v1alpha1.DebugSession) { edited(o, "2026", "2025") },
 		"without a bound": func(o *v1alpha1.DebugSession) {
 			o.Annotations[v1alpha1.AnnotationChangedBy] += strings.Repeat(" ", 4096)

@@ -313,7 +313,7 @@ var _ = Describe("the audit record", func() {
 
 		sealed := session.Annotations[v1alpha1.AnnotationChangedBy]
 		for what, claim := range map[string]string{
-			"what is not sealed": `{"by":"carol-of-` + namespace + `","at":"2026-11-27T12:00:00Z","end":true}`,
+			"what is not sealed": `carol-of-` + namespace + ` {"at":"2026-11-27T12:00:00Z","end":true}`,
 			"another's name":     strings.ReplaceAll(sealed, "carol-of-", "alice-of-"),
 		} {
 			text, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{v1alpha1.AnnotationChangedBy: claim}}})

@@ -115,6 +115,16 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 		reaches(ctx, session, v1alpha1.PhaseEnded)
 	})
 
+	It("does not outlast its deletion by writing it all the time", func(ctx SpecContext) {
+		session := newSession(namespace, "hang", "web")
+		activeOf(ctx, alice, node, session, pod)
+		Eventually(reached(ctx)).Should(BeTrue())
+		defer writing(ctx, alice, session)()
+		Eventually(func() error { return k8s.Delete(ctx, session.DeepCopy()) }).Should(Succeed())
+		Eventually(reached(ctx)).Should(BeFalse())
+		gone(ctx, session)
+	})
+
 	It("does not outlast a denial by writing it all the time", func(ctx SpecContext) {
 		class := "of-" + namespace
 		newClass(ctx, class, func(c *v1alpha1.DebugClass) { c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1} })
