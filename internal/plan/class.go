@@ -324,7 +324,7 @@ func checkReason(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) st
 		return fmt.Sprintf("its reason.pattern is not a regular expression: %v; its administrator has to correct it", err)
 	}
 	if !pattern.MatchString(spec.Reason) {
-		return fmt.Sprintf("spec.reason: %q does not do%s", spec.Reason, wanted(policy.Pattern))
+		return fmt.Sprintf("spec.reason: %q does not match%s", spec.Reason, wanted(policy.Pattern))
 	}
 	return ""
 }

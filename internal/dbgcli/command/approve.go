@@ -135,7 +135,7 @@ func decide(ctx context.Context, conn *connection, approval *v1alpha1.DebugAppro
 	for try := 2; ; try++ {
 		made, err := conn.CreateApproval(ctx, approval, metav1.CreateOptions{FieldManager: fieldManager})
 		if !apierrors.IsAlreadyExists(err) || try > 10 {
-			if apierrors.IsForbidden(err) {
+			if refused(err) {
 				return nil, &exitError{story.ExitDenied, "error: " + err.Error()}
 			}
 			return made, err
@@ -162,6 +162,6 @@ func (o *decideOptions) report(ctx context.Context, conn *connection, session *v
 		return fmt.Errorf("%s, and the operator does not count it yet: kubectl -n %s get dbgapproval %s", done, session.Namespace, made.Name)
 	}
 	text, _ := story.Progress(news.Session, o.now())
-	fmt.Fprintf(o.Out, "%s: session %s %s\n", done, session.Name, text)
+	fmt.Fprintf(o.Out, "%s: session %s: %s\n", done, session.Name, text)
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -43,7 +42,7 @@ func (o *openOptions) canI(cmd *cobra.Command, args []string) error {
 	}
 	asked, err := conn.Sessions(session.Namespace).Create(ctx, session, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: fieldManager})
 	switch {
-	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err):
+	case refused(err):
 		return o.no(err.Error())
 	case err != nil:
 		return err

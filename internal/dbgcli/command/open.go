@@ -106,6 +106,11 @@ func (o *openOptions) complete(cmd *cobra.Command, args []string, tty *terminal.
 	return nil
 }
 
+// refused reports whether the API server, or what it asks, refused an object as it is written or for who asks.
+func refused(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
+}
+
 // severalTargets tells what was meant by more than one word before the command: a kind and a name apart, or a command.
 func severalTargets(words []string) error {
 	if len(words) == 2 && request.IsKind(words[0]) {
@@ -125,7 +130,7 @@ func create(ctx context.Context, conn *connection, session *v1alpha1.DebugSessio
 			return created, nil
 		case apierrors.IsAlreadyExists(err) && rename && try < 10:
 			session.Name = fmt.Sprintf("%s-%d", name, try)
-		case apierrors.IsForbidden(err):
+		case refused(err):
 			return nil, &exitError{story.ExitDenied, fmt.Sprintf("error: %v\nkubectl dbg classes -n %s shows what you may do there, and --class says which one to use", err, session.Namespace)}
 		case apierrors.IsNotFound(err):
 			return nil, fmt.Errorf("%w; is the operator installed? kubectl get crd debugsessions.debugsession.dev", err)
