@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,15 +55,26 @@ func (r *DebugClassReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 
 func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 	status := &class.Status
-	status.ObservedGeneration, status.Sessions = class.Generation, 0
+	status.ObservedGeneration, status.Sessions, status.ReviewsPending, status.ReviewsOverdue = class.Generation, 0, 0, 0
+	var overdue []string
 	status.Modes, status.Profiles, status.Images = line(class.Spec.Modes), line(class.Spec.Profiles), cmp.Or(line(class.Spec.Images), "*")
 	status.MaxTTL = &v1alpha1.Duration{Duration: class.Spec.MaxTTL.Duration}
 	for i := range sessions {
 		session := &sessions[i]
-		if session.Spec.ClassName == class.Name && session.Status.Phase != v1alpha1.PhaseEnded {
+		if session.Spec.ClassName != class.Name {
+			continue
+		}
+		if session.Status.Phase != v1alpha1.PhaseEnded {
 			status.Sessions++
 		}
+		if session.Status.AwaitsReview() {
+			status.ReviewsPending++
+		}
+		if session.Status.ReviewOverdue() {
+			overdue = append(overdue, session.Namespace+"/"+session.Name)
+		}
 	}
+	describeReviews(class, overdue)
 
 	ready := metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: class.Generation,
@@ -72,6 +84,37 @@ func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalid, fault
 	}
 	meta.SetStatusCondition(&status.Conditions, ready)
+}
+
+// mostOverdue is how many sessions a class names whose review is overdue.
+const mostOverdue = 5
+
+// describeReviews says whether sessions have not been reviewed in time that started before their approval.
+func describeReviews(class *v1alpha1.DebugClass, overdue []string) {
+	status := &class.Status
+	status.ReviewsOverdue = int32(len(overdue)) //nolint:gosec // the API server holds fewer objects
+	if status.ReviewsPending == 0 && (class.Spec.Approval == nil || class.Spec.Approval.Emergency == nil) {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionReviewOverdue)
+		return
+	}
+	condition := metav1.Condition{
+		Type: v1alpha1.ConditionReviewOverdue, Status: metav1.ConditionFalse, ObservedGeneration: class.Generation,
+		Reason: v1alpha1.ReasonAwaitingReview, Message: fmt.Sprintf("%d sessions that started before their approval are to be reviewed, and none of them is overdue", status.ReviewsPending),
+	}
+	if status.ReviewsPending == 0 {
+		condition.Reason, condition.Message = v1alpha1.ReasonAcknowledged, "no session is to be reviewed"
+	}
+	if len(overdue) > 0 {
+		slices.Sort(overdue)
+		first := strings.Join(overdue[:min(len(overdue), mostOverdue)], ", ")
+		if len(overdue) > mostOverdue {
+			first += ", …"
+		}
+		condition.Status, condition.Reason = metav1.ConditionTrue, v1alpha1.ReasonReviewOverdue
+		condition.Message = fmt.Sprintf("%d sessions that started before their approval should have been reviewed by now: %s; who may approve the class can approve or deny them: kubectl dbg list -A --waiting",
+			len(overdue), first)
+	}
+	meta.SetStatusCondition(&status.Conditions, condition)
 }
 
 // line is a list as kubectl get shows it; of a long one the first items.
@@ -112,7 +155,7 @@ func fault(class *v1alpha1.DebugClass) string {
 	return ""
 }
 
-// SetupWithManager registers the reconciler. A class is counted again when one of its sessions begins or ends.
+// SetupWithManager registers the reconciler. A class is counted again when one of its sessions begins or ends, or its review does.
 func (r *DebugClassReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("debugclass").
@@ -122,7 +165,7 @@ func (r *DebugClassReconciler) SetupWithManager(mgr ctrl.Manager) error {
 				recount(queue, e.Object)
 			},
 			UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
-				if ended(e.ObjectOld) != ended(e.ObjectNew) {
+				if ended(e.ObjectOld) != ended(e.ObjectNew) || reviewOf(e.ObjectOld) != reviewOf(e.ObjectNew) {
 					recount(queue, e.ObjectNew)
 				}
 			},
@@ -140,6 +183,12 @@ func recount(queue workqueue.TypedRateLimitingInterface[ctrl.Request], session c
 
 func ended(session client.Object) bool {
 	return session.(*v1alpha1.DebugSession).Status.Phase == v1alpha1.PhaseEnded
+}
+
+// reviewOf is where a session's review stands.
+func reviewOf(session client.Object) [2]bool {
+	status := &session.(*v1alpha1.DebugSession).Status
+	return [2]bool{status.AwaitsReview(), status.ReviewOverdue()}
 }
 
 // ignoreConflictOrNotFound drops what a write says that was made from an old version: the newer one is looked at anyway.

@@ -58,7 +58,9 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 	case plan.ReadNamespace:
 		snapshot.Namespace = r.observeNamespace(ctx, session.Namespace)
 	case plan.CheckUse:
-		snapshot.MayUse = r.observeUse(ctx, session)
+		snapshot.MayUse = r.observeVerb(ctx, session, v1alpha1.VerbUse)
+	case plan.CheckEmergency:
+		snapshot.MayDeclareEmergency = r.observeVerb(ctx, session, v1alpha1.VerbEmergency)
 	case plan.DryRun:
 		snapshot.Preview = r.observePreview(ctx, session, q.Action)
 	case plan.ReadApprovals:

@@ -44,13 +44,13 @@ func observed[T any](value T, err error) plan.Observed[T] {
 	}
 }
 
-// observeUse asks whether the requester may use the class in the session's namespace: a RoleBinding there is enough.
-func (r *DebugSessionReconciler) observeUse(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[bool] {
+// observeVerb asks whether the requester holds the verb on the class in the session's namespace: a RoleBinding there is enough.
+func (r *DebugSessionReconciler) observeVerb(ctx context.Context, session *v1alpha1.DebugSession, verb string) plan.Observed[bool] {
 	who := session.Spec.Requester
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User: who.Username, UID: who.UID, Groups: who.Groups, Extra: extra(who.Extra),
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Group: v1alpha1.GroupVersion.Group, Resource: "debugclasses", Verb: v1alpha1.VerbUse,
+			Group: v1alpha1.GroupVersion.Group, Resource: "debugclasses", Verb: verb,
 			Name: session.Spec.ClassName, Namespace: session.Namespace,
 		},
 	}}

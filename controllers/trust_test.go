@@ -118,7 +118,7 @@ func TestUseIsAskedWithAllThatIsKnownOfTheRequester(t *testing.T) {
 		Username: "alice", UID: "1", Groups: []string{"dev"}, Extra: map[string]v1alpha1.ExtraValue{"scopes": {"debug", "read"}},
 	}
 	api := &asked{}
-	(&DebugSessionReconciler{Client: api}).observeUse(t.Context(), session)
+	(&DebugSessionReconciler{Client: api}).observeVerb(t.Context(), session, v1alpha1.VerbUse)
 	spec := &api.review.Spec
 	if spec.User != "alice" || spec.UID != "1" || len(spec.Groups) != 1 || len(spec.Extra["scopes"]) != 2 {
 		t.Errorf("asked of %+v", spec)

@@ -8,8 +8,8 @@ import (
 // DebugClass says what its sessions may do, as a StorageClass says what its volumes are like. Administrators write
 // classes; sessions name one.
 //
-// Who may use a class, and who may approve its sessions, is plain RBAC: the verbs use and approve on debugclasses of the
-// group debugsession.dev, granted for the cluster by a ClusterRoleBinding or for one namespace by a RoleBinding.
+// Who may use a class, who may approve its sessions, and who may start them before that in an emergency, is plain RBAC: the verbs
+// use, approve and emergency on debugclasses of the group debugsession.dev, granted for the cluster by a ClusterRoleBinding or for one namespace by a RoleBinding.
 //
 // A session keeps what its class granted it when it was admitted. Editing or deleting a class never widens that, and
 // never keeps a session from ending.
@@ -48,6 +48,7 @@ type DebugClassList struct {
 // DebugClassSpec is what sessions of a class may do. What it does not allow is refused.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.ttl) || duration(self.defaults.ttl) <= duration(self.maxTTL)",message="defaults.ttl must not be longer than maxTTL",fieldPath=".defaults.ttl"
+// +kubebuilder:validation:XValidation:rule="!has(self.approval) || !has(self.approval.emergency) || !has(self.approval.emergency.maxTTL) || duration(self.approval.emergency.maxTTL) <= duration(self.maxTTL)",message="approval.emergency.maxTTL must not be longer than maxTTL",fieldPath=".approval.emergency.maxTTL"
 // +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.idleTimeout) || !has(self.maxIdleTimeout) || duration(self.defaults.idleTimeout) <= duration(self.maxIdleTimeout)",message="defaults.idleTimeout must not be longer than maxIdleTimeout",fieldPath=".defaults.idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.profile) || self.defaults.profile in self.profiles",message="defaults.profile must be one of profiles",fieldPath=".defaults.profile"
 // +kubebuilder:validation:XValidation:rule="!self.modes.exists(m, m == 'Node') || has(self.nodeNamespace)",message="mode Node needs nodeNamespace: the namespace in which nodes may be debugged",fieldPath=".nodeNamespace"
@@ -248,6 +249,9 @@ type ClassDefaults struct {
 }
 
 // ApprovalPolicy says who must agree before a session starts.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.emergency) || (has(self.required) && self.required > 0)",message="an emergency starts before its approval: set required to at least 1, or remove emergency",fieldPath=".emergency"
+// +kubebuilder:validation:XValidation:rule="!has(self.emergency) || !has(self.selfApproval) || !self.selfApproval",message="somebody else must review an emergency: remove selfApproval, or emergency",fieldPath=".emergency"
 type ApprovalPolicy struct {
 	// How many different people must approve. 0: nobody.
 	// +optional
@@ -278,6 +282,32 @@ type ApprovalPolicy struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Exempt []Subject `json:"exempt,omitempty"`
+
+	// Lets a session start before its approval whose requester says that it is an emergency (spec.emergency), and holds the verb
+	// emergency on the class. It is announced on every DebugSink, and must be approved afterwards. Left out: none may.
+	// +optional
+	Emergency *EmergencyPolicy `json:"emergency,omitempty"`
+}
+
+// EmergencyPolicy says how sessions start before their approval, and by when that must follow.
+type EmergencyPolicy struct {
+	// By when after its start such a session must have been reviewed, by as many people as must approve: from 1m to 720h, 24h if left
+	// out. After that the session and its class say ReviewOverdue until it is. A session that is to be reviewed is not deleted by
+	// retention.
+	// +optional
+	// +default="24h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="reviewWithin must be a duration from 1m to 720h, such as 24h"
+	ReviewWithin metav1.Duration `json:"reviewWithin,omitempty"`
+
+	// The longest that such a session lasts while nobody has approved it, from 10s to the class's maxTTL, which it is if left out. Once
+	// approved it lasts as approved.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="emergency.maxTTL must be a duration from 10s to 24h, such as 15m"
+	MaxTTL *metav1.Duration `json:"maxTTL,omitempty"`
 }
 
 // AccessPolicy says what access a session gives, and to whom.
@@ -388,7 +418,16 @@ type DebugClassStatus struct {
 	// +optional
 	Sessions int32 `json:"sessions"`
 
-	// Ready: sessions of this class can be admitted.
+	// How many sessions that started before their approval are to be reviewed, those that are overdue too.
+	// +optional
+	ReviewsPending int32 `json:"reviewsPending,omitempty"`
+
+	// How many of them are overdue.
+	// +optional
+	ReviewsOverdue int32 `json:"reviewsOverdue,omitempty"`
+
+	// Ready: sessions of this class can be admitted. ReviewOverdue: True while sessions that started before their approval have not
+	// been reviewed in time; its message names the first of them. It is there for classes that allow emergencies, and where one is to be reviewed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -399,4 +438,6 @@ type DebugClassStatus struct {
 const (
 	VerbUse     = "use"     // may have sessions of the class
 	VerbApprove = "approve" // may approve sessions of the class
+
+	VerbEmergency = "emergency" // may start sessions of the class before their approval, where the class lets that be
 )

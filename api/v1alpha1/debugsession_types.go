@@ -36,6 +36,7 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Requester",type=string,priority=1,JSONPath=`.spec.requester.username`,description="Who asked for it"
 // +kubebuilder:printcolumn:name="Approved-By",type=string,priority=1,JSONPath=`.status.approvedBy`,description="Who approved it"
+// +kubebuilder:printcolumn:name="Review",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Reviewed")].reason`,description="Where the review of an emergency stands"
 // +kubebuilder:printcolumn:name="Class",type=string,priority=1,JSONPath=`.spec.className`
 // +kubebuilder:printcolumn:name="Outcome",type=string,priority=1,JSONPath=`.status.outcome`,description="How it ended"
 // +kubebuilder:printcolumn:name="Debugger-Pod",type=string,priority=1,JSONPath=`.status.debugger.podName`,description="The pod the debugger runs in"
@@ -44,8 +45,8 @@ type DebugSession struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// What is asked for. Only ttl and end may be changed once the session exists: everything else was decided upon as it
-	// was written.
+	// What is asked for. Only ttl and end may be changed once the session exists, and emergency set before it starts: everything
+	// else was decided upon as it was written.
 	// +required
 	Spec DebugSessionSpec `json:"spec"`
 
@@ -89,7 +90,9 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="has(self.notAfter) == has(oldSelf.notAfter) && (!has(self.notAfter) || self.notAfter == oldSelf.notAfter)",message="notAfter cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".notAfter"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".className"
 // +kubebuilder:validation:XValidation:rule="has(self.access) == has(oldSelf.access) && (!has(self.access) || self.access == oldSelf.access)",message="access cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".access"
-// +kubebuilder:validation:XValidation:rule="has(self.requester) == has(oldSelf.requester) && (!has(self.requester) || self.requester == oldSelf.requester)",message="requester is stamped at creation and cannot be changed",fieldPath=".requester"
+// +kubebuilder:validation:XValidation:rule="!has(self.emergency) || !self.emergency || (has(self.reason) && self.reason.trim() != ”)",message="an emergency needs a reason, for who reviews it: set reason",fieldPath=".reason"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.emergency) || !oldSelf.emergency || (has(self.emergency) && self.emergency)",message="emergency cannot be taken back: set end: true to end the session",fieldPath=".emergency"
+// +kubebuilder:validation:XValidation:rule="has(self.requester) == has(oldSelf.requester) && (!has(self.requester) || self.requester == oldSelf.requester || (has(self.emergency) && self.emergency && (!has(oldSelf.emergency) || !oldSelf.emergency) && self.requester.username == oldSelf.requester.username && self.requester.?uid == oldSelf.requester.?uid && self.requester.?groups == oldSelf.requester.?groups && self.requester.?extra == oldSelf.requester.?extra))",message="requester is stamped at creation and cannot be changed",fieldPath=".requester"
 type DebugSessionSpec struct {
 	// The DebugClass, which says what the session may do. Left out: the class that is marked as the default, which is
 	// then written here.
@@ -180,6 +183,13 @@ type DebugSessionSpec struct {
 	// false does nothing.
 	// +optional
 	End bool `json:"end,omitempty"`
+
+	// Starts the session before its approval, where its class lets an emergency do so (approval.emergency) and its requester may (the
+	// verb emergency on the class). It needs a reason. It is announced on every DebugSink, and who may approve it must approve or deny it
+	// afterwards: see status.review. A denial ends it, as always. Its requester may also set it while it waits; it cannot be taken
+	// back. It means nothing for a session that needs no approval.
+	// +optional
+	Emergency bool `json:"emergency,omitempty"`
 
 	// Who gets access to the debugger. Left out: the requester alone.
 	// +optional
@@ -722,9 +732,22 @@ type ClassStatus struct {
 	// +listType=atomic
 	EndWarnings []Duration `json:"endWarnings,omitempty"`
 
+	// How the session may start before its approval. Empty if it may not.
+	// +optional
+	Emergency *EmergencyGrant `json:"emergency,omitempty"`
+
 	// What it allows what is made to have. Once recorded it can only become less.
 	// +optional
 	Allows *ClassAllows `json:"allows,omitempty"`
+}
+
+// EmergencyGrant is approval.emergency of the class's spec.
+type EmergencyGrant struct {
+	// By when after its start the session must have been reviewed.
+	ReviewWithin Duration `json:"reviewWithin"`
+
+	// The longest that it lasts while nobody has approved it.
+	MaxTTL Duration `json:"maxTTL"`
 }
 
 // ClassAllows is what a class allows what is made to have: the fields of the same names in the class's spec.
@@ -748,7 +771,7 @@ type ClassAllows struct {
 
 // RequestStatus is what an approver is asked to approve.
 type RequestStatus struct {
-	// Stands for all of it: the session's spec but for ttl and end, what its class granted, the target's UID, and what would
+	// Stands for all of it: the session's spec but for ttl, end and emergency, what its class granted, the target's UID, and what would
 	// be made, hidden values too. It is made with a key that the operator keeps, so that nobody can try out values by it. If that has changed by the start, as by an edit of the target, the session ends as Rejected.
 	Hash string `json:"hash"`
 
@@ -837,6 +860,36 @@ type DeletionStatus struct {
 	At metav1.Time `json:"at"`
 }
 
+// ReviewStatus is where the review of a session stands that started before its approval.
+type ReviewStatus struct {
+	// When the session started without approval.
+	Since metav1.Time `json:"since"`
+
+	// By when it must be reviewed.
+	DueAt metav1.Time `json:"dueAt"`
+
+	// When its being overdue is told next: dueAt, and then once a day. Empty once it was reviewed.
+	// +optional
+	NextReminder *metav1.Time `json:"nextReminder,omitempty"`
+
+	// How it was reviewed: Approve, or Deny. Empty while that is awaited. It is final.
+	// +optional
+	Decision Decision `json:"decision,omitempty"`
+
+	// Who reviewed it: see approvals. At most 1,024 characters.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	By string `json:"by,omitempty"`
+
+	// When that was decided.
+	// +optional
+	At *metav1.Time `json:"at,omitempty"`
+
+	// Whether that was after the session had ended.
+	// +optional
+	AfterEnd bool `json:"afterEnd,omitempty"`
+}
+
 // AccessStatus is the access that the session gives while it lasts.
 type AccessStatus struct {
 	// The name of the Role and of the RoleBinding, in the session's namespace.
@@ -880,6 +933,8 @@ type DebugSessionStatus struct {
 	// approvals, Admissible when it may run as it is written, and DebuggerReady while the debugger's container runs. Ready,
 	// Reconciling and Stalled are what tools that read kstatus go by: Ready is True also for a session that ran and has ended.
 	//
+	// Reviewed is there for a session that started before its approval: False while its review is awaited or overdue.
+	//
 	// What there is to say stands in one of them: Admissible while the session is Pending, Approved while it is
 	// AwaitingApproval, DebuggerReady while it is Starting or Active, then Ended.
 	// +optional
@@ -911,6 +966,10 @@ type DebugSessionStatus struct {
 	// Who wanted the session deleted last, before it had ended.
 	// +optional
 	DeletedBy *DeletionStatus `json:"deletedBy,omitempty"`
+
+	// The review of a session that started before its approval, as an emergency. Empty for others.
+	// +optional
+	Review *ReviewStatus `json:"review,omitempty"`
 
 	// Who approved it, in one line for kubectl get: see approvals.
 	// +optional

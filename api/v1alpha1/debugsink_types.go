@@ -73,18 +73,18 @@ type DebugSinkSpec struct {
 	// +optional
 	Template *SinkTemplate `json:"template,omitempty"`
 
-	// What the sink is told of. Left out: all.
+	// What the sink is told of. Left out: all. Emergency and ReviewOverdue are told in any case: see namespaceSelector and classes, too.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Types []NotificationType `json:"types,omitempty"`
 
-	// The namespaces whose sessions it is told of, by their labels. Left out: all. Tampered is of no namespace, and told in any case.
+	// The namespaces whose sessions it is told of, by their labels. Left out: all. Tampered, Emergency and ReviewOverdue are told in any case.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
-	// The classes whose sessions it is told of. Left out: all. Tampered is of no class, and told in any case. At most 64.
+	// The classes whose sessions it is told of. Left out: all. Tampered, Emergency and ReviewOverdue are told in any case. At most 64.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -185,7 +185,7 @@ type SinkHeader struct {
 }
 
 // NotificationType is what a message tells.
-// +kubebuilder:validation:Enum=AwaitingApproval;Approved;Denied;Active;AboutToEnd;Ended;Refused;Tampered
+// +kubebuilder:validation:Enum=AwaitingApproval;Approved;Denied;Active;AboutToEnd;Ended;Refused;Tampered;Emergency;ReviewOverdue
 type NotificationType string
 
 // What messages tell.
@@ -198,6 +198,8 @@ const (
 	NotifyEnded            NotificationType = "Ended"            // it is over, however it came to that
 	NotifyRefused          NotificationType = "Refused"          // admission let a session or an approval not in
 	NotifyTampered         NotificationType = "Tampered"         // the webhooks, or the policy beside them, were changed or deleted
+	NotifyEmergency        NotificationType = "Emergency"        // a session has started before its approval; every sink is told
+	NotifyReviewOverdue    NotificationType = "ReviewOverdue"    // and was not reviewed in time, again each day; every sink is told
 )
 
 // DebugSinkStatus is whether messages get to a sink.

@@ -28,6 +28,10 @@ const (
 // ConditionCounted is a DebugApproval's condition: whether it counts.
 const ConditionCounted = "Counted"
 
+// ConditionReviewOverdue is a DebugClass's condition: True while sessions of it that started before their approval have not been
+// reviewed in time.
+const ConditionReviewOverdue = "ReviewOverdue"
+
 // Condition types of a DebugSession. The operator sets all of them, and nothing else does.
 const (
 	// ConditionAdmissible is True when the session may run as it is written: its target exists and can be debugged.
@@ -37,6 +41,10 @@ const (
 	// ConditionApproved is True when as many people as its class asks for have approved the session as it is. It is
 	// absent if none are asked for, and Unknown while the approvals cannot be read.
 	ConditionApproved = "Approved"
+
+	// ConditionReviewed is there for sessions that started before their approval, as an emergency. It is False while their review is
+	// awaited or overdue, and True when they were reviewed: its reason is Acknowledged or DeniedInReview. It goes on after the end.
+	ConditionReviewed = "Reviewed"
 
 	// ConditionDebuggerReady is True while the debugger's container runs, so that one can attach to it.
 	ConditionDebuggerReady = "DebuggerReady"
@@ -105,6 +113,14 @@ const (
 	ReasonRecording   = "Recording"   // it is on its way
 	ReasonNotRecorded = "NotRecorded" // it could not be stored; tried again
 	ReasonRecorded    = "Recorded"    // it is stored
+
+	// Where the review of an emergency stands: reasons of Reviewed, and of events.
+	ReasonEmergency          = "Emergency"          // an event, and a reason of Approved: it started before its approval
+	ReasonEmergencyForbidden = "EmergencyForbidden" // the requester may not start it before its approval
+	ReasonAwaitingReview     = "AwaitingReview"     // it is to be reviewed
+	ReasonReviewOverdue      = "ReviewOverdue"      // and was not in time
+	ReasonAcknowledged       = "Acknowledged"       // who may approve it approved it afterwards
+	ReasonDeniedInReview     = "DeniedInReview"     // or denied it
 
 	// Whether an approval counts: reasons of a DebugApproval's condition Counted.
 	ReasonCounted      = "Counted"      // it counts

@@ -51,7 +51,7 @@ func (s *Server) stampApproval(ctx context.Context, req admission.Request) admis
 	return p.response()
 }
 
-// asking is the session if it is there and asks for approval now, else nil. It is read live: what is approved must not be
+// asking is the session if it is there and asks for approval now, or for its review, else nil. It is read live: what is approved must not be
 // what was asked a moment ago.
 func (s *Server) asking(ctx context.Context, namespace, name string) (*v1alpha1.DebugSession, *admission.Response) {
 	session := &v1alpha1.DebugSession{}
@@ -63,7 +63,7 @@ func (s *Server) asking(ctx context.Context, namespace, name string) (*v1alpha1.
 		response := undecided("spec.sessionName: session %q of namespace %q cannot be read (%v)", name, namespace, err)
 		return nil, &response
 	case session.Status.Request == nil, session.Status.Request.Hash == "", session.Status.Class == nil,
-		session.Status.Phase == v1alpha1.PhaseEnded, session.DeletionTimestamp != nil:
+		session.Status.Phase == v1alpha1.PhaseEnded && !session.Status.AwaitsReview(), session.DeletionTimestamp != nil:
 		return nil, nil
 	}
 	return session, nil

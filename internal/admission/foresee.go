@@ -82,6 +82,9 @@ func (s *Server) foreseeAll(ctx context.Context, req *admission.Request, session
 	case v1alpha1.PhaseEnded:
 		return fmt.Sprintf(v1alpha1.DryRunEnds+"%s: %s", status.Outcome, status.Message())
 	case v1alpha1.PhaseAwaitingApproval:
+		if session.Spec.Emergency {
+			return "the API server would accept the debugger; the session would start before its approval, as an emergency, and have to be reviewed"
+		}
 		return "the API server would accept the debugger; the session would wait for approval: " + status.Message()
 	case v1alpha1.PhaseStarting:
 		return fmt.Sprintf("the API server would accept the debugger for %s; class %q asks for no approval, and the session would end at %s",

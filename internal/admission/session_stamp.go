@@ -19,7 +19,7 @@ func (s *Server) stampSession(ctx context.Context, req admission.Request) admiss
 		return unreadable()
 	}
 	if req.Operation == admissionv1.Update {
-		return restampSession(&req, &session, &old)
+		return s.restampSession(&req, &session, &old)
 	}
 	requester, differs := identify(session.Spec.Requester, &req.UserInfo)
 	if differs != "" {
@@ -47,7 +47,7 @@ func (s *Server) stampSession(ctx context.Context, req admission.Request) admiss
 
 // restampSession has a manifest without the stamps, or with as much of them as its author wrote, replace the session that
 // was made from it. Anything else the CRD refuses: both fields are immutable.
-func restampSession(req *admission.Request, session, old *v1alpha1.DebugSession) admission.Response {
+func (s *Server) restampSession(req *admission.Request, session, old *v1alpha1.DebugSession) admission.Response {
 	if unstamped(session.Spec.Requester) && !session.Spec.End && !madeBy(req, old.Spec.Requester, &old.ObjectMeta) {
 		return occupied("session", req, old.Spec.Requester)
 	}
@@ -56,6 +56,11 @@ func restampSession(req *admission.Request, session, old *v1alpha1.DebugSession)
 		p.set("/spec/className", old.Spec.ClassName)
 	}
 	restampIdentity(&p, "/spec/requester", session.Spec.Requester, old.Spec.Requester)
+	if declared(session, old) {
+		if refusal := s.declareEmergency(&p, req, session, old); refusal != nil {
+			return *refusal
+		}
+	}
 	if session.Spec.Requester == nil && slices.Contains(old.Finalizers, v1alpha1.Finalizer) && !slices.Contains(session.Finalizers, v1alpha1.Finalizer) &&
 		old.Status.Phase != v1alpha1.PhaseEnded {
 		p.addFinalizer(&session.ObjectMeta, v1alpha1.Finalizer) // kubectl replace takes away all that its manifest does not have

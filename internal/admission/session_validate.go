@@ -25,6 +25,11 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 	}
 	session.Namespace = req.Namespace
 	if req.Operation == admissionv1.Update {
+		if declared(&session, &old) {
+			if refusal := s.validateEmergency(ctx, &req, &session); refusal != nil {
+				return *refusal
+			}
+		}
 		return validateSessionUpdate(&session, &old)
 	}
 	if session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(&session) {
@@ -35,6 +40,9 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 		if refusal.Result.Code == http.StatusForbidden {
 			return s.refuseUse(ctx, &req, &session, refusal)
 		}
+		return *refusal
+	}
+	if refusal := s.permitEmergency(ctx, &req.UserInfo, &session); refusal != nil {
 		return *refusal
 	}
 	return s.checkClass(ctx, &req, &session)

@@ -49,6 +49,11 @@ var (
 		"How long the debug session has been Ending without any progress that has been so for the longest, in seconds; 0 if none is Ending.", nil, nil)
 	overdueDesc = prometheus.NewDesc("debugsession_overdue_seconds",
 		"How long the debug session is past its end that is the most and has not ended, in seconds; 0 if there is none.", nil, nil)
+	reviewsPendingDesc = prometheus.NewDesc("debugsession_reviews_pending",
+		"Number of debug sessions that started before their approval and are to be reviewed, by their class. There is no series where there are none.",
+		[]string{"class"}, nil)
+	reviewsOverdueDesc = prometheus.NewDesc("debugsession_reviews_overdue",
+		"Number of those debug sessions that were not reviewed in time, by their class.", []string{"class"}, nil)
 	podWatchesDesc = prometheus.NewDesc("debugsession_pod_watches",
 		"Number of pods that the operator watches because a debug session is interested in them.", nil, nil)
 )
@@ -131,7 +136,7 @@ func (r *Recorder) Ended(session *v1alpha1.DebugSession) {
 
 // Describe implements prometheus.Collector.
 func (r *Recorder) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{sessionsDesc, classSessionsDesc, approvalWaitDesc, endingDesc, overdueDesc, podWatchesDesc} {
+	for _, desc := range []*prometheus.Desc{sessionsDesc, classSessionsDesc, approvalWaitDesc, endingDesc, overdueDesc, reviewsPendingDesc, reviewsOverdueDesc, podWatchesDesc} {
 		descs <- desc
 	}
 	for _, vec := range r.vecs() {
@@ -172,6 +177,11 @@ func (r *Recorder) collectSessions(metrics chan<- prometheus.Metric) {
 	}
 	gauge(endingDesc, c.ending.Seconds())
 	gauge(overdueDesc, c.overdue.Seconds())
+	pending, late := countReviews(sessions)
+	for class, n := range pending {
+		gauge(reviewsPendingDesc, float64(n), class)
+		gauge(reviewsOverdueDesc, float64(late[class]), class)
+	}
 }
 
 // phaseOf is the phase of a session that the operator has perhaps not seen yet: pending, then.
@@ -188,4 +198,18 @@ func modeOf(mode v1alpha1.Mode) v1alpha1.Mode {
 		return v1alpha1.ModeEphemeralContainer
 	}
 	return mode
+}
+
+// countReviews counts the sessions that are to be reviewed, and those of them that were not in time, by class.
+func countReviews(sessions []v1alpha1.DebugSession) (pending, overdue map[string]int) {
+	pending, overdue = map[string]int{}, map[string]int{}
+	for i := range sessions {
+		if sessions[i].Status.AwaitsReview() {
+			pending[sessions[i].Spec.ClassName]++
+		}
+		if sessions[i].Status.ReviewOverdue() {
+			overdue[sessions[i].Spec.ClassName]++
+		}
+	}
+	return pending, overdue
 }

@@ -66,6 +66,17 @@ type Session struct {
 	ExpiresAt  string           `json:"expiresAt,omitempty"`
 	EndedAt    string           `json:"endedAt,omitempty"`
 	ExitCode   *int32           `json:"exitCode,omitempty"`
+
+	Review *Review `json:"review,omitempty"` // of a session that started before its approval
+}
+
+// Review is where the review of a session stands that started before its approval.
+type Review struct {
+	DueAt    string            `json:"dueAt"`
+	Decision v1alpha1.Decision `json:"decision,omitempty"` // none while it is awaited
+	By       string            `json:"by,omitempty"`
+	At       string            `json:"at,omitempty"`
+	AfterEnd bool              `json:"afterEnd,omitempty"`
 }
 
 // Approve says how a session that waits is approved.
@@ -103,6 +114,8 @@ var eventTypes = map[v1alpha1.NotificationType]string{
 	v1alpha1.NotifyActive:           "dev.debugsession.session.active.v1",
 	v1alpha1.NotifyAboutToEnd:       "dev.debugsession.session.about-to-end.v1",
 	v1alpha1.NotifyEnded:            "dev.debugsession.session.ended.v1",
+	v1alpha1.NotifyEmergency:        "dev.debugsession.session.emergency.v1",
+	v1alpha1.NotifyReviewOverdue:    "dev.debugsession.session.review-overdue.v1",
 	v1alpha1.NotifyRefused:          "dev.debugsession.admission.refused.v1",
 	v1alpha1.NotifyTampered:         "dev.debugsession.admission.tampered.v1",
 }
@@ -131,7 +144,7 @@ func messageOf(session *v1alpha1.DebugSession, m move) *Message {
 		message.Session.Phase, message.Session.Outcome = v1alpha1.PhaseEnded, v1alpha1.OutcomeTerminated
 		message.Session.Message = "the session was deleted"
 	}
-	if m.notificationType == v1alpha1.NotifyAwaitingApproval && waits(session) {
+	if m.notificationType == v1alpha1.NotifyAwaitingApproval && waits(session) || session.Status.AwaitsReview() && session.Status.Request != nil {
 		message.Approve = approve(session)
 	}
 	message.Title, message.Text = words(message)
@@ -162,6 +175,9 @@ func describe(session *v1alpha1.DebugSession) *Session {
 	}
 	if debugger := status.Debugger; debugger != nil {
 		s.ExitCode = debugger.ExitCode
+	}
+	if review := status.Review; review != nil {
+		s.Review = &Review{DueAt: stamp(&review.DueAt), Decision: review.Decision, By: line(review.By), At: stamp(review.At), AfterEnd: review.AfterEnd}
 	}
 	for i := range status.Approvals {
 		if status.Approvals[i].Decision == v1alpha1.DecisionDeny {
@@ -257,6 +273,9 @@ func example(of v1alpha1.NotificationType) *Message {
 	case v1alpha1.NotifyTampered:
 		return tampered(&Tampering{Kind: "ValidatingAdmissionPolicy", Name: "debugsession-identity-v1", Message: "it was changed"}, "example", at)
 	case v1alpha1.NotifyAwaitingApproval: // as it is
+	case v1alpha1.NotifyEmergency, v1alpha1.NotifyReviewOverdue:
+		session.Status.Phase, session.Status.Approvals, session.Spec.Emergency = v1alpha1.PhaseActive, nil, true
+		session.Status.Review = &v1alpha1.ReviewStatus{Since: *session.Status.StartedAt, DueAt: *session.Status.ExpiresAt}
 	case v1alpha1.NotifyApproved, v1alpha1.NotifyActive, v1alpha1.NotifyAboutToEnd:
 		session.Status.Phase = v1alpha1.PhaseActive
 	case v1alpha1.NotifyDenied, v1alpha1.NotifyEnded:

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
 )
 
 // maxAge is how old a move may become before it is of no use to tell it: a weekend, and a day.
@@ -38,7 +39,7 @@ func (m move) key() string {
 // session that was deleted.
 func movesOf(session *v1alpha1.DebugSession, gone bool, now time.Time) (moves []move, next time.Time) {
 	status := &session.Status
-	moves = askedAndApproved(session)
+	moves = append(askedAndApproved(session), emergency(status)...)
 	if debugger := status.Debugger; debugger != nil && debugger.StartedAt != nil && wasActive(status.Phase) {
 		moves = append(moves, move{notificationType: v1alpha1.NotifyActive, at: debugger.StartedAt.Time})
 	}
@@ -73,16 +74,30 @@ func askedAndApproved(session *v1alpha1.DebugSession) []move {
 	}
 	var moves []move
 	asked := move{notificationType: v1alpha1.NotifyAwaitingApproval, at: status.Request.Since.Time}
-	waiting := status.Phase == v1alpha1.PhaseAwaitingApproval
+	waiting := status.Phase == v1alpha1.PhaseAwaitingApproval && !session.Spec.Emergency
 	if waiting {
 		asked.about, asked.stands = request(session), true
 	}
-	if !waitsForMore(session) {
+	if !waitsForMore(session) && !session.Spec.Emergency { // it is told as an emergency; that it waited before was told then
 		moves = append(moves, asked)
 	}
-	approved := meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionApproved) || status.StartedAt != nil
+	approved := (meta.IsStatusConditionTrue(status.Conditions, v1alpha1.ConditionApproved) || status.StartedAt != nil) && !status.AwaitsReview()
 	if at, ok := lastOf(status.Approvals, v1alpha1.DecisionApprove); ok && approved && !waiting {
 		moves = append(moves, move{notificationType: v1alpha1.NotifyApproved, about: strconv.FormatInt(at.Unix(), 10), at: at.Time})
+	}
+	return moves
+}
+
+// emergency are the moves of a session that started before its approval.
+func emergency(status *v1alpha1.DebugSessionStatus) []move {
+	review := status.Review
+	if review == nil {
+		return nil
+	}
+	moves := []move{{notificationType: v1alpha1.NotifyEmergency, at: review.Since.Time, stands: status.AwaitsReview()}}
+	if status.ReviewOverdue() && review.NextReminder != nil {
+		told := review.NextReminder.Add(-plan.ReviewReminder)
+		moves = append(moves, move{notificationType: v1alpha1.NotifyReviewOverdue, about: strconv.FormatInt(told.Unix(), 10), at: told, stands: true})
 	}
 	return moves
 }

@@ -140,11 +140,15 @@ func (s *sender) compile(spec *v1alpha1.DebugSinkSpec, secret map[string][]byte)
 	return nil
 }
 
+// everySink are what every sink is told of, whatever it takes: that a session started before its approval is not to go unnoticed for a
+// filter that was written for something else.
+var everySink = []v1alpha1.NotificationType{v1alpha1.NotifyEmergency, v1alpha1.NotifyReviewOverdue}
+
 func typesOf(spec *v1alpha1.DebugSinkSpec) []v1alpha1.NotificationType {
 	if len(spec.Types) == 0 {
 		return allTypes
 	}
-	return spec.Types
+	return slices.Concat(spec.Types, everySink)
 }
 
 func secretText(secret map[string][]byte, key v1alpha1.SecretKey) (string, error) {

@@ -33,10 +33,24 @@ func words(m *Message) (title, text string) {
 		return fmt.Sprintf("%s asks for approval to debug %s", s.Requester, where),
 			fmt.Sprintf("Session %s waits for %s. %s asks to debug %s for %s (%s).%s To look at it and approve it: %s",
 				name, s.WaitingFor, s.Requester, where, s.TTL, with, why, m.Approve.Command)
+	case v1alpha1.NotifyEmergency:
+		return fmt.Sprintf("EMERGENCY: %s debugs %s without approval", s.Requester, where),
+			fmt.Sprintf("Session %s started before its approval, as an emergency: %s debugs %s (%s).%s %s", name, s.Requester, where, with, why, reviewed(m))
+	case v1alpha1.NotifyReviewOverdue:
+		return fmt.Sprintf("The review of %s is overdue", name),
+			fmt.Sprintf("Session %s started before its approval, as an emergency, and was not reviewed in time: %s debugged %s (%s).%s %s", name, s.Requester, where, with, why, reviewed(m))
 	case v1alpha1.NotifyApproved:
+		if s.Review != nil && s.Review.Decision == v1alpha1.DecisionApprove {
+			return fmt.Sprintf("The emergency %s was acknowledged", name),
+				fmt.Sprintf("Session %s, which started before its approval, was acknowledged in review by %s: %s debugged %s (%s).%s", name, s.Review.By, s.Requester, where, with, why)
+		}
 		return fmt.Sprintf("%s may debug %s", s.Requester, where),
 			fmt.Sprintf("Session %s was approved by %s: %s debugs %s for up to %s (%s).%s", name, s.ApprovedBy, s.Requester, where, s.TTL, with, why)
 	case v1alpha1.NotifyDenied:
+		if s.Review != nil && s.Review.Decision == v1alpha1.DecisionDeny {
+			return fmt.Sprintf("The emergency %s was denied in review", name),
+				fmt.Sprintf("Session %s, which started before its approval, was denied in review by %s: %s debugged %s (%s).%s", name, s.Review.By, s.Requester, where, with, why)
+		}
 		return fmt.Sprintf("%s may not debug %s", s.Requester, where),
 			fmt.Sprintf("Session %s was denied by %s: %s asked to debug %s for %s (%s).%s", name, s.DeniedBy, s.Requester, where, s.TTL, with, why)
 	case v1alpha1.NotifyActive:
@@ -47,7 +61,27 @@ func words(m *Message) (title, text string) {
 			fmt.Sprintf("Session %s, in which %s debugs %s, ends at %s. To extend it, raise its spec.ttl as far as its class allows.%s", name, s.Requester, where, s.ExpiresAt, why)
 	default:
 		ended := fmt.Sprintf("Session %s of %s ended (%s): %s. It was to debug %s (%s).%s", name, s.Requester, s.Outcome, s.Message, where, with, why)
+		if s.Review != nil && s.Review.Decision == "" {
+			ended += " It started before its approval. " + reviewed(m)
+		}
 		return fmt.Sprintf("%s has ended: %s", name, s.Outcome), ended
+	}
+}
+
+// reviewed tells by when an emergency must be reviewed, and how; or how it was by the time that this is sent.
+func reviewed(m *Message) string {
+	review := m.Session.Review
+	switch {
+	case review == nil:
+		return "It has to be reviewed."
+	case review.Decision == v1alpha1.DecisionApprove:
+		return fmt.Sprintf("It was acknowledged by %s.", review.By)
+	case review.Decision == v1alpha1.DecisionDeny:
+		return fmt.Sprintf("It was denied by %s.", review.By)
+	case m.Approve == nil:
+		return fmt.Sprintf("It must be reviewed by %s.", review.DueAt)
+	default:
+		return fmt.Sprintf("It must be reviewed by %s: %s, or kubectl dbg deny.", review.DueAt, m.Approve.Command)
 	}
 }
 

@@ -216,7 +216,7 @@ func (w *worker) takes(ctx context.Context, of v1alpha1.NotificationType, namesp
 	switch {
 	case !slices.Contains(typesOf(&spec), of):
 		return false, nil
-	case of == v1alpha1.NotifyTampered:
+	case of == v1alpha1.NotifyTampered, slices.Contains(everySink, of):
 		return true, nil
 	case len(spec.Classes) > 0 && !slices.Contains(spec.Classes, class):
 		return false, nil

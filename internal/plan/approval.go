@@ -26,12 +26,12 @@ type Approval struct {
 	Unbound bool // admission let it in while no session asked: what it says that it is for was not confirmed
 }
 
-// requestHash stands for what an approver approves: the session's spec but for ttl and end, what the class granted, the
+// requestHash stands for what an approver approves: the session's spec but for ttl, end and emergency, what the class granted, the
 // very pod, and what would be made of it, with the values that a preview hides: hence the key, without which those could be
 // guessed from the rest and the hash. A ttl is approved beside it, so that a shorter one needs no new approval.
 func requestHash(key []byte, spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, making Action) string {
 	fixed := *spec
-	fixed.TTL, fixed.End = nil, false
+	fixed.TTL, fixed.End, fixed.Emergency = nil, false, false
 	granted := *class
 	granted.Allows = nil // may become less; what is made by it is a part of the hash
 	granted.Audit = ""   // may become stricter
@@ -262,6 +262,8 @@ func (p *pass) approved() step {
 	case t.ttl >= wanted:
 		p.markApproved(t)
 		return nil
+	case p.isEmergency():
+		return p.beginUnapproved()
 	case !p.Now.Before(deadline):
 		return markEnded{v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut),
 			fmt.Sprintf("it was not approved within %s; apply a new session", v1alpha1.FormatDuration(deadline.Sub(status.Request.Since.Time)))}
@@ -311,8 +313,11 @@ func (p *pass) stillApproved() step {
 		p.approvalsUnknown = true
 		return nil
 	}
+	p.review(t)
 	p.lasts = t.ttl
 	switch {
+	case p.status().AwaitsReview():
+		p.runUnapproved()
 	case t.denied != nil:
 		p.revoke("denied by " + t.denied.By)
 	case t.ttl == 0:

@@ -25,7 +25,7 @@ const defaultApprovalTimeout = time.Hour
 // it is the operator's own.
 func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) *Refusal {
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
-		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces, checkTTL, checkIdleTimeout, checkReason, checkSubjects,
+		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces, checkTTL, checkIdleTimeout, checkReason, checkEmergency, checkSubjects,
 	} {
 		if why := check(class, spec); why != "" {
 			return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
@@ -325,6 +325,20 @@ func checkReason(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) st
 	}
 	if !pattern.MatchString(spec.Reason) {
 		return fmt.Sprintf("spec.reason: %q does not match%s", spec.Reason, wanted(policy.Pattern))
+	}
+	return ""
+}
+
+// checkEmergency holds what asks to start before its approval against the class. A session that needs no approval needs no emergency.
+func checkEmergency(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	policy := class.Spec.Approval
+	switch {
+	case !spec.Emergency || policy == nil || policy.Required == 0 || exempt(policy.Exempt, spec.Requester):
+		return ""
+	case policy.Emergency == nil:
+		return "spec.emergency: its sessions may not start before their approval, in an emergency either; apply the session without it, and wait for its approval"
+	case strings.TrimSpace(spec.Reason) == "":
+		return "spec.reason: an emergency needs one, for who reviews it"
 	}
 	return ""
 }

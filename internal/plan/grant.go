@@ -37,11 +37,27 @@ func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 	}
 	if approval := class.Spec.Approval; approval != nil && approval.Required > 0 && !exempt(approval.Exempt, spec.Requester) {
 		granted.ApprovalsRequired, granted.SelfApproval = approval.Required, approval.SelfApproval
-		granted.RequireRequestHash = approval.RequireRequestHash
+		granted.RequireRequestHash, granted.Emergency = approval.RequireRequestHash, grantEmergency(class)
 		granted.ApprovalTimeout = &v1alpha1.Duration{Duration: defaultApprovalTimeout}
 		if approval.Timeout != nil {
 			granted.ApprovalTimeout = (*v1alpha1.Duration)(approval.Timeout.DeepCopy())
 		}
+	}
+	return granted
+}
+
+// grantEmergency is how the class lets a session start before its approval, or nil.
+func grantEmergency(class *v1alpha1.DebugClass) *v1alpha1.EmergencyGrant {
+	policy := class.Spec.Approval.Emergency
+	if policy == nil {
+		return nil
+	}
+	granted := &v1alpha1.EmergencyGrant{
+		ReviewWithin: v1alpha1.Duration{Duration: cmp.Or(policy.ReviewWithin.Duration, defaultReviewWithin)},
+		MaxTTL:       v1alpha1.Duration(class.Spec.MaxTTL),
+	}
+	if policy.MaxTTL != nil {
+		granted.MaxTTL.Duration = min(granted.MaxTTL.Duration, policy.MaxTTL.Duration)
 	}
 	return granted
 }

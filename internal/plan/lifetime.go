@@ -52,15 +52,15 @@ func ttl(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus) time.Dura
 
 func (p *pass) ttl() time.Duration { return ttl(p.spec(), p.status().Class) }
 
-// begin computes the lifetime of a session that starts now. The hard deadline is as late as an extension could reach.
+// begin computes the lifetime of a session that starts now and lasts this long. The hard deadline is as late as an extension could reach.
 // It is no later than the target's own deadline, if that is set.
-func begin(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, now time.Time, target *metav1.Time) lifetime {
+func begin(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, lasts time.Duration, now time.Time, target *metav1.Time) lifetime {
 	started := now.UTC().Truncate(time.Second)
 	life := lifetime{started: started, hard: notAfter(spec, started.Add(class.MaxTTL.Duration).Truncate(time.Second))}
 	if target != nil && target.Time.Before(life.hard) {
 		life.hard = target.Time
 	}
-	life.expires = life.until(expiry(spec, started, ttl(spec, class)))
+	life.expires = life.until(expiry(spec, started, lasts))
 	return life
 }
 

@@ -82,7 +82,7 @@ func (p *pass) requested() step {
 	target := p.target
 	trial := &pass{Snapshot: p.Snapshot}
 	p.status().DeepCopyInto(&trial.plan.Status)
-	trial.record(target, begin(p.spec(), p.status().Class, p.Now, p.targetDeadline(target.pod)))
+	trial.record(target, begin(p.spec(), p.status().Class, p.ttl(), p.Now, p.targetDeadline(target.pod)))
 	action, err := trial.build(target, trial.status())
 	if err != nil {
 		return cannotBuild(err)

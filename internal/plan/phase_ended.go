@@ -1,8 +1,9 @@
 package plan
 
-// endedGates let an ended session rest. Ended is final: none of them changes the status.
+// endedGates let an ended session rest. Ended is final: none of them changes the status, but for the review of an emergency.
 var endedGates = []gate{
 	(*pass).finalizerRemoved,
+	(*pass).reviewed,
 	(*pass).retained,
 }
 

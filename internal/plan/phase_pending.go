@@ -26,6 +26,7 @@ var pendingGates = []gate{
 	(*pass).approved,
 	(*pass).targetJoinable,
 	(*pass).requesterMayUse,
+	(*pass).requesterMayDeclareEmergency,
 	(*pass).nameFree,
 	(*pass).limitsHold,
 	(*pass).pinned,
@@ -185,11 +186,12 @@ func (p *pass) waitingSince() time.Time {
 func (p *pass) pinned() step {
 	target, status := p.target, p.status()
 	deadline := p.targetDeadline(target.pod)
-	life := begin(p.spec(), status.Class, p.Now, deadline)
+	life := begin(p.spec(), status.Class, p.startsWith(), p.Now, deadline)
 	if !life.hard.After(life.started) && deadline != nil {
 		return reject{overdue(target.pod)}
 	}
 	p.record(target, life)
+	p.beginReview()
 
 	// Built once here, only to see whether it can be, and whether it is what was approved.
 	action, err := p.buildApproved(target, status)
@@ -238,7 +240,7 @@ func (p *pass) record(target *debugTarget, life lifetime) {
 
 func (p *pass) unpin() {
 	status := p.status()
-	status.Debugger, status.StartedAt, status.ExpiresAt, status.HardDeadline, status.NextEndWarning = nil, nil, nil, nil, nil
+	status.Debugger, status.StartedAt, status.ExpiresAt, status.HardDeadline, status.NextEndWarning, status.Review = nil, nil, nil, nil, nil, nil
 }
 
 // subjects is who gets access: the requester, unless the session names others.

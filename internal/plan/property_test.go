@@ -96,6 +96,9 @@ func drawClass(t *rapid.T) *v1alpha1.DebugClass {
 	if rapid.IntRange(0, 3).Draw(t, "wants approval") == 0 {
 		fixture.Approvals(1)(&class.Spec)
 	}
+	if class.Spec.Approval != nil && rapid.Bool().Draw(t, "lets emergencies start") {
+		class.Spec.Approval.Emergency = &v1alpha1.EmergencyPolicy{ReviewWithin: metav1.Duration{Duration: time.Minute}, MaxTTL: &metav1.Duration{Duration: 5 * time.Minute}}
+	}
 	if rapid.Bool().Draw(t, "has limits") {
 		class.Spec.Limits = &v1alpha1.ClassLimits{PerNamespace: 1}
 	}
@@ -159,6 +162,12 @@ var steps = []step{
 	}},
 	{"end: true", func(_ *rapid.T, w *world) { w.edit(fixture.End) }},
 	{"end: false", func(_ *rapid.T, w *world) { w.edit(func(s *v1alpha1.DebugSession) { s.Spec.End = false }) }},
+	{"it is an emergency", func(_ *rapid.T, w *world) {
+		if w.session != nil && w.session.Status.StartedAt == nil { // as admission has it
+			w.edit(declared)
+		}
+	}},
+	{"the right to declare an emergency", func(_ *rapid.T, w *world) { w.noHaste = !w.noHaste; w.changed() }},
 	{"another ttl", func(t *rapid.T, w *world) { w.edit(fixture.TTL(drawTTL(t))) }},
 	{"deleted", func(_ *rapid.T, w *world) { w.edit(fixture.Deleted) }},
 	{"the finalizer is taken away", func(_ *rapid.T, w *world) {
@@ -331,11 +340,32 @@ func (w *world) rests(t *rapid.T) {
 	if len(w.session.Finalizers) > 0 {
 		t.Errorf("an ended session keeps its finalizer")
 	}
+	w.isReviewed(t)
 	for _, at := range []time.Time{w.now, w.now.Add(-time.Hour), w.now.Add(1000 * time.Hour)} {
 		p := pass(t, view{session: w.session, now: at})
 		quiet(t, w.session, p)
 		if len(p.Actions) > 0 || !p.WakeAt.IsZero() || p.Retry != nil {
 			t.Errorf("an ended session does %q, wakes at %s, retries %v", does(p), p.WakeAt, p.Retry)
 		}
+	}
+}
+
+// isReviewed: a session that started before its approval asks for nothing but its review, says so when that is overdue, is kept, and
+// rests when it was reviewed.
+func (w *world) isReviewed(t *rapid.T) {
+	if !w.session.Status.AwaitsReview() {
+		return
+	}
+	w.sync()
+	w.now = w.now.Add(24 * time.Hour)
+	w.reconcile(noFault)
+	if !w.session.Status.ReviewOverdue() {
+		t.Fatalf("was not reviewed in time, and does not say so: %+v", w.session.Status.Review)
+	}
+	decided(v1alpha1.DecisionApprove)(t, w)
+	w.sync()
+	w.reconcile(noFault)
+	if review := w.session.Status.Review; review.Decision != v1alpha1.DecisionApprove || review.By != "bob" || !review.AfterEnd {
+		t.Fatalf("bob has reviewed it, and it says %+v", review)
 	}
 }

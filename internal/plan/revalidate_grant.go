@@ -21,6 +21,7 @@ func revalidateGrant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec
 		narrowedTime(class, granted),
 		narrowedIdleTimeout(class, spec, granted),
 		narrowedAccess(class, spec, granted),
+		narrowedEmergency(class, spec, granted),
 	)
 	if why == "" {
 		return nil
@@ -46,6 +47,22 @@ func narrowedProfile(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) 
 func narrowedTime(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) string {
 	if granted.MaxTTL.Duration > class.Spec.MaxTTL.Duration {
 		return fmt.Sprintf("it granted up to %s, and its maxTTL is %s now", v1alpha1.FormatDuration(granted.MaxTTL.Duration), v1alpha1.FormatDuration(class.Spec.MaxTTL.Duration))
+	}
+	return ""
+}
+
+// narrowedEmergency is about an emergency alone. Any other session waits for its approval.
+func narrowedEmergency(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) string {
+	now := grant(class, spec).Emergency
+	switch {
+	case !spec.Emergency || granted.Emergency == nil || granted.ApprovalsRequired == 0:
+		return ""
+	case now == nil:
+		return "it let sessions start before their approval in an emergency, and does not now"
+	case now.MaxTTL.Duration < granted.Emergency.MaxTTL.Duration:
+		return fmt.Sprintf("it let them last %s before their approval, and now %s", v1alpha1.FormatDuration(granted.Emergency.MaxTTL.Duration), v1alpha1.FormatDuration(now.MaxTTL.Duration))
+	case now.ReviewWithin.Duration < granted.Emergency.ReviewWithin.Duration:
+		return fmt.Sprintf("it let them be reviewed within %s, and now %s", v1alpha1.FormatDuration(granted.Emergency.ReviewWithin.Duration), v1alpha1.FormatDuration(now.ReviewWithin.Duration))
 	}
 	return ""
 }

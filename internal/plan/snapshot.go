@@ -43,6 +43,9 @@ type Snapshot struct {
 	// MayUse is whether the requester may use the class now: the answer to CheckUse.
 	MayUse Observed[bool]
 
+	// MayDeclareEmergency is whether the requester may now start sessions of the class before their approval: the answer to CheckEmergency.
+	MayDeclareEmergency Observed[bool]
+
 	// Running is how many other sessions of the class run: the answer to CountRunning.
 	Running Observed[Running]
 
@@ -130,6 +133,9 @@ type (
 	// CheckUse asks whether the requester may use the class in the session's namespace.
 	CheckUse struct{}
 
+	// CheckEmergency asks whether the requester may start sessions of the class before their approval. Only an emergency asks.
+	CheckEmergency struct{}
+
 	// CountRunning asks how many sessions of the class run. Until the pass has been persisted no other session of the
 	// class may be counted.
 	CountRunning struct{}
@@ -190,6 +196,7 @@ func (CheckSeal) question()         {}
 func (ReadClass) question()         {}
 func (ReadNamespace) question()     {}
 func (CheckUse) question()          {}
+func (CheckEmergency) question()    {}
 func (CountRunning) question()      {}
 func (DryRun) question()            {}
 func (ReadApprovals) question()     {}

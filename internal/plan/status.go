@@ -22,6 +22,7 @@ type pass struct {
 	target           *debugTarget  // what is to be debugged, as it was found
 	lasts            time.Duration // the longest that the approvals let the session last
 	revoked          string        // why they do not let it run any more; empty if they do
+	unapproved       bool          // it starts before its approval, as an emergency
 	approvalsUnknown bool          // they cannot be read: nothing is made or given meanwhile
 
 	pendingDeadline time.Time // what the debugger that keeps to a deadline of its own should keep to; zero: what it keeps to

@@ -202,7 +202,7 @@ func (s reject) take(p *pass) {
 
 func (s beginEnding) take(p *pass) {
 	status := p.status()
-	status.Attach, status.WaitingFor, status.NextEndWarning = "", "", nil
+	status.Attach, status.WaitingFor, status.NextEndWarning = "", p.stillToReview(), nil
 	p.set(v1alpha1.ConditionEnded, metav1.ConditionFalse, string(s.outcome), s.message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, string(v1alpha1.PhaseEnding), "the session is being ended")
 	p.stand(v1alpha1.PhaseEnding, s.reason, s.message)
@@ -212,7 +212,7 @@ func (s beginEnding) take(p *pass) {
 func (s markEnded) take(p *pass) {
 	status := p.status()
 	if status.EndedAt == nil {
-		status.EndedAt, status.Attach, status.WaitingFor, status.NextEndWarning = timestamp(p.Now), "", "", nil
+		status.EndedAt, status.Attach, status.WaitingFor, status.NextEndWarning = timestamp(p.Now), "", p.stillToReview(), nil
 		if status.Debugger != nil {
 			p.recordEnd(s.outcome, s.reason)
 		}

@@ -50,9 +50,13 @@ type view struct {
 
 	// What the rest says. Left out: a class that allows everything, used by who may, with room and without approvals; and
 	// a process that knows nothing of the session's access.
-	class     *plan.Observed[*v1alpha1.DebugClass]
-	trusted   *plan.Observed[*plan.Refusal]
-	mayUse    *plan.Observed[bool]
+	class   *plan.Observed[*v1alpha1.DebugClass]
+	trusted *plan.Observed[*plan.Refusal]
+	mayUse  *plan.Observed[bool]
+
+	// mayDeclare is whether the requester may start the session before its approval.
+	mayDeclare *plan.Observed[bool]
+
 	running   *plan.Observed[plan.Running]
 	preview   *plan.Observed[plan.Preview]
 	approvals *plan.Observed[[]plan.Approval]
@@ -104,6 +108,8 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		s.Namespace = plan.Found(v.labels)
 	case plan.CheckUse:
 		s.MayUse = or(v.mayUse, plan.Found(true))
+	case plan.CheckEmergency:
+		s.MayDeclareEmergency = known(t, q, v.mayDeclare)
 	case plan.CountRunning:
 		s.Running = or(v.running, plan.Found(plan.Running{}))
 	case plan.DryRun:

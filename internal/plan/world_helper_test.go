@@ -39,6 +39,7 @@ type world struct {
 
 	class     *v1alpha1.DebugClass // nil if there is none
 	mayUse    bool
+	noHaste   bool // the requester may not start it before its approval
 	full      bool // as many other sessions run as the class allows
 	approvals []plan.Approval
 	access    plan.AccessState // as the operator remembers
@@ -109,7 +110,7 @@ func observed(pod *corev1.Pod) plan.Observed[*corev1.Pod] {
 }
 
 func (w *world) view() view {
-	v := view{session: w.seenSession, now: w.now, access: &w.access, mayUse: new(plan.Found(w.mayUse))}
+	v := view{session: w.seenSession, now: w.now, access: &w.access, mayUse: new(plan.Found(w.mayUse)), mayDeclare: new(plan.Found(!w.noHaste))}
 	v.store, v.record = true, &w.record
 	v.budgets = new(plan.Found[[]policyv1.PodDisruptionBudget](nil))
 	v.labels = labels.Set{corev1.LabelMetadataName: fixture.Namespace}
@@ -125,6 +126,7 @@ func (w *world) view() view {
 		none := plan.Unknown[[]corev1.Pod](errOffline)
 		v.candidates, v.target, v.copied = &none, new(unknown()), new(unknown())
 		v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]plan.Approval](errOffline))
+		v.mayDeclare = new(plan.Unknown[bool](errOffline))
 		v.mayUse, v.preview = new(plan.Unknown[bool](errOffline)), new(plan.Unknown[plan.Preview](errOffline))
 		v.node, v.output = new(plan.Unknown[*corev1.Node](errOffline)), new(plan.Unknown[string](errOffline))
 		v.isolation = new(plan.Unknown[*networkingv1.NetworkPolicy](errOffline))
@@ -600,6 +602,9 @@ func (w *world) checkMaking(action plan.Action) {
 	if required := w.session.Status.Class.ApprovalsRequired; required > 0 {
 		if w.sight == unsure {
 			w.t.Fatalf("%T, and nobody can know whether it is still approved", action)
+		}
+		if w.session.Status.Review != nil && w.session.Spec.Emergency {
+			return
 		}
 		if len(w.approvals) < int(required) || w.approvals[0].Spec.Decision != v1alpha1.DecisionApprove {
 			w.t.Fatalf("%T without approval", action)

@@ -31,7 +31,7 @@ func newApprove(env *environment) *cobra.Command {
 	return newDecide(&decideOptions{environment: env, decision: v1alpha1.DecisionApprove}, &cobra.Command{
 		Use:   "approve NAME [-m WHY]",
 		Short: "Approve a session, after a look at what it would do",
-		Long: `Approve a session that waits for it. Shows who asks, why and for how long, and what would be added to which pod, as a diff; then asks. What
+		Long: `Approve a session that waits for it, or one that started before its approval and is to be reviewed, also when it has ended. Shows who asks, why and for how long, and what would be added to which pod, as a diff; then asks. What
 is approved is what was shown: if the session asks for something else by then, the approval is refused.`,
 		Example: "  kubectl dbg list --waiting\n  kubectl dbg approve alice-checkout-261127-114005 -m 'the canary alone, please'",
 	})
@@ -41,7 +41,7 @@ func newDeny(env *environment) *cobra.Command {
 	return newDecide(&decideOptions{environment: env, decision: v1alpha1.DecisionDeny}, &cobra.Command{
 		Use:   "deny NAME [-m WHY]",
 		Short: "Deny a session: it ends",
-		Long:  "Deny a session that waits for approval, after the same look as approve. That is final: the session ends.",
+		Long:  "Deny a session that waits for approval, or for its review, after the same look as approve. That is final: the session ends, and if it has, it is denied in review.",
 	})
 }
 
@@ -62,8 +62,9 @@ func (o *decideOptions) run(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if session.Status.Phase != v1alpha1.PhaseAwaitingApproval || session.Status.Request == nil {
-		return fmt.Errorf("session %s does not wait for approval: it is %s; kubectl dbg list --waiting shows those that do", session.Name, orElse(string(session.Status.Phase), "Pending"))
+	waits := session.Status.Phase == v1alpha1.PhaseAwaitingApproval || session.Status.AwaitsReview()
+	if !waits || session.Status.Request == nil {
+		return fmt.Errorf("session %s waits neither for approval nor for a review: it is %s; kubectl dbg list --waiting shows those that do", session.Name, orElse(string(session.Status.Phase), "Pending"))
 	}
 	if err := o.show(ctx, conn, session); err != nil {
 		return err
@@ -87,11 +88,14 @@ func (o *decideOptions) run(ctx context.Context, name string) error {
 // show is all that somebody should know who decides.
 func (o *decideOptions) show(ctx context.Context, conn *connection, session *v1alpha1.DebugSession) error {
 	for _, fact := range story.Request(session) {
-		fmt.Fprintf(o.Out, "%-8s %s\n", fact.Name, fact.Value)
+		fmt.Fprintf(o.Out, "%-9s %s\n", fact.Name, fact.Value)
 	}
-	target, err := readTarget(ctx, conn, session)
-	if err != nil {
-		return err
+	var target *corev1.Pod // of one that has started it is not as it was: what was made is shown whole
+	if !session.Status.AwaitsReview() {
+		var err error
+		if target, err = readTarget(ctx, conn, session); err != nil {
+			return err
+		}
 	}
 	diff, err := preview.Diff(session, target)
 	if err != nil {
@@ -162,6 +166,9 @@ func (o *decideOptions) report(ctx context.Context, conn *connection, session *v
 		return fmt.Errorf("%s, and the operator does not count it yet: kubectl -n %s get dbgapproval %s", done, session.Namespace, made.Name)
 	}
 	text, _ := story.Progress(news.Session, o.now())
+	if review := story.Review(news.Session); review != "" {
+		text = "was " + review
+	}
 	fmt.Fprintf(o.Out, "%s: session %s: %s\n", done, session.Name, text)
 	return nil
 }

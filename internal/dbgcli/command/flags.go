@@ -52,6 +52,7 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 
 	flags.StringVar(&r.Class, "class", "", "The DebugClass. Left out: the default one. kubectl dbg classes lists those that you may use.")
 	flags.StringVar(&r.Reason, "reason", "", "Why: it stays on the record, and approvers read it.")
+	flags.BoolVar(&r.Emergency, "emergency", false, "Start before the approval, where the class lets you: it is announced, and must be reviewed. Needs --reason.")
 	flags.DurationVar(&r.TTL, "ttl", 0, "How long the session lasts, such as 30m. Left out: the class's default.")
 	flags.DurationVar(&r.IdleTimeout, "idle-timeout", 0, "End the session when nobody has used its terminal for so long, such as 15m: also if kubectl dbg was killed. Left out: the class's default.")
 	flags.StringVar(&f.notAfter, "not-after", "", "The session never starts after this time and never runs past it: 2026-12-01T18:00:00Z, or 2h from now.")

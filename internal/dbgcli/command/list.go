@@ -35,7 +35,7 @@ func newList(env *environment) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	cmd.Flags().BoolVar(&o.mine, "mine", false, "Only sessions that I asked for.")
-	cmd.Flags().BoolVar(&o.waiting, "waiting", false, "Only sessions that wait for an approval that I may give.")
+	cmd.Flags().BoolVar(&o.waiting, "waiting", false, "Only sessions that wait for an approval, or a review, that I may give.")
 	cmd.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "In all namespaces, or in those that I may read.")
 	o.output = addOutput(cmd, true)
 	return cmd

@@ -32,7 +32,10 @@ const examples = `  # A shell beside the application, in the pod of a workload t
   kubectl dbg node/worker-1 -n node-debug --class=nodes
 
   # Under a class that asks for an approval
-  kubectl dbg deploy/checkout --class=production --reason="INC-1234: requests hang"`
+  kubectl dbg deploy/checkout --class=production --reason="INC-1234: requests hang"
+
+  # Nobody answers, and the class lets you start before the approval; it is reviewed afterwards
+  kubectl dbg deploy/checkout --class=breakglass --emergency --reason="INC-1234: no checkout at all"`
 
 // New is kubectl dbg, with all its commands.
 func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
@@ -65,7 +68,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 	factory := cmdutil.NewFactory(cmdutil.NewMatchVersionFlags(env.config))
 	root.AddCommand(
 		newAttach(env), newExec(env, factory), newCp(env), newPortForward(env, factory), newLogs(env, factory),
-		newList(env), newDescribe(env), newApprove(env), newDeny(env), newExtend(env), newEnd(env),
+		newList(env), newDescribe(env), newApprove(env), newDeny(env), newEmergency(env), newExtend(env), newEnd(env),
 		newCanI(env), newClasses(env), newRender(env), newFromDebug(env), newAudit(env),
 	)
 	complete(root, env, factory)

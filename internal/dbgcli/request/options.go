@@ -46,6 +46,9 @@ type Options struct {
 	// Copy asks for a copy under a name that is chosen for it.
 	Copy bool
 
+	// Emergency starts the session before its approval.
+	Emergency bool
+
 	Class    string
 	Reason   string
 	TTL      time.Duration

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -31,6 +32,7 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 			Mode:      v1alpha1.ModeEphemeralContainer,
 			Profile:   v1alpha1.Profile(o.Profile),
 			Debugger:  o.debugger(),
+			Emergency: o.Emergency,
 		},
 	}
 	if session.Name == "" {
@@ -65,6 +67,8 @@ func (o *Options) Unused() string {
 // check refuses what contradicts itself, in the words that help: the API server would name fields that nobody typed.
 func (o *Options) check(target v1alpha1.Target) error {
 	switch {
+	case o.Emergency && strings.TrimSpace(o.Reason) == "":
+		return errors.New("--emergency needs --reason: whoever reviews it reads that")
 	case o.TTY && !o.Stdin:
 		return errors.New("-t needs -i: use -it")
 	case target.NodeName != "" && o.copies():

@@ -1,8 +1,10 @@
 package story
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -19,6 +21,10 @@ func Request(session *v1alpha1.DebugSession) []Fact {
 		{"how long", Duration(TTL(session))},
 		{"class", session.Spec.ClassName},
 	}
+	if review := session.Status.Review; review != nil {
+		facts = append(facts, Fact{"emergency", fmt.Sprintf("it started before its approval, at %s; to be reviewed by %s",
+			review.Since.UTC().Format(time.RFC3339), review.DueAt.UTC().Format(time.RFC3339))})
+	}
 	if class := session.Status.Class; class != nil && len(class.AccessVerbs) > 0 {
 		facts = append(facts, Fact{"access", joined(class.AccessVerbs, ", ") + subjects(session)})
 	}
@@ -29,6 +35,19 @@ func Request(session *v1alpha1.DebugSession) []Fact {
 		facts[i].Value = strings.ReplaceAll(Plain(facts[i].Value), "\n", " ")
 	}
 	return facts
+}
+
+// Review is how a session was reviewed that started before its approval; empty if it was not, or did not.
+func Review(session *v1alpha1.DebugSession) string {
+	review := session.Status.Review
+	switch {
+	case review == nil || review.Decision == "":
+		return ""
+	case review.Decision == v1alpha1.DecisionDeny:
+		return "denied in review by " + Plain(review.By)
+	default:
+		return "acknowledged in review by " + Plain(review.By)
+	}
 }
 
 func hidden(values []v1alpha1.HiddenValues) string {
@@ -75,5 +94,5 @@ func subjects(session *v1alpha1.DebugSession) string {
 // Counts reports whether an approval, or a denial, is among those that count for the session, or has had its effect.
 func Counts(session *v1alpha1.DebugSession, approval string) bool {
 	return slices.ContainsFunc(session.Status.Approvals, func(a v1alpha1.ApprovalStatus) bool { return a.Name == approval }) ||
-		session.Status.Phase != v1alpha1.PhaseAwaitingApproval
+		session.Status.Phase != v1alpha1.PhaseAwaitingApproval && !session.Status.AwaitsReview()
 }

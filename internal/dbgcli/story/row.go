@@ -43,6 +43,10 @@ func why(session *v1alpha1.DebugSession) string {
 	switch {
 	case session.Status.Phase == v1alpha1.PhaseAwaitingApproval && session.Status.WaitingFor != "":
 		return session.Status.WaitingFor
+	case session.Status.ReviewOverdue():
+		return "review overdue"
+	case session.Status.AwaitsReview():
+		return "to be reviewed"
 	case Ended(session):
 		return string(session.Status.Outcome)
 	default:

@@ -19,9 +19,11 @@ func Running(sessions []v1alpha1.DebugSession) []v1alpha1.DebugSession {
 	return only(sessions, func(s *v1alpha1.DebugSession) bool { return !Over(s) })
 }
 
-// Waiting are the sessions that wait for approval.
+// Waiting are the sessions that wait for approval, or started before it and wait for their review.
 func Waiting(sessions []v1alpha1.DebugSession) []v1alpha1.DebugSession {
-	return only(sessions, func(s *v1alpha1.DebugSession) bool { return s.Status.Phase == v1alpha1.PhaseAwaitingApproval })
+	return only(sessions, func(s *v1alpha1.DebugSession) bool {
+		return s.Status.Phase == v1alpha1.PhaseAwaitingApproval || s.Status.AwaitsReview()
+	})
 }
 
 func only(sessions []v1alpha1.DebugSession, want func(*v1alpha1.DebugSession) bool) []v1alpha1.DebugSession {

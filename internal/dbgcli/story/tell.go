@@ -37,7 +37,13 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	for i := range status.Approvals {
 		add(&status.Approvals[i].At, "%s", decision(&status.Approvals[i]))
 	}
-	add(status.StartedAt, "started: %s", making(session))
+	add(status.StartedAt, "started%s: %s", haste(status.Review), making(session))
+	if review := status.Review; review != nil {
+		add(review.At, "%s", Review(session))
+		if review.Decision == "" {
+			add(&review.DueAt, "it must be reviewed by then")
+		}
+	}
 	if at := status.Debugger; at != nil {
 		add(at.StartedAt, "the debugger ran")
 		if status.Target != nil {
@@ -51,6 +57,13 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	}
 	slices.SortStableFunc(told, func(a, b Moment) int { return a.At.Compare(b.At) })
 	return told
+}
+
+func haste(review *v1alpha1.ReviewStatus) string {
+	if review == nil {
+		return ""
+	}
+	return " before its approval, as an emergency"
 }
 
 func decision(approval *v1alpha1.ApprovalStatus) string {

@@ -1,0 +1,72 @@
+package admission
+
+import (
+	"context"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// declared reports whether an update makes an emergency of a session that waits.
+func declared(session, old *v1alpha1.DebugSession) bool {
+	return session.Spec.Emergency && !old.Spec.Emergency
+}
+
+// declareEmergency seals a session anew whose requester says, while it waits, that it is an emergency. A session that is not sealed as
+// it was gets no seal: who asked for it is not known.
+func (s *Server) declareEmergency(p *patch, req *admission.Request, session, old *v1alpha1.DebugSession) *admission.Response {
+	var refusal admission.Response
+	switch {
+	case old.Spec.Requester == nil || !s.Sealer.VerifySession(withNamespace(old, req.Namespace)):
+		refusal = forbidden("spec.emergency: session %q was not stamped by the operator's admission, so nobody knows who asked for it; apply a new session", req.Name)
+	case old.Spec.Requester.Username != req.UserInfo.Username:
+		refusal = forbidden("spec.emergency: %q asked for session %q, and nobody else can make an emergency of it; ask them to (kubectl dbg emergency %s -n %s), or apply a session of your own",
+			old.Spec.Requester.Username, req.Name, req.Name, req.Namespace)
+	case old.Status.StartedAt != nil || old.Status.Phase == v1alpha1.PhaseEnded:
+		refusal = invalid("spec.emergency: session %q has started or ended, and waits for no approval; leave spec.emergency as it is", req.Name)
+	case old.Status.Class != nil && old.Status.Class.ApprovalsRequired > 0 && old.Status.Class.Emergency == nil:
+		refusal = forbidden("spec.emergency: class %q let no session start before its approval when session %q was found fit; wait for its approval, "+
+			"or apply a new session if the class allows it now: kubectl describe debugclass %s", old.Spec.ClassName, req.Name, old.Spec.ClassName)
+	default:
+		sealed := *old.Spec.DeepCopy()
+		sealed.Emergency = true
+		p.set("/spec/requester/seal", s.Sealer.Session(req.Namespace, &sealed))
+		return nil
+	}
+	return &refusal
+}
+
+// permitEmergency asks whether a session that is an emergency may be one. It costs a request, of emergencies alone.
+func (s *Server) permitEmergency(ctx context.Context, user *authenticationv1.UserInfo, session *v1alpha1.DebugSession) *admission.Response {
+	if !session.Spec.Emergency {
+		return nil
+	}
+	return s.permit(ctx, user, v1alpha1.VerbEmergency, session.Spec.ClassName, session.Namespace)
+}
+
+// validateEmergency sees an emergency that was declared of a session that waits, as it will be stored.
+func (s *Server) validateEmergency(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) *admission.Response {
+	var response admission.Response
+	switch {
+	case session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(session):
+		response = forbidden("another admission webhook or policy of this cluster changed the session after it was stamped as an emergency; " +
+			"an administrator has to exempt debugsessions.debugsession.dev from it")
+	default:
+		if refusal := s.permitEmergency(ctx, &req.UserInfo, session); refusal != nil {
+			return refusal
+		}
+		response = s.checkClass(ctx, req, session)
+		if response.Allowed {
+			return nil
+		}
+	}
+	return &response
+}
+
+func withNamespace(session *v1alpha1.DebugSession, namespace string) *v1alpha1.DebugSession {
+	copied := *session
+	copied.Namespace = namespace
+	return &copied
+}

@@ -1,0 +1,166 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// A session may start before its approval, where its class lets an emergency do so. Everything else is asked of it as of any other: what
+// it is to make is recorded and hashed first, so that whoever reviews it approves or denies what was really made. Its review goes on
+// when it has ended.
+
+// ReviewReminder is how often it is told that a review is overdue.
+const ReviewReminder = 24 * time.Hour
+
+// defaultReviewWithin is by when an emergency must be reviewed if its class does not say.
+const defaultReviewWithin = 24 * time.Hour
+
+// isEmergency reports whether the session may start before its approval, as far as that is its class's to say.
+func (p *pass) isEmergency() bool {
+	return p.spec().Emergency && p.status().Class.Emergency != nil
+}
+
+// beginUnapproved lets an emergency pass the gate of the approvals. What it may be denied by is asked of the API server itself.
+func (p *pass) beginUnapproved() step {
+	if !p.Approvals.fresh {
+		return ask{ReadApprovals{Fresh: true}}
+	}
+	p.unapproved = true
+	p.status().WaitingFor = ""
+	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonEmergency, "as an emergency the session does not wait for its approval")
+	return nil
+}
+
+// requesterMayDeclareEmergency asks, right before the start, whether the requester may start sessions of the class before their approval.
+func (p *pass) requesterMayDeclareEmergency() step {
+	if !p.unapproved {
+		return nil
+	}
+	may, stop := need(p.MayDeclareEmergency, CheckEmergency{}, pause{}, unreadable("whether the requester may start the session before its approval"))
+	if stop == nil && !may {
+		return reject{refuse(v1alpha1.ReasonEmergencyForbidden,
+			"%s may not start sessions of class %q before their approval in namespace %q; apply a new session without spec.emergency, and wait for its approval, "+
+				"or have the verb %s on the class granted; check with: kubectl auth can-i %s debugclasses.debugsession.dev/%s -n %s",
+			p.spec().Requester.Username, p.spec().ClassName, p.Session.Namespace, v1alpha1.VerbEmergency, v1alpha1.VerbEmergency, p.spec().ClassName, p.Session.Namespace)}
+	}
+	return stop
+}
+
+// unapprovedTTL is how long the session lasts while nobody has approved it.
+func (p *pass) unapprovedTTL() time.Duration {
+	if granted := p.status().Class.Emergency; granted != nil { // else somebody has edited the status
+		return granted.MaxTTL.Duration
+	}
+	return 0
+}
+
+// startsWith is how long a session lasts that starts now.
+func (p *pass) startsWith() time.Duration {
+	if p.unapproved {
+		return min(p.ttl(), p.unapprovedTTL())
+	}
+	return p.ttl()
+}
+
+// runUnapproved has a session that runs go on for as long as it may without approval.
+func (p *pass) runUnapproved() {
+	p.lasts = p.unapprovedTTL()
+	message := "it started before its approval: " + v1alpha1.See(p.condition(v1alpha1.ConditionReviewed))
+	if p.lasts < p.ttl() {
+		message = fmt.Sprintf("until it is approved it lasts %s at most, and it asks for %s", v1alpha1.FormatDuration(p.lasts), v1alpha1.FormatDuration(p.ttl()))
+	}
+	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonEmergency, message)
+}
+
+// beginReview writes down that the session starts without approval, and by when that must be reviewed.
+func (p *pass) beginReview() {
+	if !p.unapproved {
+		return
+	}
+	started := p.status().StartedAt
+	due := *timestamp(started.Add(p.status().Class.Emergency.ReviewWithin.Duration))
+	p.status().Review = &v1alpha1.ReviewStatus{Since: *started, DueAt: due, NextReminder: &due}
+	p.awaitReview(tally{})
+	p.event(corev1.EventTypeWarning, v1alpha1.ReasonEmergency, fmt.Sprintf(
+		"starts before its approval: %s says that it is an emergency; it must be reviewed by %s: kubectl dbg approve %s -n %s; its reason: %s",
+		p.spec().Requester.Username, clock(due.Time), p.Session.Name, p.Session.Namespace, p.spec().Reason))
+}
+
+// review settles the review of a session by its approvals, if they suffice. It is final: that somebody takes an approval back ends the
+// session that runs, and does not have it reviewed anew.
+func (p *pass) review(t tally) {
+	status := p.status()
+	switch {
+	case !status.AwaitsReview():
+		return
+	case t.denied != nil:
+		p.settleReview(v1alpha1.DecisionDeny, t.denied.By)
+		p.set(v1alpha1.ConditionReviewed, metav1.ConditionTrue, v1alpha1.ReasonDeniedInReview, "denied in review by "+t.denied.By)
+		p.event(corev1.EventTypeWarning, v1alpha1.ReasonDeniedInReview, "denied in review by "+t.denied.By)
+	case t.ttl > 0:
+		by := list(approvers(t))
+		p.settleReview(v1alpha1.DecisionApprove, by)
+		p.set(v1alpha1.ConditionReviewed, metav1.ConditionTrue, v1alpha1.ReasonAcknowledged, "acknowledged in review by "+by)
+		p.event(corev1.EventTypeNormal, v1alpha1.ReasonAcknowledged, "acknowledged in review by "+by)
+	default:
+		p.awaitReview(t)
+	}
+}
+
+func (p *pass) settleReview(decision v1alpha1.Decision, by string) {
+	review := p.status().Review
+	review.Decision, review.By, review.At, review.NextReminder = decision, sanitizeMessage(by), timestamp(p.Now), nil
+	review.AfterEnd = p.Session.Status.Phase == v1alpha1.PhaseEnded
+	p.status().WaitingFor = ""
+}
+
+// awaitReview says by when the session must be reviewed, and that it was not: when that was due, and then again each day.
+func (p *pass) awaitReview(t tally) {
+	status := p.status()
+	review := status.Review
+	status.WaitingFor = fmt.Sprintf("review by who may approve class %s", p.spec().ClassName)
+	so := fmt.Sprintf("%d of %d approvals; it started before them, as an emergency", t.people, status.Class.ApprovalsRequired)
+	how := fmt.Sprintf("to approve or deny it: kubectl dbg approve %s -n %s, or kubectl dbg deny", p.Session.Name, p.Session.Namespace)
+	if p.Now.Before(review.DueAt.Time) {
+		p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonAwaitingReview, fmt.Sprintf("%s, and must be reviewed by %s; %s", so, clock(review.DueAt.Time), how))
+		p.wake(review.DueAt.Time)
+		return
+	}
+	p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("%s, and should have been reviewed by %s; %s", so, clock(review.DueAt.Time), how))
+	if review.NextReminder == nil || passed(review.NextReminder, p.Now) {
+		p.event(corev1.EventTypeWarning, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("it started before its approval, and should have been reviewed by %s; %s", clock(review.DueAt.Time), how))
+		review.NextReminder = timestamp(p.Now.Add(ReviewReminder))
+	}
+	p.wake(review.NextReminder.Time)
+}
+
+// stillToReview is whom a session waits for that ends or has ended.
+func (p *pass) stillToReview() string {
+	if p.status().AwaitsReview() {
+		return fmt.Sprintf("review by who may approve class %s", p.spec().ClassName)
+	}
+	return ""
+}
+
+// reviewed goes on with the review of a session that has ended. While it is awaited, the session is kept.
+func (p *pass) reviewed() step {
+	if !p.status().AwaitsReview() || p.status().Class == nil || p.Session.DeletionTimestamp != nil {
+		return nil
+	}
+	before := p.status().Approvals
+	t, stop := p.countApprovals()
+	if stop != nil {
+		p.status().Approvals = before
+		if unread, failed := stop.(approvalsUnreadable); failed {
+			return retry{fmt.Errorf("reading approvals: %w", unread.err)}
+		}
+		return stop
+	}
+	p.review(t)
+	return pause{}
+}

@@ -1,0 +1,185 @@
+package integration
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
+	var alice, bob *person
+	var namespace, class string
+	node := &kubelet{}
+
+	BeforeAll(func() {
+		startOperator(node)
+		alice, bob = newPerson("alice"), newPerson("bob")
+	})
+	BeforeEach(func(ctx SpecContext) {
+		namespace, class = cast(ctx, "mallory")
+		may(ctx, namespace, "mallory", v1alpha1.VerbUse, class)
+		may(ctx, namespace, "alice", v1alpha1.VerbEmergency, class)
+		runningPod(ctx, namespace, "web")
+		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
+			c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1, Emergency: &v1alpha1.EmergencyPolicy{
+				ReviewWithin: metav1.Duration{Duration: time.Hour}, MaxTTL: &metav1.Duration{Duration: 10 * time.Minute},
+			}}
+		})
+	})
+
+	hasty := func() *v1alpha1.DebugSession {
+		session := newSession(namespace, "hang", "web")
+		session.Spec.ClassName, session.Spec.Emergency, session.Spec.Reason = class, true, "INC-1: nobody answers"
+		return session
+	}
+	reviewed := func(session *v1alpha1.DebugSession) string {
+		if condition := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionReviewed); condition != nil {
+			return condition.Reason
+		}
+		return ""
+	}
+	ended := func(ctx context.Context) *v1alpha1.DebugSession {
+		GinkgoHelper()
+		session := hasty()
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseStarting)
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
+		injected(ctx, session, pod)
+		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, exited(0, "Completed", ""))).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseEnded)
+		return session
+	}
+	said := func(ctx context.Context, who *person, decision v1alpha1.Decision) error {
+		approval := newApproval(namespace, "word", "hang")
+		approval.Spec.Decision = decision
+		return who.Create(ctx, approval)
+	}
+	classStatus := func(ctx context.Context, g Gomega) *v1alpha1.DebugClassStatus {
+		found := &v1alpha1.DebugClass{}
+		g.Expect(k8s.Get(ctx, client.ObjectKey{Name: class}, found)).To(Succeed())
+		return &found.Status
+	}
+
+	It("starts before its approval, for as long as its class lets it, and is approved afterwards", func(ctx SpecContext) {
+		session := hasty()
+		session.Spec.TTL = &metav1.Duration{Duration: 30 * time.Minute}
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseStarting)
+		Expect(reviewed(session)).To(Equal(v1alpha1.ReasonAwaitingReview))
+		Expect(session.Status.Request.Hash).NotTo(BeEmpty(), "what was injected is what is reviewed")
+		Expect(session.Status.ExpiresAt.Sub(session.Status.StartedAt.Time)).To(Equal(10 * time.Minute))
+		Eventually(func(g Gomega) { g.Expect(classStatus(ctx, g).ReviewsPending).To(BeEquivalentTo(1)) }).Should(Succeed())
+		Eventually(func(g Gomega) {
+			events := &eventsv1.EventList{}
+			g.Expect(k8s.List(ctx, events, client.InNamespace(namespace))).To(Succeed())
+			g.Expect(events.Items).To(ContainElement(And(HaveField("Reason", v1alpha1.ReasonEmergency), HaveField("Note", ContainSubstring("INC-1: nobody answers")))))
+		}).Should(Succeed())
+
+		Expect(said(ctx, bob, v1alpha1.DecisionApprove)).To(Succeed())
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(reviewed(session)).To(Equal(v1alpha1.ReasonAcknowledged))
+			g.Expect(session.Status.Review.By).To(Equal("bob"))
+			g.Expect(session.Status.ExpiresAt.Sub(session.Status.StartedAt.Time)).To(Equal(30*time.Minute), "it lasts as approved")
+			g.Expect(classStatus(ctx, g).ReviewsPending).To(BeZero())
+		}).Should(Succeed())
+	})
+
+	It("is ended by a denial", func(ctx SpecContext) {
+		session := hasty()
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseStarting)
+		Expect(said(ctx, bob, v1alpha1.DecisionDeny)).To(Succeed())
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(reviewed(session)).To(Equal(v1alpha1.ReasonDeniedInReview))
+			g.Expect(meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionEnded)).To(HaveField("Reason", string(v1alpha1.OutcomeRevoked)))
+		}).Should(Succeed())
+	})
+
+	It("is refused of who may not declare it, without a reason, and of a class that allows none", func(ctx SpecContext) {
+		session := hasty()
+		Expect(newPerson("mallory").Create(ctx, session)).To(MatchError(ContainSubstring(`"mallory" may not emergency class`)))
+		session = hasty()
+		session.Spec.Reason = " "
+		Expect(alice.Create(ctx, session)).To(MatchError(ContainSubstring("an emergency needs")))
+		session = hasty()
+		session.Spec.ClassName = class + "-strict"
+		newClass(ctx, session.Spec.ClassName, func(c *v1alpha1.DebugClass) { c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1} })
+		may(ctx, namespace, "alice", v1alpha1.VerbUse, session.Spec.ClassName)
+		may(ctx, namespace, "alice", v1alpha1.VerbEmergency, session.Spec.ClassName)
+		Expect(alice.Create(ctx, session)).To(MatchError(And(ContainSubstring("spec.emergency"), ContainSubstring("apply the session without it"))))
+	})
+
+	It("is declared by the requester alone of a session that waits, and never taken back", func(ctx SpecContext) {
+		session := hasty()
+		session.Spec.Emergency = false
+		Expect(alice.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseAwaitingApproval)
+		hash := session.Status.Request.Hash
+		flip := mergePatch(`{"spec":{"emergency":true}}`)
+		mallory := newPerson("mallory")
+		Expect(mallory.Patch(ctx, session.DeepCopy(), flip)).To(MatchError(ContainSubstring("nobody else can make an emergency of it")))
+		Expect(k8s.Patch(ctx, session.DeepCopy(), flip)).To(MatchError(ContainSubstring("nobody else can make an emergency of it")))
+		seal := mergePatch(`{"spec":{"emergency":true,"requester":{"username":"mallory"}}}`)
+		Expect(mallory.Patch(ctx, session.DeepCopy(), seal)).To(MatchError(ContainSubstring("nobody else can make an emergency of it")))
+
+		Expect(alice.Patch(ctx, session.DeepCopy(), flip)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhaseStarting)
+		Expect(session.Status.Request.Hash).To(Equal(hash))
+		Expect(reviewed(session)).To(Equal(v1alpha1.ReasonAwaitingReview))
+		Expect(alice.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"emergency":false}}`))).To(MatchError(ContainSubstring("emergency cannot be taken back")))
+		Expect(mallory.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"requester":{"seal":"forged"}}}`))).To(MatchError(ContainSubstring("requester is stamped")))
+	})
+
+	It("cannot be reviewed by its requester", func(ctx SpecContext) {
+		may(ctx, namespace, "alice", v1alpha1.VerbApprove, class)
+		session := ended(ctx)
+		Expect(said(ctx, alice, v1alpha1.DecisionApprove)).To(Succeed())
+		word := newApproval(namespace, "word", "hang")
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, word)
+			g.Expect(meta.FindStatusCondition(word.Status.Conditions, v1alpha1.ConditionCounted)).To(HaveField("Reason", v1alpha1.ReasonSelfApproval))
+		}).Should(Succeed())
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(session), session)).To(Succeed())
+		Expect(session.Status.AwaitsReview()).To(BeTrue())
+	})
+
+	DescribeTable("is reviewed when it has ended, and overdue until then", func(ctx SpecContext, decision v1alpha1.Decision, reason string) {
+		session := ended(ctx)
+		Expect(reviewed(session)).To(Equal(v1alpha1.ReasonAwaitingReview))
+		past := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))
+		base := session.DeepCopy()
+		session.Status.Review.DueAt, session.Status.Review.NextReminder = past, &past
+		Expect(k8s.Status().Patch(ctx, session, client.MergeFrom(base))).To(Succeed(), "as if it had waited as long")
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(reviewed(session)).To(Equal(v1alpha1.ReasonReviewOverdue))
+			status := classStatus(ctx, g)
+			g.Expect(status.ReviewsOverdue).To(BeEquivalentTo(1))
+			g.Expect(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReviewOverdue)).To(And(
+				HaveField("Status", metav1.ConditionTrue), HaveField("Message", ContainSubstring(namespace+"/hang"))))
+		}).Should(Succeed())
+
+		Expect(said(ctx, bob, decision)).To(Succeed())
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(reviewed(session)).To(Equal(reason))
+			g.Expect(session.Status.Review).To(And(HaveField("By", "bob"), HaveField("AfterEnd", true)))
+			g.Expect(session.Status.Outcome).To(Equal(v1alpha1.OutcomeCompleted))
+			g.Expect(meta.IsStatusConditionTrue(classStatus(ctx, g).Conditions, v1alpha1.ConditionReviewOverdue)).To(BeFalse())
+		}).Should(Succeed())
+	},
+		Entry("by an approval", v1alpha1.DecisionApprove, v1alpha1.ReasonAcknowledged),
+		Entry("by a denial", v1alpha1.DecisionDeny, v1alpha1.ReasonDeniedInReview),
+	)
+})
