@@ -50,6 +50,9 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 		r.Events.Eventf(session, nil, e.Type, e.Reason, "Debug", "%s", e.Note)
 	}
 	r.count(ctx, session, before.Phase)
+	if before.AwaitsReview() && !session.Status.AwaitsReview() && session.Status.Review.AfterEnd {
+		r.Records.Log(ctx, session) // anew: the record that was made at its end could not tell
+	}
 	return nil
 }
 

@@ -15,7 +15,8 @@ func declared(session, old *v1alpha1.DebugSession) bool {
 }
 
 // declareEmergency seals a session anew whose requester says, while it waits, that it is an emergency. A session that is not sealed as
-// it was gets no seal: who asked for it is not known.
+// it was gets no seal: who asked for it is not known. The seal is made of what was there, and is worth nothing for anybody else, whatever
+// the update says of the requester: the schema holds no more of that than the name.
 func (s *Server) declareEmergency(p *patch, req *admission.Request, session, old *v1alpha1.DebugSession) *admission.Response {
 	var refusal admission.Response
 	switch {

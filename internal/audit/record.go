@@ -57,6 +57,7 @@ type Session struct {
 	Request   *Request                  `json:"request,omitempty"`
 	Approvals []Approval                `json:"approvals,omitempty"`
 	Changes   []Change                  `json:"changes,omitempty"`
+	Review    *v1alpha1.ReviewStatus    `json:"review,omitempty"` // as it stood when the record was made
 	Access    *v1alpha1.AccessStatus    `json:"access,omitempty"`
 	Target    *v1alpha1.TargetStatus    `json:"target,omitempty"`
 	Debugger  *v1alpha1.DebuggerStatus  `json:"debugger,omitempty"`
@@ -116,7 +117,7 @@ func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alp
 	s := &Session{
 		Namespace: session.Namespace, Name: session.Name, UID: string(session.UID), CreatedAt: session.CreationTimestamp.UTC(),
 		Requester: userOf(session.Spec.Requester), Reason: session.Spec.Reason, Spec: *session.Spec.DeepCopy(),
-		Class: status.Class.DeepCopy(), Access: status.Access.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(),
+		Class: status.Class.DeepCopy(), Review: status.Review.DeepCopy(), Access: status.Access.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(),
 		Approvals: approvalsOf(session, approvals), Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
 	}
 	if ended := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionEnded); ended != nil { // also while the session waits for its record

@@ -32,7 +32,10 @@ func full() (*v1alpha1.DebugSession, []v1alpha1.DebugApproval) {
 		Class:      &v1alpha1.ClassStatus{Name: "standard", Audit: v1alpha1.AuditRequired},
 		Request:    &v1alpha1.RequestStatus{Hash: "sha256:1", Since: now},
 		Access:     &v1alpha1.AccessStatus{Name: "a"},
-		Target:     &v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: "2"},
+		Review: &v1alpha1.ReviewStatus{
+			Since: now, DueAt: now, NextReminder: &now, Decision: v1alpha1.DecisionApprove, By: "bob", At: &now, AfterEnd: true,
+		},
+		Target: &v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: "2"},
 		Debugger: &v1alpha1.DebuggerStatus{
 			PodName: "web", ContainerName: "debugger", ImageID: "sha256:3", StartedAt: &now, FinishedAt: &now, ExitCode: ptr.To[int32](137),
 			StoppedBy: v1alpha1.StoppedByOperator,

@@ -48,6 +48,27 @@ func ended(outcome v1alpha1.Outcome) func(*v1alpha1.DebugSession) {
 	}
 }
 
+// hasty is an emergency, which has started or is about to.
+func hasty(started bool) func(*v1alpha1.DebugSession) {
+	return func(s *v1alpha1.DebugSession) {
+		s.Spec.Emergency = true
+		if started {
+			running(s)
+			s.Status.Approvals, s.Status.Conditions = nil, nil
+			s.Status.Review = &v1alpha1.ReviewStatus{Since: at(2 * time.Minute), DueAt: at(24 * time.Hour), NextReminder: when(24 * time.Hour)}
+		}
+	}
+}
+
+func acknowledged(s *v1alpha1.DebugSession) {
+	s.Status.Review.Decision, s.Status.Review.By, s.Status.Review.AfterEnd, s.Status.Review.NextReminder = v1alpha1.DecisionApprove, "bob", true, nil
+}
+
+func overdue(s *v1alpha1.DebugSession) {
+	s.Status.Review.NextReminder = when(48 * time.Hour)
+	s.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReviewed, Reason: v1alpha1.ReasonReviewOverdue}}
+}
+
 func asksForMore(s *v1alpha1.DebugSession) {
 	s.Spec.TTL = &metav1.Duration{Duration: time.Hour}
 	s.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionApproved, Status: metav1.ConditionFalse,
@@ -75,8 +96,16 @@ func TestMoves(t *testing.T) {
 		"was denied":             {session: session(decided(v1alpha1.DecisionDeny, time.Minute), ended(v1alpha1.OutcomeDenied)), now: time.Hour, want: []string{"AwaitingApproval", "Denied", "Ended"}},
 		"was denied while it ran": {session: session(running, decided(v1alpha1.DecisionDeny, 9*time.Minute), ended(v1alpha1.OutcomeRevoked)),
 			now: time.Hour, want: []string{"AwaitingApproval", approvedAt, "Active", "Denied", "Ended"}},
-		"needed no approval":         {session: session(running, func(s *v1alpha1.DebugSession) { s.Status.Request, s.Status.Approvals = nil, nil }), now: 4 * time.Minute, want: []string{"Active"}, next: 27 * time.Minute},
-		"was rejected":               {session: session(func(s *v1alpha1.DebugSession) { s.Status.Request = nil }, ended(v1alpha1.OutcomeRejected)), want: []string{"Ended"}},
+		"needed no approval":                     {session: session(running, func(s *v1alpha1.DebugSession) { s.Status.Request, s.Status.Approvals = nil, nil }), now: 4 * time.Minute, want: []string{"Active"}, next: 27 * time.Minute},
+		"was rejected":                           {session: session(func(s *v1alpha1.DebugSession) { s.Status.Request = nil }, ended(v1alpha1.OutcomeRejected)), want: []string{"Ended"}},
+		"is an emergency that is about to start": {session: session(hasty(false))},
+		"started before its approval":            {session: session(hasty(true)), now: 4 * time.Minute, want: []string{"Emergency", "Active"}, next: 27 * time.Minute},
+		"has one approval of two": {session: session(hasty(true), decided(v1alpha1.DecisionApprove, time.Minute)), now: 4 * time.Minute,
+			want: []string{"Emergency", "Active"}, next: 27 * time.Minute},
+		"was reviewed after its end": {session: session(hasty(true), ended(v1alpha1.OutcomeExpired), decided(v1alpha1.DecisionApprove, time.Minute), acknowledged),
+			now: time.Hour, want: []string{approvedAt, "Emergency", "Active", "Ended"}},
+		"was not reviewed in time": {session: session(hasty(true), ended(v1alpha1.OutcomeExpired), overdue), now: 26 * time.Hour,
+			want: []string{"Emergency", "ReviewOverdue/1795867200", "Active", "Ended"}},
 		"was deleted while it waits": {session: session(), gone: true, want: []string{"AwaitingApproval/0123456789ab-30m", "Ended"}},
 	} {
 		t.Run(name, func(t *testing.T) {
