@@ -45,7 +45,7 @@ func (s *Server) validateApproval(ctx context.Context, req admission.Request) ad
 // the garbage collector itself does: what an approval is for is in its spec.
 func validateApprovalUpdate(approval, old *v1alpha1.DebugApproval) admission.Response {
 	for i := range approval.OwnerReferences {
-		if owner := &approval.OwnerReferences[i]; !ownedBy(old, owner) {
+		if owner := &approval.OwnerReferences[i]; !ownedBy(old.OwnerReferences, owner) {
 			return forbidden("metadata.ownerReferences: an owner's deletion would take the approval back, so none may be added; remove %s %q, or delete the approval to take it back",
 				owner.Kind, owner.Name)
 		}
@@ -54,8 +54,8 @@ func validateApprovalUpdate(approval, old *v1alpha1.DebugApproval) admission.Res
 }
 
 // ownedBy goes by all that the garbage collector looks an owner up by: one that it does not find is gone to it, whatever the UID.
-func ownedBy(approval *v1alpha1.DebugApproval, owner *metav1.OwnerReference) bool {
-	return slices.ContainsFunc(approval.OwnerReferences, func(r metav1.OwnerReference) bool {
+func ownedBy(owners []metav1.OwnerReference, owner *metav1.OwnerReference) bool {
+	return slices.ContainsFunc(owners, func(r metav1.OwnerReference) bool {
 		return r.UID == owner.UID && r.Name == owner.Name && r.Kind == owner.Kind && r.APIVersion == owner.APIVersion
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// declared reports whether an update makes an emergency of a session that waits.
+// declared reports whether a session becomes an emergency: when it is created, or by an update while it waits.
 func declared(session, old *v1alpha1.DebugSession) bool {
 	return session.Spec.Emergency && !old.Spec.Emergency
 }
@@ -64,6 +64,21 @@ func (s *Server) validateEmergency(ctx context.Context, req *admission.Request, 
 		}
 	}
 	return &response
+}
+
+// checkEmergencyOwners refuses an owner of an emergency: the garbage collector would delete the session with it, before its review, for
+// someone who may not delete it.
+func checkEmergencyOwners(session, old *v1alpha1.DebugSession) *admission.Response {
+	if !session.Spec.Emergency {
+		return nil
+	}
+	for i := range session.OwnerReferences {
+		if owner := &session.OwnerReferences[i]; declared(session, old) || !ownedBy(old.OwnerReferences, owner) {
+			refusal := forbidden("metadata.ownerReferences: an emergency must be reviewed, and an owner's deletion would take it away before that; remove %s %q", owner.Kind, owner.Name)
+			return &refusal
+		}
+	}
+	return nil
 }
 
 func withNamespace(session *v1alpha1.DebugSession, namespace string) *v1alpha1.DebugSession {

@@ -23,18 +23,26 @@ func (s *Server) permit(ctx context.Context, user *authenticationv1.UserInfo, ve
 	switch {
 	case err != nil:
 		response = undecided("%q may perhaps %s class %q in namespace %q: the cluster could not be asked (%v)",
-			user.Username, verb, class, namespace, err)
+			user.Username, doing(verb), class, namespace, err)
 	case review.Allowed:
 		return nil
 	case review.EvaluationError != "":
 		response = undecided("%q may perhaps %s class %q in namespace %q: the cluster could not say (%s)",
-			user.Username, verb, class, namespace, review.EvaluationError)
+			user.Username, doing(verb), class, namespace, review.EvaluationError)
 	default:
 		response = forbidden("%q may not %s class %q in namespace %q%s; check with: %s; "+
 			"whoever administers the namespace or the cluster can bind a role with the verb %q on debugclasses.%s to you",
-			user.Username, verb, class, namespace, because(review.Reason), canI(verb, class, namespace), verb, v1alpha1.GroupVersion.Group)
+			user.Username, doing(verb), class, namespace, because(review.Reason), canI(verb, class, namespace), verb, v1alpha1.GroupVersion.Group)
 	}
 	return &response
+}
+
+// doing is a verb as a sentence about a class has it.
+func doing(verb string) string {
+	if verb == v1alpha1.VerbEmergency {
+		return "start sessions before their approval under"
+	}
+	return verb
 }
 
 // review asks whether the user may do something.

@@ -24,6 +24,9 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 		return invalid("the session cannot be read: %v", err)
 	}
 	session.Namespace = req.Namespace
+	if refusal := checkEmergencyOwners(&session, &old); refusal != nil {
+		return *refusal
+	}
 	if req.Operation == admissionv1.Update {
 		if declared(&session, &old) {
 			if refusal := s.validateEmergency(ctx, &req, &session); refusal != nil {

@@ -32,6 +32,9 @@ type Approval struct {
 func requestHash(key []byte, spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, making Action) string {
 	fixed := *spec
 	fixed.TTL, fixed.End, fixed.Emergency = nil, false, false
+	if requester := fixed.Requester.DeepCopy(); requester != nil {
+		requester.Seal, fixed.Requester = "", requester // it is another when the session becomes an emergency
+	}
 	granted := *class
 	granted.Allows = nil // may become less; what is made by it is a part of the hash
 	granted.Audit = ""   // may become stricter

@@ -229,6 +229,7 @@ func TestTheHashOfAnEmergency(t *testing.T) {
 	v.approvals = new(plan.Found([]plan.Approval{saidBy(v.session, "bob", v1alpha1.DecisionApprove), saidBy(v.session, "carol", v1alpha1.DecisionApprove)}))
 	v.session = v.session.DeepCopy()
 	declared(v.session)
+	v.session.Spec.Requester.Seal = "as admission seals the emergency"
 	p := pass(t, v)
 	want{phase: v1alpha1.PhaseStarting}.check(t, p)
 	if p.Status.Review != nil {

@@ -76,6 +76,32 @@ var _ = Describe("an approval", func() {
 		Expect(n.debuggerState(active).Terminated).NotTo(BeNil())
 	})
 
+	It("comes after the start of an emergency, which is announced, and acknowledges it", func() {
+		n, class, alice, bob := production(strings.Replace(productionClass, "timeout: 5m", "emergency: {reviewWithin: 1h, maxTTL: 10m}", 1))
+		down := []string{"web", "--image=busybox:1.36", "--class=" + class, "--name=down", "--emergency", "--reason=INC-7 it is down", "--", "echo", "in"}
+		_, errs, code := alice.dbg(n, "", down...)
+		Expect(code).To(Equal(120), errs)
+		Expect(errs).To(ContainSubstring(`"alice" may not start sessions before their approval`))
+
+		n.may("emergency", class, "--user=alice")
+		out, errs, code := alice.dbg(n, "", down...)
+		Expect(code).To(BeZero(), errs)
+		Expect(out).To(Equal("in\n"))
+		Expect(n.ends("down", v1alpha1.OutcomeCompleted).Status.AwaitsReview()).To(BeTrue())
+		Eventually(n.eventMessages("down", v1alpha1.ReasonEmergency)).Should(ContainSubstring("INC-7 it is down"))
+		_, denied := alice.do(n, "", "delete", "dbg", "down")
+		Expect(denied).To(MatchError(ContainSubstring(`cannot delete resource "debugsessions"`)), "who is reviewed")
+
+		out, _, _ = bob.dbg(n, "", "list", "--waiting", "-o", "name")
+		Expect(strings.TrimSpace(out)).To(HaveSuffix("down"))
+		out, errs, code = bob.dbg(n, "", "approve", "down", "--yes", "-m", "was right")
+		Expect(code).To(BeZero(), errs)
+		Expect(out).To(ContainSubstring("was acknowledged in review by bob"))
+		reviewed := n.get("down").Status
+		Expect(reviewed.Review.AfterEnd).To(BeTrue())
+		Expect(reviewed.Outcome).To(Equal(v1alpha1.OutcomeCompleted))
+	})
+
 	It("cannot be forged, and binds to one session and what it asks for", func() {
 		n, class, alice, bob := production(productionClass)
 		alice.apply(n, request("hang", class))

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -112,7 +113,7 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 
 	It("is refused of who may not declare it, without a reason, and of a class that allows none", func(ctx SpecContext) {
 		session := hasty()
-		Expect(newPerson("mallory").Create(ctx, session)).To(MatchError(ContainSubstring(`"mallory" may not emergency class`)))
+		Expect(newPerson("mallory").Create(ctx, session)).To(MatchError(ContainSubstring(`"mallory" may not start sessions before their approval under class`)))
 		session = hasty()
 		session.Spec.Reason = " "
 		Expect(alice.Create(ctx, session)).To(MatchError(ContainSubstring("an emergency needs")))
@@ -122,6 +123,47 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		may(ctx, namespace, "alice", v1alpha1.VerbUse, session.Spec.ClassName)
 		may(ctx, namespace, "alice", v1alpha1.VerbEmergency, session.Spec.ClassName)
 		Expect(alice.Create(ctx, session)).To(MatchError(And(ContainSubstring("spec.emergency"), ContainSubstring("apply the session without it"))))
+	})
+
+	It("is kept for its review: nobody can have the garbage collector delete it", func(ctx SpecContext) {
+		owner := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "owner"}}
+		Expect(k8s.Create(ctx, owner)).To(Succeed())
+		owned := hasty()
+		owned.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: owner.UID}}
+		Expect(alice.Create(ctx, owned)).To(MatchError(ContainSubstring("an emergency must be reviewed")))
+		owned.Spec.Emergency = false
+		Expect(alice.Create(ctx, owned)).To(Succeed())
+		reaches(ctx, owned, v1alpha1.PhaseAwaitingApproval)
+		Expect(alice.Patch(ctx, owned.DeepCopy(), mergePatch(`{"spec":{"emergency":true}}`))).To(MatchError(ContainSubstring("an emergency must be reviewed")))
+
+		free := hasty()
+		free.Name = "free"
+		Expect(alice.Create(ctx, free)).To(Succeed())
+		reaches(ctx, free, v1alpha1.PhaseStarting)
+		own := fmt.Sprintf(`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"owner","uid":%q}]}}`, owner.UID)
+		Expect(alice.Patch(ctx, free.DeepCopy(), mergePatch(own))).To(MatchError(ContainSubstring("an emergency must be reviewed")))
+	})
+
+	It("costs nothing when it has ended, neither while its review is awaited nor after that", func(ctx SpecContext) {
+		session := ended(ctx)
+		rests := func() {
+			GinkgoHelper()
+			Eventually(func(g Gomega) { // its last event was sent
+				before := len(requestsFor(namespace))
+				look(ctx, session, 1)
+				g.Expect(requestsFor(namespace)).To(HaveLen(before))
+			}).Should(Succeed())
+			so := askedSoFar()
+			look(ctx, session, 100)
+			Expect(askedSince(so, namespace)).To(BeEmpty())
+		}
+		rests()
+		Expect(said(ctx, bob, v1alpha1.DecisionApprove)).To(Succeed())
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(reviewed(session)).To(Equal(v1alpha1.ReasonAcknowledged))
+		}).Should(Succeed())
+		rests()
 	})
 
 	It("is declared by the requester alone of a session that waits, and never taken back", func(ctx SpecContext) {

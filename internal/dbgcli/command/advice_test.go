@@ -43,6 +43,7 @@ func TestErrorsSayWhatToType(t *testing.T) {
 		"list all":                              "kubectl dbg list",
 		"describe a b":                          "kubectl dbg describe [NAME]",
 		"end a b":                               "kubectl dbg end [NAME]",
+		"emergency a b":                         "kubectl dbg emergency [NAME]",
 		"extend":                                "kubectl dbg extend [NAME] +DURATION",
 		"extend a 30m":                          "write +30m or +1h",
 		"cp a":                                  "kubectl dbg cp [NAME]:PATH PATH",

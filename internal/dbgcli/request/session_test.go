@@ -105,6 +105,10 @@ func TestSession(t *testing.T) {
 			Options{Target: "web", Image: "busybox", Stdin: true, TTY: true, IdleTimeout: 15 * time.Minute},
 			`{target: {podName: web}, mode: EphemeralContainer, idleTimeout: 15m, debugger: {image: busybox, stdin: true, tty: true}}`,
 		},
+		"an emergency": {
+			Options{Target: "web", Stdin: true, TTY: true, Class: "breakglass", Reason: "INC-1", Emergency: true},
+			`{target: {podName: web}, mode: EphemeralContainer, className: breakglass, reason: INC-1, emergency: true, debugger: {stdin: true, tty: true}}`,
+		},
 		"a node": {
 			Options{Target: "node/worker", Image: "busybox", Stdin: true, TTY: true, Profile: "sysadmin"},
 			`{target: {nodeName: worker}, mode: Node, profile: sysadmin, debugger: {image: busybox, stdin: true, tty: true}}`,
@@ -137,22 +141,23 @@ func asYAML(t *testing.T, object any) string {
 
 func TestRefusedBeforeItIsAsked(t *testing.T) {
 	for want, o := range map[string]Options{
-		"names no target":          {},
-		`"a/b/c" names no target`:  {Target: "a/b/c"},
-		"not both":                 {Target: "web", Selector: "app=web"},
-		"-l app=":                  {Selector: "app=,,"},
-		"no such kind":             {Target: "gadget/x"},
-		"use -it":                  {Target: "web", TTY: true},
-		"a node cannot be copied":  {Target: "node/n", Copy: true},
-		"a node has no container":  {Target: "node/n", TargetContainer: "app"},
-		"--set-image changes":      {Target: "web", SetImages: map[string]string{"app": "x"}},
-		"--same-node and":          {Target: "web", SameNode: true},
-		"--keep-labels and":        {Target: "web", Keep: Kept{Labels: true}},
-		"needs arguments":          {Target: "web", ArgumentsOnly: true},
-		"--custom cannot set name": {Target: "web", Custom: &corev1.Container{Image: "x"}},
-		"--idle-timeout is for":    {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
-		"--idle-timeout needs a":   {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
-		"a debugger has none":      {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
+		"names no target":            {},
+		"--emergency needs --reason": {Target: "web", Emergency: true, Reason: " "},
+		`"a/b/c" names no target`:    {Target: "a/b/c"},
+		"not both":                   {Target: "web", Selector: "app=web"},
+		"-l app=":                    {Selector: "app=,,"},
+		"no such kind":               {Target: "gadget/x"},
+		"use -it":                    {Target: "web", TTY: true},
+		"a node cannot be copied":    {Target: "node/n", Copy: true},
+		"a node has no container":    {Target: "node/n", TargetContainer: "app"},
+		"--set-image changes":        {Target: "web", SetImages: map[string]string{"app": "x"}},
+		"--same-node and":            {Target: "web", SameNode: true},
+		"--keep-labels and":          {Target: "web", Keep: Kept{Labels: true}},
+		"needs arguments":            {Target: "web", ArgumentsOnly: true},
+		"--custom cannot set name":   {Target: "web", Custom: &corev1.Container{Image: "x"}},
+		"--idle-timeout is for":      {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
+		"--idle-timeout needs a":     {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
+		"a debugger has none":        {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
 	} {
 		if _, err := o.Session(rollouts, "alice", now); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)

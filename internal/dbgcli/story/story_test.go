@@ -1,6 +1,7 @@
 package story
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,44 @@ func TestTell(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// An emergency that has ended says that it is to be reviewed, by whom it may be, and then how it was.
+func TestEmergency(t *testing.T) {
+	s := session(func(s *v1alpha1.DebugSession) {
+		stand(v1alpha1.PhaseEnded, v1alpha1.ConditionEnded, "Completed", "its command ended")(s)
+		s.Status.Outcome, s.Status.StartedAt, s.Status.EndedAt = v1alpha1.OutcomeCompleted, at(-30*time.Second), at(-5*time.Second)
+		s.Status.Review = &v1alpha1.ReviewStatus{Since: *at(-30 * time.Second), DueAt: *at(time.Hour)}
+		stand(v1alpha1.PhaseEnded, v1alpha1.ConditionReviewed, v1alpha1.ReasonAwaitingReview, "0 of 1 approvals")(s)
+	})
+	told := func() (text string) {
+		for _, moment := range Tell(s) {
+			text += moment.At.Sub(now).String() + " " + moment.Text + "\n"
+		}
+		return text
+	}
+	for _, want := range []string{"-30s started before its approval, as an emergency: ", "1h0m0s it must be reviewed by then\n"} {
+		if text := told(); !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	if waiting := Waiting([]v1alpha1.DebugSession{*s}); len(waiting) != 1 || !MayApprove(s, "bob") || MayApprove(s, "alice") || Counts(s, "word") {
+		t.Errorf("waiting %d; bob may review it: %t, alice: %t", len(waiting), MayApprove(s, "bob"), MayApprove(s, "alice"))
+	}
+	if row, facts := strings.Join(Row(s, now), " | "), Request(s); !strings.Contains(row, "to be reviewed") || !slices.ContainsFunc(facts, func(f Fact) bool { return f.Name == "emergency" }) {
+		t.Errorf("row %s, who reviews sees %v", row, facts)
+	}
+	if next := Next(s); !strings.Contains(next, "kubectl dbg approve hang -n shop, to review it") {
+		t.Errorf("next: %s", next)
+	}
+	s.Status.Conditions[1].Reason = v1alpha1.ReasonReviewOverdue
+	if row := strings.Join(Row(s, now), " | "); !strings.Contains(row, "review overdue") {
+		t.Errorf("row %s", row)
+	}
+	s.Status.Review.Decision, s.Status.Review.By, s.Status.Review.At = v1alpha1.DecisionDeny, "bob\033[2J", at(0)
+	if review := Review(s); review != "denied in review by bob\uFFFD[2J" || !strings.Contains(told(), "0s "+review+"\n") || len(Waiting([]v1alpha1.DebugSession{*s})) > 0 || !Counts(s, "word") {
+		t.Errorf("review %q, told:\n%s", review, told())
 	}
 }
 
