@@ -57,6 +57,10 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		injected(ctx, session, pod)
 		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, exited(0, "Completed", ""))).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseEnded)
+		Eventually(func(g Gomega) { // its last write, before which what a spec writes into the status could be lost
+			refreshed(ctx, g, session)
+			g.Expect(session.Finalizers).To(BeEmpty())
+		}).Should(Succeed())
 		return session
 	}
 	said := func(ctx context.Context, who *person, decision v1alpha1.Decision) error {
