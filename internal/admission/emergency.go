@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 
+	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -17,7 +18,7 @@ func declared(session, old *v1alpha1.DebugSession) bool {
 // declareEmergency seals a session anew whose requester says, while it waits, that it is an emergency. A session that is not sealed as
 // it was gets no seal: who asked for it is not known. The seal is made of what was there, and is worth nothing for anybody else, whatever
 // the update says of the requester: the schema holds no more of that than the name.
-func (s *Server) declareEmergency(p *patch, req *admission.Request, session, old *v1alpha1.DebugSession) *admission.Response {
+func (s *Server) declareEmergency(p *patch, req *admission.Request, old *v1alpha1.DebugSession) *admission.Response {
 	var refusal admission.Response
 	switch {
 	case old.Spec.Requester == nil || !s.Sealer.VerifySession(withNamespace(old, req.Namespace)):
@@ -47,23 +48,26 @@ func (s *Server) permitEmergency(ctx context.Context, user *authenticationv1.Use
 	return s.permit(ctx, user, v1alpha1.VerbEmergency, session.Spec.ClassName, session.Namespace)
 }
 
-// validateEmergency sees an emergency that was declared of a session that waits, as it will be stored.
-func (s *Server) validateEmergency(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) *admission.Response {
-	var response admission.Response
-	switch {
-	case session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(session):
-		response = forbidden("another admission webhook or policy of this cluster changed the session after it was stamped as an emergency; " +
-			"an administrator has to exempt debugsessions.debugsession.dev from it")
-	default:
-		if refusal := s.permitEmergency(ctx, &req.UserInfo, session); refusal != nil {
-			return refusal
-		}
-		response = s.checkClass(ctx, req, session)
-		if response.Allowed {
-			return nil
-		}
+// validateEmergency sees an emergency as it will be stored: that nobody owns it, and whether it may be declared of a session that waits.
+func (s *Server) validateEmergency(ctx context.Context, req *admission.Request, session, old *v1alpha1.DebugSession) *admission.Response {
+	if refusal := checkEmergencyOwners(session, old); refusal != nil {
+		return refusal
 	}
-	return &response
+	if req.Operation != admissionv1.Update || !declared(session, old) {
+		return nil
+	}
+	if session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(session) {
+		refusal := forbidden("another admission webhook or policy of this cluster changed the session after it was stamped as an emergency; " +
+			"an administrator has to exempt debugsessions.debugsession.dev from it")
+		return &refusal
+	}
+	if refusal := s.permitEmergency(ctx, &req.UserInfo, session); refusal != nil {
+		return refusal
+	}
+	if response := s.checkClass(ctx, req, session); !response.Allowed {
+		return &response
+	}
+	return nil
 }
 
 // checkEmergencyOwners refuses an owner of an emergency: the garbage collector would delete the session with it, before its review, for

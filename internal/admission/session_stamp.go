@@ -57,7 +57,7 @@ func (s *Server) restampSession(req *admission.Request, session, old *v1alpha1.D
 	}
 	restampIdentity(&p, "/spec/requester", session.Spec.Requester, old.Spec.Requester)
 	if declared(session, old) {
-		if refusal := s.declareEmergency(&p, req, session, old); refusal != nil {
+		if refusal := s.declareEmergency(&p, req, old); refusal != nil {
 			return *refusal
 		}
 	}

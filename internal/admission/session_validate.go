@@ -24,15 +24,10 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 		return invalid("the session cannot be read: %v", err)
 	}
 	session.Namespace = req.Namespace
-	if refusal := checkEmergencyOwners(&session, &old); refusal != nil {
+	if refusal := s.validateEmergency(ctx, &req, &session, &old); refusal != nil {
 		return *refusal
 	}
 	if req.Operation == admissionv1.Update {
-		if declared(&session, &old) {
-			if refusal := s.validateEmergency(ctx, &req, &session); refusal != nil {
-				return *refusal
-			}
-		}
 		return validateSessionUpdate(&session, &old)
 	}
 	if session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(&session) {

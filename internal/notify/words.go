@@ -24,6 +24,10 @@ func words(m *Message) (title, text string) {
 	if s.Image != "" {
 		with += ", image " + s.Image
 	}
+	if how := inReview(m); how != "" {
+		return fmt.Sprintf("The emergency %s was %s", name, how),
+			fmt.Sprintf("Session %s, which started before its approval, was %s by %s: %s debugged %s (%s).%s", name, how, s.Review.By, s.Requester, where, with, why)
+	}
 	switch m.Type {
 	case v1alpha1.NotifyAwaitingApproval:
 		if m.Approve == nil {
@@ -40,17 +44,9 @@ func words(m *Message) (title, text string) {
 		return fmt.Sprintf("The review of %s is overdue", name),
 			fmt.Sprintf("Session %s started before its approval, as an emergency, and was not reviewed in time: %s debugged %s (%s).%s %s", name, s.Requester, where, with, why, reviewed(m))
 	case v1alpha1.NotifyApproved:
-		if s.Review != nil && s.Review.Decision == v1alpha1.DecisionApprove {
-			return fmt.Sprintf("The emergency %s was acknowledged", name),
-				fmt.Sprintf("Session %s, which started before its approval, was acknowledged in review by %s: %s debugged %s (%s).%s", name, s.Review.By, s.Requester, where, with, why)
-		}
 		return fmt.Sprintf("%s may debug %s", s.Requester, where),
 			fmt.Sprintf("Session %s was approved by %s: %s debugs %s for up to %s (%s).%s", name, s.ApprovedBy, s.Requester, where, s.TTL, with, why)
 	case v1alpha1.NotifyDenied:
-		if s.Review != nil && s.Review.Decision == v1alpha1.DecisionDeny {
-			return fmt.Sprintf("The emergency %s was denied in review", name),
-				fmt.Sprintf("Session %s, which started before its approval, was denied in review by %s: %s debugged %s (%s).%s", name, s.Review.By, s.Requester, where, with, why)
-		}
 		return fmt.Sprintf("%s may not debug %s", s.Requester, where),
 			fmt.Sprintf("Session %s was denied by %s: %s asked to debug %s for %s (%s).%s", name, s.DeniedBy, s.Requester, where, s.TTL, with, why)
 	case v1alpha1.NotifyActive:
@@ -65,6 +61,20 @@ func words(m *Message) (title, text string) {
 			ended += " It started before its approval. " + reviewed(m)
 		}
 		return fmt.Sprintf("%s has ended: %s", name, s.Outcome), ended
+	}
+}
+
+// inReview is how an emergency was reviewed of which a message tells that; empty for any other.
+func inReview(m *Message) string {
+	switch review := m.Session.Review; {
+	case review == nil:
+		return ""
+	case m.Type == v1alpha1.NotifyApproved && review.Decision == v1alpha1.DecisionApprove:
+		return "acknowledged in review"
+	case m.Type == v1alpha1.NotifyDenied && review.Decision == v1alpha1.DecisionDeny:
+		return "denied in review"
+	default:
+		return ""
 	}
 }
 

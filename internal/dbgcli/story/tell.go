@@ -38,12 +38,8 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 		add(&status.Approvals[i].At, "%s", decision(&status.Approvals[i]))
 	}
 	add(status.StartedAt, "started%s: %s", haste(status.Review), making(session))
-	if review := status.Review; review != nil {
-		add(review.At, "%s", Review(session))
-		if review.Decision == "" {
-			add(&review.DueAt, "it must be reviewed by then")
-		}
-	}
+	at, review := reviewOf(session)
+	add(at, "%s", review)
 	if at := status.Debugger; at != nil {
 		add(at.StartedAt, "the debugger ran")
 		if status.Target != nil {
@@ -57,6 +53,18 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	}
 	slices.SortStableFunc(told, func(a, b Moment) int { return a.At.Compare(b.At) })
 	return told
+}
+
+// reviewOf is when and how a session that started before its approval was reviewed, or by when it must be.
+func reviewOf(session *v1alpha1.DebugSession) (at *metav1.Time, text string) {
+	switch review := session.Status.Review; {
+	case review == nil:
+		return nil, ""
+	case review.Decision == "":
+		return &review.DueAt, "it must be reviewed by then"
+	default:
+		return review.At, Review(session)
+	}
 }
 
 func haste(review *v1alpha1.ReviewStatus) string {
