@@ -150,24 +150,28 @@ func operatorFrozen(s *stage) {
 	s.must("the operator without its liveness probe", s.operatorReady(s.ctx))
 
 	web := s.target()
-	soft := append(s.several(3, "soft", on(web)), s.several(2, "soft-copy", on(web), copied)...)
+	told, untold := s.several(3, "soft", on(web)), s.several(2, "soft-copy", on(web), copied)
+	soft := append(append([]*session(nil), told...), untold...)
 	s.reach(v1alpha1.PhaseActive, 30*time.Second, soft...)
 	hard := append(s.several(2, "hard", on(web), ofClass(classShort), lasting(20*time.Second)),
 		s.session("hard-copy", on(web), copied, ofClass(classShort), lasting(20*time.Second)))
 	s.reach(v1alpha1.PhaseActive, 15*time.Second, hard...)
 	s.expireAt(time.Now().Add(12*time.Second), soft...)
+	s.eventually(8*time.Second, "ephemeral debuggers are told when they end", func() bool {
+		return !slices.ContainsFunc(told, func(h *session) bool { return h.deadline().After(h.wanted()) })
+	})
 
 	managers := s.managers()
 	from := time.Now()
 	s.later(func() { s.signal(syscall.SIGCONT, managers) })
 	s.signal(syscall.SIGSTOP, managers)
 	s.sleepUntil(soft[0].wanted().Add(2 * time.Minute))
-	for _, h := range hard {
+	for _, h := range append(append([]*session(nil), hard...), told...) {
 		if h.runs() {
 			s.mistake("session %s has outlived its own deadline", h.object.Name)
 		}
 	}
-	for _, h := range soft {
+	for _, h := range untold {
 		if !h.runs() {
 			s.mistake("session %s has no process any more, and nobody to have ended it", h.object.Name)
 		}
