@@ -15,7 +15,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/remotecommand"
 	"k8s.io/kubectl/pkg/cmd/exec"
-	"k8s.io/kubectl/pkg/util/term"
 )
 
 // Debugger is a container that one attaches to.
@@ -65,11 +64,11 @@ func (t *Terminal) Attach(ctx context.Context, d Debugger) (detached bool, err e
 		streams.Stdout = replay
 		go replay.run(func() []byte { return d.log(ctx) })
 	}
+	shown := &noticed{Writer: streams.Stdout}
+	streams.Stdout = shown
 	err = t.raw(cancel, func() error {
 		if size := t.tty.GetSize(); size != nil {
-			// One more, and then as it is: a program that was left by another client draws its screen anew.
-			larger := term.TerminalSize{Width: size.Width + 1, Height: size.Height + 1}
-			streams.TerminalSizeQueue = sizes{t.tty.MonitorSize(&larger, size)}
+			streams.TerminalSizeQueue = newSizes(ctx, t.tty.MonitorSize(larger(size), size), shown.Load)
 		}
 		return d.stream(ctx, streams)
 	})
@@ -151,16 +150,3 @@ var controls = regexp.MustCompile(`\x1b(\[[0-?]*[\x20-\x2f]*[@A-Z\[\\\]^_\x60a-l
 // A log keeps the ends of lines as a file has them, which a terminal in raw mode does not understand.
 func inLog(text []byte) []byte      { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
 func onTerminal(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")) }
-
-type sizes struct{ queue term.TerminalSizeQueue }
-
-func (s sizes) Next() *remotecommand.TerminalSize {
-	if s.queue == nil {
-		return nil
-	}
-	next := s.queue.Next()
-	if next == nil {
-		return nil
-	}
-	return &remotecommand.TerminalSize{Width: next.Width, Height: next.Height}
-}
