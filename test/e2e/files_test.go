@@ -46,7 +46,7 @@ var _ = Describe("the target's files", func() {
 		Expect(pod.Spec.Containers[0].SecurityContext).To(BeNil(), "only the kubelet knows whose user it is")
 		const (
 			asTarget = "    runAs: FromTarget\n"
-			read     = `id -u; cat "$TARGET_ROOT/etc/app-config.txt"`
+			read     = `exec 2>&1; id -u; cat "$TARGET_ROOT/etc/app-config.txt"` // one stream: of two nobody knows which comes first
 			// All that is there, and when it was changed last, but for what is mounted there: the kubelet writes a pod's hosts
 			// whenever it starts a container.
 			list = `find "$TARGET_ROOT/" -xdev ! -path "*/proc" ! -path "*/dev" ! -path "*/sys" ! -path "*/etc/hosts" -exec stat -c "%n %Z" {} ";" | sort >/tmp/list;
