@@ -190,6 +190,9 @@ func TestFileStore(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(folder, stored.Key)); err != nil {
 		t.Errorf("%s: %v", stored.Key, err)
 	}
+	if made, err := os.Stat(filepath.Join(folder, filepath.Dir(stored.Key))); err != nil || made.Mode().Perm() != 0o700 {
+		t.Errorf("its folders have mode %v (%v): the operator is not root", made.Mode(), err)
+	}
 	if err := store.Create(t.Context(), stored.Key, []byte("{}")); !store.Exists(err) {
 		t.Errorf("a second object of the same key: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // file://
@@ -47,9 +48,9 @@ func Open(ctx context.Context, address string) (*Store, error) {
 		query := at.Query()
 		for option, value := range map[string]string{
 			"create_dir":    "true",
-			"no_tmp_dir":    "true", // the root filesystem is read-only, and a file is not moved between filesystems
-			"metadata":      "skip", // no second file beside each
-			"dir_file_mode": "0700",
+			"no_tmp_dir":    "true",              // the root filesystem is read-only, and a file is not moved between filesystems
+			"metadata":      "skip",              // no second file beside each
+			"dir_file_mode": strconv.Itoa(0o700), // it is read as a decimal number
 		} {
 			if !query.Has(option) {
 				query.Set(option, value)
