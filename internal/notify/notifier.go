@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/sessionstatus"
 	"debugsession.dev/operator/internal/userlimit"
 )
 
@@ -185,19 +185,10 @@ func (n *Notifier) occurred(one occurrence) {
 	}
 }
 
-// record writes what a sink was told into a session's status. It is applied, so that nothing else in the status is touched, and
-// nobody else's write makes it fail.
+// record writes what a sink was told into a session's status.
 func (n *Notifier) record(ctx context.Context, session *v1alpha1.DebugSession, sink string, sent []string) error {
-	text, err := json.Marshal(map[string]any{
-		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "DebugSession",
-		"metadata": map[string]any{"namespace": session.Namespace, "name": session.Name, "uid": session.UID},
-		"status":   map[string]any{"notifications": []v1alpha1.SinkNotifications{{Sink: sink, Sent: sent}}},
-	})
-	if err != nil {
-		return err
-	}
-	at := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Name}}
-	return n.Client.Status().Patch(ctx, at, client.RawPatch(types.ApplyPatchType, text), client.FieldOwner(fieldOwner+sink), client.ForceOwnership)
+	return sessionstatus.Apply(ctx, n.Client, session, client.FieldOwner(fieldOwner+sink),
+		map[string]any{"notifications": []v1alpha1.SinkNotifications{{Sink: sink, Sent: sent}}})
 }
 
 // secret reads the Secret, if the sink uses it.

@@ -3,14 +3,11 @@ package operator
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -24,6 +21,7 @@ import (
 	"debugsession.dev/operator/internal/admissionpolicy"
 	"debugsession.dev/operator/internal/certs"
 	"debugsession.dev/operator/internal/seal"
+	"debugsession.dev/operator/internal/sessionstatus"
 )
 
 // DefaultNamespace is where the operator runs unless it is told otherwise.
@@ -122,19 +120,10 @@ func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer,
 	return mgr.AddReadyzCheck("webhooks", admissionTrusted(mgr, in))
 }
 
-// noteDeletion writes who deletes a session into its status. It is applied, so that nothing else is touched.
+// noteDeletion writes who deletes a session into its status.
 func noteDeletion(c client.Client) func(context.Context, *v1alpha1.DebugSession, v1alpha1.DeletionStatus) error {
 	return func(ctx context.Context, session *v1alpha1.DebugSession, deletion v1alpha1.DeletionStatus) error {
-		text, err := json.Marshal(map[string]any{
-			"apiVersion": v1alpha1.GroupVersion.String(), "kind": "DebugSession",
-			"metadata": map[string]any{"namespace": session.Namespace, "name": session.Name, "uid": session.UID},
-			"status":   map[string]any{"deletedBy": deletion},
-		})
-		if err != nil {
-			return err
-		}
-		at := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Name}}
-		return c.Status().Patch(ctx, at, client.RawPatch(types.ApplyPatchType, text), client.FieldOwner("debugsession-admission"), client.ForceOwnership)
+		return sessionstatus.Apply(ctx, c, session, "debugsession-admission", map[string]any{"deletedBy": deletion})
 	}
 }
 

@@ -7,7 +7,6 @@ package recorder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -31,6 +30,7 @@ import (
 	"debugsession.dev/operator/internal/auditstore"
 	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/retry"
+	"debugsession.dev/operator/internal/sessionstatus"
 )
 
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch
@@ -378,18 +378,9 @@ func (r *Recorder) say(ctx context.Context, e *entry) error {
 	return r.apply(ctx, e.session, map[string]any{"audit": e.stored})
 }
 
-// apply has a session's status say that and nothing else of what the recorder has said before. What others say is not touched.
+// apply has a session's status say that and nothing else of what the recorder has said before.
 func (r *Recorder) apply(ctx context.Context, session *v1alpha1.DebugSession, status map[string]any) error {
-	text, err := json.Marshal(map[string]any{
-		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "DebugSession",
-		"metadata": map[string]any{"namespace": session.Namespace, "name": session.Name, "uid": session.UID},
-		"status":   status,
-	})
-	if err != nil {
-		return err
-	}
-	at := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Name}}
-	err = r.Client.Status().Patch(ctx, at, client.RawPatch(types.ApplyPatchType, text), fieldOwner, client.ForceOwnership)
+	err := sessionstatus.Apply(ctx, r.Client, session, fieldOwner, status)
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // it was deleted, or is another of its name
 		return nil
 	}
