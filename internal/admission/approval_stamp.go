@@ -125,10 +125,7 @@ func changed(field, given, actual string, session *v1alpha1.DebugSession) admiss
 
 // effectiveTTL is how long the session would last.
 func effectiveTTL(session *v1alpha1.DebugSession) metav1.Duration {
-	if session.Spec.TTL != nil {
-		return *session.Spec.TTL
-	}
-	return metav1.Duration(session.Status.Class.TTL)
+	return metav1.Duration{Duration: session.TTL()}
 }
 
 // haveApplySent changes what kubectl apply has written down of an approval that counts for nothing, by an empty line. As it was, kubectl
@@ -136,7 +133,7 @@ func effectiveTTL(session *v1alpha1.DebugSession) metav1.Duration {
 // So every apply comes here, and changes nothing if it is the author's.
 func haveApplySent(p *patch, approval *v1alpha1.DebugApproval) {
 	if applied, ok := approval.Annotations[corev1.LastAppliedConfigAnnotation]; ok {
-		p.set("/metadata/annotations/"+strings.ReplaceAll(corev1.LastAppliedConfigAnnotation, "/", "~1"), strings.TrimRight(applied, "\n")+"\n\n")
+		p.annotate(approval.Annotations, corev1.LastAppliedConfigAnnotation, strings.TrimRight(applied, "\n")+"\n\n")
 	}
 }
 

@@ -3,7 +3,6 @@ package admission
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -47,29 +46,13 @@ func (s *Server) stampChange(_ context.Context, req admission.Request) admission
 	if change == "" || change == session.Annotations[v1alpha1.AnnotationChangedBy] {
 		return admission.Allowed("")
 	}
-	longer := lasts(&session, &old) > lasts(&old, &old)
+	longer := session.Spec.TTLUnder(old.Status.Class) > old.TTL()
 	if !longer && !hasRoom(&req, session.Annotations, change) {
 		return admission.Allowed("")
 	}
 	var p patch
-	if session.Annotations == nil {
-		p.set("/metadata/annotations", map[string]string{v1alpha1.AnnotationChangedBy: change})
-	} else {
-		p.set("/metadata/annotations/"+strings.ReplaceAll(v1alpha1.AnnotationChangedBy, "/", "~1"), change)
-	}
+	p.annotate(session.Annotations, v1alpha1.AnnotationChangedBy, change)
 	return p.response()
-}
-
-// lasts is the session's ttl; where it has none, that which its class granted.
-func lasts(session, old *v1alpha1.DebugSession) time.Duration {
-	switch {
-	case session.Spec.TTL != nil:
-		return session.Spec.TTL.Duration
-	case old.Status.Class != nil:
-		return old.Status.Class.TTL.Duration
-	default:
-		return 0
-	}
 }
 
 func hasRoom(req *admission.Request, annotations map[string]string, change string) bool {

@@ -1,6 +1,8 @@
 package admission
 
 import (
+	"strings"
+
 	"gomodules.xyz/jsonpatch/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -22,6 +24,15 @@ func (p *patch) add(path string, length int, value any) {
 		return
 	}
 	p.set(path+"/-", value)
+}
+
+// annotate writes one annotation beside those that there are.
+func (p *patch) annotate(there map[string]string, key, value string) {
+	if there == nil {
+		p.set("/metadata/annotations", map[string]string{key: value})
+		return
+	}
+	p.set("/metadata/annotations/"+strings.ReplaceAll(key, "/", "~1"), value)
 }
 
 func (p *patch) addFinalizer(meta *metav1.ObjectMeta, finalizer string) {

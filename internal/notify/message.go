@@ -164,7 +164,7 @@ func describe(session *v1alpha1.DebugSession) *Session {
 	if spec.Requester != nil {
 		s.Requester = line(spec.Requester.Username)
 	}
-	if t := ttl(session); t > 0 {
+	if t := session.TTL(); t > 0 {
 		s.TTL = v1alpha1.FormatDuration(t)
 	}
 	if class := status.Class; class != nil {
@@ -193,7 +193,7 @@ func approve(session *v1alpha1.DebugSession) *Approve {
 	by := func(decision v1alpha1.Decision) string {
 		spec := map[string]any{"sessionName": session.Name, "decision": decision, "requestHash": session.Status.Request.Hash}
 		if decision == v1alpha1.DecisionApprove {
-			spec["ttl"] = v1alpha1.FormatDuration(ttl(session))
+			spec["ttl"] = v1alpha1.FormatDuration(session.TTL())
 		}
 		text, err := json.Marshal(map[string]any{
 			"apiVersion": v1alpha1.GroupVersion.String(), "kind": "DebugApproval",

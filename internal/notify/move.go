@@ -118,19 +118,7 @@ func waitsForMore(session *v1alpha1.DebugSession) bool {
 func request(session *v1alpha1.DebugSession) string {
 	const enough = 12
 	hash := strings.TrimPrefix(session.Status.Request.Hash, "sha256:")
-	return fmt.Sprintf("%s-%s", hash[:min(len(hash), enough)], v1alpha1.FormatDuration(ttl(session)))
-}
-
-// ttl is how long a session asks for.
-func ttl(session *v1alpha1.DebugSession) time.Duration {
-	switch {
-	case session.Spec.TTL != nil:
-		return session.Spec.TTL.Duration
-	case session.Status.Class != nil:
-		return session.Status.Class.TTL.Duration
-	default:
-		return 0
-	}
+	return fmt.Sprintf("%s-%s", hash[:min(len(hash), enough)], v1alpha1.FormatDuration(session.TTL()))
 }
 
 func lastOf(approvals []v1alpha1.ApprovalStatus, decision v1alpha1.Decision) (last metav1.Time, found bool) {

@@ -43,11 +43,7 @@ type lifetime struct {
 
 // ttl is how long a session is to last: what it says, else what its class says, and never longer than the class allows.
 func ttl(spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus) time.Duration {
-	wanted := class.TTL.Duration
-	if spec.TTL != nil {
-		wanted = spec.TTL.Duration
-	}
-	return min(wanted, class.MaxTTL.Duration)
+	return min(spec.TTLUnder(class), class.MaxTTL.Duration)
 }
 
 func (p *pass) ttl() time.Duration { return ttl(p.spec(), p.status().Class) }

@@ -54,7 +54,7 @@ func (e *environment) extend(ctx context.Context, conn *connection, session *v1a
 	if story.Over(session) {
 		return fmt.Errorf("%s; an ended session never starts again: kubectl dbg TARGET opens another", story.Epitaph(session))
 	}
-	ttl := story.TTL(session)
+	ttl := session.TTL()
 	if ttl == 0 {
 		return fmt.Errorf("session %s has no ttl yet: its class was not looked at; try again in a moment", session.Name)
 	}

@@ -4,7 +4,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/internal/dbgcli/story"
 )
 
 // Approval is one person's word on a session as it asks now. A yes names what exactly it is a yes to, and for how long. A no means
@@ -19,7 +18,7 @@ func Approval(session *v1alpha1.DebugSession, decision v1alpha1.Decision, reason
 	}
 	if decision == v1alpha1.DecisionApprove && session.Status.Request != nil {
 		approval.Spec.RequestHash = session.Status.Request.Hash
-		if ttl := story.TTL(session); ttl != 0 {
+		if ttl := session.TTL(); ttl != 0 {
 			approval.Spec.TTL = &metav1.Duration{Duration: ttl}
 		}
 	}

@@ -18,7 +18,7 @@ func Request(session *v1alpha1.DebugSession) []Fact {
 		{"who", orElse(requester(session), "not known") + groups(session)},
 		{"what", wishWithout(session)},
 		{"why", orElse(session.Spec.Reason, "no reason was given")},
-		{"how long", Duration(TTL(session))},
+		{"how long", Duration(session.TTL())},
 		{"class", session.Spec.ClassName},
 	}
 	if review := session.Status.Review; review != nil {

@@ -91,7 +91,7 @@ func wish(session *v1alpha1.DebugSession) string {
 		what = "a debugger on " + asked(&spec.Target)
 	case v1alpha1.ModeEphemeralContainer:
 	}
-	if ttl := TTL(session); ttl != 0 {
+	if ttl := session.TTL(); ttl != 0 {
 		what += " for " + Duration(ttl)
 	}
 	return what + ifAny(", class ", spec.ClassName) + ifAny(": ", spec.Reason)
