@@ -54,11 +54,7 @@ func newDecide(o *decideOptions, cmd *cobra.Command) *cobra.Command {
 }
 
 func (o *decideOptions) run(ctx context.Context, name string) error {
-	conn, err := o.connect()
-	if err != nil {
-		return err
-	}
-	session, err := find(ctx, conn, name)
+	conn, session, err := o.find(ctx, name)
 	if err != nil {
 		return err
 	}

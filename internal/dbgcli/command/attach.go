@@ -26,11 +26,7 @@ its shell.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGHUP)
 			defer stop()
-			conn, err := env.connect()
-			if err != nil {
-				return err
-			}
-			session, err := find(ctx, conn, first(args))
+			conn, session, err := env.find(ctx, first(args))
 			if err != nil {
 				return err
 			}

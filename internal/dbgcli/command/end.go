@@ -21,11 +21,7 @@ func newEnd(env *environment) *cobra.Command {
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: env.completeSessions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			conn, err := env.connect()
-			if err != nil {
-				return err
-			}
-			session, err := find(cmd.Context(), conn, first(args))
+			conn, session, err := env.find(cmd.Context(), first(args))
 			if err != nil {
 				return err
 			}

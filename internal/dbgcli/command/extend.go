@@ -29,11 +29,7 @@ another. Without a name it is the one session of yours in the namespace that has
 			if err != nil {
 				return err
 			}
-			conn, err := env.connect()
-			if err != nil {
-				return err
-			}
-			session, err := find(cmd.Context(), conn, first(args[:len(args)-1]))
+			conn, session, err := env.find(cmd.Context(), first(args[:len(args)-1]))
 			if err != nil {
 				return err
 			}

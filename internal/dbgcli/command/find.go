@@ -58,6 +58,16 @@ func findActive(ctx context.Context, conn *connection, name string) (*v1alpha1.D
 	return session, err
 }
 
+// find connects, and finds the session of that name, or the one of the caller.
+func (e *environment) find(ctx context.Context, name string) (*connection, *v1alpha1.DebugSession, error) {
+	conn, err := e.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	session, err := find(ctx, conn, name)
+	return conn, session, err
+}
+
 func orElse(text, otherwise string) string {
 	if text == "" {
 		return otherwise

@@ -63,11 +63,7 @@ func (o *renderOptions) run(cmd *cobra.Command, args []string) error {
 }
 
 func (o *renderOptions) renderApproval(ctx context.Context) error {
-	conn, err := o.connect()
-	if err != nil {
-		return err
-	}
-	session, err := find(ctx, conn, o.approval)
+	conn, session, err := o.find(ctx, o.approval)
 	if err != nil {
 		return err
 	}
