@@ -56,8 +56,8 @@ type Session struct {
 	Class     *v1alpha1.ClassStatus     `json:"class,omitempty"`
 	Request   *Request                  `json:"request,omitempty"`
 	Approvals []Approval                `json:"approvals,omitempty"`
-	Changes   []Change                  `json:"changes,omitempty"`
-	Review    *v1alpha1.ReviewStatus    `json:"review,omitempty"` // as it stood when the record was made
+	Changes   []v1alpha1.ChangeStatus   `json:"changes,omitempty"` // where the operator's admission has seen them
+	Review    *v1alpha1.ReviewStatus    `json:"review,omitempty"`  // as it stood when the record was made
 	Access    *v1alpha1.AccessStatus    `json:"access,omitempty"`
 	Target    *v1alpha1.TargetStatus    `json:"target,omitempty"`
 	Debugger  *v1alpha1.DebuggerStatus  `json:"debugger,omitempty"`
@@ -93,14 +93,6 @@ type Approval struct {
 	Counted  bool               `json:"counted"`
 }
 
-// Change is who has ended the session or set its ttl, where the operator's admission has seen it.
-type Change struct {
-	By  string             `json:"by"`
-	At  time.Time          `json:"at"`
-	TTL *v1alpha1.Duration `json:"ttl,omitempty"` // from then on; left out for the class's
-	End bool               `json:"end,omitempty"`
-}
-
 // Times are when a session moved on. One that never got there has none.
 type Times struct {
 	Started      time.Time `json:"started,omitzero"`
@@ -118,15 +110,12 @@ func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alp
 		Namespace: session.Namespace, Name: session.Name, UID: string(session.UID), CreatedAt: session.CreationTimestamp.UTC(),
 		Requester: userOf(session.Spec.Requester), Reason: session.Spec.Reason, Spec: *session.Spec.DeepCopy(),
 		Class: status.Class.DeepCopy(), Review: status.Review.DeepCopy(), Access: status.Access.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(),
-		Approvals: approvalsOf(session, approvals), Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
+		Approvals: approvalsOf(session, approvals), Changes: slices.Clone(status.Changes), Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
 	}
 	if ended := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionEnded); ended != nil { // also while the session waits for its record
 		s.Outcome, s.Message = v1alpha1.Outcome(ended.Reason), ended.Message
 	}
 	s.Spec.Requester, s.Spec.Reason = nil, "" // they stand beside it; a seal proves nothing outside the cluster
-	for _, change := range status.Changes {
-		s.Changes = append(s.Changes, Change{By: change.By, At: change.At.UTC(), TTL: change.TTL, End: change.End})
-	}
 	if session.DeletionTimestamp != nil {
 		s.DeletedAt = session.DeletionTimestamp.UTC()
 	}

@@ -100,13 +100,11 @@ func (p *pass) review(t tally) {
 		return
 	case t.denied != nil:
 		p.settleReview(v1alpha1.DecisionDeny, t.denied.By)
-		p.set(v1alpha1.ConditionReviewed, metav1.ConditionTrue, v1alpha1.ReasonDeniedInReview, "denied in review by "+t.denied.By)
-		p.event(corev1.EventTypeWarning, v1alpha1.ReasonDeniedInReview, "denied in review by "+t.denied.By)
+		p.tellReview(corev1.EventTypeWarning, v1alpha1.ReasonDeniedInReview, "denied in review by "+t.denied.By)
 	case t.ttl > 0:
 		by := list(approvers(t))
 		p.settleReview(v1alpha1.DecisionApprove, by)
-		p.set(v1alpha1.ConditionReviewed, metav1.ConditionTrue, v1alpha1.ReasonAcknowledged, "acknowledged in review by "+by)
-		p.event(corev1.EventTypeNormal, v1alpha1.ReasonAcknowledged, "acknowledged in review by "+by)
+		p.tellReview(corev1.EventTypeNormal, v1alpha1.ReasonAcknowledged, "acknowledged in review by "+by)
 	default:
 		p.awaitReview(t)
 	}
@@ -119,11 +117,17 @@ func (p *pass) settleReview(decision v1alpha1.Decision, by string) {
 	p.status().WaitingFor = ""
 }
 
+// tellReview says how a review was settled.
+func (p *pass) tellReview(kind, reason, message string) {
+	p.set(v1alpha1.ConditionReviewed, metav1.ConditionTrue, reason, message)
+	p.event(kind, reason, message)
+}
+
 // awaitReview says by when the session must be reviewed, and that it was not: when that was due, and then again each day.
 func (p *pass) awaitReview(t tally) {
 	status := p.status()
 	review := status.Review
-	status.WaitingFor = fmt.Sprintf("review by who may approve class %s", p.spec().ClassName)
+	status.WaitingFor = p.stillToReview()
 	so := fmt.Sprintf("%d of %d approvals; it started before them, as an emergency", t.people, status.Class.ApprovalsRequired)
 	how := fmt.Sprintf("to approve or deny it: kubectl dbg approve %s -n %s, or kubectl dbg deny", p.Session.Name, p.Session.Namespace)
 	if p.Now.Before(review.DueAt.Time) {
