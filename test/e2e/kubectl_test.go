@@ -140,6 +140,18 @@ func (n namespace) podWith(spec string) {
 	n.ready("web")
 }
 
+// restrictedPod is the pod "web" as the Pod Security level restricted wants it.
+func (n namespace) restrictedPod() {
+	GinkgoHelper()
+	n.podWith(`
+  securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
+  containers:
+  - name: app
+    image: "` + appImage + `"
+    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+`)
+}
+
 // ready waits until pods are.
 func (n namespace) ready(pods ...string) {
 	GinkgoHelper()

@@ -93,13 +93,7 @@ var _ = Describe("kubectl dbg as somebody who may have sessions, and nothing els
 var _ = Describe("kubectl dbg can-i", func() {
 	It("answers what Pod Security, a quota and the class would, for oneself and for somebody else", func() {
 		n := newNamespace("pod-security.kubernetes.io/enforce=restricted")
-		n.podWith(`
-  securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
-  containers:
-  - name: app
-    image: "` + appImage + `"
-    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-`)
+		n.restrictedPod()
 		n.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: full}, spec: {hard: {pods: "1"}}}`)
 		n.kubectl("wait", "resourcequota", "full", "--for=jsonpath={.status.used.pods}=1", "--timeout=30s")
 		n.edits("--user=alice")

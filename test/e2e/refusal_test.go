@@ -127,13 +127,7 @@ spec: {terminationGracePeriodSeconds: 0, containers: [{name: app, image: "`+appI
 
 	It("violates the namespace's Pod Security level, and the API server's words say how", func() {
 		n := newNamespace("pod-security.kubernetes.io/enforce=restricted")
-		n.podWith(`
-  securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
-  containers:
-  - name: app
-    image: "` + appImage + `"
-    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-`)
+		n.restrictedPod()
 		n.session("general", shell)
 		n.session("copy", copyOf)
 		rejected(n, "general", v1alpha1.ReasonRefused, `violates PodSecurity "restricted:latest"`, "SYS_PTRACE", "profile: restricted")
