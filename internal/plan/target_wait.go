@@ -168,6 +168,9 @@ func (p *pass) missedTarget(c container, pod *corev1.Pod) step {
 			return stop
 		}
 	}
+	if held := p.finishedTarget(pod); held != nil {
+		return beginEnding{v1alpha1.OutcomeTargetGone, held.reason, "the debugger never ran: " + held.message}
+	}
 	how := ""
 	if ended != nil {
 		how = fmt.Sprintf(" (%s)", t.ends(ended))

@@ -272,6 +272,8 @@ func TestATargetThatHasFinishedForGood(t *testing.T) {
 			over.check(t, p)
 			p = pass(t, about(written(session, p), target(pod))) // it can start no more
 			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone, reason: v1alpha1.ReasonTargetFinished, warns: "TargetGone"}.check(t, p)
+			fixture.EphemeralState(session.Status.Debugger.ContainerName, missed(noNamespace))(pod)
+			over.check(t, pass(t, about(session, target(pod)))) // as the debugger joined it
 
 			copied := fixture.Session(ofContainer(tc.container), fixture.AsCopy())
 			want{phase: v1alpha1.PhaseStarting, does: "AddFinalizer"}.check(t, pass(t, about(copied, target(pod))))
@@ -279,15 +281,18 @@ func TestATargetThatHasFinishedForGood(t *testing.T) {
 	}
 }
 
+const noNamespace = "failed to create containerd task: lstat /proc/2345/ns/pid: no such file or directory"
+
+// missed is the state of a container that could not be started, in a runtime's words.
+func missed(words string) corev1.ContainerState {
+	state := fixture.Exited(now, 128, "StartError", words)
+	state.Terminated.StartedAt.Time = time.Unix(0, 0)
+	return state
+}
+
 // A debugger for which its target's end came as it joined never ran, and is not what is wrong.
 func TestATargetThatEndsAsTheDebuggerJoins(t *testing.T) {
 	session := admitted(t, fixture.Session(), fixture.Pod())
-	failed := func(words string) corev1.ContainerState {
-		state := fixture.Exited(now, 128, "StartError", words)
-		state.Terminated.StartedAt.Time = time.Unix(0, 0)
-		return state
-	}
-	const noNamespace = "failed to create containerd task: lstat /proc/2345/ns/pid: no such file or directory"
 	const noChild = "runc create failed: can't get final child's PID from pipe: EOF"
 	const noShell = `exec: "sh": executable file not found in $PATH`
 	own := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "StartError"}
@@ -298,13 +303,13 @@ func TestATargetThatEndsAsTheDebuggerJoins(t *testing.T) {
 		changes []fixture.PodOption
 		want    want
 	}{
-		"its namespace was gone":            {failed(noNamespace), []fixture.PodOption{crashing(4)}, targets},
-		"its processes were gone":           {failed(noChild), []fixture.PodOption{crashing(4)}, targets},
-		"told by when it ended":             {failed("OCI runtime create failed: EOF"), []fixture.PodOption{crashing(4)}, targets},
-		"it ended, and there is no shell":   {failed(noShell), []fixture.PodOption{crashing(4)}, own},
-		"it runs, and something else is up": {failed("OCI runtime create failed: EOF"), nil, own},
-		"it shares its processes":           {failed("OCI runtime create failed: EOF"), []fixture.PodOption{crashing(4), shared}, own},
-		"it has run again since": {failed(noNamespace), []fixture.PodOption{appIs(fixture.Running(after(time.Second)), fixture.Exited(now, 1, "Error", ""), 4)},
+		"its namespace was gone":            {missed(noNamespace), []fixture.PodOption{crashing(4)}, targets},
+		"its processes were gone":           {missed(noChild), []fixture.PodOption{crashing(4)}, targets},
+		"told by when it ended":             {missed("OCI runtime create failed: EOF"), []fixture.PodOption{crashing(4)}, targets},
+		"it ended, and there is no shell":   {missed(noShell), []fixture.PodOption{crashing(4)}, own},
+		"it runs, and something else is up": {missed("OCI runtime create failed: EOF"), nil, own},
+		"it shares its processes":           {missed("OCI runtime create failed: EOF"), []fixture.PodOption{crashing(4), shared}, own},
+		"it has run again since": {missed(noNamespace), []fixture.PodOption{appIs(fixture.Running(after(time.Second)), fixture.Exited(now, 1, "Error", ""), 4)},
 			targets},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -316,11 +321,11 @@ func TestATargetThatEndsAsTheDebuggerJoins(t *testing.T) {
 		})
 	}
 	t.Run("the kubelet tells of it later", func(t *testing.T) {
-		p := pass(t, about(session, target(debugged(session, failed(noChild)))))
+		p := pass(t, about(session, target(debugged(session, missed(noChild)))))
 		want{phase: v1alpha1.PhaseStarting, wakes: after(3 * time.Second)}.check(t, p)
 		waits := written(session, p)
-		targets.check(t, pass(t, about(waits, target(debugged(session, failed(noChild), crashing(4))), at(after(time.Second)))))
-		p = pass(t, about(waits, target(debugged(session, failed(noChild))), at(after(3*time.Second))))
+		targets.check(t, pass(t, about(waits, target(debugged(session, missed(noChild), crashing(4))), at(after(time.Second)))))
+		p = pass(t, about(waits, target(debugged(session, missed(noChild))), at(after(3*time.Second))))
 		want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: v1alpha1.ReasonTargetRestarted, says: `container "app" of pod "web" ended as debugger`}.check(t, p)
 	})
 }

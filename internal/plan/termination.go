@@ -83,8 +83,11 @@ func (p *pass) endedWithTarget(c container, pod *corev1.Pod) step {
 			"all containers of pod %q are restarted, as the restartPolicyRules of one ask for, and the debugger ended with container %q", pod.Name, name))
 	}
 	if target := endedWith(pod, name, c.ended); target != nil {
-		t := readTarget(pod, name)
-		return p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf("%s ended (%s), and the debugger with it", t, t.ends(target)))
+		t, reason := readTarget(pod, name), v1alpha1.ReasonTargetRestarted
+		if t.finished() {
+			reason = v1alpha1.ReasonTargetFinished
+		}
+		return p.end(v1alpha1.OutcomeTargetGone, reason, fmt.Sprintf("%s ended (%s), and the debugger with it", t, t.ends(target)))
 	}
 	return p.awaitTarget(wasKilled)
 }

@@ -25,6 +25,8 @@ func TestADebuggerThatWentWithItsTarget(t *testing.T) {
 	killed := fixture.Exited(now, 137, "Error", "")
 	session, _ := active(t)
 	gone := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: "TargetRestarted", says: `container "app" of pod "web" ended (OOMKilled, exit code 137)`}
+	finished := gone
+	finished.reason = v1alpha1.ReasonTargetFinished
 	itself := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, reason: "Exited", says: "exit code 137"}
 	starved := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "OOMKilled", says: `container "app" ended at the same time`}
 	waits := want{phase: v1alpha1.PhaseActive, wakes: after(3 * time.Second)}
@@ -36,6 +38,7 @@ func TestADebuggerThatWentWithItsTarget(t *testing.T) {
 		"restarted":                 {killed, []fixture.PodOption{restarted(now, 137, "OOMKilled")}, gone},
 		"restarted a second later":  {killed, []fixture.PodOption{restarted(after(time.Second), 137, "OOMKilled")}, gone},
 		"ended, and stays so":       {killed, []fixture.PodOption{fixture.ContainerState("app", fixture.Exited(now, 137, "OOMKilled", ""))}, gone},
+		"ended for good":            {killed, []fixture.PodOption{never(fixture.Exited(now, 137, "OOMKilled", ""))}, finished},
 		"restarted long before":     {killed, []fixture.PodOption{restarted(now.Add(-time.Minute), 137, "OOMKilled")}, waits},
 		"restarted long after":      {killed, []fixture.PodOption{restarted(after(time.Minute), 137, "OOMKilled")}, waits},
 		"another container's end":   {killed, []fixture.PodOption{fixture.ContainerState("proxy", fixture.Exited(now, 1, "Error", ""))}, waits},
