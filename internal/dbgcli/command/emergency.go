@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -39,7 +38,7 @@ func (e *environment) declareEmergency(ctx context.Context, conn *connection, se
 	}
 	patch := fmt.Appendf(nil, `{"metadata":{"uid":%q},"spec":{"emergency":true}}`, session.UID)
 	_, err := conn.Sessions(session.Namespace).Patch(ctx, session.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
-	if apierrors.IsForbidden(err) {
+	if refused(err) {
 		return &exitError{story.ExitDenied, "error: " + err.Error()}
 	}
 	if err != nil {
