@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -135,8 +136,38 @@ func table(out io.Writer, headings []string, rows [][]string) error {
 
 // fittedTable is a table that fits a terminal, if that is what it is written to.
 func fittedTable(out io.Writer, headings []string, rows [][]string) error {
-	narrow(append([][]string{headings}, rows...), terminal.Columns(out))
-	return table(out, headings, rows)
+	lines := fit(append([][]string{headings}, rows...), terminal.Columns(out))
+	return table(out, lines[0], lines[1:])
+}
+
+// leftOut are the columns that a terminal may be too narrow for, the first to go first. With -o wide all are there.
+var leftOut = []string{"AGE", "REQUESTER", "LEFT", "WHY"}
+
+// fit leaves columns out until the others have room, and cuts what is too wide in them; 0 is as much room as there needs to be.
+func fit(lines [][]string, room int) [][]string {
+	for _, heading := range leftOut {
+		at := slices.Index(lines[0], heading)
+		if room == 0 || at < 0 || leastWidth(lines) <= room {
+			continue
+		}
+		for i := range lines {
+			lines[i] = slices.Delete(lines[i], at, at+1)
+		}
+	}
+	narrow(lines, room)
+	return lines
+}
+
+// leastWidth is how wide lines are once all is cut that may be.
+func leastWidth(lines [][]string) int {
+	total := -gap
+	for i, width := range columnWidths(lines) {
+		if cuttable(lines[0][i]) {
+			width = min(width, leastWide)
+		}
+		total += width + gap
+	}
+	return total
 }
 
 const (
@@ -175,11 +206,14 @@ func columnWidths(lines [][]string) []int {
 	return widths
 }
 
-// widestCuttable is the widest of the columns that may be cut further; -1 if none may. Names are never cut: one types them again.
+// cuttable reports whether what stands in a column may be cut. Names are not: one types them again.
+func cuttable(heading string) bool { return heading != "NAME" && heading != "NAMESPACE" }
+
+// widestCuttable is the widest of the columns that may be cut further; -1 if none may.
 func widestCuttable(headings []string, widths []int) int {
 	widest := -1
 	for i, heading := range headings {
-		if heading == "NAME" || heading == "NAMESPACE" || widths[i] <= leastWide {
+		if !cuttable(heading) || widths[i] <= leastWide {
 			continue
 		}
 		if widest < 0 || widths[i] > widths[widest] {
