@@ -19,11 +19,13 @@ type requestFlags struct {
 	notAfter string
 	pull     string
 	pick     string
+	files    []string
 	attach   bool
 }
 
 func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVarP(&r.Selector, "selector", "l", "", "Debug one of the pods with these labels, instead of a named target.")
+	flags.StringSliceVarP(&f.files, "filename", "f", nil, "Debug what this manifest describes: a pod, a workload or a node.")
 	flags.StringVar(&f.pick, "pick", "", "Which pod of a workload or selector: Ready, Unhealthy, Newest or Oldest. Left out: one that is not ready before one that is, then the newest.")
 
 	flags.StringVar(&r.Image, "image", "", "The debugger's image. Left out: the class's default.")

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -53,7 +52,6 @@ func parseDebug(args []string, env *environment) (*request.Options, *genericclio
 	var (
 		options request.Options
 		flags   requestFlags
-		file    []string
 		quiet   bool
 	)
 	config := genericclioptions.NewConfigFlags(true)
@@ -61,7 +59,6 @@ func parseDebug(args []string, env *environment) (*request.Options, *genericclio
 	set.Usage = func() {}
 	config.AddFlags(set)
 	flags.bind(set, &options)
-	set.StringArrayVarP(&file, "filename", "f", nil, "")
 	set.BoolVarP(&quiet, "quiet", "q", false, "")
 	if err := set.Parse(args); err != nil {
 		return nil, nil, fmt.Errorf("kubectl debug would not understand this: %w; kubectl debug --help lists its flags", err)
@@ -74,10 +71,17 @@ func parseDebug(args []string, env *environment) (*request.Options, *genericclio
 	if len(words) > 0 && words[0] == "debug" {
 		words = words[1:]
 	}
-	switch {
-	case len(file) > 0:
-		return nil, nil, errors.New("a session names its target: write the pod's or the node's name instead of -f")
-	case len(words) != 1:
+	if len(flags.files) > 0 {
+		target, namespace, err := targetOfFiles(flags.files)
+		if err != nil {
+			return nil, nil, err
+		}
+		words = append(words, target)
+		if namespace != "" && *config.Namespace == "" {
+			config.Namespace = &namespace
+		}
+	}
+	if len(words) != 1 {
 		return nil, nil, fmt.Errorf("a session has one target, and the command names %d", len(words))
 	}
 	options.Target = words[0]

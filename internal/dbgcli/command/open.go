@@ -93,6 +93,9 @@ func (o *openOptions) complete(cmd *cobra.Command, args []string, tty *terminal.
 	if len(targets) == 1 {
 		o.request.Target = targets[0]
 	}
+	if err := o.readTarget(cmd); err != nil {
+		return err
+	}
 	if err := o.flags.finish(&o.request, o.now()); err != nil {
 		return err
 	}

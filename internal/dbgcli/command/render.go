@@ -26,7 +26,7 @@ type renderOptions struct {
 func newRender(env *environment) *cobra.Command {
 	o := &renderOptions{openOptions: openOptions{environment: env}}
 	cmd := &cobra.Command{
-		Use:   "render (POD | KIND/NAME | -l SELECTOR) [flags] [-- COMMAND…] | render --approval SESSION",
+		Use:   "render (POD | KIND/NAME | -l SELECTOR | -f FILE) [flags] [-- COMMAND…] | render --approval SESSION",
 		Short: "Print the manifest of a session, or of an approval, for Git",
 		Long: `Print the manifest of a session, as kubectl dbg would ask for it, with a notAfter: after that time it starts nothing, however often it is
 applied. Left out, that is in a day. With --approval it is the manifest of the approval of a session that waits for it.`,

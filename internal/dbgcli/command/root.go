@@ -42,7 +42,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 	env := &environment{IOStreams: streams, config: genericclioptions.NewConfigFlags(true), now: time.Now}
 	o := &openOptions{environment: env}
 	root := &cobra.Command{
-		Use:           "kubectl-dbg (POD | KIND/NAME | -l SELECTOR) [flags] [-- COMMAND [ARGUMENT…]]",
+		Use:           "kubectl-dbg (POD | KIND/NAME | -l SELECTOR | -f FILE) [flags] [-- COMMAND [ARGUMENT…]]",
 		Short:         "Debug pods and nodes for a limited time, on the record",
 		Long:          long,
 		Example:       examples,
@@ -52,7 +52,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl dbg"},
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && cmd.ArgsLenAtDash() < 0 && o.request.Selector == "" {
+			if len(args) == 0 && cmd.ArgsLenAtDash() < 0 && o.request.Selector == "" && len(o.flags.files) == 0 {
 				return cmd.Help()
 			}
 			return o.run(cmd, args)

@@ -39,6 +39,15 @@ func IsKind(word string) bool {
 // KindOf finds the kind of a resource by the name that somebody typed, such as deploy or rollouts.argoproj.io.
 type KindOf func(resource string) (schema.GroupVersionKind, error)
 
+// TargetName names an object as somebody would type it: by a short kind if that means the same to everybody.
+func TargetName(gvk schema.GroupVersionKind, name string) string {
+	kind := strings.ToLower(gvk.Kind)
+	if known, ok := kinds[kind]; gvk.Group != "" && (!ok || known.Group != gvk.Group) {
+		kind += "." + gvk.Group
+	}
+	return kind + "/" + name
+}
+
 // target is what is debugged, and the short name by which a session's name tells it.
 func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, err error) {
 	target.Container, target.Pick = o.TargetContainer, o.Pick
