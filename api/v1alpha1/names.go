@@ -77,6 +77,9 @@ const (
 	DryRunEnds    = "the session would end as "
 )
 
+// MessageStarting is the message of DebuggerReady while nothing is known to hold the debugger up.
+const MessageStarting = "the debugger is being made"
+
 // Reasons of conditions and events. The outcomes (see Outcome) are reasons too.
 const (
 	ReasonAdmitted = "Admitted" // the target was found fit and was recorded

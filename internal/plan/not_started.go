@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	beingMade  = "the debugger is being made"
 	triedUntil = "; tried until "
 	waiting    = "; waiting "
 )
@@ -45,7 +44,7 @@ func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) step {
 // obstacle is what has kept the debugger from running, as far as it was told.
 func (p *pass) obstacle() (reason, message string) {
 	ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady)
-	if ready == nil || ready.Message == beingMade {
+	if ready == nil || ready.Message == v1alpha1.MessageStarting {
 		return v1alpha1.ReasonNotStarted, ""
 	}
 	reason = ready.Reason

@@ -204,8 +204,8 @@ func (p *pass) pinned() step {
 	}
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
 	p.admitted()
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, beingMade)
-	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, beingMade)
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)
+	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)
 	return nil
 }
 

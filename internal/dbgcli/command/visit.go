@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,6 +35,7 @@ type visit struct {
 	ours    bool // the session was asked for just now: it is ended when the visit is
 	offer   bool // a copy may be offered instead, should the target not stay up
 	tracker *sessions.Tracker
+	pulled  atomic.Value // string: the image that the kubelet pulls for the debugger
 }
 
 // run waits until one can attach, attaches as long as there is something to attach to, and ends the session.
@@ -64,6 +66,9 @@ func (v *visit) await(ctx context.Context) (*v1alpha1.DebugSession, error) {
 	defer stop()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	following, stopFollowing := context.WithCancel(ctx)
+	defer stopFollowing()
+	go v.followPull(following)
 	for {
 		news, changed := v.tracker.Latest()
 		session := news.Session
@@ -96,7 +101,30 @@ func (v *visit) show(news sessions.News) {
 		v.tty.Progress.Show("the API server does not answer, and is asked again: "+news.Err.Error(), "")
 		return
 	}
-	v.tty.Progress.Show(story.Progress(news.Session, v.now()))
+	pulled, _ := v.pulled.Load().(string)
+	v.tty.Progress.Show(story.ProgressWith(news.Session, pulled, v.now()))
+}
+
+// followPull finds out what the kubelet pulls while the debugger starts, for somebody who may read events.
+func (v *visit) followPull(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		news, _ := v.tracker.Latest()
+		if news.Gone || news.Session.Status.Phase != v1alpha1.PhaseStarting || news.Session.Status.Debugger == nil {
+			continue
+		}
+		image, err := v.conn.Pulled(ctx, news.Session)
+		if apierrors.IsForbidden(err) {
+			return
+		}
+		v.pulled.Store(image)
+	}
 }
 
 // errCopyInstead is that a person wants to debug a copy rather than a target that does not stay up.

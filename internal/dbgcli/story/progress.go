@@ -9,6 +9,11 @@ import (
 
 // Progress is what a session that has not started waits for, and for how long: the part that changes by itself.
 func Progress(session *v1alpha1.DebugSession, now time.Time) (text, timing string) {
+	return ProgressWith(session, "", now)
+}
+
+// ProgressWith is the same, with the image that a kubelet is known to pull for the debugger.
+func ProgressWith(session *v1alpha1.DebugSession, pulled string, now time.Time) (text, timing string) {
 	message := Message(session)
 	switch session.Status.Phase {
 	case v1alpha1.PhaseAwaitingApproval:
@@ -17,7 +22,14 @@ func Progress(session *v1alpha1.DebugSession, now time.Time) (text, timing strin
 		if since := session.Status.StartedAt; since != nil {
 			timing = ", " + Duration(now.Sub(since.Time))
 		}
-		return orElse(message, starts(session)), timing
+		switch {
+		case pulled != "" && (message == "" || session.Status.Reason == v1alpha1.ReasonStarting):
+			return "pulls " + pulled, timing
+		case message != "" && message != v1alpha1.MessageStarting:
+			return message, timing
+		default:
+			return starts(session), timing
+		}
 	case v1alpha1.PhaseActive:
 		return "the debugger runs", ""
 	case v1alpha1.PhaseEnding:

@@ -44,6 +44,24 @@ func stand(phase v1alpha1.Phase, condition, reason, message string) func(*v1alph
 	}
 }
 
+// What a kubelet pulls is news only while nothing else holds the debugger up.
+func TestProgressOfAPull(t *testing.T) {
+	starting := func(reason, message string) *v1alpha1.DebugSession {
+		s := session(stand(v1alpha1.PhaseStarting, v1alpha1.ConditionDebuggerReady, reason, message))
+		s.Status.StartedAt = at(-12 * time.Second)
+		return s
+	}
+	for want, s := range map[string]*v1alpha1.DebugSession{
+		"pulls big:1, 12s":             starting(v1alpha1.ReasonStarting, v1alpha1.MessageStarting),
+		"its image is not there, 12s":  starting("ErrImagePull", "its image is not there"),
+		"the target is not ready, 12s": starting(v1alpha1.ReasonTargetNotRunning, "the target is not ready"),
+	} {
+		if text, timing := ProgressWith(s, "big:1", now); text+timing != want {
+			t.Errorf("got %q, want %q", text+timing, want)
+		}
+	}
+}
+
 func TestProgress(t *testing.T) {
 	for want, s := range map[string]*v1alpha1.DebugSession{
 		"waits for the operator, 1m":  session(func(*v1alpha1.DebugSession) {}),
@@ -53,6 +71,10 @@ func TestProgress(t *testing.T) {
 		}),
 		"starts busybox:1.36 in pod checkout-x, 12s": session(func(s *v1alpha1.DebugSession) {
 			s.Status.Phase, s.Status.StartedAt = v1alpha1.PhaseStarting, at(-12*time.Second)
+		}),
+		"starts busybox:1.36 in a copy of pod checkout-x, 12s": session(func(s *v1alpha1.DebugSession) {
+			stand(v1alpha1.PhaseStarting, v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)(s)
+			s.Spec.Mode, s.Status.StartedAt = v1alpha1.ModePodCopy, at(-12*time.Second)
 		}),
 		"its image is not there, 1h5m": session(func(s *v1alpha1.DebugSession) {
 			stand(v1alpha1.PhaseStarting, v1alpha1.ConditionDebuggerReady, "ErrImagePull", "its image is not there")(s)
