@@ -57,7 +57,7 @@ generate: $(BIN)/.tools ## Generate the deep copies of the API types.
 	@$(BIN)/controller-gen object paths=./api/...
 
 .PHONY: manifests
-manifests: $(BIN)/.tools $(BIN)/helm-docs ## Generate CRDs, the operator's roles, its webhooks, dist/install.yaml, the Helm chart, docs/reference.md and docs/kubectl-dbg.md.
+manifests: $(BIN)/.tools $(BIN)/helm-docs ## Generate CRDs, the operator's roles, its webhooks, dist/install.yaml, the Helm chart, the dashboard, docs/reference.md and docs/kubectl-dbg.md.
 	@rm -rf $(BIN)/generated && $(BIN)/controller-gen crd rbac:roleName=debugsession-operator webhook \
 		paths=./api/... paths=./controllers/... paths=./internal/... \
 		output:crd:dir=$(BIN)/generated/crd output:rbac:dir=$(BIN)/generated/rbac output:webhook:dir=$(BIN)/generated/webhook
@@ -69,6 +69,7 @@ manifests: $(BIN)/.tools $(BIN)/helm-docs ## Generate CRDs, the operator's roles
 	@$(BIN)/crd-ref-docs --log-level ERROR --source-path api --config tools/reference/config.yaml \
 		--renderer markdown --templates-dir tools/reference/templates --output-path docs/reference.md
 	@go run -trimpath ./internal/dbgcli/docs >docs/kubectl-dbg.md
+	@go -C config/grafana/generate run -trimpath . >config/grafana/dashboard.json
 
 # Written anew each time: IMG may differ.
 .PHONY: dist/install.yaml
@@ -82,6 +83,7 @@ dist/install.yaml: $(BIN)/.tools
 chart: $(BIN)/.tools $(BIN)/helm-docs
 	@{ $(BIN)/kustomize build config/default; echo ---; $(BIN)/kustomize build config/policy; } | \
 		go run -trimpath ./charts/generate charts/debugsession charts/generate/values.schema.json
+	@mkdir -p charts/debugsession/files && cp config/prometheus/rules.yaml charts/debugsession/files/alerts.yaml
 	@$(BIN)/helm-docs --chart-search-root charts --log-level warning
 
 .PHONY: fmt
@@ -164,7 +166,7 @@ kubeconfig: $(CLUSTER_TOOL) ## Print its kubeconfig's path: export KUBECONFIG=$(
 	@$(CLUSTER_TOOL) kubeconfig
 
 .PHONY: demo
-demo: $(CLUSTER_TOOL) $(BIN)/image ## Show debugging sessions from start to end, on a real cluster.
+demo: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg ## Show debugging sessions from start to end, on a real cluster.
 	@IMG=$(IMG) test/with-cluster.sh test/demo/demo.sh
 
 ##@ Test

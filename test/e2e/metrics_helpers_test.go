@@ -16,14 +16,31 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// scraper lets a service account of the namespace read the metrics. What it returns is what Prometheus would get of the leader.
-func (n namespace) scraper() func(Gomega) string {
+// metricsServerName is whom the certificate of the metrics' port is for.
+const metricsServerName = "debugsession-operator-metrics." + operatorNamespace + ".svc"
+
+// metricsToken is that of a service account of the namespace that may read the metrics.
+func (n namespace) metricsToken() string {
 	GinkgoHelper()
 	n.kubectl("create", "serviceaccount", "prometheus")
 	binding := string(n) + "-metrics"
 	kubectl("create", "clusterrolebinding", binding, "--clusterrole=debugsession-metrics-reader", "--serviceaccount="+string(n)+":prometheus")
 	DeferCleanup(func() { kubectl("delete", "clusterrolebinding", binding) })
-	token, leads := n.kubectl("create", "token", "prometheus"), leader()
+	return strings.TrimSpace(n.kubectl("create", "token", "prometheus"))
+}
+
+// metricsCA is the certificate that is published to know the metrics' port by.
+func metricsCA() string {
+	GinkgoHelper()
+	ca, err := base64.StdEncoding.DecodeString(kubectl("-n", operatorNamespace, "get", "secret", "debugsession-webhook-cert", "-o", `jsonpath={.data.ca\.crt}`))
+	Expect(err).NotTo(HaveOccurred())
+	return string(ca)
+}
+
+// scraper returns what Prometheus would get of the leader.
+func (n namespace) scraper() func(Gomega) string {
+	GinkgoHelper()
+	token, leads := n.metricsToken(), leader()
 	return func(g Gomega) string {
 		text, status := leads.metrics(token)
 		g.Expect(status).To(Equal(http.StatusOK))
@@ -56,11 +73,9 @@ func forward(pod string) replica {
 	address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(line)
 	Expect(address).NotTo(BeEmpty(), line)
 
-	ca, err := base64.StdEncoding.DecodeString(kubectl("-n", operatorNamespace, "get", "secret", "debugsession-webhook-cert", "-o", `jsonpath={.data.ca\.crt}`))
-	Expect(err).NotTo(HaveOccurred())
 	roots := x509.NewCertPool()
-	Expect(roots.AppendCertsFromPEM(ca)).To(BeTrue())
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "debugsession-operator-metrics." + operatorNamespace + ".svc"}}
+	Expect(roots.AppendCertsFromPEM([]byte(metricsCA()))).To(BeTrue())
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: metricsServerName}}
 	DeferCleanup(transport.CloseIdleConnections)
 	return replica{address, &http.Client{Transport: transport, Timeout: 30 * time.Second}}
 }
@@ -70,7 +85,7 @@ func (r replica) metrics(token string) (text string, status int) {
 	GinkgoHelper()
 	request, err := http.NewRequest(http.MethodGet, "https://"+r.address+"/metrics", http.NoBody)
 	Expect(err).NotTo(HaveOccurred())
-	if token = strings.TrimSpace(token); token != "" {
+	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := r.client.Do(request)

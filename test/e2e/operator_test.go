@@ -119,7 +119,7 @@ var _ = Describe("the operator", func() {
 		scrape := n.scraper()
 		_, status := leader().metrics("")
 		Expect(status).To(Equal(http.StatusUnauthorized))
-		_, status = leader().metrics(n.kubectl("create", "token", "default"))
+		_, status = leader().metrics(strings.TrimSpace(n.kubectl("create", "token", "default")))
 		Expect(status).To(Equal(http.StatusForbidden))
 		Eventually(scrape).Should(And(
 			MatchRegexp(`(?m)^debugsession_sessions\{mode="PodCopy",phase="Active"\} [1-9]`),
