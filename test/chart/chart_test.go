@@ -36,6 +36,7 @@ func TestOptionalObjectsAreThoseOfConfig(t *testing.T) {
 	want := release{}.render(t).installed()
 	for _, more := range []objects{
 		file(t, "config", "policy", "debuggers.yaml"), file(t, "config", "network-policy", "webhook.yaml"), file(t, "config", "prometheus", "service_monitor.yaml"),
+		file(t, "config", "prometheus", "rules.yaml"),
 	} {
 		for key, object := range more {
 			object.SetLabels(map[string]string{"app.kubernetes.io/name": "debugsession-operator", "app.kubernetes.io/part-of": "debugsession"})
@@ -43,7 +44,7 @@ func TestOptionalObjectsAreThoseOfConfig(t *testing.T) {
 		}
 	}
 	have := release{values: `{policies: {debuggers: true}, networkPolicy: {enabled: true, apiServerCIDRs: [192.0.2.0/24]},
-		metrics: {serviceMonitor: {enabled: true}}}`}.render(t).installed()
+		metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}}`}.render(t).installed()
 	same(t, have, want)
 }
 
@@ -57,7 +58,7 @@ func TestAnotherNamespaceAndServiceAccount(t *testing.T) {
 		return string(text)
 	}
 	const values = `{serviceAccount: {name: some-account}, policies: {debuggers: true}, networkPolicy: {enabled: true, apiServerCIDRs: [192.0.2.0/24]},
-		metrics: {serviceMonitor: {enabled: true}}, classes: {a: {spec: {modes: [PodCopy], profiles: [general], maxTTL: 1h}}}}`
+		metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}, classes: {a: {spec: {modes: [PodCopy], profiles: [general], maxTTL: 1h}}}}`
 	have := render(release{namespace: "some-namespace", values: values})
 	if strings.Contains(have, "debugsession-system") {
 		t.Error("the rendered release names debugsession-system")
