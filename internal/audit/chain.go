@@ -29,7 +29,7 @@ type Link struct {
 	Key       string    `json:"key"`                // where the record is
 	SHA256    string    `json:"sha256"`             // of the record's text, in hex
 	At        time.Time `json:"at"`                 // when it was written
-	Record    string    `json:"record,omitempty"`   // the record's text, of one that nothing else remembers: it is then written after its link
+	Record    string    `json:"record,omitempty"`   // the record's text: it is written after its link
 	Signature string    `json:"signature"`          // Ed25519 of the link without it, in base64
 }
 
@@ -39,11 +39,10 @@ type Head struct {
 	SHA256   string `json:"sha256"` // of the last link's text
 }
 
-// Append is the link that follows a head, and its text. It has the record whole if nothing else remembers that.
-func Append(head Head, key string, record []byte, whole bool, at time.Time, private ed25519.PrivateKey) (*Link, []byte, error) {
-	link := &Link{Sequence: head.Sequence + 1, Previous: head.SHA256, Key: key, SHA256: Digest(record), At: at.UTC().Truncate(time.Second)}
-	if whole {
-		link.Record = string(record)
+// Append is the link that follows a head, and its text.
+func Append(head Head, key string, record []byte, at time.Time, private ed25519.PrivateKey) (*Link, []byte, error) {
+	link := &Link{
+		Sequence: head.Sequence + 1, Previous: head.SHA256, Key: key, SHA256: Digest(record), At: at.UTC().Truncate(time.Second), Record: string(record),
 	}
 	unsigned, err := link.unsigned()
 	if err != nil {
@@ -53,17 +52,6 @@ func Append(head Head, key string, record []byte, whole bool, at time.Time, priv
 	text, err := json.Marshal(link)
 	return link, text, err
 }
-
-// withoutRecord says what it means that a link's record is not there.
-func (l *Link) withoutRecord() string {
-	if l.Record != "" {
-		return "the record is not there; its text is in its link, and the operator writes it again when it starts, if it was ended before it had"
-	}
-	return "the record is not there"
-}
-
-// HeadOf is the head of a chain whose last link has this text.
-func HeadOf(link *Link, text []byte) Head { return Head{Sequence: link.Sequence, SHA256: Digest(text)} }
 
 // LinkKey is where a link is kept.
 func LinkKey(sequence int64) string { return fmt.Sprintf("%s%012d.json", chainPrefix, sequence) }

@@ -34,7 +34,7 @@ type FaultKind string
 const (
 	RecordChanged FaultKind = "RecordChanged"
 	RecordRemoved FaultKind = "RecordRemoved"
-	RecordAdded   FaultKind = "RecordAdded" // not by the operator, or by one that was ended before it wrote the link
+	RecordAdded   FaultKind = "RecordAdded" // the operator writes none before its link
 	LinkChanged   FaultKind = "LinkChanged"
 	LinkRemoved   FaultKind = "LinkRemoved"
 	LinkAdded     FaultKind = "LinkAdded" // the operator never signed it
@@ -154,7 +154,7 @@ func (v *verification) records(ctx context.Context) error {
 		link := v.linked[key]
 		switch {
 		case missing:
-			v.fault(RecordRemoved, link.Sequence, key, "%s", link.withoutRecord())
+			v.fault(RecordRemoved, link.Sequence, key, "the record is not there; its text is in its link, and an operator that starts writes the last ones from there")
 		case Digest(text) != link.SHA256:
 			v.fault(RecordChanged, link.Sequence, key, "the record is not as it was written at %s", link.At.UTC().Format(time.RFC3339))
 		}
@@ -166,7 +166,7 @@ func (v *verification) unlinked(records []string) {
 	v.result.Records = len(records)
 	for _, key := range records {
 		if v.linked[key] == nil {
-			v.fault(RecordAdded, 0, key, "no link stands for it: the operator did not write it, or was ended before it wrote its link")
+			v.fault(RecordAdded, 0, key, "no link stands for it: the operator did not write it")
 		}
 	}
 }

@@ -53,12 +53,12 @@ func filled(t *testing.T, private ed25519.PrivateKey, count int) (memory, Head) 
 			t.Fatal(err)
 		}
 		store[record.Key()] = text
-		link, linked, err := Append(head, record.Key(), text, false, at, private)
+		link, linked, err := Append(head, record.Key(), text, at, private)
 		if err != nil {
 			t.Fatal(err)
 		}
 		store[LinkKey(link.Sequence)] = linked
-		head = HeadOf(link, linked)
+		head = Head{Sequence: link.Sequence, SHA256: Digest(linked)}
 	}
 	return store, head
 }

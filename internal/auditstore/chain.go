@@ -19,8 +19,12 @@ const (
 	// maxTaken is how many links that others have appended are followed in one try.
 	maxTaken = 256
 
-	// lookBack is how far back the link of a record is looked for that was written before: its writer was ended between the two.
-	lookBack = 64
+	// lookBack is how many of the last links are known: a record that has one of them is not stored again, and one whose writer was ended
+	// between the two is written.
+	lookBack = 256
+
+	// atOnce is how many of them are looked at at a time.
+	atOnce = 16
 )
 
 // Anchor remembers where the chain ends, apart from the store.
@@ -31,19 +35,25 @@ type Anchor interface {
 	Remember(head audit.Head)
 }
 
-// Chain writes records, and appends their links. Several may append to the same store: who comes second takes the next number.
+// Chain appends links, and writes the records that they stand for. Several may append to the same store: who comes second takes the next
+// number.
 type Chain struct {
 	store   *Store
 	private ed25519.PrivateKey
 	anchor  Anchor
 
-	mu   sync.Mutex // held while a link is appended
-	head *audit.Head
+	mu        sync.Mutex // held while a link is appended
+	head      *audit.Head
+	recent    map[int64]recentLink // the last links
+	unwritten map[string][]byte    // records whose links are there and which are not, by their keys
 }
+
+// recentLink is what is kept of a link.
+type recentLink struct{ key, sha256 string }
 
 // NewChain returns the chain of a store. The anchor may be nil.
 func NewChain(store *Store, private ed25519.PrivateKey, anchor Anchor) *Chain {
-	return &Chain{store: store, private: private, anchor: anchor}
+	return &Chain{store: store, private: private, anchor: anchor, recent: map[int64]recentLink{}, unwritten: map[string][]byte{}}
 }
 
 // Stored is where a record is, and what it is.
@@ -52,54 +62,42 @@ type Stored struct {
 	SHA256 string
 }
 
-// Put writes a record and its link. The same record twice is there once; and a record that was stored already stays as it was, also if
-// more is known by now.
+// Put appends a record's link, and writes the record. The link comes first, and has the record's text: if the operator is ended between
+// the two, the next one writes the record from there. So no record is ever without a link, and verification takes none for the operator's
+// that is. The same record twice is there once; and a record that was stored already stays as it was, also if more is known by now.
 func (c *Chain) Put(ctx context.Context, record *audit.Record, at time.Time) (Stored, error) {
 	text, err := record.Encode()
 	if err != nil {
 		return Stored{}, err
 	}
-	if err := c.ready(ctx); err != nil {
+	if err := c.Ready(ctx); err != nil {
 		return Stored{}, err
 	}
-	key, there, err := c.write(ctx, record.Key(), text)
+	stored, err := c.link(ctx, record.Key(), text, at)
 	if err != nil {
-		return Stored{}, fmt.Errorf("writing %s: %w", record.Key(), err)
+		return Stored{}, fmt.Errorf("appending the link of %s: %w", record.Key(), err)
 	}
-	again := there != nil
-	if again {
-		text = there
+	if err := c.writeLinked(ctx, stored.Key); err != nil {
+		return Stored{}, fmt.Errorf("writing %s: %w", stored.Key, err)
 	}
-	if err := c.link(ctx, key, text, again, at); err != nil {
-		return Stored{}, fmt.Errorf("appending the link of %s: %w", key, err)
-	}
-	return Stored{Key: key, SHA256: audit.Digest(text)}, nil
+	return stored, nil
 }
 
-// Append writes a record that nothing else remembers. Its link comes first, and has the record's text: if the operator is ended between
-// the two, the next one writes the record from there. It reports whether the link is there, also with an error: it is not to be appended
-// again.
-func (c *Chain) Append(ctx context.Context, record *audit.Record, linked bool, at time.Time) (bool, error) {
-	text, err := record.Encode()
-	if err != nil {
-		return linked, err
-	}
-	if err := c.ready(ctx); err != nil {
-		return linked, err
-	}
-	key := record.Key()
-	if !linked {
-		c.mu.Lock()
-		err := c.appendNext(ctx, entry{key: key, text: text, whole: true}, at)
-		c.mu.Unlock()
-		if err != nil {
-			return false, fmt.Errorf("appending the link of %s: %w", key, err)
-		}
+// writeLinked writes a record whose link is there, unless that was done.
+func (c *Chain) writeLinked(ctx context.Context, key string) error {
+	c.mu.Lock()
+	text, ok := c.unwritten[key]
+	c.mu.Unlock()
+	if !ok {
+		return nil
 	}
 	if err := c.restore(ctx, key, text); err != nil {
-		return true, fmt.Errorf("writing %s: %w", key, err)
+		return err
 	}
-	return true, nil
+	c.mu.Lock()
+	delete(c.unwritten, key)
+	c.mu.Unlock()
+	return nil
 }
 
 // restore writes a record that its link has whole. What is there already stays: verification shows if it is something else.
@@ -111,34 +109,48 @@ func (c *Chain) restore(ctx context.Context, key string, text []byte) error {
 	return err
 }
 
-// restoreLast writes the records that the last links have whole, if they are not there.
-func (c *Chain) restoreLast(ctx context.Context, head *audit.Head) error {
-	for sequence := head.Sequence; sequence > 0 && sequence > head.Sequence-lookBack; sequence-- {
-		there, err := c.store.Read(ctx, audit.LinkKey(sequence))
-		if c.store.NotFound(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if link, err := c.parse(there); err == nil && link.Record != "" {
-			if err := c.restore(ctx, link.Key, []byte(link.Record)); err != nil {
-				return fmt.Errorf("writing %s: %w", link.Key, err)
-			}
+// catchUp looks at the last links, and writes the records that are not there.
+func (c *Chain) catchUp(ctx context.Context, head *audit.Head) error {
+	var looking sync.WaitGroup
+	links, errs := make([]*audit.Link, min(head.Sequence, lookBack)), make([]error, min(head.Sequence, lookBack))
+	turns := make(chan struct{}, atOnce)
+	for i := range links {
+		looking.Go(func() {
+			turns <- struct{}{}
+			links[i], errs[i] = c.catchUpWith(ctx, head.Sequence-int64(i))
+			<-turns
+		})
+	}
+	looking.Wait()
+	for i, link := range links {
+		if link != nil {
+			c.recent[head.Sequence-int64(i)] = recentLink{link.Key, link.SHA256}
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// entry is what a link is appended for.
-type entry struct {
-	key   string
-	text  []byte
-	whole bool // the link has the text
+// catchUpWith writes the record of a link, if that is not there. It returns nil of what is no link of the operator's: verification shows it.
+func (c *Chain) catchUpWith(ctx context.Context, sequence int64) (*audit.Link, error) {
+	there, err := c.store.Read(ctx, audit.LinkKey(sequence))
+	if c.store.NotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	link := c.parse(sequence, there)
+	if link == nil {
+		return nil, nil
+	}
+	if err := c.restore(ctx, link.Key, []byte(link.Record)); err != nil {
+		return nil, fmt.Errorf("writing %s: %w", link.Key, err)
+	}
+	return link, nil
 }
 
-// ready finds the head of the chain before the first record is written.
-func (c *Chain) ready(ctx context.Context) error {
+// Ready finds the head of the chain, and writes what an operator that was ended has not. It does so once.
+func (c *Chain) Ready(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.head != nil {
@@ -149,7 +161,7 @@ func (c *Chain) ready(ctx context.Context) error {
 	}
 	head, err := c.findHead(ctx)
 	if err == nil {
-		err = c.restoreLast(ctx, head)
+		err = c.catchUp(ctx, head)
 	}
 	if err == nil {
 		c.head = head
@@ -157,119 +169,102 @@ func (c *Chain) ready(ctx context.Context) error {
 	return err
 }
 
-// write creates the record's object, or returns the text of the record that is there.
-func (c *Chain) write(ctx context.Context, own string, text []byte) (key string, there []byte, err error) {
-	key = own
+// link appends a record's link, if it has none, and returns what the link that it then has stands for.
+func (c *Chain) link(ctx context.Context, own string, text []byte, at time.Time) (Stored, error) {
+	key := own
 	for try := 2; try <= maxOther; try++ {
-		err := c.store.Create(ctx, key, text)
-		if err == nil || !c.store.Exists(err) {
-			return key, nil, err
-		}
-		there, err := c.store.Read(ctx, key)
+		free, err := c.free(ctx, key, text)
 		if err != nil {
-			return key, nil, err
+			return Stored{}, err
 		}
-		same := bytes.Equal(there, text)
-		if !same {
-			same, err = c.signed(ctx, key, there)
-		}
-		if same || err != nil {
-			return key, there, err
+		if free {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.appendNext(ctx, key, text, at)
 		}
 		key = audit.OtherKey(own, try)
 	}
-	return key, nil, errors.New("something else is at all keys that it could have")
+	return Stored{}, errors.New("something else is at all keys that it could have")
 }
 
-// signed reports whether a record that is there has a link.
-func (c *Chain) signed(ctx context.Context, key string, text []byte) (bool, error) {
+// free reports whether a record can be at a key: it is there, or nothing is.
+func (c *Chain) free(ctx context.Context, key string, text []byte) (bool, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.linked(ctx, key, text)
+	_, own := c.linked(key)
+	c.mu.Unlock()
+	if own {
+		return true, nil
+	}
+	there, err := c.store.Read(ctx, key)
+	if c.store.NotFound(err) {
+		return true, nil
+	}
+	return bytes.Equal(there, text), err
 }
 
-// link appends the record's link.
-func (c *Chain) link(ctx context.Context, key string, text []byte, again bool, at time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if again {
-		if linked, err := c.linked(ctx, key, text); linked || err != nil {
-			return err
+// linked is what one of the last links stands for. It is called with the lock held, as all that follows.
+func (c *Chain) linked(key string) (Stored, bool) {
+	for _, link := range c.recent {
+		if link.key == key {
+			return Stored{Key: link.key, SHA256: link.sha256}, true
 		}
 	}
-	return c.appendNext(ctx, entry{key: key, text: text}, at)
+	return Stored{}, false
 }
 
-// appendNext is called with the lock held.
-func (c *Chain) appendNext(ctx context.Context, e entry, at time.Time) error {
+func (c *Chain) appendNext(ctx context.Context, key string, text []byte, at time.Time) (Stored, error) {
 	for range maxTaken {
-		err := c.append(ctx, e, at)
-		if err == nil || !c.store.Exists(err) {
-			return err
+		if stored, ok := c.linked(key); ok {
+			return stored, nil
 		}
-		done, err := c.follow(ctx, e.key, e.text)
-		if done || err != nil {
-			return err
+		link, linked, err := audit.Append(*c.head, key, text, at, c.private)
+		if err != nil {
+			return Stored{}, err
 		}
+		err = c.store.Create(ctx, audit.LinkKey(link.Sequence), linked)
+		if c.store.Exists(err) {
+			link, linked, err = c.follow(ctx)
+		}
+		if err != nil {
+			return Stored{}, err
+		}
+		if link != nil && link.Key == key { // appended now; or by an earlier try, of which the answer was lost, or by another replica
+			c.unwritten[key] = []byte(link.Record)
+		}
+		c.move(linked, link)
 	}
-	return fmt.Errorf("others have appended %d links meanwhile", maxTaken)
+	return Stored{}, fmt.Errorf("others have appended %d links meanwhile", maxTaken)
 }
 
-func (c *Chain) append(ctx context.Context, e entry, at time.Time) error {
-	link, linked, err := audit.Append(*c.head, e.key, e.text, e.whole, at, c.private)
-	if err != nil {
-		return err
-	}
-	if err := c.store.Create(ctx, audit.LinkKey(link.Sequence), linked); err != nil {
-		return err
-	}
-	c.move(audit.HeadOf(link, linked))
-	return nil
-}
-
-// follow goes on to a link that somebody else has appended, which may be this record's: the answer to an earlier try was lost. What is
-// no link of the operator's does not stop it: it keeps its number, and verification shows it.
-func (c *Chain) follow(ctx context.Context, key string, text []byte) (done bool, err error) {
+// follow reads the next link, which is there already. It returns nil of what is no link of the operator's: that keeps its number, and
+// verification shows it.
+func (c *Chain) follow(ctx context.Context) (*audit.Link, []byte, error) {
 	sequence := c.head.Sequence + 1
 	there, err := c.store.Read(ctx, audit.LinkKey(sequence))
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
-	c.move(audit.Head{Sequence: sequence, SHA256: audit.Digest(there)})
-	return c.stands(there, key, text), nil
+	return c.parse(sequence, there), there, nil
 }
 
-// linked reports whether one of the last links is the record's.
-func (c *Chain) linked(ctx context.Context, key string, text []byte) (bool, error) {
-	for sequence := c.head.Sequence; sequence > 0 && sequence > c.head.Sequence-lookBack; sequence-- {
-		there, err := c.store.Read(ctx, audit.LinkKey(sequence))
-		if c.store.NotFound(err) {
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		if c.stands(there, key, text) {
-			return true, nil
-		}
+// parse returns nil of what is not the operator's link of that number.
+func (c *Chain) parse(sequence int64, text []byte) *audit.Link {
+	link, err := audit.ParseLink(text, c.private.Public().(ed25519.PublicKey))
+	if err != nil || link.Sequence != sequence {
+		return nil
 	}
-	return false, nil
+	return link
 }
 
-// stands reports whether a link is the operator's, and stands for the record.
-func (c *Chain) stands(link []byte, key string, text []byte) bool {
-	parsed, err := c.parse(link)
-	return err == nil && parsed.Key == key && parsed.SHA256 == audit.Digest(text)
-}
-
-func (c *Chain) parse(link []byte) (*audit.Link, error) {
-	return audit.ParseLink(link, c.private.Public().(ed25519.PublicKey))
-}
-
-func (c *Chain) move(head audit.Head) {
-	c.head = &head
+// move goes on to the next link.
+func (c *Chain) move(text []byte, link *audit.Link) {
+	c.head = &audit.Head{Sequence: c.head.Sequence + 1, SHA256: audit.Digest(text)}
+	delete(c.recent, c.head.Sequence-lookBack)
+	if link != nil {
+		c.recent[c.head.Sequence] = recentLink{link.Key, link.SHA256}
+	}
 	if c.anchor != nil {
-		c.anchor.Remember(head)
+		c.anchor.Remember(*c.head)
 	}
 }
 

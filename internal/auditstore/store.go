@@ -28,6 +28,9 @@ const probeKey = "conditional-writes.txt"
 // addresses are what an error may say of a URL, with what is secret in it.
 var addresses = regexp.MustCompile(`[a-z0-9]+://\S*\s*`)
 
+// unfinished are the files that a folder has of objects whose writer was killed.
+var unfinished = regexp.MustCompile(`\.json\.[0-9a-f]+\.tmp$`)
+
 // ErrOverwrites is that a store writes over what is there although it is told not to.
 var ErrOverwrites = errors.New("the store does not do conditional writes: it has overwritten an object although it was told not to (If-None-Match); use another store")
 
@@ -35,6 +38,7 @@ var ErrOverwrites = errors.New("the store does not do conditional writes: it has
 type Store struct {
 	bucket *blob.Bucket
 	name   string
+	folder bool
 }
 
 // Open returns the store of a URL: file:///folder, and those of package cloud. Nothing is
@@ -62,7 +66,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the audit store %s cannot be opened: %s", nameOf(at), addresses.ReplaceAllString(err.Error(), "its address: "))
 	}
-	return &Store{bucket: bucket, name: nameOf(at)}, nil
+	return &Store{bucket: bucket, name: nameOf(at), folder: at.Scheme == "file"}, nil
 }
 
 // New returns a store of a bucket that was opened already.
@@ -121,7 +125,7 @@ func (s *Store) Keys(ctx context.Context, prefix string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !object.IsDir {
+		if !object.IsDir && (!s.folder || !unfinished.MatchString(object.Key)) {
 			keys = append(keys, object.Key)
 		}
 	}

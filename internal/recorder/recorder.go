@@ -231,8 +231,19 @@ func (r *Recorder) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watching sessions to store their records: %w", err)
 	}
-	r.work(log.IntoContext(ctx, log.FromContext(ctx).WithName("audit")))
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("audit"))
+	r.catchUp(ctx)
+	r.work(ctx)
 	return informer.RemoveEventHandler(registration)
+}
+
+// catchUp has written what an operator before this one has begun to. If it fails, it is tried again before the first record.
+func (r *Recorder) catchUp(ctx context.Context) {
+	trying, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	if err := r.Chain.Ready(trying); err != nil && ctx.Err() == nil {
+		log.FromContext(ctx).Error(err, "the audit store does not answer, and is tried again when there is a record to store")
+	}
 }
 
 // look sees whether a session's record is to be stored.

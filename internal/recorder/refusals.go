@@ -41,19 +41,13 @@ type Refusals struct {
 	mu      sync.Mutex
 	counted []*audit.Refusal // no record tells of them yet, the oldest first
 	omitted int
-	waiting map[string]*unstored // by the refusals' IDs
-}
-
-// unstored is a record on its way to the store.
-type unstored struct {
-	record *audit.Record
-	linked bool
+	waiting map[string]*audit.Record // on their way to the store, by the refusals' IDs
 }
 
 // NewRefusals returns what goes by a recorder's store, after Prepare.
 func NewRefusals(records *Recorder) *Refusals {
 	return &Refusals{
-		records: records, limits: userlimit.New(refusalsOfUser, refusalsOfAll), news: make(chan struct{}, 1), waiting: map[string]*unstored{},
+		records: records, limits: userlimit.New(refusalsOfUser, refusalsOfAll), news: make(chan struct{}, 1), waiting: map[string]*audit.Record{},
 		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](retry.FirstPause, retry.LastPause)),
 	}
 }
@@ -151,7 +145,7 @@ func (r *Refusals) await(record *audit.Record) {
 	r.mu.Lock()
 	full := len(r.waiting) >= maxRefusals
 	if !full {
-		r.waiting[record.Refusal.ID] = &unstored{record: record}
+		r.waiting[record.Refusal.ID] = record
 	}
 	r.mu.Unlock()
 	if full {
@@ -164,12 +158,11 @@ func (r *Refusals) await(record *audit.Record) {
 // store stores a record. What is begun is ended, also if the operator ends: nobody else would.
 func (r *Refusals) store(ctx context.Context, id string) {
 	r.mu.Lock()
-	one := r.waiting[id]
+	record := r.waiting[id]
 	r.mu.Unlock()
 	trying, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
 	defer cancel()
-	var err error
-	one.linked, err = r.records.Chain.Append(trying, one.record, one.linked, r.records.Clock.Now())
+	_, err := r.records.Chain.Put(trying, record, r.records.Clock.Now())
 	r.records.counted(err)
 	if err != nil {
 		if ctx.Err() == nil {

@@ -57,7 +57,7 @@ func store(t *testing.T) (address string) {
 	attempt := audit.AttemptOf(now, "DebugSession", "CREATE", "heist", []byte(`{"spec": {"className": "production"}}`), "mallory may not use class production")
 	refusal := audit.NewRefusal("bank", audit.UserFrom(&authenticationv1.UserInfo{Username: "mallory"}), attempt)
 	refusal.Add(attempt)
-	if _, err := chain.Append(t.Context(), audit.OfRefusal("eu-1", refusal), false, now); err != nil {
+	if _, err := chain.Put(t.Context(), audit.OfRefusal("eu-1", refusal), now); err != nil {
 		t.Fatal(err)
 	}
 	return address
