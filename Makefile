@@ -188,9 +188,9 @@ test-unit: ## Run the tests that need nothing, in every module.
 
 # Ginkgo's own summary is shown only with -v.
 .PHONY: test-integration
-test-integration: $(CLUSTER_TOOL) $(BIN)/.tools ## Run the tests that need a real API server and etcd, or a real kernel. INTEGRATION=REGEXP runs only those specs.
+test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 ## Run the tests that need a real API server and etcd, a real S3 server or a real kernel. INTEGRATION=REGEXP runs only those specs.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
-		$(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
+		S3_SERVER=$(BIN)/s3 $(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/podwatch ./internal/auditstore/cloud $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
 		$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo run $(WITH_RACE) --procs=$(INTEGRATION_PROCESSES) --timeout=20m \
 			$(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration
 
@@ -270,6 +270,11 @@ $(BIN)/.helm: tools/helm/go.mod tools/helm/go.sum
 $(BIN)/kubectl-krew: tools/krew/go.mod tools/krew/go.sum
 	@echo "build krew"
 	@mkdir -p $(BIN) && go -C tools/krew build -trimpath -ldflags '-s -w' -o $@ sigs.k8s.io/krew/cmd/krew && touch $@
+
+# Not trimmed: vet and the linters compile the same.
+$(BIN)/s3: test/s3/go.mod test/s3/go.sum test/s3/main.go
+	@echo "build a server of the S3 API"
+	@go -C test/s3 build -o $@ .
 
 # Built each time, which costs nothing when nothing changed. Not trimmed: it finds its files by its source's path.
 .PHONY: $(CLUSTER_TOOL)
