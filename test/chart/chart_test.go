@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -46,6 +48,27 @@ func TestOptionalObjectsAreThoseOfConfig(t *testing.T) {
 	have := release{values: `{policies: {debuggers: true}, networkPolicy: {enabled: true, apiServerCIDRs: [192.0.2.0/24]},
 		metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}}`}.render(t).installed()
 	same(t, have, want)
+}
+
+// Records in a volume are the same as in config/audit-volume.
+func TestAuditVolumeIsThatOfConfig(t *testing.T) {
+	want := release{}.render(t).installed()
+	delete(want, "PodDisruptionBudget debugsession-system/debugsession-operator")
+	for key, object := range file(t, "config", "audit-volume", "volume_claim.yaml") {
+		object.SetLabels(map[string]string{"app.kubernetes.io/name": "debugsession-operator", "app.kubernetes.io/part-of": "debugsession"})
+		want[key] = object
+	}
+	patch := file(t, "config", "audit-volume", "deployment_patch.yaml")[deployment]
+	patched, err := strategicpatch.StrategicMergeMapPatch(want[deployment].Object, patch.Object, appsv1.Deployment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want[deployment] = &unstructured.Unstructured{Object: patched}
+	have := release{values: `{audit: {volume: {enabled: true}}}`}.render(t)
+	if policy := have["PersistentVolumeClaim debugsession-system/debugsession-audit"].GetAnnotations()["helm.sh/resource-policy"]; policy != "keep" {
+		t.Errorf("an uninstall deletes the records: the claim's resource policy is %q", policy)
+	}
+	same(t, have.installed(), want)
 }
 
 // Nothing of another release says where the default one would be.
@@ -112,6 +135,16 @@ func TestValuesReachTheDeployment(t *testing.T) {
 		{`{extraEnv: [{name: A, value: b}]}`, pod("0", "env", "A"), "b"},
 		{`{resources: {limits: {memory: 1Gi}}}`, pod("0", "resources", "limits"), map[string]any{"memory": "1Gi"}},
 		{`{extraVolumeMounts: [{name: v, mountPath: /v}]}`, pod("0", "volumeMounts"), []any{map[string]any{"name": "v", "mountPath": "/v"}}},
+		{`{audit: {store: "s3://audit?region=eu-central-1"}}`, pod("0", "last argument"), "--audit-store=s3://audit?region=eu-central-1"},
+		{`{audit: {cluster: eu-1}}`, pod("0", "last argument"), "--audit-cluster=eu-1"},
+		{`{audit: {credentialsSecret: s3}}`, pod("0", "envFrom"), []any{map[string]any{"secretRef": map[string]any{"name": "s3"}}}},
+		{`{replicas: 3, audit: {volume: {enabled: true}}}`, []string{"spec", "replicas"}, int64(1)},
+		{`{audit: {volume: {enabled: true, existingClaim: own}}}`, pod("volumes"), []any{
+			map[string]any{"name": "audit", "persistentVolumeClaim": map[string]any{"claimName": "own"}},
+		}},
+		{`{audit: {volume: {enabled: true}}, extraVolumes: [{name: v, emptyDir: {}}]}`, pod("volumes"), []any{
+			map[string]any{"name": "audit", "persistentVolumeClaim": map[string]any{"claimName": "debugsession-audit"}}, map[string]any{"name": "v", "emptyDir": map[string]any{}},
+		}},
 		{`{logLevel: debug, extraArgs: ["--concurrency=8"]}`, pod("0", "last argument"), "--concurrency=8"},
 		{`{logLevel: debug}`, pod("0", "last argument"), "--zap-log-level=debug"},
 	} {
@@ -253,6 +286,8 @@ func TestSchemaRefuses(t *testing.T) {
 		{`{classes: {a: {spec: {modes: [PodCopy], profiles: [general], maxTTL: 1h, ttl: 1h}}}}`, "additional properties 'ttl' not allowed"},
 		{`{sinks: {a: {spec: {urlKeys: x}}}}`, "additional properties 'urlKeys' not allowed"},
 		{`{logLevel: trace}`, "/logLevel"},
+		{`{audit: {store: /var/lib/audit}}`, "/audit/store"},
+		{`{audit: {store: "s3://audit", volume: {enabled: true}}}`, "/audit/store"},
 	} {
 		_, err := release{values: test.values}.try()
 		if err == nil || !strings.Contains(err.Error(), test.want) {
