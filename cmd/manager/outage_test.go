@@ -45,7 +45,7 @@ func TestTheManagerOutlivesOutages(t *testing.T) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		t.Skip("KUBEBUILDER_ASSETS is not set: there is no API server to test with; `make test` builds one")
 	}
-	environment, cluster := startAPIServer(t)
+	environment, cluster := startAPIServer(t, filepath.Join("..", "..", "config", "crd", "bases"))
 	between := newProxy(t, environment.Config.Host)
 	between.cut()
 	manager := startManager(t, environment, between)
@@ -71,15 +71,51 @@ func TestTheManagerOutlivesOutages(t *testing.T) {
 	manager.is(t, "it is the process that was started", func() bool { return manager.cmd.Process.Signal(syscall.Signal(0)) == nil })
 }
 
+// An operator that is applied before the CRDs of its version waits for that of sessions, live and not ready, and says so. For that of sinks
+// it does not: it must end sessions without. It tells sinks as soon as there can be any.
+func TestTheManagerStartsBeforeItsKinds(t *testing.T) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		t.Skip("KUBEBUILDER_ASSETS is not set: there is no API server to test with; `make test` builds one")
+	}
+	bases := filepath.Join("..", "..", "config", "crd", "bases")
+	kind := func(plural string) string { return filepath.Join(bases, "debugsession.dev_"+plural+".yaml") }
+	environment, cluster := startAPIServer(t, kind("debugclasses"), kind("debugapprovals"))
+	manager := startManager(t, environment, newProxy(t, environment.Config.Host))
+	install := func(plural string) {
+		t.Helper()
+		if _, err := envtest.InstallCRDs(environment.Config, envtest.CRDInstallOptions{Paths: []string{kind(plural)}, ErrorIfPathMissing: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	manager.until(t, "it says what it waits for", 30*time.Second, func() bool {
+		return bytes.Contains(manager.said(), []byte("CustomResourceDefinition debugsessions.debugsession.dev is not there"))
+	})
+	time.Sleep(2 * awaited) // several tries
+	manager.is(t, "it waits for a kind", func() bool { return manager.live() && !manager.ready() })
+
+	install("debugsessions")
+	manager.until(t, "it is ready", 30*time.Second, manager.ready)
+	manager.until(t, "it leads", 30*time.Second, func() bool { return leader(t, cluster) != "" })
+	sinks := func() bool {
+		return bytes.Contains(manager.said(), []byte(`"Starting workers","controller":"debugsink"`))
+	}
+	time.Sleep(2 * awaited)
+	manager.is(t, "it waits for no sinks, and there are none to tell", func() bool { return manager.ready() && !sinks() })
+
+	install("debugsinks")
+	manager.until(t, "it tells sinks", 30*time.Second, sinks)
+}
+
 // awaited is longer than the pause between two tries to reach the API server.
 const awaited = 2 * time.Second
 
 // startAPIServer starts one with what an installation has: the kinds, the webhooks' configuration and the namespace.
-func startAPIServer(t *testing.T) (*envtest.Environment, kubernetes.Interface) {
+func startAPIServer(t *testing.T, kinds ...string) (*envtest.Environment, kubernetes.Interface) {
 	t.Helper()
 	base := filepath.Join("..", "..", "config")
 	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join(base, "crd", "bases")},
+		CRDDirectoryPaths:     kinds,
 		ErrorIfCRDPathMissing: true,
 		WebhookInstallOptions: envtest.WebhookInstallOptions{Paths: []string{filepath.Join(base, "webhook", "manifests.yaml")}},
 	}

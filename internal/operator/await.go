@@ -8,13 +8,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -36,23 +37,23 @@ const leaderElectionLost = "leader election lost"
 
 // Await returns when the API server answers what New asks it: which kinds there are, the session's among them, and the Secret with
 // the key of the seals. Until then it serves the probes at an address, live and not ready: an operator that ended instead would be
-// started again later and later, however short the pause that it needs. It returns early when the context ends, and fails if it
-// cannot serve.
+// started again later and later, however short the pause that it needs. The other kinds are not waited for: sessions end without them,
+// and what is theirs begins when they are there. It returns early when the context ends, and fails if it cannot serve.
 func Await(ctx context.Context, config *rest.Config, scheme *runtime.Scheme, namespace, probeAddress string) error {
-	stop, err := serveWaiting(ctx, probeAddress)
+	said := &atomic.Value{}
+	said.Store("")
+	stop, err := serveWaiting(ctx, probeAddress, said)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	said := ""
 	for {
 		err := answers(ctx, config, scheme, namespace)
 		if err == nil {
 			return nil
 		}
-		if err.Error() != said {
-			said = err.Error()
-			log.FromContext(ctx).Info("waiting for the API server", "reason", said)
+		if said.Swap(err.Error()) != err.Error() {
+			log.FromContext(ctx).Info("waiting for the API server", "reason", err.Error())
 		}
 		select {
 		case <-ctx.Done():
@@ -72,19 +73,30 @@ func answers(ctx context.Context, config *rest.Config, scheme *runtime.Scheme, n
 	if err != nil {
 		return err
 	}
-	gvk, err := apiutil.GVKForObject(&v1alpha1.DebugSession{}, scheme)
-	if err != nil {
-		return err
-	}
-	if _, err := live.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version); err != nil {
+	if err := served(live, &v1alpha1.DebugSession{}); err != nil {
 		return err
 	}
 	_, err = seal.LoadOrCreateKey(ctx, live, namespace)
 	return err
 }
 
-// serveWaiting serves the probes of an operator that waits. An address of "0" is none, as for a manager.
-func serveWaiting(ctx context.Context, address string) (stop func(), err error) {
+// served fails if the API server does not serve a kind of ours.
+func served(live client.Client, object client.Object) error {
+	gvk, err := live.GroupVersionKindFor(object)
+	if err != nil {
+		return err
+	}
+	_, err = live.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
+	if meta.IsNoMatchError(err) {
+		resource, _ := meta.UnsafeGuessKindToResource(gvk)
+		return fmt.Errorf("the CustomResourceDefinition %s is not there, or does not serve %s: apply the CRDs of this version of the operator, which goes on by itself then",
+			resource.GroupResource(), gvk.Version)
+	}
+	return err
+}
+
+// serveWaiting serves the probes of an operator that waits, and what for. An address of "0" is none, as for a manager.
+func serveWaiting(ctx context.Context, address string, reason *atomic.Value) (stop func(), err error) {
 	if address == "" || address == "0" {
 		return func() {}, nil
 	}
@@ -95,7 +107,7 @@ func serveWaiting(ctx context.Context, address string) (stop func(), err error) 
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) })
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "the API server does not answer yet", http.StatusServiceUnavailable)
+		http.Error(w, fmt.Sprint("waiting for the API server: ", reason.Load()), http.StatusServiceUnavailable)
 	})
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: awaitPatience}
 	served := make(chan struct{})
