@@ -1043,6 +1043,16 @@ type AuditStatus struct {
 	// The SHA-256 of the record's text, in hex.
 	// +kubebuilder:validation:MaxLength=64
 	SHA256 string `json:"sha256"`
+
+	// The key of the record of a review that came after the session's end. The session's own record does not change any more.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ReviewKey string `json:"reviewKey,omitempty"`
+
+	// The SHA-256 of that record's text, in hex.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	ReviewSHA256 string `json:"reviewSHA256,omitempty"`
 }
 
 // SinkNotifications is what one DebugSink has been told of a session.

@@ -56,6 +56,9 @@ func (q *Query) wants(r *Record) bool {
 	if s := r.Session; s != nil {
 		namespace, requester, inClass = s.Namespace, s.Requester.Username, s.Spec.ClassName == q.Class
 	}
+	if late := r.Review; late != nil {
+		namespace, requester, inClass = late.Namespace, late.Requester.Username, late.Class == q.Class
+	}
 	if refused := r.Refusal; refused != nil {
 		namespace, requester = refused.Namespace, refused.User.Username
 		inClass = slices.ContainsFunc(refused.Attempts, func(a Attempt) bool { return a.Class == q.Class })

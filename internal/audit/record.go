@@ -22,7 +22,7 @@ const SchemaURI = "urn:debugsession.dev:schema:audit-record:v1"
 // Prefix is what the keys of records begin with.
 const Prefix = "records/"
 
-// Record is all that is known of one session, or of what admission has refused.
+// Record is all that is known of one session, of its review after its end, or of what admission has refused.
 type Record struct {
 	Schema  string `json:"schema"`
 	Cluster string `json:"cluster,omitempty"`
@@ -30,6 +30,7 @@ type Record struct {
 
 	Session *Session `json:"session,omitempty"`
 	Refusal *Refusal `json:"refusal,omitempty"`
+	Review  *Review  `json:"review,omitempty"`
 }
 
 // Type is what a record is of.
@@ -39,6 +40,7 @@ type Type string
 const (
 	TypeSession Type = "Session"
 	TypeRefusal Type = "Refusal"
+	TypeReview  Type = "Review"
 )
 
 // Session is a session that is over.
@@ -191,6 +193,8 @@ func (r *Record) Time() time.Time {
 	switch {
 	case r.Refusal != nil:
 		return r.Refusal.Last
+	case r.Review != nil:
+		return r.Review.At
 	case r.Session.Times.Ended.IsZero():
 		return r.Session.CreatedAt
 	default:
@@ -202,9 +206,12 @@ func (r *Record) Time() time.Time {
 // same key at each try.
 func (r *Record) Key() string {
 	var namespace, name string
-	if r.Refusal != nil {
+	switch {
+	case r.Refusal != nil:
 		namespace, name = r.Refusal.Namespace, "refused-"+part(r.Refusal.ID)
-	} else {
+	case r.Review != nil:
+		namespace, name = r.Review.Namespace, part(r.Review.Name)+"-"+part(r.Review.UID)+".review"
+	default:
 		namespace, name = r.Session.Namespace, part(r.Session.Name)+"-"+part(r.Session.UID)
 	}
 	return fmt.Sprintf("%s%s/%s/%s.json", Prefix, r.Time().UTC().Format(time.DateOnly), part(namespace), name)
@@ -246,9 +253,14 @@ func Decode(text []byte) (*Record, error) {
 	if err := json.Unmarshal(text, record); err != nil {
 		return nil, err
 	}
-	if record.Schema != SchemaURI || (record.Type == TypeSession) != (record.Session != nil) || (record.Type == TypeRefusal) != (record.Refusal != nil) ||
-		record.Session == nil && record.Refusal == nil {
+	is := map[Type]bool{TypeSession: record.Session != nil, TypeRefusal: record.Refusal != nil, TypeReview: record.Review != nil}
+	if record.Schema != SchemaURI || !is[record.Type] {
 		return nil, fmt.Errorf("it is no record of %s", SchemaURI)
+	}
+	for other, there := range is {
+		if there && other != record.Type {
+			return nil, fmt.Errorf("it is no record of %s: it is of the type %s, and has what a %s has", SchemaURI, record.Type, other)
+		}
 	}
 	return record, nil
 }

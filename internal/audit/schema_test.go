@@ -74,7 +74,7 @@ func TestSchema(t *testing.T) {
 	refusal.Omitted = 2
 	for name, record := range map[string]*Record{
 		"full": OfSession("eu-1", session, approvals), "bare": OfSession("", fixture.Session(), nil),
-		"refusal": OfRefusal("eu-1", refusal),
+		"refusal": OfRefusal("eu-1", refusal), "review": OfReview("eu-1", session, Reference{Key: "records/a.json", SHA256: "1"}, approvals),
 	} {
 		text, err := record.Encode()
 		if err != nil {
@@ -87,7 +87,7 @@ func TestSchema(t *testing.T) {
 		if result := validator.Validate(data); !result.IsValid() {
 			t.Errorf("%s: %v", name, result.AsError())
 		}
-		for _, of := range []string{"session", "refusal"} {
+		for _, of := range []string{"session", "refusal", "review"} {
 			for field := range schema.Properties[of].Properties {
 				found, _ := data[of].(map[string]any)
 				if _, there := found[field]; found != nil && name != "bare" && !there {
@@ -131,6 +131,46 @@ func TestRecordTellsAll(t *testing.T) {
 	decoded, err := Decode(text)
 	if err != nil || decoded.Key() != record.Key() {
 		t.Errorf("decoded: %+v, %v", decoded, err)
+	}
+}
+
+// A review after the end has a record of its own, beside the session's in a listing of the day.
+func TestReviewHasItsOwnRecord(t *testing.T) {
+	session, approvals := full()
+	if !ReviewedLate(session) || ReviewedLate(fixture.Session()) {
+		t.Error("a review after the end is not known")
+	}
+	own := OfSession("eu-1", session, approvals)
+	late := OfReview("eu-1", session, Reference{Key: own.Key(), SHA256: "1"}, approvals)
+	if late.Key() != strings.TrimSuffix(own.Key(), ".json")+".review.json" || !late.Time().Equal(at) {
+		t.Errorf("%s, at %s", late.Key(), late.Time())
+	}
+	r := late.Review
+	if r.By != "bob" || r.Decision != v1alpha1.DecisionApprove || len(r.Approvals) != 2 || r.Approvals[0].Reason != "go ahead" || r.Session.Key != own.Key() {
+		t.Errorf("%+v", r)
+	}
+	text, err := late.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if decoded, err := Decode(text); err != nil || decoded.Key() != late.Key() {
+		t.Errorf("%+v, %v", decoded, err)
+	}
+	two := *late
+	two.Session = own.Session
+	if text, err = two.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode(text); err == nil {
+		t.Error("a record of two things is taken")
+	}
+	for _, query := range []Query{{Class: session.Spec.ClassName}, {Requester: "alice"}, {Namespace: session.Namespace}} {
+		if !query.wants(late) {
+			t.Errorf("not found by %+v", query)
+		}
+	}
+	if (&Query{Requester: "bob"}).wants(late) {
+		t.Error("found as its reviewer's session")
 	}
 }
 

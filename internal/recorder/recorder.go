@@ -84,7 +84,7 @@ type Recorder struct {
 	mu      sync.Mutex
 	entries map[types.UID]*entry
 	gone    int // of the entries those whose session was deleted
-	stored  int // and those whose record is stored
+	stored  int // and those that are done
 }
 
 // entry is a session whose record is to be stored, or was and the session does not say so yet.
@@ -94,6 +94,14 @@ type entry struct {
 	gone    bool                   // it was deleted
 	stored  *v1alpha1.AuditStatus
 	failure string
+}
+
+// done reports whether all that there is to store is stored.
+func (e *entry) done() bool { return allStored(e.session, e.stored) }
+
+// allStored reports whether the record of a session is stored, and that of its review if it was reviewed after its end.
+func allStored(session *v1alpha1.DebugSession, stored *v1alpha1.AuditStatus) bool {
+	return stored != nil && (stored.ReviewKey != "" || !audit.ReviewedLate(session))
 }
 
 // Prepare makes the recorder ready to be used, before the manager starts.
@@ -150,6 +158,9 @@ func (r *Recorder) add(session *v1alpha1.DebugSession, waits, gone bool) {
 	e := r.entries[session.UID]
 	if e != nil {
 		e.waits = waits && !gone
+		if audit.ReviewedLate(session) {
+			r.change(e, func() { e.session = session })
+		}
 	}
 	if e == nil && gone && r.gone >= maxGone {
 		r.mu.Unlock()
@@ -157,11 +168,11 @@ func (r *Recorder) add(session *v1alpha1.DebugSession, waits, gone bool) {
 		return
 	}
 	if e == nil {
-		e = &entry{session: session, waits: waits}
+		e = &entry{session: session, waits: waits, stored: session.Status.Audit.DeepCopy()}
 		r.entries[session.UID] = e
 	}
 	if gone && !e.gone {
-		e.gone, e.session = true, session
+		r.change(e, func() { e.gone, e.session = true, session })
 		r.gone++
 	}
 	r.count()
@@ -169,6 +180,18 @@ func (r *Recorder) add(session *v1alpha1.DebugSession, waits, gone bool) {
 	r.queue.Add(session.UID)
 	if waits && r.health.Verdict().Dead {
 		r.tellWaiting()
+	}
+}
+
+// change changes an entry, with the lock held.
+func (r *Recorder) change(e *entry, how func()) {
+	before := e.done()
+	how()
+	switch now := e.done(); {
+	case now && !before:
+		r.stored++
+	case before && !now:
+		r.stored--
 	}
 }
 
@@ -195,7 +218,7 @@ func (r *Recorder) forget(uid types.UID) {
 		if e.gone {
 			r.gone--
 		}
-		if e.stored != nil {
+		if e.done() {
 			r.stored--
 		}
 	}
@@ -249,7 +272,7 @@ func (r *Recorder) catchUp(ctx context.Context) {
 // look sees whether a session's record is to be stored.
 func (r *Recorder) look(session *v1alpha1.DebugSession) {
 	switch {
-	case session.Status.Audit != nil:
+	case allStored(session, session.Status.Audit):
 		r.forget(session.UID)
 	case session.Status.Phase == v1alpha1.PhaseEnded:
 		r.add(session, false, false)
@@ -260,7 +283,7 @@ func (r *Recorder) look(session *v1alpha1.DebugSession) {
 func (r *Recorder) lost(session *v1alpha1.DebugSession) {
 	r.mu.Lock()
 	e := r.entries[session.UID]
-	done := session.Status.Audit != nil || e != nil && e.stored != nil
+	done := allStored(session, session.Status.Audit) || e != nil && allStored(session, e.stored)
 	r.mu.Unlock()
 	if done {
 		r.forget(session.UID)
@@ -292,28 +315,17 @@ func (r *Recorder) handle(ctx context.Context, uid types.UID) {
 	r.queue.Forget(uid)
 }
 
-// store stores a record, and has its session say so.
+// store stores what there is to store of a session, and has it say so.
 func (r *Recorder) store(ctx context.Context, uid types.UID, e *entry) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	if e.stored == nil {
-		record, err := r.record(ctx, e.session)
-		if err != nil && r.queue.NumRequeues(uid) < approvalTries {
-			return err
-		}
-		stored, err := r.Chain.Put(ctx, record, r.Clock.Now())
-		r.tried(ctx, uid, e, err)
-		if err != nil {
-			return err
-		}
-		e.stored = &v1alpha1.AuditStatus{Key: stored.Key, SHA256: stored.SHA256}
+	if err := r.storeRecords(ctx, uid, e); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	if kept := r.entries[uid]; kept != nil {
-		if kept.stored == nil {
-			r.stored++
-		}
-		kept.stored, kept.failure = e.stored, ""
+		r.change(kept, func() { kept.stored = e.stored })
+		kept.failure = ""
 		e.waits, e.gone = kept.waits, kept.gone
 	}
 	r.count()
@@ -328,6 +340,41 @@ func (r *Recorder) store(ctx context.Context, uid types.UID, e *entry) error {
 	default:
 		return r.say(ctx, e)
 	}
+}
+
+// storeRecords stores the session's record, and that of its review if that came after its end.
+func (r *Recorder) storeRecords(ctx context.Context, uid types.UID, e *entry) error {
+	if e.stored == nil {
+		put, err := r.put(ctx, uid, e, func(approvals []v1alpha1.DebugApproval) *audit.Record {
+			return audit.OfSession(r.Cluster, e.session, approvals)
+		})
+		if err != nil {
+			return err
+		}
+		e.stored = &v1alpha1.AuditStatus{Key: put.Key, SHA256: put.SHA256}
+	}
+	if e.done() {
+		return nil
+	}
+	put, err := r.put(ctx, uid, e, func(approvals []v1alpha1.DebugApproval) *audit.Record {
+		return audit.OfReview(r.Cluster, e.session, audit.Reference{Key: e.stored.Key, SHA256: e.stored.SHA256}, approvals)
+	})
+	if err != nil {
+		return err
+	}
+	e.stored = e.stored.DeepCopy()
+	e.stored.ReviewKey, e.stored.ReviewSHA256 = put.Key, put.SHA256
+	return nil
+}
+
+func (r *Recorder) put(ctx context.Context, uid types.UID, e *entry, record func([]v1alpha1.DebugApproval) *audit.Record) (auditstore.Stored, error) {
+	approvals, err := r.Approvals(ctx, e.session)
+	if err != nil && r.queue.NumRequeues(uid) < approvalTries {
+		return auditstore.Stored{}, err
+	}
+	stored, err := r.Chain.Put(ctx, record(approvals), r.Clock.Now())
+	r.tried(ctx, uid, e, err)
+	return stored, err
 }
 
 // tried notes how a try went. What a store says of its failure may be other words each time: a session says the first.
@@ -363,11 +410,14 @@ func (r *Recorder) sayNotStored(ctx context.Context, e *entry, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout) // the store may have used up all of the try's time
 	defer cancel()
 	message := plan.NotStored(cause.Error())
-	err := r.apply(ctx, e.session, map[string]any{"conditions": []metav1.Condition{{
+	status := map[string]any{"conditions": []metav1.Condition{{
 		Type: v1alpha1.ConditionRecorded, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotRecorded, Message: message,
 		ObservedGeneration: e.session.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now().Truncate(time.Second)),
-	}}})
-	if err != nil {
+	}}}
+	if e.stored != nil { // it is the review's record that is not
+		status["audit"] = e.stored
+	}
+	if err := r.apply(ctx, e.session, status); err != nil {
 		log.FromContext(ctx).Error(err, "the session does not say that its audit record is not stored", "session", client.ObjectKeyFromObject(e.session))
 		return
 	}

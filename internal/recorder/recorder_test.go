@@ -67,3 +67,50 @@ func TestRecordIsStoredWithoutApprovals(t *testing.T) {
 		}
 	})
 }
+
+// A review that comes after the end has a record of its own, whether the session's was stored before it or is not yet, and also if the
+// session was deleted meanwhile.
+func TestLateReviewIsStored(t *testing.T) {
+	for name, early := range map[string]bool{"after the record": true, "before the record": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, store, public := storing(t, memblob.OpenBucket(nil))
+				r.Approvals = func(context.Context, *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) { return nil, nil }
+				ended := metav1.NewTime(fixture.Created)
+				session := fixture.Session()
+				session.Status.Phase, session.Status.EndedAt = v1alpha1.PhaseEnded, &ended
+				if early {
+					stored, err := r.Chain.Put(t.Context(), audit.OfSession("", session, nil), fixture.Created)
+					if err != nil {
+						t.Fatal(err)
+					}
+					session.Status.Audit = &v1alpha1.AuditStatus{Key: stored.Key, SHA256: stored.SHA256}
+				}
+				session.Status.Review = &v1alpha1.ReviewStatus{Since: ended, DueAt: ended, Decision: v1alpha1.DecisionApprove, By: "bob", At: &ended, AfterEnd: true}
+				r.lost(session)
+				ctx, cancel := context.WithTimeout(t.Context(), tryTimeout)
+				defer cancel()
+				r.work(ctx)
+				records, err := audit.Read(t.Context(), store, audit.Query{})
+				if err != nil || len(records) != 2 {
+					t.Fatalf("%d records, %v", len(records), err)
+				}
+				own, late := records[0], records[1]
+				if own.Review != nil {
+					own, late = late, own
+				}
+				if text, err := store.Read(t.Context(), own.Key()); err != nil || late.Review.By != "bob" || late.Review.Session.Key != own.Key() || late.Review.Session.SHA256 != audit.Digest(text) {
+					t.Errorf("%+v, %v", late.Review, err)
+				}
+				if result, err := audit.Verify(t.Context(), store, public, nil); err != nil || len(result.Faults) > 0 || result.Links != 2 {
+					t.Errorf("%+v, %v", result, err)
+				}
+				session.Status.Audit = &v1alpha1.AuditStatus{Key: own.Key(), ReviewKey: late.Key()}
+				r.look(session)
+				if n := len(r.entries); n > 0 {
+					t.Errorf("%d are still to be stored", n)
+				}
+			})
+		})
+	}
+}

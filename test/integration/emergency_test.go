@@ -3,6 +3,8 @@ package integration
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -14,15 +16,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/audit"
 )
 
 var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 	var alice, bob *person
-	var namespace, class string
+	var namespace, class, folder string
 	node := &kubelet{}
 
 	BeforeAll(func() {
-		startOperator(node)
+		folder = filepath.Join(GinkgoT().TempDir(), "audit")
+		startOperator(node, storing(folder))
 		alice, bob = newPerson("alice"), newPerson("bob")
 	})
 	BeforeEach(func(ctx SpecContext) {
@@ -65,7 +69,7 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 	}
 	said := func(ctx context.Context, who *person, decision v1alpha1.Decision) error {
 		approval := newApproval(namespace, "word", "hang")
-		approval.Spec.Decision = decision
+		approval.Spec.Decision, approval.Spec.Reason = decision, "the word of bob"
 		return who.Create(ctx, approval)
 	}
 	classStatus := func(ctx context.Context, g Gomega) *v1alpha1.DebugClassStatus {
@@ -227,7 +231,19 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 			g.Expect(session.Status.Review).To(And(HaveField("By", "bob"), HaveField("AfterEnd", true)))
 			g.Expect(session.Status.Outcome).To(Equal(v1alpha1.OutcomeCompleted))
 			g.Expect(meta.IsStatusConditionTrue(classStatus(ctx, g).Conditions, v1alpha1.ConditionReviewOverdue)).To(BeFalse())
+			g.Expect(session.Status.Audit).NotTo(BeNil())
+			g.Expect(session.Status.Audit.ReviewKey).NotTo(BeEmpty())
 		}).Should(Succeed())
+		own := recordOf(folder, session)
+		Expect(own.Session.Review.Decision).To(BeEmpty(), "the record as it was at the end")
+		text, err := os.ReadFile(filepath.Join(folder, session.Status.Audit.ReviewKey))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(audit.Digest(text)).To(Equal(session.Status.Audit.ReviewSHA256))
+		late, err := audit.Decode(text)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(late.Review).To(And(HaveField("By", "bob"), HaveField("Decision", decision), HaveField("UID", string(session.UID)),
+			HaveField("Session", audit.Reference{Key: session.Status.Audit.Key, SHA256: session.Status.Audit.SHA256})))
+		Expect(late.Review.Approvals).To(ConsistOf(And(HaveField("Approver.Username", "bob"), HaveField("Reason", "the word of bob"))))
 	},
 		Entry("by an approval", v1alpha1.DecisionApprove, v1alpha1.ReasonAcknowledged),
 		Entry("by a denial", v1alpha1.DecisionDeny, v1alpha1.ReasonDeniedInReview),

@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/auditstore"
 	"debugsession.dev/operator/internal/dbgcli/story"
@@ -58,7 +59,7 @@ It exits with 1 if there is something wrong.`,
 	verify.Flags().StringVarP(&o.format, "output", "o", "", "How to show it: json.")
 	list := &cobra.Command{
 		Use:   "list --store=URL",
-		Short: "List the records of sessions, and of what admission refused, the oldest first",
+		Short: "List the records of sessions, of late reviews, and of what admission refused, the oldest first",
 		Example: `  # Who debugged what in the last 90 days
   kubectl dbg audit list --store=s3://audit --since=2160h -o csv`,
 		Args: cobra.NoArgs,
@@ -246,6 +247,9 @@ func auditRows(records []*audit.Record, clean func(string) string) [][]string {
 		if record.Refusal != nil {
 			row = refusalRow(record.Refusal)
 		}
+		if record.Review != nil {
+			row = reviewRow(record.Review)
+		}
 		for i := range row {
 			row[i] = clean(row[i])
 		}
@@ -262,14 +266,28 @@ func sessionRow(s *audit.Session) []string {
 	if s.Target != nil {
 		target = s.Target.Name
 	}
-	var approvers []string
-	for i := range s.Approvals {
-		approvers = append(approvers, s.Approvals[i].Approver.Username+" ("+string(s.Approvals[i].Decision)+")")
-	}
 	return []string{
 		moment(s.Times.Ended), s.Namespace, s.Name, s.Requester.Username, s.Spec.ClassName, string(s.Spec.Mode), target, string(s.Outcome),
-		moment(s.Times.Started), strings.Join(approvers, ", "), s.Reason,
+		moment(s.Times.Started), approvers(s.Approvals), s.Reason,
 	}
+}
+
+func approvers(approvals []audit.Approval) string {
+	said := make([]string, len(approvals))
+	for i := range approvals {
+		said[i] = approvals[i].Approver.Username + " (" + string(approvals[i].Decision) + ")"
+	}
+	return strings.Join(said, ", ")
+}
+
+// reviewRow is of the review of an emergency after its end.
+func reviewRow(r *audit.Review) []string {
+	outcome := v1alpha1.ReasonAcknowledged
+	if r.Decision == v1alpha1.DecisionDeny {
+		outcome = v1alpha1.ReasonDeniedInReview
+	}
+	why := "review of an emergency, due by " + moment(r.DueAt)
+	return []string{moment(r.At), r.Namespace, r.Name, r.Requester.Username, r.Class, "", "", outcome, "", approvers(r.Approvals), why}
 }
 
 // refusalRow shows the last of what was refused.
