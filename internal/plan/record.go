@@ -80,6 +80,11 @@ func NotStored(answer string) string {
 		"; tried again; it is in the operator's log, and the class does not require more (audit: BestEffort)")
 }
 
+// ReviewNotStored says that of the record of a review that came after the end.
+func ReviewNotStored(answer string) string {
+	return sanitizeMessage("the record of the session's review is not stored yet: the audit store cannot be written: " + answer + "; tried again; it is in the operator's log")
+}
+
 // over is the end that was written down.
 func (p *pass) over() markEnded {
 	end := markEnded{outcome: v1alpha1.OutcomeFailed, reason: cmp.Or(p.status().Reason, v1alpha1.ReasonInvalid), message: statusLost}

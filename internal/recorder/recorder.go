@@ -402,22 +402,24 @@ func (r *Recorder) tried(ctx context.Context, uid types.UID, e *entry, err error
 	}
 }
 
-// sayNotStored has a session that has ended, and waits for nothing, say that its record could not be stored: once, until it is.
+// sayNotStored has a session that has ended, and waits for nothing, say that its record could not be stored: once, until it is. Of its
+// review's record an event tells alone: the condition is the planner's where its own record is required.
 func (r *Recorder) sayNotStored(ctx context.Context, e *entry, cause error) {
+	if e.stored != nil {
+		r.Events.Eventf(e.session, nil, corev1.EventTypeWarning, v1alpha1.ReasonNotRecorded, "Record", "%s", plan.ReviewNotStored(cause.Error()))
+		return
+	}
 	if said := meta.FindStatusCondition(e.session.Status.Conditions, v1alpha1.ConditionRecorded); said != nil && said.Reason == v1alpha1.ReasonNotRecorded {
 		return // an operator before this one has
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout) // the store may have used up all of the try's time
 	defer cancel()
 	message := plan.NotStored(cause.Error())
-	status := map[string]any{"conditions": []metav1.Condition{{
+	err := r.apply(ctx, e.session, map[string]any{"conditions": []metav1.Condition{{
 		Type: v1alpha1.ConditionRecorded, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotRecorded, Message: message,
 		ObservedGeneration: e.session.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now().Truncate(time.Second)),
-	}}}
-	if e.stored != nil { // it is the review's record that is not
-		status["audit"] = e.stored
-	}
-	if err := r.apply(ctx, e.session, status); err != nil {
+	}}})
+	if err != nil {
 		log.FromContext(ctx).Error(err, "the session does not say that its audit record is not stored", "session", client.ObjectKeyFromObject(e.session))
 		return
 	}

@@ -307,11 +307,15 @@ func furnish(ctx context.Context) error {
 		class.Spec.Modes, class.Spec.NodeNamespace = []v1alpha1.Mode{v1alpha1.ModeNode}, namespace
 		objects = append(objects, class)
 	}
-	for _, name := range []string{classOpen, classApproved, classRecorded} {
+	for _, name := range []string{classOpen, classApproved, classRecorded, classEmergency} {
 		class := fixture.Class()
 		class.ObjectMeta = metav1.ObjectMeta{Name: name}
-		if name == classRecorded {
+		if name == classRecorded || name == classEmergency {
 			class.Spec.Audit = v1alpha1.AuditRequired
+		}
+		if name == classEmergency {
+			fixture.Approvals(1)(&class.Spec)
+			class.Spec.Approval.Emergency = &v1alpha1.EmergencyPolicy{ReviewWithin: metav1.Duration{Duration: 24 * time.Hour}}
 		}
 		if name == classApproved {
 			fixture.Approvals(1)(&class.Spec)

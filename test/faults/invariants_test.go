@@ -11,6 +11,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -122,6 +123,7 @@ func (c *checker) checkPermitted(revision uint64) {
 		approvals := c.injector.history.of(c.namespace, "debugapprovals")
 		c.must(6, len(approvals) > 0 && approvals[0].revision < revision, "made without an approval")
 	}
+	c.must(6, c.scenario.class != classEmergency || s.Review != nil, "made before its approval, and nothing says that it must be reviewed")
 }
 
 // checkEnd: when Ended is said nothing is left (4), it stays so (5), and it is said at all (7).
@@ -151,12 +153,27 @@ func (c *checker) checkEnd() {
 	}
 	for _, v := range c.sessions {
 		if v.revision > revision {
-			c.must(5, equality.Semantic.DeepEqual(v.object.(*v1alpha1.DebugSession).Status, end.Status), "the status changed after Ended, at %d", v.revision)
+			now := v.object.(*v1alpha1.DebugSession).Status
+			c.must(5, equality.Semantic.DeepEqual(c.final(now), c.final(end.Status)), "the status changed after Ended, at %d", v.revision)
 		}
 	}
 	for _, v := range c.pods {
 		c.must(5, v.revision < revision || v.gone || v.object.GetName() == c.target, "pod %s changed after Ended", v.object.GetName())
 	}
+}
+
+// final is what nothing changes in a session that has ended: all, or, where it is reviewed afterwards, all but that.
+func (c *checker) final(status v1alpha1.DebugSessionStatus) v1alpha1.DebugSessionStatus {
+	if c.scenario.after == nil {
+		return status
+	}
+	status = *status.DeepCopy()
+	status.Review, status.Approvals, status.ApprovedBy, status.WaitingFor = nil, nil, "", ""
+	meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionReviewed)
+	if status.Audit != nil {
+		status.Audit.ReviewKey, status.Audit.ReviewSHA256 = "", ""
+	}
+	return status
 }
 
 // checkDeadline: a session never says that it lasts longer than its debugger does (3).
@@ -215,26 +232,36 @@ func (c *checker) checkEvidence() {
 // record and the chain are whole (10).
 func (c *checker) checkRecord(ctx context.Context) {
 	_, end := c.ended()
-	if c.records == nil || end == nil {
+	records := c.store(func(_, _ string, do func() error) error { return do() })
+	if records == nil || end == nil {
 		return
 	}
 	if end.Status.Audit == nil {
 		c.must(10, false, "it says Ended, and its record is not stored")
 		return
 	}
-	text, err := c.records.Read(ctx, end.Status.Audit.Key)
+	text, err := records.Read(ctx, end.Status.Audit.Key)
 	c.must(10, err == nil && audit.Digest(text) == end.Status.Audit.SHA256, "the record is not as the session says: %v", err)
 	record, err := audit.Decode(text)
 	c.must(10, err == nil && record.Session.UID == string(end.UID) && record.Session.Outcome == end.Status.Outcome && record.Session.Times.Ended.Equal(end.Status.EndedAt.Time),
 		"the record does not tell what the session does: %v", err)
+	stored := 1
+	if last := c.latest(); c.scenario.after != nil && last != nil {
+		stored = 2
+		text, err := records.Read(ctx, last.Status.Audit.ReviewKey)
+		c.must(10, err == nil && audit.Digest(text) == last.Status.Audit.ReviewSHA256, "the review's record is not as the session says: %v", err)
+		late, err := audit.Decode(text)
+		c.must(10, err == nil && late.Review.UID == string(end.UID) && late.Review.By == "bob" && late.Review.Session.Key == end.Status.Audit.Key,
+			"the review's record does not tell who has reviewed what: %v", err)
+	}
 	public := &corev1.Secret{}
 	if err := k8s.Get(ctx, types.NamespacedName{Namespace: operator.DefaultNamespace, Name: audit.AnchorName}, public); err != nil {
 		c.must(10, false, "reading the key: %v", err)
 		return
 	}
 	key := ed25519.NewKeyFromSeed(public.Data["ed25519-seed"]).Public().(ed25519.PublicKey)
-	result, err := audit.Verify(ctx, c.records, key, nil)
-	c.must(10, err == nil && len(result.Faults) == 0 && result.Links == 1 && result.Records == 1, "the chain is not whole: %+v, %v", result, err)
+	result, err := audit.Verify(ctx, records, key, nil)
+	c.must(10, err == nil && len(result.Faults) == 0 && result.Links == int64(stored) && result.Records == stored, "the chain is not whole: %+v, %v", result, err)
 }
 
 // checkSettled: once ended a look costs nothing (9).

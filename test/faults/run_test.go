@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"gocloud.dev/blob/memblob"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -23,6 +22,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/blobtest"
 	"debugsession.dev/operator/internal/operator"
 	"debugsession.dev/operator/test/ports"
 )
@@ -42,7 +42,8 @@ type run struct {
 	target    string
 	injector  *injector
 	clock     *testclock.FakeClock
-	records   *auditstore.Store // what the run's operators store; nil if its class requires no record
+	vault     *blobtest.Memory // what the run's operators store; nil if its class requires no record
+	vaultName string
 	pokes     int
 	stop      func()
 	failure   error // of the operator that was stopped last
@@ -63,8 +64,8 @@ func (r *run) whole(ctx context.Context) (violations []string) {
 }
 
 func (r *run) prepare(ctx context.Context) error {
-	if r.scenario.class == classRecorded {
-		r.records = auditstore.New(memblob.OpenBucket(nil), "mem://"+string(uuid.NewUUID()))
+	if r.scenario.recorded() {
+		r.vault, r.vaultName = &blobtest.Memory{}, "mem://"+string(uuid.NewUUID())
 	}
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.target, Labels: map[string]string{"app": "web"}},
@@ -91,7 +92,7 @@ func (r *run) live(ctx context.Context) error {
 		}
 		if !approved && s.Status.Phase == v1alpha1.PhaseAwaitingApproval && s.Status.Request != nil {
 			approved = true
-			return false, r.approve(ctx, s)
+			return false, r.decide(ctx, v1alpha1.DecisionApprove)
 		}
 		return s.Status.Phase == v1alpha1.PhaseActive || s.Status.Phase == v1alpha1.PhaseEnded, nil
 	})
@@ -107,7 +108,18 @@ func (r *run) live(ctx context.Context) error {
 	_, err = r.until(ctx, "to end", func(s *v1alpha1.DebugSession) (bool, error) {
 		return s == nil || s.Status.Phase == v1alpha1.PhaseEnded && len(s.Finalizers) == 0, nil
 	})
-	return err
+	if err != nil || r.scenario.after == nil {
+		return err
+	}
+	return r.scenario.after(ctx, r)
+}
+
+// store is where records are stored, with each call through around; nil if none are.
+func (r *run) store(around blobtest.Around) *auditstore.Store {
+	if r.vault == nil {
+		return nil
+	}
+	return auditstore.New(r.vault.Open(around), r.vaultName)
 }
 
 // until waits for the session, restarts the operator if it crashes, and has its timers fire if nothing happens.
@@ -177,9 +189,12 @@ func (r *run) startOperator(ctx context.Context, wait bool) error {
 		Cache:                  cache.Options{DefaultNamespaces: map[string]cache.Config{r.namespace: {}}},
 	}, operator.Options{
 		Concurrency: 1, Clock: r.clock, Registry: prometheus.NewRegistry(),
-		Exec:    &node{r.injector, generation, players},
-		Logs:    &node{r.injector, generation, players},
-		Audit:   operator.AuditOptions{Store: r.records},
+		Exec: &node{r.injector, generation, players},
+		Logs: &node{r.injector, generation, players},
+		Audit: operator.AuditOptions{Store: r.store(func(call, key string, do func() error) error {
+			kind, _, _ := strings.Cut(key, "/") // a record, a link, or what the store is tried by
+			return r.injector.around(generation, call+"-"+kind, do)
+		})},
 		Webhook: operator.WebhookOptions{Host: "localhost", Port: port},
 	})
 	if err != nil {

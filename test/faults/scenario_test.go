@@ -20,14 +20,21 @@ type scenario struct {
 	class    string
 	outcome  v1alpha1.Outcome
 	end      func(ctx context.Context, r *run) error
-	isolated bool // the copy is cut off
+	after    func(ctx context.Context, r *run) error // what is done once it has ended; may be nil
+	isolated bool                                    // the copy is cut off
 }
+
+// recorded reports whether the session's class requires an audit record.
+func (s *scenario) recorded() bool { return s.class == classRecorded || s.class == classEmergency }
 
 const (
 	classOpen     = "open"     // nobody's approval, no access
 	classApproved = "approved" // one approval; gives access
 	classRecorded = "recorded" // requires an audit record
-	classNodes    = "nodes-"   // and the namespace's name: the class by which nodes are debugged there
+
+	classEmergency = "emergency" // one approval, which may follow; requires an audit record
+
+	classNodes = "nodes-" // and the namespace's name: the class by which nodes are debugged there
 )
 
 func scenarios() []scenario {
@@ -45,6 +52,9 @@ func scenarios() []scenario {
 		scenario{name: "ephemeral-extend", mode: v1alpha1.ModeEphemeralContainer, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: extend},
 		scenario{name: "recorded-delete", mode: v1alpha1.ModeEphemeralContainer, class: classRecorded, outcome: v1alpha1.OutcomeTerminated, end: remove},
 		scenario{name: "recorded-exit", mode: v1alpha1.ModePodCopy, class: classRecorded, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits},
+		scenario{name: "emergency-exit", mode: v1alpha1.ModeEphemeralContainer, class: classEmergency, outcome: v1alpha1.OutcomeCompleted, end: acknowledgeAndExit},
+		scenario{name: "emergency-denied", mode: v1alpha1.ModePodCopy, class: classEmergency, outcome: v1alpha1.OutcomeRevoked, end: denyReview},
+		scenario{name: "emergency-late", mode: v1alpha1.ModeEphemeralContainer, class: classEmergency, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits, after: acknowledgeLate},
 		scenario{name: "isolated-expiry", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: expire, isolated: true},
 		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 	)
@@ -93,6 +103,35 @@ func debuggerExits(ctx context.Context, r *run) error {
 	return players.exit(ctx, types.NamespacedName{Namespace: r.namespace, Name: pod}, session.Status.Debugger.ContainerName, exited)
 }
 
+// acknowledgeAndExit has an emergency reviewed while it runs, and its debugger end then.
+func acknowledgeAndExit(ctx context.Context, r *run) error {
+	if err := r.decide(ctx, v1alpha1.DecisionApprove); err != nil {
+		return err
+	}
+	if _, err := r.until(ctx, "to be reviewed", reviewed); err != nil {
+		return err
+	}
+	return debuggerExits(ctx, r)
+}
+
+func denyReview(ctx context.Context, r *run) error { return r.decide(ctx, v1alpha1.DecisionDeny) }
+
+// acknowledgeLate has an emergency reviewed after its end, and waits until the store has that.
+func acknowledgeLate(ctx context.Context, r *run) error {
+	if err := r.decide(ctx, v1alpha1.DecisionApprove); err != nil {
+		return err
+	}
+	_, err := r.until(ctx, "to be reviewed, and its review stored", func(s *v1alpha1.DebugSession) (bool, error) {
+		ok, err := reviewed(s)
+		return ok && s.Status.Audit != nil && s.Status.Audit.ReviewKey != "", err
+	})
+	return err
+}
+
+func reviewed(s *v1alpha1.DebugSession) (bool, error) {
+	return s != nil && s.Status.Review != nil && s.Status.Review.Decision == v1alpha1.DecisionApprove, nil
+}
+
 // ask has somebody create the session.
 func (r *run) ask(ctx context.Context) error {
 	session := fixture.Session(fixture.Unsent(r.namespace, r.name), fixture.Of(r.target), fixture.TTL(time.Hour))
@@ -106,14 +145,15 @@ func (r *run) ask(ctx context.Context) error {
 	}
 	session.Spec.Requester = nil
 	session.Spec.Reason = "faults"
+	session.Spec.Emergency = r.scenario.class == classEmergency
 	return alice.Create(ctx, session)
 }
 
-// approve creates an approval of what the session asks for.
-func (r *run) approve(ctx context.Context, session *v1alpha1.DebugSession) error {
+// decide creates an approval or a denial of what the session asks for.
+func (r *run) decide(ctx context.Context, decision v1alpha1.Decision) error {
 	return bob.Create(ctx, &v1alpha1.DebugApproval{
 		ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.name},
-		Spec:       v1alpha1.DebugApprovalSpec{SessionName: session.Name, Decision: v1alpha1.DecisionApprove},
+		Spec:       v1alpha1.DebugApprovalSpec{SessionName: r.name, Decision: decision},
 	})
 }
 
