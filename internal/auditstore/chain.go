@@ -140,8 +140,8 @@ func (c *Chain) catchUpWith(ctx context.Context, sequence int64) (*audit.Link, e
 		return nil, err
 	}
 	link := c.parse(sequence, there)
-	if link == nil {
-		return nil, nil
+	if link == nil || link.Record == "" { // before records were in their links they were written first
+		return link, nil
 	}
 	if err := c.restore(ctx, link.Key, []byte(link.Record)); err != nil {
 		return nil, fmt.Errorf("writing %s: %w", link.Key, err)
