@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -222,8 +223,30 @@ func (i *injector) current() int {
 	return i.generation
 }
 
+// blind is how long a watch that has expired may be away: client-go pauses before it lists anew.
+const blind = 3 * time.Second
+
+// watchesAgain waits until approvals are watched again of which an event was missed: until then they are not as the operator knows them.
+func (r *run) watchesAgain() {
+	f := r.injector.fault
+	if f == nil || f.pattern != missedEvent || f.name != "event-debugapprovals" {
+		return
+	}
+	for end := time.Now().Add(blind); !r.injector.after("watch-debugapprovals") && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+}
+
+// after reports whether such a call was made since the fault.
+func (i *injector) after(name string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	fault := slices.IndexFunc(i.calls, func(call string) bool { return strings.HasPrefix(call, "<-") })
+	return fault >= 0 && slices.ContainsFunc(i.calls[fault:], func(call string) bool { return strings.HasPrefix(call, name+".") })
+}
+
 // rest waits until the operator has asked nothing for a moment.
 func (r *run) rest() {
+	r.watchesAgain()
 	pause := quiet
 	if f := r.injector.fault; f != nil && (f.pattern == staleRestart || f.pattern == lateEvent || f.pattern == missedEvent || f.pattern == crash) {
 		pause = standstill + 2*quiet // a watch may stand still
