@@ -116,6 +116,8 @@ type Recorder interface {
 	HasStore() bool
 	// State is what is known of a session's record.
 	State(session *v1alpha1.DebugSession) plan.RecordState
+	// Transcript is what is known of a session's transcript. The session is looked at when that changes.
+	Transcript(session *v1alpha1.DebugSession) plan.TranscriptState
 	// Store has the record of a session that waits for it stored, and the session looked at then.
 	Store(session *v1alpha1.DebugSession)
 	// Log writes the record of a session that has ended into the log.
@@ -138,7 +140,7 @@ type Metrics interface {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=roles;rolebindings,verbs=create;patch;delete
 // The next are held to be given on, for one pod at a time: RBAC lets nobody give what they do not hold. pods/exec is
-// also how a debugger is ended early, and pods/log how the output of one without stdin gets into the session's status.
+// also how a debugger is ended early, and pods/log how what one prints gets into its transcript, and into the session's status.
 // +kubebuilder:rbac:groups="",resources=pods/attach;pods/exec;pods/portforward,verbs=create;get
 // +kubebuilder:rbac:groups="",resources=pods/log,verbs=get
 // +kubebuilder:rbac:groups=apps,resources=deployments;statefulsets;daemonsets;replicasets,verbs=get

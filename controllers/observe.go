@@ -69,6 +69,8 @@ func (r *DebugSessionReconciler) answer(ctx context.Context, session *v1alpha1.D
 		snapshot.Access = plan.Found(r.states.get(session).access)
 	case plan.ReadRecord:
 		snapshot.Record = plan.Found(r.Records.State(session))
+	case plan.ReadTranscript:
+		snapshot.Transcript = plan.Found(r.Records.Transcript(session))
 	case plan.ListCandidates:
 		snapshot.Candidates = r.observeCandidates(ctx, session)
 	case plan.FindOwnerSession:

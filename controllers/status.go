@@ -27,6 +27,9 @@ func (r *DebugSessionReconciler) report(ctx context.Context, session *v1alpha1.D
 	if p.Status.Audit == nil { // so does the recorder, once a session that did not wait for it has ended
 		p.Status.Audit = before.Audit
 	}
+	if p.Status.Transcript == nil {
+		p.Status.Transcript = before.Transcript
+	}
 	if equality.Semantic.DeepEqual(before, p.Status) {
 		return nil
 	}

@@ -52,6 +52,7 @@ type DebugClassList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.idleTimeout) || !has(self.maxIdleTimeout) || duration(self.defaults.idleTimeout) <= duration(self.maxIdleTimeout)",message="defaults.idleTimeout must not be longer than maxIdleTimeout",fieldPath=".defaults.idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.defaults) || !has(self.defaults.profile) || self.defaults.profile in self.profiles",message="defaults.profile must be one of profiles",fieldPath=".defaults.profile"
 // +kubebuilder:validation:XValidation:rule="!self.modes.exists(m, m == 'Node') || has(self.nodeNamespace)",message="mode Node needs nodeNamespace: the namespace in which nodes may be debugged",fieldPath=".nodeNamespace"
+// +kubebuilder:validation:XValidation:rule="!has(self.transcript) || self.transcript != 'Required' || (has(self.audit) && self.audit == 'Required')",message="transcript: Required needs audit: Required, as the record names the transcript",fieldPath=".transcript"
 type DebugClassSpec struct {
 	// The namespaces the class may be used in, by their labels. Left out: all.
 	// +optional
@@ -184,6 +185,14 @@ type DebugClassSpec struct {
 	// +default="BestEffort"
 	Audit AuditPolicy `json:"audit,omitempty"`
 
+	// Whether what the debugger prints is kept beside the audit record: of one with a terminal as an asciicast, of another as text, of
+	// each session up to 10 MiB. Input that is not echoed is not in it. None: it is not. BestEffort: it is if the operator has an
+	// audit store, as far as it could be read and stored. Required, which needs audit: Required: nothing starts where the operator has no
+	// audit store; and a session that is over stays Ending until its transcript is stored, as far as its log could be read.
+	// +optional
+	// +default="None"
+	Transcript TranscriptPolicy `json:"transcript,omitempty"`
+
 	// How long the record of an ended session is kept before the operator deletes it, at least 1h. Left out: for ever.
 	// Records that Argo CD, Flux or Helm own are never deleted: they would be created again.
 	// +optional
@@ -201,6 +210,17 @@ type AuditPolicy string
 const (
 	AuditBestEffort AuditPolicy = "BestEffort"
 	AuditRequired   AuditPolicy = "Required"
+)
+
+// TranscriptPolicy says whether what a debugger prints is kept.
+// +kubebuilder:validation:Enum=None;BestEffort;Required
+type TranscriptPolicy string
+
+// The transcript policies. None at all is None.
+const (
+	TranscriptNone       TranscriptPolicy = "None"
+	TranscriptBestEffort TranscriptPolicy = "BestEffort"
+	TranscriptRequired   TranscriptPolicy = "Required"
 )
 
 // ResourceBounds is the most that what is made may claim. Both requests and limits are held to it.

@@ -723,6 +723,10 @@ type ClassStatus struct {
 	// +optional
 	Audit AuditPolicy `json:"audit,omitempty"`
 
+	// Whether what the debugger prints is kept. It is None also where the class says BestEffort and the operator has no audit store.
+	// +optional
+	Transcript TranscriptPolicy `json:"transcript,omitempty"`
+
 	// How long the record is kept.
 	// +optional
 	Retention *Duration `json:"retention,omitempty"`
@@ -1026,6 +1030,10 @@ type DebugSessionStatus struct {
 	// +optional
 	Audit *AuditStatus `json:"audit,omitempty"`
 
+	// The transcript of what the debugger printed, in the operator's audit store. Empty until it is complete, and if none is kept.
+	// +optional
+	Transcript *TranscriptStatus `json:"transcript,omitempty"`
+
 	// What each DebugSink has been told of the session, so that it is told again of nothing but what it may have missed.
 	// +optional
 	// +listType=map
@@ -1053,6 +1061,56 @@ type AuditStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	ReviewSHA256 string `json:"reviewSHA256,omitempty"`
+}
+
+// TranscriptFormat is what a transcript is.
+// +kubebuilder:validation:Enum=Cast;Text
+type TranscriptFormat string
+
+// The formats of transcripts.
+const (
+	TranscriptCast TranscriptFormat = "Cast" // asciicast v2, with times and with escape sequences as they were printed
+	TranscriptText TranscriptFormat = "Text" // plain text, with control characters shown as their pictures
+)
+
+// TranscriptStatus is where the transcript of a session is, and what it is. Its parts, in the order of their keys, are one file.
+type TranscriptStatus struct {
+	// What the keys of its parts in the audit store begin with.
+	// +kubebuilder:validation:MaxLength=1024
+	Key string `json:"key"`
+
+	// Cast or Text.
+	Format TranscriptFormat `json:"format"`
+
+	// How many parts it has. 0: nothing was kept, as nothing was printed, or as incomplete says.
+	Parts int32 `json:"parts"`
+
+	// How many bytes they have together.
+	Bytes int64 `json:"bytes"`
+
+	// The SHA-256 of the parts one after another, in hex.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	SHA256 string `json:"sha256,omitempty"`
+
+	// Whether it was cut off, as it had reached 10 MiB.
+	// +optional
+	Cut bool `json:"cut,omitempty"`
+
+	// Why some of what was printed may be missing. Empty if none is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Incomplete string `json:"incomplete,omitempty"`
+}
+
+// Transcribed reports whether what the session's debugger prints is kept.
+func (s *DebugSessionStatus) Transcribed() bool {
+	return s.Class != nil && (s.Class.Transcript == TranscriptBestEffort || s.Class.Transcript == TranscriptRequired)
+}
+
+// LeavesTranscript reports whether there is a transcript of the session, complete or not: what its debugger prints is kept, and it has run.
+func (s *DebugSessionStatus) LeavesTranscript() bool {
+	return s.Transcribed() && s.Debugger != nil && s.Debugger.StartedAt != nil
 }
 
 // SinkNotifications is what one DebugSink has been told of a session.

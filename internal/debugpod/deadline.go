@@ -48,6 +48,9 @@ const (
 	WhenIdle = MessagePrefix + "ended for nobody used it"
 )
 
+// recordedGreeting tells whoever is at the terminal that what it prints is kept.
+const recordedGreeting = `[ -t 1 ] && printf '\r\ndebugsession: what is printed here is recorded\r\n'` + "\n"
+
 var (
 	//go:embed deadline_processes.sh
 	processesScript string
@@ -84,6 +87,9 @@ type Deadlines struct {
 
 	// Idle is after how long it ends if nobody uses its terminal. Zero: it does not.
 	Idle time.Duration
+
+	// Recorded is whether what it prints is kept, of which whoever is at its terminal is told.
+	Recorded bool
 
 	// Session is what they are told to extend.
 	Session types.NamespacedName
@@ -129,7 +135,11 @@ func (d *Deadlines) settings() string {
 	if d.Idle > 0 {
 		idle = strconv.FormatInt(int64(d.Idle/time.Second), 10)
 	}
-	return fmt.Sprintf("warnings='%s' idle='%s' session='-n %s %s'\n", strings.Join(seconds, " "), idle, d.Session.Namespace, d.Session.Name)
+	greeting := ""
+	if d.Recorded {
+		greeting = recordedGreeting
+	}
+	return fmt.Sprintf("warnings='%s' idle='%s' session='-n %s %s'\n", strings.Join(seconds, " "), idle, d.Session.Namespace, d.Session.Name) + greeting
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

@@ -40,6 +40,21 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// Whoever is recorded is told by the first thing that the script does.
+func TestWrapTellsOfTheRecording(t *testing.T) {
+	recorded := deadlines
+	recorded.Recorded = true
+	for _, d := range []Deadlines{deadlines, recorded} {
+		got, err := Wrap([]string{"sh"}, nil, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(got[2], "debugsession: what is printed here is recorded"); told != d.Recorded {
+			t.Errorf("recorded %v, and the script tells so: %v", d.Recorded, told)
+		}
+	}
+}
+
 func TestWrapNeedsACommand(t *testing.T) {
 	_, err := Wrap(nil, []string{"-i"}, deadlines)
 	var invalid *InvalidError

@@ -38,6 +38,7 @@ func requestHash(key []byte, spec *v1alpha1.DebugSessionSpec, class *v1alpha1.Cl
 	granted := *class
 	granted.Allows = nil // may become less; what is made by it is a part of the hash
 	granted.Audit = ""   // may become stricter
+	granted.Transcript = ""
 	text, err := json.Marshal(struct {
 		Spec   *v1alpha1.DebugSessionSpec
 		Class  *v1alpha1.ClassStatus

@@ -116,7 +116,7 @@ func deadlines(session *v1alpha1.DebugSession) debugpod.Deadlines {
 	}
 	return debugpod.Deadlines{
 		StartBy: latestStart(status), End: end.Time, Hard: status.HardDeadline.Time,
-		Warnings: endWarnings(status), Idle: idle, Session: types.NamespacedName{Namespace: session.Namespace, Name: session.Name},
+		Warnings: endWarnings(status), Idle: idle, Recorded: status.Transcribed(), Session: types.NamespacedName{Namespace: session.Namespace, Name: session.Name},
 	}
 }
 

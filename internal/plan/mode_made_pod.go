@@ -134,10 +134,14 @@ func (m madePod) teardown(p *pass) step {
 
 // remove deletes the pod that was made, and says so if that takes longer than it should.
 func (m madePod) remove(p *pass, pod *corev1.Pod) step {
+	c := readMade(pod, p.status().Debugger.ContainerName)
 	if !p.ran() { // it may have begun to run as its session ended
-		p.recordRunning(readMade(pod, p.status().Debugger.ContainerName))
+		p.recordRunning(c)
 	}
 	if pod.DeletionTimestamp == nil {
+		if stop := p.logRead(c); stop != nil {
+			return stop
+		}
 		p.do(DeletePod{Pod: p.podName(pod.Name), UID: pod.UID, GraceSeconds: debugpod.GraceSeconds})
 		p.wake(p.Now.Add(recheck))
 		return pause{}

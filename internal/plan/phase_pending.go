@@ -59,6 +59,7 @@ func (p *pass) classGranted() step {
 	if class.Spec.Audit == v1alpha1.AuditRequired {
 		status.Class.Audit = v1alpha1.AuditRequired // also if it was not when it was granted
 	}
+	status.Class.Transcript = p.transcriptGranted(status.Class.Transcript, class.Spec.Transcript)
 	return nil
 }
 
@@ -202,6 +203,7 @@ func (p *pass) pinned() step {
 	if stop := p.mode().warn(p, target, action); stop != nil {
 		return stop
 	}
+	p.warnOfNoTranscript()
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
 	p.admitted()
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)

@@ -214,7 +214,7 @@ func (p *pass) activate(pod *corev1.Pod) step {
 	status.Attach = attach(p.Session.Namespace, status.Debugger, stdin, tty)
 	message := fmt.Sprintf("container %q runs in pod %q%s", status.Debugger.ContainerName, status.Debugger.PodName, p.sleepless(pod))
 	blind := p.blindToTarget(pod)
-	message += blind
+	message += blind + p.recordedNote()
 	if p.unstoppable() {
 		message += "; it is unstoppable: nothing can end it before its pod goes"
 	}

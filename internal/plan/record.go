@@ -48,6 +48,9 @@ func (p *pass) recordStored() step {
 	if !p.AuditStore {
 		return waitRecord{v1alpha1.ReasonNoAuditStore, "the operator has no audit store any more: an administrator has to start it with --audit-store=URL"}
 	}
+	if stop := p.transcriptStored(); stop != nil {
+		return stop
+	}
 	record, stop := need(p.Record, ReadRecord{}, nil, retryReading("what was done about the audit record"))
 	switch {
 	case stop != nil:

@@ -21,7 +21,7 @@ const (
 
 // sanitizeMessage makes a message one line that fits a condition and an event's note.
 func sanitizeMessage(message string) string {
-	message = printable(strings.Join(strings.FieldsFunc(message, isLineBreak), " "))
+	message = Printable(strings.Join(strings.FieldsFunc(message, isLineBreak), " "))
 	if len(message) <= maxMessage {
 		return message
 	}
@@ -39,7 +39,7 @@ func sanitizeText(text string, n int) string {
 	}
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	for i := range lines {
-		lines[i] = printable(lines[i])
+		lines[i] = Printable(lines[i])
 	}
 	characters := []rune(strings.Join(lines, "\n"))
 	return string(characters[max(len(characters)-n, 0):])
@@ -47,9 +47,9 @@ func sanitizeText(text string, n int) string {
 
 func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
 
-// printable shows control characters as their pictures (ESC is ␛) and replaces what is not to be seen: bytes that are no text, and
+// Printable shows control characters as their pictures (ESC is ␛) and replaces what is not to be seen: bytes that are no text, and
 // characters that order text anew or have no width. Tabs stay.
-func printable(text string) string {
+func Printable(text string) string {
 	const pictures, deleted = '\u2400', '\u2421'
 	return strings.Map(func(r rune) rune {
 		switch {

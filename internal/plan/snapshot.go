@@ -82,6 +82,9 @@ type Snapshot struct {
 	// Record is what this process knows of the session's audit record: the answer to ReadRecord.
 	Record Observed[RecordState]
 
+	// Transcript is what this process knows of the session's transcript: the answer to ReadTranscript.
+	Transcript Observed[TranscriptState]
+
 	// DebuggerPod is the pod of the name recorded for the one that the operator makes, in modes that make one: the answer to
 	// ReadDebuggerPod.
 	DebuggerPod Observed[*corev1.Pod]
@@ -153,6 +156,9 @@ type (
 	// ReadRecord asks what this process has done about the session's audit record.
 	ReadRecord struct{}
 
+	// ReadTranscript asks what this process has done about the session's transcript. The session is woken when that changes.
+	ReadTranscript struct{}
+
 	// ListCandidates asks for the pods of spec.target's workload or selector.
 	ListCandidates struct{}
 
@@ -202,6 +208,7 @@ func (DryRun) question()            {}
 func (ReadApprovals) question()     {}
 func (ReadAccessState) question()   {}
 func (ReadRecord) question()        {}
+func (ReadTranscript) question()    {}
 func (ListCandidates) question()    {}
 func (ReadTarget) question()        {}
 func (FindOwnerSession) question()  {}

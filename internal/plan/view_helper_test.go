@@ -71,6 +71,9 @@ type view struct {
 	store  bool
 	record *plan.RecordState
 
+	// transcript is what is known of the session's.
+	transcript *plan.TranscriptState
+
 	// silent: nothing at all needs to be known.
 	silent bool
 
@@ -126,6 +129,11 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 			t.Fatalf("asks %T%+v, and should have no need to know", q, q)
 		}
 		s.Record = plan.Found(*v.record)
+	case plan.ReadTranscript:
+		if v.transcript == nil {
+			t.Fatalf("asks %T%+v, and should have no need to know", q, q)
+		}
+		s.Transcript = plan.Found(*v.transcript)
 	case plan.ListCandidates:
 		s.Candidates = known(t, q, v.candidates)
 	case plan.ReadTarget:
