@@ -12,6 +12,7 @@ import (
 type Query struct {
 	Since                       time.Time // over then or later
 	Namespace, Requester, Class string
+	Session                     string // its name
 }
 
 // Read returns the records that a query wants, the oldest first. It believes what is in the store: see Verify.
@@ -48,13 +49,14 @@ func (q *Query) mayBe(key string) bool {
 	if len(parts) != 3 {
 		return false
 	}
-	return (q.Since.IsZero() || parts[0] >= q.Since.UTC().Format(time.DateOnly)) && (q.Namespace == "" || parts[1] == part(q.Namespace))
+	return (q.Since.IsZero() || parts[0] >= q.Since.UTC().Format(time.DateOnly)) && (q.Namespace == "" || parts[1] == part(q.Namespace)) &&
+		(q.Session == "" || strings.HasPrefix(parts[2], part(q.Session)+"-"))
 }
 
 func (q *Query) wants(r *Record) bool {
-	namespace, requester, inClass := "", "", false
+	namespace, name, requester, inClass := "", "", "", false
 	if s := r.Session; s != nil {
-		namespace, requester, inClass = s.Namespace, s.Requester.Username, s.Spec.ClassName == q.Class
+		namespace, name, requester, inClass = s.Namespace, s.Name, s.Requester.Username, s.Spec.ClassName == q.Class
 	}
 	if late := r.Review; late != nil {
 		namespace, requester, inClass = late.Namespace, late.Requester.Username, late.Class == q.Class
@@ -64,5 +66,5 @@ func (q *Query) wants(r *Record) bool {
 		inClass = slices.ContainsFunc(refused.Attempts, func(a Attempt) bool { return a.Class == q.Class })
 	}
 	return !r.Time().Before(q.Since) && (q.Namespace == "" || namespace == q.Namespace) &&
-		(q.Requester == "" || requester == q.Requester) && (q.Class == "" || inClass)
+		(q.Session == "" || name == q.Session) && (q.Requester == "" || requester == q.Requester) && (q.Class == "" || inClass)
 }

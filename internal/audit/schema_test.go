@@ -40,6 +40,9 @@ func full() (*v1alpha1.DebugSession, []v1alpha1.DebugApproval) {
 			PodName: "web", ContainerName: "debugger", ImageID: "sha256:3", StartedAt: &now, FinishedAt: &now, ExitCode: ptr.To[int32](137),
 			StoppedBy: v1alpha1.StoppedByOperator,
 		},
+		Transcript: &v1alpha1.TranscriptStatus{
+			Key: "transcripts/2026-11-27/shop/hang-1/", Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 100, SHA256: "5ha", Cut: true, Incomplete: "its pod was gone",
+		},
 		Warnings: []string{"a warning"},
 	}
 	session.Status.Changes = []v1alpha1.ChangeStatus{{By: "alice", At: now, TTL: &v1alpha1.Duration{Duration: 3600e9}}, {By: "carol", At: now, End: true}}

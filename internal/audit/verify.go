@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
 )
 
 // Reader is what verification needs of a store.
@@ -39,14 +41,18 @@ const (
 	LinkRemoved   FaultKind = "LinkRemoved"
 	LinkAdded     FaultKind = "LinkAdded" // the operator never signed it
 	CutOff        FaultKind = "CutOff"    // the last links were removed
+
+	TranscriptChanged FaultKind = "TranscriptChanged"
+	TranscriptRemoved FaultKind = "TranscriptRemoved"
 )
 
 // Result is what verification has found.
 type Result struct {
-	Links   int64   `json:"links"`
-	Records int     `json:"records"`
-	Head    Head    `json:"head"`
-	Faults  []Fault `json:"faults"`
+	Links       int64   `json:"links"`
+	Records     int     `json:"records"`
+	Transcripts int     `json:"transcripts"`
+	Head        Head    `json:"head"`
+	Faults      []Fault `json:"faults"`
 }
 
 // atOnce is how many objects are read at a time.
@@ -67,6 +73,9 @@ func Verify(ctx context.Context, store Reader, public ed25519.PublicKey, known *
 	if err := v.records(ctx); err != nil {
 		return nil, err
 	}
+	if err := v.transcripts(ctx); err != nil {
+		return nil, err
+	}
 	v.unlinked(records)
 	v.compare()
 	slices.SortStableFunc(v.result.Faults, func(a, b Fault) int { return cmp.Compare(a.Sequence, b.Sequence) })
@@ -80,6 +89,14 @@ type verification struct {
 	result  *Result
 	linked  map[string]*Link // by the keys of the records that links stand for
 	atKnown string           // the digest of the link that has the known head's number
+
+	named []namedTranscript // by records that are as they were written
+}
+
+// namedTranscript is a transcript as the record of a link names it.
+type namedTranscript struct {
+	sequence int64
+	*v1alpha1.TranscriptStatus
 }
 
 func (v *verification) fault(kind FaultKind, sequence int64, key, format string, args ...any) {
@@ -157,6 +174,8 @@ func (v *verification) records(ctx context.Context) error {
 			v.fault(RecordRemoved, link.Sequence, key, "the record is not there; its text is in its link, and an operator that starts writes the last ones from there")
 		case Digest(text) != link.SHA256:
 			v.fault(RecordChanged, link.Sequence, key, "the record is not as it was written at %s", link.At.UTC().Format(time.RFC3339))
+		default:
+			v.noteTranscript(link.Sequence, text)
 		}
 	})
 }

@@ -128,3 +128,55 @@ func TestRecordIsTheSameAtEachTry(t *testing.T) {
 		t.Errorf("%v\n%s\n%s", err, first, second)
 	}
 }
+
+// A transcript is held against the record that names it.
+func TestVerifyTranscripts(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := fixture.Session()
+	key := TranscriptKey(session)
+	for name, tc := range map[string]struct {
+		tamper func(memory)
+		want   []string
+	}{
+		"whole":                     {func(memory) {}, nil},
+		"of another, being written": {func(m memory) { m[TranscriptPrefix+"2026-11-27/shop/other-2/1.cast"] = []byte("c") }, nil},
+		"changed":                   {func(m memory) { m[key+"1.cast"] = []byte("A") }, []string{"TranscriptChanged 1"}},
+		"a part removed":            {func(m memory) { delete(m, key+"2.cast") }, []string{"TranscriptRemoved 1"}},
+		"a part added":              {func(m memory) { m[key+"3.cast"] = nil }, []string{"TranscriptChanged 1"}},
+		"parts exchanged":           {func(m memory) { m[key+"1.cast"], m[key+"2.cast"] = m[key+"2.cast"], m[key+"1.cast"] }, []string{"TranscriptChanged 1"}},
+		"removed, with its record":  {func(m memory) { clear(m) }, []string{"CutOff 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := memory{key + "1.cast": []byte("a"), key + "2.cast": []byte("b")}
+			ended := metav1.NewTime(at)
+			session.Status.EndedAt = &ended
+			session.Status.Transcript = &v1alpha1.TranscriptStatus{Key: key, Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 2, SHA256: Digest([]byte("ab"))}
+			record := OfSession("", session, nil)
+			text, err := record.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			link, linked, err := Append(Head{}, record.Key(), text, false, at, private)
+			if err != nil {
+				t.Fatal(err)
+			}
+			store[record.Key()], store[LinkKey(1)] = text, linked
+			head := HeadOf(link, linked)
+			tc.tamper(store)
+			result, err := Verify(t.Context(), store, public, &head)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, fault := range result.Faults {
+				got = append(got, fmt.Sprint(fault.Kind, " ", fault.Sequence))
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("found %q, want %q\n%+v", got, tc.want, result.Faults)
+			}
+		})
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -89,7 +90,18 @@ func (s *Store) Close() error { return s.bucket.Close() }
 
 // Create writes an object. It fails with an error that Exists knows if there is one of that key.
 func (s *Store) Create(ctx context.Context, key string, text []byte) error {
-	return s.bucket.WriteAll(ctx, key, text, &blob.WriterOptions{IfNotExist: true, ContentType: "application/json"})
+	return s.bucket.WriteAll(ctx, key, text, &blob.WriterOptions{IfNotExist: true, ContentType: contentTypeOf(key)})
+}
+
+func contentTypeOf(key string) string {
+	switch path.Ext(key) {
+	case ".cast":
+		return "application/x-asciicast"
+	case ".txt":
+		return "text/plain; charset=utf-8"
+	default:
+		return "application/json"
+	}
 }
 
 // Exists reports whether an object was not created because there is one.

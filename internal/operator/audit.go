@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -12,6 +13,7 @@ import (
 	"debugsession.dev/operator/controllers"
 	"debugsession.dev/operator/internal/auditstore"
 	"debugsession.dev/operator/internal/recorder"
+	"debugsession.dev/operator/internal/transcriber"
 )
 
 // AuditOptions say where audit records are stored.
@@ -80,5 +82,21 @@ func addStore(mgr manager.Manager, options Options, records *recorder.Recorder) 
 	if err := mgr.Add(anchor); err != nil {
 		return err
 	}
+	if err := addTranscriber(mgr, options, records, store); err != nil {
+		return err
+	}
 	return mgr.Add(records)
+}
+
+// addTranscriber has the recorder's records name transcripts, of the sessions whose class wants them.
+func addTranscriber(mgr manager.Manager, options Options, records *recorder.Recorder, store *auditstore.Store) error {
+	transcripts := &transcriber.Transcriber{
+		Store: store, Source: options.Transcribed, Cache: mgr.GetCache(), Metrics: transcriber.NewMetrics(),
+		Enqueue: func(session types.NamespacedName) { records.Enqueue(session) }, Complete: records.TranscriptComplete,
+	}
+	if err := options.Registry.Register(transcripts.Metrics); err != nil {
+		return fmt.Errorf("registering the metrics of transcripts: %w", err)
+	}
+	records.Transcripts = transcripts
+	return mgr.Add(transcripts)
 }

@@ -33,6 +33,7 @@ import (
 	"debugsession.dev/operator/internal/podwatch"
 	"debugsession.dev/operator/internal/recorder"
 	"debugsession.dev/operator/internal/seal"
+	"debugsession.dev/operator/internal/transcriber"
 )
 
 // Options are the operator's own, beside the manager's.
@@ -45,6 +46,8 @@ type Options struct {
 	Exec controllers.Executor
 	// Logs reads what containers wrote; left out, the API server's pods/log is read.
 	Logs controllers.LogReader
+	// Transcribed follows what containers write, for transcripts; left out, by the API server's pods/log.
+	Transcribed transcriber.Source
 	// Grants deletes Roles and RoleBindings; left out, by the API server.
 	Grants controllers.GrantDeleter
 	// Image is the operator's own image, by which containers can be put to sleep; empty if it runs in no pod.
@@ -128,6 +131,9 @@ func (o *Options) complete(config *rest.Config) error {
 	}
 	if o.Logs == nil {
 		o.Logs = podlogs.New(client)
+	}
+	if o.Transcribed == nil {
+		o.Transcribed = podlogs.New(client)
 	}
 	if o.Grants == nil {
 		o.Grants = grants.New(client)

@@ -1,4 +1,4 @@
-// Package podlogs reads the end of what a container wrote.
+// Package podlogs reads what a container wrote: its end, or all of it as it is written.
 package podlogs
 
 import (
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 )
@@ -47,6 +48,15 @@ func (r *Reader) End(ctx context.Context, pod types.NamespacedName, container st
 	default:
 		return "", err // it wrote nothing, if that is nil
 	}
+}
+
+// Follow returns the log of a container with timestamps, from a second on or from its beginning, for as long as the container runs.
+func (r *Reader) Follow(ctx context.Context, pod types.NamespacedName, container string, since time.Time) (io.ReadCloser, error) {
+	options := &corev1.PodLogOptions{Container: container, Follow: true, Timestamps: true}
+	if !since.IsZero() {
+		options.SinceTime = &metav1.Time{Time: since}
+	}
+	return r.client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, options).Stream(ctx)
 }
 
 func (r *Reader) read(ctx context.Context, pod types.NamespacedName, container string, previous bool, ended time.Time) (ends, error) {

@@ -67,6 +67,8 @@ type Recorder struct {
 	Client client.Client
 	// Cache is where sessions are watched.
 	Cache cache.Cache
+	// Transcripts makes those that records name; nil if there is no store.
+	Transcripts Transcripts
 	// Approvals lists the approvals that name a session, from a cache.
 	Approvals func(ctx context.Context, session *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error)
 	// Enqueue has a session looked at.
@@ -85,6 +87,14 @@ type Recorder struct {
 	entries map[types.UID]*entry
 	gone    int // of the entries those whose session was deleted
 	stored  int // and those that are done
+}
+
+// Transcripts is what the recorder needs of internal/transcriber.
+type Transcripts interface {
+	// State is what is known of the transcript of a session, which may be gone: deleted.
+	State(session *v1alpha1.DebugSession, gone bool) plan.TranscriptState
+	// Forget ends what is done for it.
+	Forget(uid types.UID)
 }
 
 // entry is a session whose record is to be stored, or was and the session does not say so yet.
@@ -146,6 +156,17 @@ func (r *Recorder) State(session *v1alpha1.DebugSession) plan.RecordState {
 	return plan.RecordState{}
 }
 
+// Transcript is what is known of a session's transcript.
+func (r *Recorder) Transcript(session *v1alpha1.DebugSession) plan.TranscriptState {
+	if r.Transcripts == nil {
+		return plan.TranscriptState{}
+	}
+	return r.Transcripts.State(session, false)
+}
+
+// TranscriptComplete has the record stored that waits for that transcript.
+func (r *Recorder) TranscriptComplete(uid types.UID) { r.queue.Add(uid) }
+
 // Store has the record of a session stored that waits for it. It does not wait itself.
 func (r *Recorder) Store(session *v1alpha1.DebugSession) {
 	if r.HasStore() {
@@ -165,6 +186,7 @@ func (r *Recorder) add(session *v1alpha1.DebugSession, waits, gone bool) {
 	if e == nil && gone && r.gone >= maxGone {
 		r.mu.Unlock()
 		r.Metrics.records.WithLabelValues(resultDropped).Inc()
+		r.forgetTranscript(session.UID)
 		return
 	}
 	if e == nil {
@@ -211,7 +233,14 @@ func (r *Recorder) tellWaiting() {
 	}
 }
 
+func (r *Recorder) forgetTranscript(uid types.UID) {
+	if r.Transcripts != nil {
+		r.Transcripts.Forget(uid)
+	}
+}
+
 func (r *Recorder) forget(uid types.UID) {
+	r.forgetTranscript(uid)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e := r.entries[uid]; e != nil {
@@ -305,6 +334,10 @@ func (r *Recorder) handle(ctx context.Context, uid types.UID) {
 	}
 	now := *e
 	r.mu.Unlock()
+	if r.awaitsTranscript(&now) {
+		r.queue.Forget(uid)
+		return // it is told when that is complete
+	}
 	if err := r.store(ctx, uid, &now); err != nil {
 		if ctx.Err() == nil {
 			log.FromContext(ctx).Error(err, "the audit record is not stored, and tried again", "session", client.ObjectKeyFromObject(now.session), "uid", uid)
@@ -313,6 +346,22 @@ func (r *Recorder) handle(ctx context.Context, uid types.UID) {
 		return
 	}
 	r.queue.Forget(uid)
+}
+
+// awaitsTranscript reports whether a record has to wait for the transcript that it names. That of a session that waits itself is in its
+// status before it asks for the record.
+func (r *Recorder) awaitsTranscript(e *entry) bool {
+	status := &e.session.Status
+	if r.Transcripts == nil || e.stored != nil || status.Transcript != nil || !status.LeavesTranscript() {
+		return false
+	}
+	state := r.Transcripts.State(e.session, e.gone)
+	if state.Stored == nil {
+		return true
+	}
+	e.session = e.session.DeepCopy()
+	e.session.Status.Transcript = state.Stored
+	return false
 }
 
 // store stores what there is to store of a session, and has it say so.
@@ -326,6 +375,10 @@ func (r *Recorder) store(ctx context.Context, uid types.UID, e *entry) error {
 	if kept := r.entries[uid]; kept != nil {
 		r.change(kept, func() { kept.stored = e.stored })
 		kept.failure = ""
+		if transcript := e.session.Status.Transcript; transcript != nil && kept.session.Status.Transcript == nil {
+			kept.session = kept.session.DeepCopy()
+			kept.session.Status.Transcript = transcript
+		}
 		e.waits, e.gone = kept.waits, kept.gone
 	}
 	r.count()
@@ -438,7 +491,11 @@ func (r *Recorder) counted(err error) {
 
 // say writes where the record is into the status of a session that has ended. What was said of a failure goes with it.
 func (r *Recorder) say(ctx context.Context, e *entry) error {
-	return r.apply(ctx, e.session, map[string]any{"audit": e.stored})
+	status := map[string]any{"audit": e.stored}
+	if e.session.Status.Transcript != nil {
+		status["transcript"] = e.session.Status.Transcript
+	}
+	return r.apply(ctx, e.session, status)
 }
 
 // apply has a session's status say that and nothing else of what the recorder has said before.
