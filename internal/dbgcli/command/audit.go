@@ -44,10 +44,10 @@ func newAudit(env *environment) *cobra.Command {
 	cmd.PersistentFlags().StringVar(&o.store, "store", "", "Where the records are: file:///folder, s3://bucket or azblob://container. Your own credentials for it are used.")
 	verify := &cobra.Command{
 		Use:   "verify --store=URL",
-		Short: "Find records that were changed, removed, added or cut off",
-		Long: `Find records that were changed, removed, added or cut off.
+		Short: "Find records and transcripts that were changed or removed, and records that were added or cut off",
+		Long: `Find records and transcripts that were changed or removed, and records that were added or cut off.
 
-Each record has a link in a chain that the operator has signed. Its public key and the end of the chain are in the ConfigMap
+Each record has a link in a chain that the operator has signed, and names the transcript of its session. Its public key and the end of the chain are in the ConfigMap
 debugsession-audit in the operator's namespace; to verify without the cluster, give what was kept of that by --public-key and --head.
 It exits with 1 if there is something wrong.`,
 		Args: cobra.NoArgs,
@@ -115,7 +115,7 @@ func (o *auditOptions) tell(result *audit.Result) error {
 			return err
 		}
 	case len(result.Faults) == 0:
-		fmt.Fprintf(o.Out, "%d records, %d links, up to %s: nothing was changed, removed or added\n", result.Records, result.Links, result.Head)
+		fmt.Fprintf(o.Out, "%d records, %d links, up to %s%s: nothing was changed, removed or added\n", result.Records, result.Links, result.Head, transcripts(result))
 	}
 	if len(result.Faults) == 0 {
 		return nil
@@ -130,6 +130,13 @@ func (o *auditOptions) tell(result *audit.Result) error {
 		}
 	}
 	return fmt.Errorf("%d faults: the records are not what the operator wrote", len(result.Faults))
+}
+
+func transcripts(result *audit.Result) string {
+	if result.Transcripts == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", with %d transcripts", result.Transcripts)
 }
 
 func (o *auditOptions) printJSON(what any) error {

@@ -75,7 +75,7 @@ func usable(ctx context.Context, conn *connection, all bool) ([]v1alpha1.DebugCl
 func classTable(env *environment, classes []v1alpha1.DebugClass, may map[string]bool, wide bool) error {
 	headings := []string{"NAME", "USE", "MODES", "PROFILES", "MAX-TTL", "APPROVALS", "ACCESS"}
 	if wide {
-		headings = append(headings, "IMAGES", "DEFAULT-IMAGE", "DEFAULT-TTL", "REASON")
+		headings = append(headings, "IMAGES", "DEFAULT-IMAGE", "DEFAULT-TTL", "REASON", "RECORDED")
 	}
 	rows := make([][]string, len(classes))
 	for i := range classes {

@@ -238,4 +238,7 @@ func (v *visit) greet(session *v1alpha1.DebugSession) {
 	if session.Spec.Debugger.TTY {
 		v.tty.Progress.Say(story.Greeting(session, v.now(), v.keep))
 	}
+	if recorded := story.Recorded(session); recorded != "" {
+		v.tty.Progress.Say(recorded)
+	}
 }

@@ -15,6 +15,18 @@ func ClassRow(class *v1alpha1.DebugClass) []string {
 	}
 }
 
+// recorded is what becomes of what a debugger of the class prints, in a word.
+func recorded(class *v1alpha1.DebugClass) string {
+	switch class.Spec.Transcript {
+	case v1alpha1.TranscriptRequired:
+		return "yes"
+	case v1alpha1.TranscriptBestEffort:
+		return "if it can be"
+	default:
+		return "no"
+	}
+}
+
 func verbs(class *v1alpha1.DebugClass) []v1alpha1.AccessVerb {
 	if class.Spec.Access != nil && len(class.Spec.Access.Verbs) > 0 {
 		return class.Spec.Access.Verbs
@@ -22,7 +34,8 @@ func verbs(class *v1alpha1.DebugClass) []v1alpha1.AccessVerb {
 	return []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs}
 }
 
-// WideClassRow is more of it: images, the image and the ttl of who names none, and whether a reason is asked for.
+// WideClassRow is more of it: images, the image and the ttl of who names none, whether a reason is asked for, and whether what is printed
+// is recorded.
 func WideClassRow(class *v1alpha1.DebugClass) []string {
 	image, ttl, reason := "", "", "no"
 	if defaults := class.Spec.Defaults; defaults != nil {
@@ -34,7 +47,7 @@ func WideClassRow(class *v1alpha1.DebugClass) []string {
 	if policy := class.Spec.Reason; policy != nil && policy.Required {
 		reason = orElse(policy.Pattern, "yes")
 	}
-	return []string{orElse(strings.Join(class.Spec.Images, ","), "any"), image, ttl, reason}
+	return []string{orElse(strings.Join(class.Spec.Images, ","), "any"), image, ttl, reason, recorded(class)}
 }
 
 // Approvals is how many people must approve a class's sessions.
@@ -68,5 +81,17 @@ func Granted(class *v1alpha1.DebugClass, session *v1alpha1.DebugSession) string 
 	} else if class.Spec.Defaults != nil && class.Spec.Defaults.TTL != nil {
 		line += ", for " + Duration(class.Spec.Defaults.TTL.Duration)
 	}
-	return line + " (at most " + Duration(class.Spec.MaxTTL.Duration) + "); " + joined(verbs(class), ", ") + subjects(session)
+	return line + " (at most " + Duration(class.Spec.MaxTTL.Duration) + "); " + joined(verbs(class), ", ") + subjects(session) + recordedNote(class)
+}
+
+// recordedNote tells who asks for a session that what is printed in it is kept.
+func recordedNote(class *v1alpha1.DebugClass) string {
+	switch class.Spec.Transcript {
+	case v1alpha1.TranscriptRequired:
+		return "; what is printed is recorded"
+	case v1alpha1.TranscriptBestEffort:
+		return "; what is printed is recorded, where the operator has an audit store"
+	default:
+		return ""
+	}
 }

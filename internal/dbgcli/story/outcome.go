@@ -43,6 +43,14 @@ func Greeting(session *v1alpha1.DebugSession, now time.Time, kept bool) string {
 	return line + "; " + leave
 }
 
+// Recorded tells whom one has attached to that it is recorded; empty if it is not.
+func Recorded(session *v1alpha1.DebugSession) string {
+	if !session.Status.Transcribed() {
+		return ""
+	}
+	return "what is printed here is recorded"
+}
+
 func place(session *v1alpha1.DebugSession) string {
 	target := session.Status.Target
 	switch {

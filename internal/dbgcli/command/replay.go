@@ -1,0 +1,188 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/audit"
+	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/transcript"
+)
+
+// terminalReset undoes what a transcript may leave behind in a terminal: colours, a hidden cursor, the other screen.
+const terminalReset = "\x1b[0m\x1b[?25h\x1b[?1049l"
+
+type replayOptions struct {
+	*environment
+	store, format string
+	speed         float64
+	idleLimit     time.Duration
+}
+
+func newReplay(env *environment) *cobra.Command {
+	o := &replayOptions{environment: env}
+	cmd := &cobra.Command{
+		Use:   "replay (NAME | KEY) --store=URL",
+		Short: "Show what was printed in a session, as it was printed",
+		Long: `Show what was printed in a session, as it was printed, from its transcript in the audit store.
+
+A session is named by its name, and the newest of that name is meant, or by its audit record's key. It must be over, and its class must have
+transcripts kept. The transcript is held against the audit record; to verify the record, too, run kubectl dbg audit verify.
+
+What was printed is sent to your terminal as it is, with all that a terminal obeys. -o text shows it in a harmless way.`,
+		Example: `  # As fast again, with no pause longer than a second
+  kubectl dbg replay checkout-hang -n shop --store=s3://audit --speed=2 --idle-limit=1s
+
+  # For asciinema
+  kubectl dbg replay checkout-hang -n shop --store=s3://audit -o cast > hang.cast`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+	}
+	cmd.Flags().StringVar(&o.store, "store", "", "Where the records are: file:///folder, s3://bucket or azblob://container. Your own credentials for it are used.")
+	cmd.Flags().Float64Var(&o.speed, "speed", 1, "How many times faster than it was.")
+	cmd.Flags().DurationVar(&o.idleLimit, "idle-limit", 2*time.Second, "The longest pause, before --speed; 0: as long as it was.")
+	cmd.Flags().StringVarP(&o.format, "output", "o", "", "Not to play it: text, at once and harmless on a terminal, or cast, the file as it is stored.")
+	return cmd
+}
+
+func (o *replayOptions) run(ctx context.Context, name string) error {
+	switch {
+	case o.format != "" && o.format != "text" && o.format != "cast":
+		return fmt.Errorf("-o %s: it can be text or cast", o.format)
+	case o.speed <= 0:
+		return fmt.Errorf("--speed=%v: it must be more than 0", o.speed)
+	case o.store == "":
+		return errors.New("say by --store=URL where the records are: the operator's --audit-store")
+	}
+	store, err := auditstore.Open(ctx, o.store)
+	if err != nil {
+		return err
+	}
+	named, text, err := o.read(ctx, store, name)
+	if err := errors.Join(err, store.Close()); err != nil {
+		return err
+	}
+	if err := o.show(ctx, named, text); err != nil {
+		return err
+	}
+	if named.Incomplete != "" {
+		fmt.Fprintf(o.ErrOut, "The transcript may be incomplete: %s\n", plainLine(named.Incomplete))
+	}
+	return nil
+}
+
+// read reads the transcript of a session, and sees that it is the one that its record names.
+func (o *replayOptions) read(ctx context.Context, store *auditstore.Store, name string) (*v1alpha1.TranscriptStatus, []byte, error) {
+	record, err := o.find(ctx, store, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	named := record.Session.Transcript
+	if named == nil {
+		return nil, nil, fmt.Errorf("no transcript of session %s was kept: either class %s does not say so (transcript), or its debugger never ran",
+			plainLine(record.Session.Name), plainLine(record.Session.Spec.ClassName))
+	}
+	var text bytes.Buffer
+	found, err := audit.ReadTranscript(ctx, store, named.Key, &text)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case found.Parts != named.Parts || found.SHA256 != named.SHA256:
+		return nil, nil, fmt.Errorf("the transcript at %s is not as it was written: %d parts were written, and %d are there; find out more with kubectl dbg audit verify",
+			plainLine(named.Key), named.Parts, found.Parts)
+	}
+	return named, text.Bytes(), nil
+}
+
+// find finds the record that is meant: by its key, or the newest of a session's name.
+func (o *replayOptions) find(ctx context.Context, store *auditstore.Store, name string) (*audit.Record, error) {
+	if strings.HasPrefix(name, audit.Prefix) {
+		text, err := store.Read(ctx, name)
+		if store.NotFound(err) {
+			return nil, fmt.Errorf("there is no record %s", name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		record, err := audit.Decode(text)
+		if err != nil || record.Session == nil {
+			return nil, fmt.Errorf("%s is no session's record", name)
+		}
+		return record, nil
+	}
+	query := audit.Query{Session: name}
+	if o.config.Namespace != nil {
+		query.Namespace = *o.config.Namespace
+	}
+	records, err := audit.Read(ctx, store, query)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(records) == 0:
+		return nil, fmt.Errorf("the store has no record of a session %q: it is there once the session is over; kubectl dbg audit list shows those that there are", name)
+	}
+	newest := records[len(records)-1]
+	if len(records) > 1 {
+		fmt.Fprintf(o.ErrOut, "There are %d sessions of this name; this is the last, %s\n", len(records), plainLine(newest.Key()))
+	}
+	return newest, nil
+}
+
+func (o *replayOptions) show(ctx context.Context, named *v1alpha1.TranscriptStatus, text []byte) error {
+	if o.format == "cast" && named.Format != v1alpha1.TranscriptCast && named.Parts > 0 {
+		return errors.New("-o cast: the session had no terminal, and its transcript is plain text")
+	}
+	if o.format == "cast" {
+		_, err := o.Out.Write(text)
+		return err
+	}
+	if named.Format != v1alpha1.TranscriptCast || named.Parts == 0 {
+		_, err := io.WriteString(o.Out, transcript.Plain(string(text)))
+		return err
+	}
+	events, err := transcript.Events(text)
+	if err != nil {
+		return err
+	}
+	if o.format == "text" {
+		for _, event := range events {
+			if _, err := io.WriteString(o.Out, transcript.Plain(event.Data)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return o.play(ctx, events)
+}
+
+// play prints what was printed, at the pace at which it was.
+func (o *replayOptions) play(ctx context.Context, events []transcript.Event) error {
+	defer fmt.Fprint(o.Out, terminalReset)
+	var before time.Duration
+	for _, event := range events {
+		pause := event.At - before
+		if o.idleLimit > 0 {
+			pause = min(pause, o.idleLimit)
+		}
+		timer := time.NewTimer(time.Duration(float64(pause) / o.speed))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+		if _, err := io.WriteString(o.Out, event.Data); err != nil {
+			return err
+		}
+		before = event.At
+	}
+	return nil
+}
