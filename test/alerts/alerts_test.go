@@ -22,6 +22,7 @@ import (
 	"debugsession.dev/operator/internal/metrics"
 	"debugsession.dev/operator/internal/notify"
 	"debugsession.dev/operator/internal/recorder"
+	"debugsession.dev/operator/internal/transcriber"
 )
 
 type rule struct {
@@ -146,7 +147,7 @@ func own() map[string][]string {
 		for _, collector := range []prometheus.Collector{
 			metrics.New(func() ([]v1alpha1.DebugSession, error) { return nil, nil }, func() int { return 0 }, clock.RealClock{}),
 			metrics.CertificateExpiry(func() time.Time { return time.Time{} }),
-			notify.NewMetrics(), recorder.NewMetrics(),
+			notify.NewMetrics(), recorder.NewMetrics(), transcriber.NewMetrics(),
 		} {
 			collector.Describe(described)
 		}

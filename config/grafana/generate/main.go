@@ -75,11 +75,15 @@ var rows = []row{
 		}},
 		{title: "Wait for approval", about: "Of the session of each class that has waited the longest", unit: "s", queries: []query{{"max by (class) (debugsession_approval_wait_seconds)", "{{class}}"}}},
 	}},
-	{"Doorbell and vault", 8, []panel{
+	{"Notifications", 8, []panel{
 		{title: "Messages to sinks", unit: "ops", queries: []query{{"sum by (sink, result) (rate(debugsession_sink_messages_total[5m]))", "{{sink}} {{result}}"}}},
 		{title: "Messages that are not told any more", about: "In an hour", unit: "short", queries: []query{{"sum by (sink, reason) (increase(debugsession_sink_dropped_total[1h]))", "{{sink}} {{reason}}"}}},
+	}},
+	{"Records", 8, []panel{
 		{title: "Audit records to be stored", unit: "short", queries: []query{{"max(debugsession_audit_pending)", "to be stored"}}},
 		{title: "Audit records", unit: "ops", queries: []query{{"sum by (result) (rate(debugsession_audit_records_total[5m]))", "{{result}}"}}},
+		{title: "Transcripts that are made", unit: "short", queries: []query{{"sum(debugsession_transcripts_following)", "followed"}}},
+		{title: "Parts of transcripts", unit: "ops", queries: []query{{"sum by (result) (rate(debugsession_transcript_parts_total[5m]))", "{{result}}"}}},
 	}},
 	{"The operator", 8, []panel{
 		{title: "Admission, p99", unit: "s", queries: []query{{"histogram_quantile(0.99, sum by (le, webhook) (rate(controller_runtime_webhook_latency_seconds_bucket[5m])))", "{{webhook}}"}}},
