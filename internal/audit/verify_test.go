@@ -159,12 +159,12 @@ func TestVerifyTranscripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			link, linked, err := Append(Head{}, record.Key(), text, false, at, private)
+			link, linked, err := Append(Head{}, record.Key(), text, at, private)
 			if err != nil {
 				t.Fatal(err)
 			}
 			store[record.Key()], store[LinkKey(1)] = text, linked
-			head := HeadOf(link, linked)
+			head := Head{Sequence: link.Sequence, SHA256: Digest(linked)}
 			tc.tamper(store)
 			result, err := Verify(t.Context(), store, public, &head)
 			if err != nil {
