@@ -13,7 +13,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-const transcribingClass = "  modes: [EphemeralContainer, PodCopy]\n  profiles: [general]\n  maxTTL: 1h\n  audit: Required\n  transcript: Required\n"
+const transcribingClass = "  modes: [EphemeralContainer, PodCopy]\n  profiles: [general]\n  maxTTL: 1h\n  defaults: {image: \"busybox:1.36\"}\n  audit: Required\n  transcript: Required\n"
 
 // auditVolume gives the operator a folder of this machine as its audit store, by what config/audit-volume has, until the spec ends.
 func auditVolume() (folder string) {
