@@ -30,6 +30,10 @@ clean_up() {
 		kubectl delete --ignore-not-found -f "$samples/production.yaml" >/dev/null
 		kubectl delete namespace shop --wait="$([[ ${CLUSTER:-} == existing ]] && echo true || echo false)" >/dev/null
 	fi
+	if [[ ${KEEP:-} != 1 && -n ${installed:-} ]]; then
+		kubectl -n debugsession-system delete --ignore-not-found --wait=false -f test/demo/auditor.yaml >/dev/null
+		kubectl delete --ignore-not-found --wait=false debugsink/demo-approvers namespace/debugsession-demo pv/debugsession-demo-audit >/dev/null
+	fi
 	if [[ ${KEEP:-} != 1 && ${CLUSTER:-} == existing && -n ${installed:-} ]]; then
 		kubectl delete -f "$INSTALL" >/dev/null
 	fi
@@ -40,7 +44,8 @@ trap 'exit 130' INT TERM
 prepare() {
 	if kubectl get namespace shop >/dev/null 2>&1; then
 		[[ ${CLUSTER:-} != existing ]] || fail "the cluster has a namespace shop; the demo would use it, so it stops here"
-		kubectl delete namespace shop >/dev/null # of an earlier demo
+		kubectl delete --ignore-not-found -f "$samples/production.yaml" >/dev/null # of an earlier demo
+		kubectl delete namespace shop >/dev/null
 	fi
 }
 
@@ -195,6 +200,84 @@ somebody_must_agree() {
 	expect "^no" "and cannot attach again"
 }
 
+# The records are in a folder of a volume, which is what a cluster without an object store can have.
+ring_the_doorbell() {
+	step "An approver is told, and the record outlives its session"
+	if [[ -z ${installed:-} ]]; then
+		say "This needs an operator with an audit store, and the one that was here is used as it is."
+		return
+	fi
+	run "kubectl apply -f test/demo/doorbell.yaml"
+	run "kubectl -n debugsession-demo wait pod/doorbell --for=condition=Ready --timeout=60s"
+	run "sed \"s|ADDRESS|\$(kubectl -n debugsession-demo get service doorbell -o jsonpath={.spec.clusterIP})|\" test/demo/sink.yaml | kubectl apply -f -"
+	run "kubectl wait debugsink/demo-approvers --for=condition=Ready --timeout=60s"
+	expect "condition met" "a sink is told of sessions of class production: here a server that prints, elsewhere Slack or a pager"
+
+	if [[ ${CLUSTER:-} != existing ]]; then
+		local folder
+		folder=$(dirname "$KUBECONFIG")/demo-audit
+		install -d -o 65532 -g 65532 "$folder"
+		sed "s|FOLDER|$folder|" test/demo/volume.yaml | kubectl apply -f - >/dev/null
+	fi
+	run "kubectl kustomize config/audit-volume | sed 's|: debugsession/operator:dev$|: $IMG|' | kubectl apply -f - | grep -v unchanged"
+	run "kubectl -n debugsession-system rollout status deployment/debugsession-operator --timeout=90s"
+	# What the Service's proxy knows of a new pod comes a moment after it is ready.
+	local until=$((SECONDS + 30))
+	until kubectl patch debugclass production --dry-run=server --type=merge -p '{"spec":{"audit":"Required"}}' >/dev/null 2>&1; do
+		((SECONDS < until)) || fail "the operator does not answer admission requests"
+		sleep 0.2
+	done
+	run "kubectl patch debugclass production --type=merge -p '{\"spec\":{\"audit\":\"Required\",\"transcript\":\"Required\"}}'"
+	say "From now on no session of class production is over before its record is stored, and what its debugger printed."
+	run_as alice "sed 's/checkout-prod/checkout-again/' $samples/production_session.yaml | kubectl apply -f -"
+	heard "waits for 1 approval"
+	expect "alice asks to debug pod checkout-.* INC-4711: payments time out" "approvers are told who, what, where and why"
+	local approve
+	approve=$(grep -oE 'kubectl dbg approve [^ ]+ -n shop' <<<"$out" | head -n 1)
+	[[ -n $approve ]] || fail "the message does not say how to approve"
+	run_as bob "$approve --yes -m 'seen'"
+	run_as alice "kubectl -n shop wait dbg/checkout-again --for=condition=Attachable --timeout=60s"
+	passed "bob has approved what the message told him of, by the command in it"
+	local alice
+	alice=$(dirname "$KUBECONFIG")/alice.kubeconfig
+	[[ -e $alice ]] || alice=$KUBECONFIG
+	attach "$(field checkout-again .status.attach)" "$alice"
+	type_in "grep payment /proc/1/root/etc/checkout/checkout.properties"
+	expect "payment.timeout = 0s" "alice looks at what the application reads"
+	run_as alice "kubectl -n shop patch dbg/checkout-again --type=merge -p '{\"spec\":{\"end\":true}}'"
+	run_as alice "kubectl -n shop wait dbg/checkout-again --for=condition=Recorded --timeout=60s"
+	heard "Session shop/checkout-again of alice ended"
+
+	run_as alice "kubectl -n shop delete dbg checkout-again" may_fail
+	expect "cannot delete" "its requester cannot erase it"
+	run "kubectl -n shop delete dbg checkout-again"
+	say "An administrator can, and the record is still there. An auditor reads the store, with no right in the cluster:"
+	run "kubectl apply -f test/demo/auditor.yaml"
+	run "kubectl -n debugsession-system wait pod/auditor --for=condition=Ready --timeout=60s"
+	mkdir "$scratch/audit"
+	run "kubectl -n debugsession-system exec auditor -- tar -c -C /audit/audit . | tar -x -C $scratch/audit"
+	run "kubectl dbg audit list --store=file://$scratch/audit --class=production"
+	expect "alice.*checkout-again|checkout-again.*alice" "who debugged what, and how it ended"
+	run "kubectl dbg replay checkout-again -n shop --store=file://$scratch/audit -o text"
+	expect "payment.timeout = 0s" "and what was printed in it, to read or to play as it was"
+	run "kubectl -n debugsession-system get configmap debugsession-audit -o jsonpath='{.data.publicKey}' >$scratch/key"
+	run "kubectl dbg audit verify --store=file://$scratch/audit --public-key=\"\$(<$scratch/key)\""
+	expect "nothing was changed, removed or added" "the signed chain vouches for it"
+	run "sed -i 's/INC-4711/INC-0000/' $scratch/audit/records/*/shop/checkout-again-*.json"
+	run "kubectl dbg audit verify --store=file://$scratch/audit --public-key=\"\$(<$scratch/key)\"" may_fail
+	expect "RecordChanged" "and tells of a record that somebody has changed"
+}
+
+# heard WORDS waits until the sink was told something, and shows what it was told: it is then in $out.
+heard() {
+	local until=$((SECONDS + 30))
+	until kubectl -n debugsession-demo logs doorbell | grep -qF -- "$1"; do
+		((SECONDS < until)) || fail "the sink was not told: $1"
+		sleep 0.2
+	done
+	run "kubectl -n debugsession-demo logs doorbell | grep -F '$1'"
+}
+
 prepare
 install_operator
 deploy_workload
@@ -204,4 +287,5 @@ time_runs_out
 nothing_is_left
 record_stays
 somebody_must_agree
+ring_the_doorbell
 printf '\n%s steps, %s checks, all as they should be, in %s s.\n' "$steps" "$checks" "$SECONDS"

@@ -24,10 +24,13 @@ run() {
 # run_as USER COMMAND [may_fail] is run, by another user: by their own certificate where the cluster is test/cluster's, and
 # by impersonation elsewhere.
 run_as() {
-	local code=0 own command=$2
+	local code=0 own command=$2 as="--as $1 --as-group system:authenticated"
 	own=$(dirname "$KUBECONFIG")/$1.kubeconfig
 	printf '\n%s%s$ %s%s\n' "$bold" "$1" "$2" "$plain"
-	[[ -e $own ]] || command=${2//kubectl /kubectl --as $1 --as-group system:authenticated } own=$KUBECONFIG
+	if [[ ! -e $own ]]; then
+		command=${2//kubectl /kubectl $as } own=$KUBECONFIG
+		command=${command//kubectl $as dbg /kubectl dbg $as } # a plugin has its flags behind its name
+	fi
 	out=$(KUBECONFIG=$own bash -o pipefail -c "$command" 2>&1) || code=$?
 	[[ -z $out ]] || printf '%s\n' "$out"
 	((code == 0)) || [[ ${3:-} == may_fail ]] || fail "the command above ended with exit code $code"
