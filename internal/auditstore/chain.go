@@ -178,8 +178,6 @@ func (c *Chain) link(ctx context.Context, own string, text []byte, at time.Time)
 			return Stored{}, err
 		}
 		if free {
-			c.mu.Lock()
-			defer c.mu.Unlock()
 			return c.appendNext(ctx, key, text, at)
 		}
 		key = audit.OtherKey(own, try)
@@ -202,7 +200,7 @@ func (c *Chain) free(ctx context.Context, key string, text []byte) (bool, error)
 	return bytes.Equal(there, text), err
 }
 
-// linked is what one of the last links stands for. It is called with the lock held, as all that follows.
+// linked is what one of the last links stands for. It is called with the lock held.
 func (c *Chain) linked(key string) (Stored, bool) {
 	for _, link := range c.recent {
 		if link.key == key {
@@ -212,7 +210,10 @@ func (c *Chain) linked(key string) (Stored, bool) {
 	return Stored{}, false
 }
 
+// appendNext holds the lock while it appends a link: all that it calls is called with it.
 func (c *Chain) appendNext(ctx context.Context, key string, text []byte, at time.Time) (Stored, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for range maxTaken {
 		if stored, ok := c.linked(key); ok {
 			return stored, nil

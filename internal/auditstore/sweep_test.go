@@ -3,7 +3,6 @@ package auditstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -172,7 +171,7 @@ func TestReadyWritesWhatIsLinked(t *testing.T) {
 	if err := NewChain(f.store(), private, nil).Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(faults(t, f.whole(), nil)); got != "3 links: " {
+	if got := faults(t, f.whole(), nil); got != "3 links: " {
 		t.Error(got)
 	}
 }

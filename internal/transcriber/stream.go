@@ -65,21 +65,26 @@ func (f *follower) read(ctx context.Context) <-chan piece {
 			send(piece{err: err, unopened: true})
 			return
 		}
-		closed := context.AfterFunc(ctx, func() { _ = log.Close() }) // it was only read
-		defer func() {
-			if closed() {
-				_ = log.Close()
-			}
-		}()
-		var buffers [2][readBytes]byte
-		for turn := 0; ; turn = 1 - turn {
-			n, err := log.Read(buffers[turn][:])
-			if !send(piece{text: buffers[turn][:n], err: err}) || err != nil {
-				return
-			}
-		}
+		readAll(ctx, log, send)
 	}()
 	return pieces
+}
+
+// readAll reads a log until it ends, or the context does.
+func readAll(ctx context.Context, log io.ReadCloser, send func(piece) bool) {
+	closed := context.AfterFunc(ctx, func() { _ = log.Close() }) // it was only read
+	defer func() {
+		if closed() {
+			_ = log.Close()
+		}
+	}()
+	var buffers [2][readBytes]byte
+	for turn := 0; ; turn = 1 - turn {
+		n, err := log.Read(buffers[turn][:])
+		if !send(piece{text: buffers[turn][:n], err: err}) || err != nil {
+			return
+		}
+	}
 }
 
 // stream is a log that is being read.

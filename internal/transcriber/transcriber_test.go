@@ -95,11 +95,11 @@ func (n *node) stream(ctx context.Context, to *io.PipeWriter, since time.Time) {
 				n.update(func() { n.breaks += 40 })
 				return
 			}
-			if k, err := to.Write([]byte(line)); err != nil {
+			k, err := to.Write([]byte(line))
+			if err != nil {
 				return
-			} else {
-				written += k
 			}
+			written += k
 		}
 		if ended && len(lines) == 0 {
 			_ = to.Close()

@@ -3,6 +3,7 @@ package transcript
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -94,10 +95,10 @@ func (l *Log) begin(piece []byte) (rest []byte, err error) {
 	if end < 0 {
 		end = len(piece) - 1
 	}
-	stamp := append(l.head, piece[:end+1]...)
+	stamp := slices.Concat(l.head, piece[:end+1])
 	at, err := time.Parse(time.RFC3339Nano+" ", string(stamp))
 	if err != nil {
-		words := append(stamp, piece[end+1:]...)
+		words := slices.Concat(stamp, piece[end+1:])
 		return nil, &ForeignError{strings.ToValidUTF8(string(bytes.TrimSpace(words[:min(len(words), maxWords)])), "")}
 	}
 	l.head = l.head[:0]
@@ -132,7 +133,10 @@ func (l *Log) meet(at time.Time) {
 func (l *Log) take(piece []byte, ends bool, each func(Chunk)) {
 	dropped := min(l.drop, int64(len(piece)))
 	l.drop -= dropped
-	data := append(l.held, piece[dropped:]...)
+	data := piece[dropped:]
+	if len(l.held) > 0 {
+		data = slices.Concat(l.held, data)
+	}
 	whole := len(data)
 	if !ends {
 		whole -= unfinished(data)

@@ -96,8 +96,10 @@ var rows = []row{
 // width is how many columns Grafana has.
 const width = 24
 
-func build() (dashboard.Dashboard, error) {
+// build makes a dashboard of the schema that Grafanas before version 12 import, too.
+func build() (dashboard.Dashboard, error) { //nolint:staticcheck // deprecated for a schema that is newer than many Grafanas
 	source := common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("${datasource}")}
+	//nolint:staticcheck // as above
 	board := dashboard.NewDashboardBuilder("DebugSession").Uid("debugsession").Tags([]string{"kubernetes", "debugsession"}).
 		Time("now-24h", "now").Refresh("30s").Readonly().
 		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Prometheus").Type("prometheus"))

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -46,9 +47,6 @@ func newFromDebug(env *environment) *cobra.Command {
 
 // parseDebug reads a command line of kubectl debug, by its own flags.
 func parseDebug(args []string, env *environment) (*request.Options, *genericclioptions.ConfigFlags, error) {
-	if len(args) > 0 && args[0] == "kubectl" {
-		args = args[1:]
-	}
 	var (
 		options request.Options
 		flags   requestFlags
@@ -60,30 +58,33 @@ func parseDebug(args []string, env *environment) (*request.Options, *genericclio
 	config.AddFlags(set)
 	flags.bind(set, &options)
 	set.BoolVarP(&quiet, "quiet", "q", false, "")
-	if err := set.Parse(args); err != nil {
+	if err := set.Parse(after("kubectl", args)); err != nil {
 		return nil, nil, fmt.Errorf("kubectl debug would not understand this: %w; kubectl debug --help lists its flags", err)
 	}
 	words, dash := set.Args(), set.ArgsLenAtDash()
 	if dash < 0 {
 		dash = len(words)
 	}
-	words, options.Command = words[:dash], words[dash:]
-	if len(words) > 0 && words[0] == "debug" {
-		words = words[1:]
-	}
+	words, options.Command = after("debug", words[:dash]), words[dash:]
 	if len(flags.files) > 0 {
 		target, namespace, err := targetOfFiles(flags.files)
 		if err != nil {
 			return nil, nil, err
 		}
 		words = append(words, target)
-		if namespace != "" && *config.Namespace == "" {
-			config.Namespace = &namespace
-		}
+		*config.Namespace = cmp.Or(*config.Namespace, namespace)
 	}
 	if len(words) != 1 {
 		return nil, nil, fmt.Errorf("a session has one target, and the command names %d", len(words))
 	}
 	options.Target = words[0]
 	return &options, config, flags.finish(&options, env.now())
+}
+
+// after leaves out a word that others begin with, if they do.
+func after(word string, words []string) []string {
+	if len(words) > 0 && words[0] == word {
+		return words[1:]
+	}
+	return words
 }
