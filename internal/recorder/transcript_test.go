@@ -56,6 +56,7 @@ func TestRecordNamesTheTranscript(t *testing.T) {
 		go func() { defer close(working); r.work(ctx) }()
 		r.lost(session)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if keys, err := store.Keys(t.Context(), audit.Prefix); err != nil || len(keys) != 0 || !made.gone {
 			t.Errorf("before: %v, %v, gone %v", keys, err, made.gone)
 		}
