@@ -105,10 +105,27 @@ func contentTypeOf(key string) string {
 }
 
 // Exists reports whether an object was not created because there is one.
-func (s *Store) Exists(err error) bool { return gcerrors.Code(err) == gcerrors.FailedPrecondition }
+func (s *Store) Exists(err error) bool { return code(err) == gcerrors.FailedPrecondition }
 
 // NotFound reports whether an object was not read because there is none.
-func (s *Store) NotFound(err error) bool { return gcerrors.Code(err) == gcerrors.NotFound }
+func (s *Store) NotFound(err error) bool { return code(err) == gcerrors.NotFound }
+
+// code says what an error is. Of S3 its own code tells: the library takes each of its errors for NotFound whose text has 301 in it, as a
+// request's ID may.
+func code(err error) gcerrors.ErrorCode {
+	var ofS3 interface{ ErrorCode() string }
+	if !errors.As(err, &ofS3) {
+		return gcerrors.Code(err)
+	}
+	switch ofS3.ErrorCode() {
+	case "NoSuchBucket", "NoSuchKey", "NotFound":
+		return gcerrors.NotFound
+	case "PreconditionFailed":
+		return gcerrors.FailedPrecondition
+	default:
+		return gcerrors.Unknown
+	}
+}
 
 // Read returns an object. It fails with an error that NotFound knows if there is none.
 func (s *Store) Read(ctx context.Context, key string) (text []byte, err error) {
