@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
-	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -21,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/caches"
 	"debugsession.dev/operator/internal/sessionstatus"
 	"debugsession.dev/operator/internal/userlimit"
 )
@@ -87,23 +87,17 @@ func (l lead) Start(ctx context.Context) error {
 		return fmt.Errorf("watching sessions to tell of them: %w", err)
 	}
 	l.leading.Store(true)
-	look := func(object any) {
+	look := func(session *v1alpha1.DebugSession) {
 		for _, w := range l.serving() {
-			w.consider(object.(*v1alpha1.DebugSession))
+			w.consider(session)
 		}
 	}
-	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    look,
-		UpdateFunc: func(_, now any) { look(now) },
-		DeleteFunc: func(object any) {
-			if last, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-				object = last.Obj
-			}
-			for _, w := range l.serving() {
-				w.lost(object.(*v1alpha1.DebugSession))
-			}
-		},
-	})
+	lost := func(session *v1alpha1.DebugSession) {
+		for _, w := range l.serving() {
+			w.lost(session)
+		}
+	}
+	registration, err := informer.AddEventHandler(caches.SessionEvents(look, lost))
 	if err != nil {
 		return fmt.Errorf("watching sessions to tell of them: %w", err)
 	}

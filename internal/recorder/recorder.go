@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -28,6 +27,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/caches"
 	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/retry"
 	"debugsession.dev/operator/internal/sessionstatus"
@@ -270,16 +270,7 @@ func (r *Recorder) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watching sessions to store their records: %w", err)
 	}
-	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { r.look(object.(*v1alpha1.DebugSession)) },
-		UpdateFunc: func(_, now any) { r.look(now.(*v1alpha1.DebugSession)) },
-		DeleteFunc: func(object any) {
-			if last, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-				object = last.Obj
-			}
-			r.lost(object.(*v1alpha1.DebugSession))
-		},
-	})
+	registration, err := informer.AddEventHandler(caches.SessionEvents(r.look, r.lost))
 	if err != nil {
 		return fmt.Errorf("watching sessions to store their records: %w", err)
 	}

@@ -10,17 +10,15 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/caches"
 	"debugsession.dev/operator/internal/plan"
 )
-
-// +kubebuilder:rbac:groups="",resources=pods/log,verbs=get
 
 // slots is how many parts are written at once.
 const slots = 8
@@ -63,16 +61,7 @@ func (t *Transcriber) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watching sessions to make their transcripts: %w", err)
 	}
-	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { t.look(object.(*v1alpha1.DebugSession)) },
-		UpdateFunc: func(_, now any) { t.look(now.(*v1alpha1.DebugSession)) },
-		DeleteFunc: func(object any) {
-			if last, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-				object = last.Obj
-			}
-			t.lost(object.(*v1alpha1.DebugSession))
-		},
-	})
+	registration, err := informer.AddEventHandler(caches.SessionEvents(func(session *v1alpha1.DebugSession) { t.look(session) }, t.lost))
 	if err != nil {
 		return fmt.Errorf("watching sessions to make their transcripts: %w", err)
 	}
