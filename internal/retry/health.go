@@ -18,6 +18,9 @@ const (
 	deadAfter = 3
 )
 
+// Pause is the pause before the next try, after one that failed and so many before it.
+func Pause(failures int) time.Duration { return min(FirstPause<<min(failures, 10), LastPause) }
+
 // Health is whether what is sent somewhere gets there. While it does not, one message at a time is tried, and the pauses between two
 // tries grow. They are the place's and not a message's, so that thousands that wait do not mean thousands of tries; and what arrives
 // ends them, so that a message that alone is refused costs the others a second each time that it is its turn.
@@ -65,9 +68,8 @@ func (h *Health) Count(err error) {
 	if err == nil {
 		h.failures, h.next, h.said = 0, time.Time{}, Verdict{Arrives: true}
 	} else {
-		pause := min(FirstPause<<min(h.failures, 10), LastPause)
+		h.next = time.Now().Add(Pause(h.failures))
 		h.failures++
-		h.next = time.Now().Add(pause)
 		if h.failures >= deadAfter && !h.said.Dead {
 			h.said = Verdict{Dead: true, Message: err.Error()}
 		}

@@ -193,7 +193,7 @@ func (f *follower) pause(ctx context.Context) {
 	if !f.over.IsZero() { // that is known already
 		ended, atMost = nil, longestPauseWhenOver
 	}
-	timer := time.NewTimer(min(retry.FirstPause<<min(f.tries, 6), atMost))
+	timer := time.NewTimer(min(retry.Pause(f.tries), atMost))
 	f.tries++
 	defer timer.Stop()
 	select {
@@ -292,7 +292,7 @@ func (f *follower) persist(ctx context.Context, try func(context.Context) error)
 				s.Failure = err.Error()
 			}
 		})
-		timer := time.NewTimer(min(retry.FirstPause<<min(tries, 6), retry.LastPause))
+		timer := time.NewTimer(retry.Pause(tries))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
