@@ -18,14 +18,14 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
-	"debugsession.dev/operator/internal/auditstore"
 	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/dbgcli/terminal"
 )
 
 type auditOptions struct {
 	*environment
-	store, format string
+	store  storeFlag
+	format string
 
 	operatorNamespace, publicKey, head string // of verify
 
@@ -41,7 +41,7 @@ func newAudit(env *environment) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().StringVar(&o.store, "store", "", "Where the records are: file:///folder, s3://bucket or azblob://container. Your own credentials for it are used.")
+	o.store.bind(cmd.PersistentFlags())
 	verify := &cobra.Command{
 		Use:   "verify --store=URL",
 		Short: "Find records and transcripts that were changed or removed, and records that were added or cut off",
@@ -73,13 +73,6 @@ It exits with 1 if there is something wrong.`,
 	return cmd
 }
 
-func (o *auditOptions) open(ctx context.Context) (*auditstore.Store, error) {
-	if o.store == "" {
-		return nil, errors.New("say by --store=URL where the records are: the operator's --audit-store")
-	}
-	return auditstore.Open(ctx, o.store)
-}
-
 func (o *auditOptions) verify(ctx context.Context) error {
 	if o.format != "" && o.format != "json" {
 		return fmt.Errorf("-o %s: it can be json", o.format)
@@ -88,7 +81,7 @@ func (o *auditOptions) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, err := o.open(ctx)
+	store, err := o.store.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -210,7 +203,7 @@ func (o *auditOptions) list(ctx context.Context) error {
 	if !slices.Contains([]string{"", "json", "csv"}, o.format) {
 		return fmt.Errorf("-o %s: it can be json or csv", o.format)
 	}
-	store, err := o.open(ctx)
+	store, err := o.store.open(ctx)
 	if err != nil {
 		return err
 	}

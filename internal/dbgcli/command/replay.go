@@ -22,9 +22,10 @@ const terminalReset = "\x1b[0m\x1b[?25h\x1b[?1049l"
 
 type replayOptions struct {
 	*environment
-	store, format string
-	speed         float64
-	idleLimit     time.Duration
+	store     storeFlag
+	format    string
+	speed     float64
+	idleLimit time.Duration
 }
 
 func newReplay(env *environment) *cobra.Command {
@@ -46,7 +47,7 @@ What was printed is sent to your terminal as it is, with all that a terminal obe
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
-	cmd.Flags().StringVar(&o.store, "store", "", "Where the records are: file:///folder, s3://bucket or azblob://container. Your own credentials for it are used.")
+	o.store.bind(cmd.Flags())
 	cmd.Flags().Float64Var(&o.speed, "speed", 1, "How many times faster than it was.")
 	cmd.Flags().DurationVar(&o.idleLimit, "idle-limit", 2*time.Second, "The longest pause, before --speed; 0: as long as it was.")
 	cmd.Flags().StringVarP(&o.format, "output", "o", "", "Not to play it: text, at once and harmless on a terminal, or cast, the file as it is stored.")
@@ -59,10 +60,8 @@ func (o *replayOptions) run(ctx context.Context, name string) error {
 		return fmt.Errorf("-o %s: it can be text or cast", o.format)
 	case o.speed <= 0:
 		return fmt.Errorf("--speed=%v: it must be more than 0", o.speed)
-	case o.store == "":
-		return errors.New("say by --store=URL where the records are: the operator's --audit-store")
 	}
-	store, err := auditstore.Open(ctx, o.store)
+	store, err := o.store.open(ctx)
 	if err != nil {
 		return err
 	}
