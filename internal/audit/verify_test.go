@@ -47,20 +47,40 @@ func filled(t *testing.T, private ed25519.PrivateKey, count int) (memory, Head) 
 		session.Name, session.UID = fmt.Sprint("hang-", i), types.UID(fmt.Sprint("uid-", i))
 		ended := metav1.NewTime(at.Add(time.Duration(i) * time.Hour))
 		session.Status.Phase, session.Status.EndedAt = v1alpha1.PhaseEnded, &ended
-		record := OfSession("eu-1", session, nil)
-		text, err := record.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		store[record.Key()] = text
-		link, linked, err := Append(head, record.Key(), text, at, private)
-		if err != nil {
-			t.Fatal(err)
-		}
-		store[LinkKey(link.Sequence)] = linked
-		head = Head{Sequence: link.Sequence, SHA256: Digest(linked)}
+		head = store.put(t, head, OfSession("eu-1", session, nil), private)
 	}
 	return store, head
+}
+
+// put stores a record and its link, and returns the head that follows.
+func (m memory) put(t *testing.T, head Head, record *Record, private ed25519.PrivateKey) Head {
+	t.Helper()
+	text, err := record.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, linked, err := Append(head, record.Key(), text, at, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m[record.Key()], m[LinkKey(link.Sequence)] = text, linked
+	return Head{Sequence: link.Sequence, SHA256: Digest(linked)}
+}
+
+// finds verifies a store, and compares the faults: their kinds and numbers.
+func finds(t *testing.T, store memory, public ed25519.PublicKey, head Head, want []string) {
+	t.Helper()
+	result, err := Verify(t.Context(), store, public, &head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, fault := range result.Faults {
+		got = append(got, fmt.Sprint(fault.Kind, " ", fault.Sequence))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q\n%+v", got, want, result.Faults)
+	}
 }
 
 func TestVerify(t *testing.T) {
@@ -102,17 +122,7 @@ func TestVerify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store, head := filled(t, private, 5)
 			tc.tamper(store)
-			result, err := Verify(t.Context(), store, public, &head)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, fault := range result.Faults {
-				got = append(got, fmt.Sprint(fault.Kind, " ", fault.Sequence))
-			}
-			if !slices.Equal(got, tc.want) {
-				t.Errorf("found %q, want %q\n%+v", got, tc.want, result.Faults)
-			}
+			finds(t, store, public, head, tc.want)
 		})
 	}
 }
@@ -154,29 +164,9 @@ func TestVerifyTranscripts(t *testing.T) {
 			ended := metav1.NewTime(at)
 			session.Status.EndedAt = &ended
 			session.Status.Transcript = &v1alpha1.TranscriptStatus{Key: key, Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 2, SHA256: Digest([]byte("ab"))}
-			record := OfSession("", session, nil)
-			text, err := record.Encode()
-			if err != nil {
-				t.Fatal(err)
-			}
-			link, linked, err := Append(Head{}, record.Key(), text, at, private)
-			if err != nil {
-				t.Fatal(err)
-			}
-			store[record.Key()], store[LinkKey(1)] = text, linked
-			head := Head{Sequence: link.Sequence, SHA256: Digest(linked)}
+			head := store.put(t, Head{}, OfSession("", session, nil), private)
 			tc.tamper(store)
-			result, err := Verify(t.Context(), store, public, &head)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, fault := range result.Faults {
-				got = append(got, fmt.Sprint(fault.Kind, " ", fault.Sequence))
-			}
-			if !slices.Equal(got, tc.want) {
-				t.Errorf("found %q, want %q\n%+v", got, tc.want, result.Faults)
-			}
+			finds(t, store, public, head, tc.want)
 		})
 	}
 }

@@ -29,16 +29,8 @@ const hostile = "=1+1\r\n\x1b[31mred\u009b2J\u202etxt"
 // store is a folder with the records of three sessions and of a refusal.
 func store(t *testing.T) (address string) {
 	t.Helper()
-	address = "file://" + t.TempDir()
-	kept, err := auditstore.Open(t.Context(), address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	chain, now := auditstore.NewChain(kept, private, nil), time.Now()
+	folder, _, chain := emptyStore(t)
+	now := time.Now()
 	ended := func(name, namespace, class, requester string, ago time.Duration) {
 		session := fixture.Session()
 		at := metav1.NewTime(now.Add(-ago).Truncate(time.Second))
@@ -60,7 +52,22 @@ func store(t *testing.T) (address string) {
 	if _, err := chain.Put(t.Context(), audit.OfRefusal("eu-1", refusal), now); err != nil {
 		t.Fatal(err)
 	}
-	return address
+	return "file://" + folder
+}
+
+// emptyStore is a folder to keep records in.
+func emptyStore(t *testing.T) (folder string, kept *auditstore.Store, chain *auditstore.Chain) {
+	t.Helper()
+	folder = t.TempDir()
+	kept, err := auditstore.Open(t.Context(), "file://"+folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder, kept, auditstore.NewChain(kept, private, nil)
 }
 
 func dbgAudit(ctx context.Context, args ...string) (out, problems string, err error) {

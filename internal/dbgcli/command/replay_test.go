@@ -1,7 +1,6 @@
 package command_test
 
 import (
-	"crypto/ed25519"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,16 +24,7 @@ import (
 // with a cast of two parts. It returns the keys of their records.
 func taped(t *testing.T) (folder string, keys []string) {
 	t.Helper()
-	folder = t.TempDir()
-	store, err := auditstore.Open(t.Context(), "file://"+folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	chain := auditstore.NewChain(store, private, nil)
+	folder, store, chain := emptyStore(t)
 	for i, format := range []v1alpha1.TranscriptFormat{"", v1alpha1.TranscriptText, v1alpha1.TranscriptCast} {
 		session, ended := fixture.Session(), metav1.NewTime(fixture.Created.Add(time.Duration(i)*time.Hour))
 		session.Name, session.Namespace, session.UID = "hang", "shop", types.UID(rune('a'+i))
