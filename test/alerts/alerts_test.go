@@ -1,4 +1,3 @@
-// Package alerts holds the alerts against Prometheus' own tool, and what documents them and the metrics against both.
 package alerts
 
 import (
@@ -35,17 +34,14 @@ type rule struct {
 // rules are those of config/prometheus, and the file that Prometheus itself would read.
 func rules(t *testing.T) (all []rule, file []byte) {
 	t.Helper()
-	object := struct {
-		Spec map[string]any `json:"spec"`
-	}{}
 	content := struct {
 		Groups []struct {
 			Rules []rule `json:"rules"`
 		} `json:"groups"`
 	}{}
-	err := yaml.Unmarshal([]byte(read(t, "../../config/prometheus/rules.yaml")), &object)
+	spec, err := Rules()
 	if err == nil {
-		file, err = yaml.Marshal(object.Spec)
+		file, err = yaml.Marshal(spec)
 	}
 	if err == nil {
 		err = yaml.Unmarshal(file, &content)

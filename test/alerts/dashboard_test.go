@@ -1,7 +1,6 @@
 package alerts
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,21 +15,9 @@ import (
 // queries are what the dashboard asks Prometheus.
 func queries(t *testing.T) []string {
 	t.Helper()
-	var board struct {
-		Panels []struct {
-			Targets []struct {
-				Expr string `json:"expr"`
-			} `json:"targets"`
-		} `json:"panels"`
-	}
-	if err := json.Unmarshal([]byte(read(t, "../../config/grafana/dashboard.json")), &board); err != nil {
+	all, err := Queries()
+	if err != nil {
 		t.Fatal(err)
-	}
-	var all []string
-	for _, panel := range board.Panels {
-		for _, target := range panel.Targets {
-			all = append(all, target.Expr)
-		}
 	}
 	if len(all) < 20 {
 		t.Fatalf("the dashboard asks only %d questions", len(all))

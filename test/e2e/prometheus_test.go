@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/test/alerts"
 )
 
 var _ = Describe("Prometheus", Serial, func() {
@@ -48,14 +49,14 @@ spec:
 		n.reaches("hang", v1alpha1.PhaseActive)
 
 		Eventually(func(g Gomega) {
-			var alerts struct {
+			var firing struct {
 				Alerts []struct {
 					Labels map[string]string
 					State  string
 				}
 			}
-			p.get(g, "alerts", nil, &alerts)
-			g.Expect(alerts.Alerts).To(ContainElement(And(
+			p.get(g, "alerts", nil, &firing)
+			g.Expect(firing.Alerts).To(ContainElement(And(
 				HaveField("State", "firing"), HaveField("Labels", And(HaveKeyWithValue("alertname", "DebugSessionSinkDead"), HaveKeyWithValue("sink", sink))),
 			)))
 		}).Should(Succeed())
@@ -78,32 +79,15 @@ spec:
 			g.Expect(known).To(BeNumerically(">=", 10))
 		}).Should(Succeed())
 
-		for _, expr := range dashboardQueries() {
+		queries, err := alerts.Queries()
+		Expect(err).NotTo(HaveOccurred())
+		for _, expr := range queries {
 			p.query(NewWithT(GinkgoT()), expr)
 		}
 		Expect(p.query(NewWithT(GinkgoT()), `sum by (class) (debugsession_class_sessions{phase="Active"})`)).NotTo(BeEmpty())
 		n.end("hang")
 	})
 })
-
-// dashboardQueries are what the dashboard asks Prometheus.
-func dashboardQueries() []string {
-	GinkgoHelper()
-	text, err := os.ReadFile("../../config/grafana/dashboard.json")
-	Expect(err).NotTo(HaveOccurred())
-	var board struct {
-		Panels []struct{ Targets []struct{ Expr string } }
-	}
-	Expect(json.Unmarshal(text, &board)).To(Succeed())
-	var all []string
-	for _, panel := range board.Panels {
-		for _, target := range panel.Targets {
-			all = append(all, target.Expr)
-		}
-	}
-	Expect(all).NotTo(BeEmpty())
-	return all
-}
 
 // prometheusServer is a Prometheus that runs as long as the spec.
 type prometheusServer struct{ address string }
@@ -132,7 +116,7 @@ func (n namespace) prometheus() prometheusServer {
 	}
 	config := write("prometheus.yaml", map[string]any{
 		"global":     map[string]any{"scrape_interval": "1s", "evaluation_interval": "1s"},
-		"rule_files": []string{write("rules.yaml", map[string]any{"groups": alertGroups()})},
+		"rule_files": []string{write("rules.yaml", promptAlerts())},
 		"scrape_configs": []map[string]any{{
 			"job_name": "debugsession", "scheme": "https",
 			"authorization":  map[string]any{"credentials_file": write("token", n.metricsToken())},
@@ -153,28 +137,17 @@ func (n namespace) prometheus() prometheusServer {
 	return p
 }
 
-// alertGroups are the alerts of config/prometheus, without the time that each waits.
-func alertGroups() []map[string]any {
+// promptAlerts are the alerts of config/prometheus, without the time that each waits.
+func promptAlerts() map[string]any {
 	GinkgoHelper()
-	text, err := os.ReadFile("../../config/prometheus/rules.yaml")
+	rules, err := alerts.Rules()
 	Expect(err).NotTo(HaveOccurred())
-	var object struct {
-		Spec struct {
-			Groups []struct {
-				Name  string           `json:"name"`
-				Rules []map[string]any `json:"rules"`
-			} `json:"groups"`
-		} `json:"spec"`
-	}
-	Expect(yaml.Unmarshal(text, &object)).To(Succeed())
-	var groups []map[string]any
-	for _, group := range object.Spec.Groups {
-		for _, rule := range group.Rules {
-			delete(rule, "for")
+	for _, group := range rules["groups"].([]any) {
+		for _, rule := range group.(map[string]any)["rules"].([]any) {
+			delete(rule.(map[string]any), "for")
 		}
-		groups = append(groups, map[string]any{"name": group.Name, "rules": group.Rules})
 	}
-	return groups
+	return rules
 }
 
 type series struct {
