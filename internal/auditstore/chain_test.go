@@ -203,13 +203,20 @@ func TestFileStore(t *testing.T) {
 	if _, err := store.Read(t.Context(), "nothing"); !store.NotFound(err) {
 		t.Errorf("what is not there: %v", err)
 	}
-	for _, key := range []string{stored.Key, audit.LinkKey(2)} { // of an operator that was killed while it wrote
+	part := audit.TranscriptPrefix + "2026-11-28/shop/hang-1/000001-1764336000123456789-1-0."
+	for _, key := range []string{stored.Key, audit.LinkKey(2), part + "cast", part + "txt"} { // of an operator that was killed while it wrote
+		if err := os.MkdirAll(filepath.Join(folder, filepath.Dir(key)), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(folder, key+".187bf3a2c91d6e00.tmp"), []byte("{"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := faults(t, store, nil); got != "1 links: " {
 		t.Error(got)
+	}
+	if parts, err := store.Keys(t.Context(), audit.TranscriptPrefix); err != nil || len(parts) != 0 {
+		t.Errorf("parts of transcripts: %v, %v", parts, err)
 	}
 }
 

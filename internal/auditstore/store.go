@@ -30,7 +30,7 @@ const probeKey = "conditional-writes.txt"
 var addresses = regexp.MustCompile(`[a-z0-9]+://\S*\s*`)
 
 // unfinished are the files that a folder has of objects whose writer was killed.
-var unfinished = regexp.MustCompile(`\.json\.[0-9a-f]+\.tmp$`)
+var unfinished = regexp.MustCompile(`\.(json|cast|txt)\.[0-9a-f]+\.tmp$`)
 
 // ErrOverwrites is that a store writes over what is there although it is told not to.
 var ErrOverwrites = errors.New("the store does not do conditional writes: it has overwritten an object although it was told not to (If-None-Match); use another store")

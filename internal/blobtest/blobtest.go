@@ -25,7 +25,7 @@ type Memory struct {
 // Around is called for each read and write of an object, and does it, or not. What it returns is the answer.
 type Around func(call, key string, do func() error) error
 
-// The calls. Listing is never broken: the operator does not list.
+// The calls. Listing is never broken: for records the operator does not list.
 const (
 	Read  = "read"
 	Write = "write"
