@@ -163,9 +163,6 @@ record_stays() {
 somebody_must_agree() {
 	step "Where somebody else must agree"
 	run "kubectl apply -f $samples/production.yaml"
-	local alice
-	alice=$(dirname "$KUBECONFIG")/alice.kubeconfig
-	[[ -e $alice ]] || alice=$KUBECONFIG
 	say "alice may have sessions of class production, and bob may approve them. Neither may do anything else with pods."
 	run_as alice "kubectl auth can-i create pods/attach -n shop" may_fail
 	expect "^no" "alice cannot attach to anything"
@@ -185,7 +182,7 @@ somebody_must_agree() {
 	run_as alice "kubectl -n shop get dbg checkout-prod -o wide"
 	expect "Active .* alice +bob +production" "it is Active, and says who asked and who approved"
 	say "alice attaches, as alice:"
-	attach "$(field checkout-prod .status.attach)" "$alice"
+	attach "$(field checkout-prod .status.attach)" "$(kubeconfig_of alice)"
 	type_in "ps"
 	expect "^ +1 " "alice is in"
 
@@ -238,10 +235,7 @@ ring_the_doorbell() {
 	run_as bob "$approve --yes -m 'seen'"
 	run_as alice "kubectl -n shop wait dbg/checkout-again --for=condition=Attachable --timeout=60s"
 	passed "bob has approved what the message told him of, by the command in it"
-	local alice
-	alice=$(dirname "$KUBECONFIG")/alice.kubeconfig
-	[[ -e $alice ]] || alice=$KUBECONFIG
-	attach "$(field checkout-again .status.attach)" "$alice"
+	attach "$(field checkout-again .status.attach)" "$(kubeconfig_of alice)"
 	type_in "grep payment /proc/1/root/etc/checkout/checkout.properties"
 	expect "payment.timeout = 0s" "alice looks at what the application reads"
 	run_as alice "kubectl -n shop patch dbg/checkout-again --type=merge -p '{\"spec\":{\"end\":true}}'"

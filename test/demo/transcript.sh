@@ -21,14 +21,21 @@ run() {
 	((code == 0)) || [[ ${2:-} == may_fail ]] || fail "the command above ended with exit code $code"
 }
 
+# kubeconfig_of USER prints the path of their own kubeconfig, where the cluster is test/cluster's, and of the demo's elsewhere.
+kubeconfig_of() {
+	local own
+	own=$(dirname "$KUBECONFIG")/$1.kubeconfig
+	if [[ -e $own ]]; then echo "$own"; else echo "$KUBECONFIG"; fi
+}
+
 # run_as USER COMMAND [may_fail] is run, by another user: by their own certificate where the cluster is test/cluster's, and
 # by impersonation elsewhere.
 run_as() {
 	local code=0 own command=$2 as="--as $1 --as-group system:authenticated"
-	own=$(dirname "$KUBECONFIG")/$1.kubeconfig
+	own=$(kubeconfig_of "$1")
 	printf '\n%s%s$ %s%s\n' "$bold" "$1" "$2" "$plain"
-	if [[ ! -e $own ]]; then
-		command=${2//kubectl /kubectl $as } own=$KUBECONFIG
+	if [[ $own == "$KUBECONFIG" ]]; then
+		command=${2//kubectl /kubectl $as }
 		command=${command//kubectl $as dbg /kubectl dbg $as } # a plugin has its flags behind its name
 	fi
 	out=$(KUBECONFIG=$own bash -o pipefail -c "$command" 2>&1) || code=$?
