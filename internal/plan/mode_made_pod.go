@@ -139,7 +139,7 @@ func (m madePod) remove(p *pass, pod *corev1.Pod) step {
 		p.recordRunning(c)
 	}
 	if pod.DeletionTimestamp == nil {
-		if stop := p.logRead(c); stop != nil {
+		if stop := p.logRead(c, pod); stop != nil {
 			return stop
 		}
 		p.do(DeletePod{Pod: p.podName(pod.Name), UID: pod.UID, GraceSeconds: debugpod.GraceSeconds})

@@ -2,7 +2,10 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -60,14 +63,14 @@ func (p *pass) recordedNote() string {
 }
 
 // logRead has a pod that is to be deleted wait until its log is read: of a debugger that runs as far as there is any, for what comes
-// after is read while the pod ends. It waits for a moment at most, and not past the hard deadline.
-func (p *pass) logRead(c container) step {
+// after is read while the pod ends. It waits for a moment at most, and not past the hard deadline while anything runs.
+func (p *pass) logRead(c container, pod *corev1.Pod) step {
 	ending := p.condition(v1alpha1.ConditionEnded)
 	if !p.Session.Status.LeavesTranscript() || ending == nil {
 		return nil
 	}
 	until := ending.LastTransitionTime.Add(logReadTimeout)
-	if hard := p.status().HardDeadline; hard != nil && hard.Time.Before(until) {
+	if hard := p.status().HardDeadline; hard != nil && hard.Time.Before(until) && !stopped(pod) {
 		until = hard.Time
 	}
 	switch {
@@ -80,6 +83,13 @@ func (p *pass) logRead(c container) step {
 	}
 	p.wake(until)
 	return pause{}
+}
+
+// stopped reports whether no container of a pod runs, or will.
+func stopped(pod *corev1.Pod) bool {
+	over := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	runs := func(c corev1.ContainerStatus) bool { return c.State.Running != nil }
+	return over && !slices.ContainsFunc(pod.Status.InitContainerStatuses, runs) && !slices.ContainsFunc(pod.Status.ContainerStatuses, runs)
 }
 
 // transcriptStored has a session that is over wait for its transcript. It is written down before the record is made, which names it.

@@ -64,7 +64,7 @@ type follower struct {
 	since   time.Time         // when the first byte came into it
 	sum     hash.Hash         // of the parts
 	status  v1alpha1.TranscriptStatus
-	clean   bool      // the last stream ended as it does when the container has
+	clean   bool      // a stream ended as it does when the container has, and nothing was printed since
 	gap     bool      // the node has removed lines that were not read
 	tries   int       // to get the log, in a row and in vain
 	over    time.Time // when it was first seen that the debugger has ended

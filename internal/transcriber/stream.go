@@ -121,6 +121,9 @@ func (f *follower) next(ctx context.Context, s *stream) (done bool, err error) {
 		s.timer.Reset(s.patience)
 		return false, nil
 	case <-s.timer.C:
+		if s.patience == quiet { // there is more of the stream to come: the container runs
+			f.clean = false
+		}
 		err = f.rest(ctx)
 		s.timer.Reset(f.untilLook())
 	case next, open := <-s.pieces:
@@ -142,7 +145,6 @@ func (f *follower) add(ctx context.Context, next piece, lines *transcript.Log) (
 	if next.unopened {
 		return false, next.err
 	}
-	f.clean = false
 	f.update(func(s *plan.TranscriptState) { s.CaughtUp = false })
 	ends := errors.Is(next.err, io.EOF)
 	each := func(chunk transcript.Chunk) {
@@ -150,7 +152,7 @@ func (f *follower) add(ctx context.Context, next piece, lines *transcript.Log) (
 			f.since = time.Now()
 		}
 		f.buffer = f.encoder.Append(f.buffer, chunk)
-		f.tries = 0
+		f.tries, f.clean = 0, false
 	}
 	err = lines.Add(next.text, each)
 	if ends && err == nil {

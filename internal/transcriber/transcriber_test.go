@@ -329,6 +329,33 @@ func TestTranscriptIsIncomplete(t *testing.T) {
 	}
 }
 
+// A log that was read to its end is all there is, whatever a kubelet says that is asked for it once more while it removes the container.
+func TestTranscriptIsWholeThoughItsPodGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, node := memory(t), newNode()
+		operator, session := start(t, store, node), attached()
+		node.prints("a\r\n")
+		operator.State(session, false)
+		time.Sleep(time.Second)
+		node.update(func() { node.ended = true })
+		synctest.Wait()
+		node.update(func() { node.lines = append(node.lines, "unable to retrieve container logs\n") })
+		for asked := len(node.asked); len(node.asked) == asked; {
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+		}
+		node.update(func() { node.gone = true })
+		session = ended(session)
+		for operator.State(session, false).Stored == nil {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if status := operator.State(session, false).Stored; status.Incomplete != "" || printed(t, store, status) != "a\r\n" {
+			t.Errorf("%+v", status)
+		}
+		operator.stop()
+	})
+}
+
 // A debugger that prints without end is cut off, and its log not read any more; what a one-shot prints is plain text.
 func TestTranscriptIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
