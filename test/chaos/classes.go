@@ -13,6 +13,7 @@ const (
 	classChaos    = "chaos"          // a hard deadline that is far away
 	classShort    = "chaos-short"    // a hard deadline after 40 seconds
 	classApproval = "chaos-approval" // somebody has to approve
+	classRecorded = "chaos-recorded" // what a debugger prints is kept
 )
 
 func classes() []*v1alpha1.DebugClass {
@@ -30,7 +31,10 @@ func classes() []*v1alpha1.DebugClass {
 		}
 		return c
 	}
+	recorded := class(classRecorded, time.Hour, 0)
+	recorded.Spec.Audit, recorded.Spec.Transcript = v1alpha1.AuditRequired, v1alpha1.TranscriptRequired
 	return []*v1alpha1.DebugClass{
+		recorded,
 		class(classChaos, time.Hour, 0),
 		class(classShort, 40*time.Second, 0),
 		class(classApproval, time.Hour, 1),

@@ -22,9 +22,9 @@ const (
 // the goal is for.
 func burstFaults(o *options) []*fault {
 	if o.burst > 0 {
-		return []*fault{burstOf(o.burst, time.Minute)}
+		return []*fault{burstOf(o.burst, time.Minute), transcribedBurst(o.burst)}
 	}
-	return []*fault{burstOf(30, burstGoal), burstOf(200, time.Minute)}
+	return []*fault{burstOf(30, burstGoal), burstOf(200, time.Minute), transcribedBurst(500)}
 }
 
 func burstOf(size int, within time.Duration) *fault {
@@ -34,29 +34,37 @@ func burstOf(size int, within time.Duration) *fault {
 	}
 }
 
-// burst has a tenth of its sessions debug copies.
 func burst(s *stage, size int) {
+	all := s.expiringTogether("burst", size, s.burstTargets(size))
+	s.end(3*time.Minute, all...)
+	s.remark("%s", s.measure(all))
+}
+
+// burstTargets are the pods that so many sessions debug.
+func (s *stage) burstTargets(size int) []*target {
 	var names []string
 	for i := range (size + perPod - 1) / perPod {
 		names = append(names, fmt.Sprintf("web-%d", i))
 	}
-	targets := s.targetsNamed(names)
+	return s.targetsNamed(names)
+}
+
+// expiringTogether has so many sessions, a tenth of which debug copies, and waits for the second in which all of them expire.
+func (s *stage) expiringTogether(name string, size int, targets []*target, options ...option) []*session {
 	begun := time.Now()
 	at := begun.Add(30*time.Second + time.Duration(size)*time.Second).Truncate(time.Second)
 	all := make([]*session, size)
 	s.each(size, func(i int) {
-		options := []option{on(targets[i/perPod]), until(at)}
+		own := append([]option{on(targets[i/perPod]), until(at)}, options...)
 		if i%10 == 9 {
-			options = append(options, copied)
+			own = append(own, copied)
 		}
-		all[i] = s.session(fmt.Sprintf("burst-%d", i), options...)
+		all[i] = s.session(fmt.Sprintf("%s-%d", name, i), own...)
 	})
 	s.reach(v1alpha1.PhaseActive, time.Until(at), all...)
 	s.say("%d sessions are active, after %.1f s", size, time.Since(begun).Seconds())
-
 	s.sleepUntil(at)
-	s.end(3*time.Minute, all...)
-	s.measure(all)
+	return all
 }
 
 // each does something eight at a time.
@@ -77,17 +85,23 @@ func (s *stage) each(count int, do func(int)) {
 	wait.Wait()
 }
 
-// measure tells how long it took from the end of the sessions to no process, and to their record.
-func (s *stage) measure(all []*session) {
-	var gone, ended []time.Duration
+// ends are how long it took from the end of sessions to no process, and to their record.
+type ends struct{ gone, ended []time.Duration }
+
+func (s *stage) measure(all []*session) ends {
+	var e ends
 	for _, h := range all {
 		if seen, ever := h.processes(); ever && !seen.gone.IsZero() {
-			gone = append(gone, seen.gone.Sub(h.wanted()))
+			e.gone = append(e.gone, seen.gone.Sub(h.wanted()))
 		}
-		ended = append(ended, h.history().ended.Sub(h.wanted()))
+		e.ended = append(e.ended, h.history().ended.Sub(h.wanted()))
 	}
-	s.remark("to no process: p50 %s, p99 %s, max %s; to Ended: p50 %s, p99 %s",
-		seconds(quantile(gone, 50)), seconds(quantile(gone, 99)), seconds(quantile(gone, 100)), seconds(quantile(ended, 50)), seconds(quantile(ended, 99)))
+	return e
+}
+
+func (e ends) String() string {
+	return fmt.Sprintf("to no process: p50 %s, p99 %s, max %s; to Ended: p50 %s, p99 %s", seconds(quantile(e.gone, 50)),
+		seconds(quantile(e.gone, 99)), seconds(quantile(e.gone, 100)), seconds(quantile(e.ended, 50)), seconds(quantile(e.ended, 99)))
 }
 
 // quantile is the smallest of the values that is not less than so many percent of them.

@@ -124,4 +124,43 @@ var _ = Describe("a transcript", Serial, func() {
 		Expect(code).NotTo(BeZero())
 		Expect(errs).To(ContainSubstring("is not as it was written"))
 	})
+
+	It("is bounded, and so is the operator, when a debugger prints a gigabyte or only escape sequences", func() {
+		folder := auditVolume()
+		n := newNamespace()
+		n.pod("web")
+		class := n.class(transcribingClass)
+		before := operatorRestarts()
+
+		n.session("gigabyte", fmt.Sprintf(printing, class, "yes 0123456789abcdef | head -c 1073741824"))
+		n.session("escapes", fmt.Sprintf(printing, class, `i=0; while [ $((i+=1)) -le 20000 ]; do printf '\033[2J\033]0;x\007\033c'; done`))
+		Eventually(func() v1alpha1.Outcome { return n.get("gigabyte").Status.Outcome }, "4m").Should(Equal(v1alpha1.OutcomeCompleted))
+		ended := n.ends("gigabyte", v1alpha1.OutcomeCompleted)
+		Expect(ended.Status.Transcript).To(And(HaveField("Cut", true), HaveField("Bytes", BeNumerically("~", 10<<20, 1<<20))))
+		text, _ := transcriptIn(folder, ended)
+		Expect(text).To(HavePrefix("0123456789abcdef\n0123456789abcdef\n"))
+		Expect(text).To(HaveSuffix("[debugsession: the transcript is cut here, as it has reached 10 MiB]\n"))
+
+		ended = n.ends("escapes", v1alpha1.OutcomeCompleted)
+		Expect(ended.Status.Transcript.Incomplete).To(BeEmpty())
+		text, _ = transcriptIn(folder, ended)
+		Expect(text).To(Equal(strings.Repeat("␛[2J␛]0;x␇␛c", 20000)))
+
+		Expect(operatorRestarts()).To(Equal(before), "no replica was ended for its memory")
+		Eventually(func() (string, error) { return tryKubectl("dbg", "audit", "verify", "--store=file://"+folder) }).Should(ContainSubstring("nothing was changed"))
+	})
 })
+
+const printing = `
+  className: %s
+  mode: EphemeralContainer
+  target: {podName: web}
+  debugger: {image: "busybox:1.36", command: [sh, -c, %q]}
+`
+
+// operatorRestarts says of each replica how often it was started again.
+func operatorRestarts() string {
+	GinkgoHelper()
+	return namespace(operatorNamespace).kubectl("get", "pods", "-l", operatorPods,
+		"-o", "jsonpath={range .items[*]}{.metadata.name}: {.status.containerStatuses[0].restartCount}\n{end}")
+}
