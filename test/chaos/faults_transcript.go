@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/jsonpatch"
 )
 
@@ -124,6 +125,8 @@ func (s *stage) auditStore() (folder string) {
 		s.must("the operator after the fault", s.operatorReady(s.ctx))
 		s.must("deleting the claim", client.IgnoreNotFound(s.client.Delete(s.ctx, claim)))
 		s.must("deleting the volume", client.IgnoreNotFound(s.client.Delete(s.ctx, volume)))
+		anchor := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: audit.AnchorName}}
+		s.must("deleting what is remembered of the store", client.IgnoreNotFound(s.client.Delete(s.ctx, anchor)))
 		s.must("deleting the folder", os.RemoveAll(node))
 	})
 	s.must("making the volume", s.client.Create(s.ctx, volume))
