@@ -217,6 +217,10 @@ test-chart: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/.tools $(BIN)/.helm ## Install, 
 test-krew: $(BIN)/kubectl-krew plugin-archives ## Check the plugin's archives, and have krew install the one for this machine.
 	@tools/test-krew.sh $(BIN)/plugin $(BIN)/kubectl-krew $(PLATFORMS)
 
+.PHONY: test-k9s
+test-k9s: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg $(BIN)/.tools $(BIN)/k9s ## Try plugins/k9s.yaml in the real k9s, in a terminal of tmux.
+	@IMG=$(IMG) test/with-cluster.sh $(BIN)/ginkgo run -v --timeout=20m ./test/e2e/k9s
+
 .PHONY: recording
 recording: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg ## Record kubectl dbg in a terminal, for the README, and measure it beside kubectl debug. TIMES=N measures N times.
 	@IMG=$(IMG) test/with-cluster.sh test/recording/run.sh
@@ -270,6 +274,11 @@ $(BIN)/.helm: tools/helm/go.mod tools/helm/go.sum
 $(BIN)/kubectl-krew: tools/krew/go.mod tools/krew/go.sum
 	@echo "build krew"
 	@mkdir -p $(BIN) && go -C tools/krew build -trimpath -ldflags '-s -w' -o $@ sigs.k8s.io/krew/cmd/krew && touch $@
+
+# By its version alone: what it needs is not to be fetched by those who only verify this repository's modules.
+$(BIN)/k9s:
+	@echo "build k9s"
+	@mkdir -p $(BIN) && GOBIN=$(BIN) GOFLAGS=-mod=mod go install -trimpath -ldflags '-s -w' github.com/derailed/k9s@v0.50.16
 
 # Not trimmed: vet and the linters compile the same.
 $(BIN)/s3: test/s3/go.mod test/s3/go.sum test/s3/main.go

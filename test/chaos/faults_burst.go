@@ -52,7 +52,7 @@ func (s *stage) burstTargets(size int) []*target {
 // expiringTogether has so many sessions, a tenth of which debug copies, and waits for the second in which all of them expire.
 func (s *stage) expiringTogether(name string, size int, targets []*target, options ...option) []*session {
 	begun := time.Now()
-	at := begun.Add(30*time.Second + time.Duration(size)*time.Second).Truncate(time.Second)
+	at := begun.Add(30*time.Second + time.Duration(size)*600*time.Millisecond).Truncate(time.Second)
 	all := make([]*session, size)
 	s.each(size, func(i int) {
 		own := append([]option{on(targets[i/perPod]), until(at)}, options...)
