@@ -24,7 +24,7 @@ func burstFaults(o *options) []*fault {
 	if o.burst > 0 {
 		return []*fault{burstOf(o.burst, time.Minute), transcribedBurst(o.burst)}
 	}
-	return []*fault{burstOf(30, burstGoal), burstOf(200, time.Minute), transcribedBurst(500)}
+	return []*fault{burstOf(30, burstGoal), burstOf(200, time.Minute), transcribedBurst(200)}
 }
 
 func burstOf(size int, within time.Duration) *fault {
@@ -35,24 +35,20 @@ func burstOf(size int, within time.Duration) *fault {
 }
 
 func burst(s *stage, size int) {
-	all := s.expiringTogether("burst", size, s.burstTargets(size))
+	all := s.expiringTogether("burst", size)
 	s.end(3*time.Minute, all...)
 	s.remark("%s", s.measure(all))
 }
 
-// burstTargets are the pods that so many sessions debug.
-func (s *stage) burstTargets(size int) []*target {
-	var names []string
-	for i := range (size + perPod - 1) / perPod {
-		names = append(names, fmt.Sprintf("web-%d", i))
-	}
-	return s.targetsNamed(names)
-}
-
 // expiringTogether has so many sessions, a tenth of which debug copies, and waits for the second in which all of them expire.
-func (s *stage) expiringTogether(name string, size int, targets []*target, options ...option) []*session {
+func (s *stage) expiringTogether(name string, size int, options ...option) []*session {
+	var pods []string
+	for i := range (size + perPod - 1) / perPod {
+		pods = append(pods, fmt.Sprintf("%s-web-%d", name, i))
+	}
+	targets := s.targetsNamed(pods)
 	begun := time.Now()
-	at := begun.Add(30*time.Second + time.Duration(size)*600*time.Millisecond).Truncate(time.Second)
+	at := begun.Add(30*time.Second + time.Duration(size)*time.Second).Truncate(time.Second)
 	all := make([]*session, size)
 	s.each(size, func(i int) {
 		own := append([]option{on(targets[i/perPod]), until(at)}, options...)

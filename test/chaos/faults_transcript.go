@@ -28,16 +28,15 @@ func transcribedBurst(size int) *fault {
 
 func transcribed(s *stage, size int) {
 	folder := s.auditStore()
-	targets := s.burstTargets(size)
 	printing := script("while :; do date; sleep 10; done")
 
-	plain := s.expiringTogether("plain", size, targets, printing)
+	plain := s.expiringTogether("plain", size, printing)
 	leader := s.leading()
 	before := s.memory(leader)
 	s.end(5*time.Minute, plain...)
 	without := s.measure(plain)
 
-	recorded := s.expiringTogether("recorded", size, targets, printing, ofClass(classRecorded))
+	recorded := s.expiringTogether("recorded", size, printing, ofClass(classRecorded))
 	during := s.memory(leader)
 	s.end(5*time.Minute, recorded...)
 	with := s.measure(recorded)
