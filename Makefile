@@ -190,7 +190,7 @@ test-unit: ## Run the tests that need nothing, in every module.
 .PHONY: test-integration
 test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 ## Run the tests that need a real API server and etcd, a real S3 server or a real kernel. INTEGRATION=REGEXP runs only those specs.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
-		S3_SERVER=$(BIN)/s3 $(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/podwatch ./internal/auditstore/cloud $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
+		S3_SERVER=$(BIN)/s3 $(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/kube/podwatch ./internal/auditstore/cloud $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
 		$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo run $(WITH_RACE) --procs=$(INTEGRATION_PROCESSES) --timeout=20m \
 			$(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration
 

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/kube/accessreview"
 )
 
 // foresight is how long admission looks ahead: what is only a warning must hold nobody up.
@@ -71,7 +72,7 @@ func (s *Server) foreseeAll(ctx context.Context, req *admission.Request, session
 	if session.Spec.Mode == v1alpha1.ModeNode {
 		look.Resource, look.Namespace, what = "nodes", "", "get nodes (kubectl auth can-i get nodes)"
 	}
-	if review, err := s.review(ctx, &req.UserInfo, look); err != nil || !review.Allowed {
+	if review, err := accessreview.Review(ctx, s.Reviews, identityOf(&req.UserInfo), look); err != nil || !review.Allowed {
 		return "the session may be created; what would become of it is told only to those who may " + what
 	}
 	status, err := s.Rehearse(ctx, session, true)

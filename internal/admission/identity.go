@@ -14,8 +14,13 @@ import (
 // identify returns who the API server saw, unless the manifest says it is somebody else. Then it returns how they differ.
 // What a manifest says of the seal does not matter: it is made anew.
 func identify(given *v1alpha1.Identity, user *authenticationv1.UserInfo) (identity *v1alpha1.Identity, differs string) {
-	identity = &v1alpha1.Identity{Username: user.Username, UID: user.UID, Groups: user.Groups, Extra: recorded(user.Extra)}
+	identity = identityOf(user)
 	return identity, contradicts(given, identity)
+}
+
+// identityOf is the user as sessions and approvals record one.
+func identityOf(user *authenticationv1.UserInfo) *v1alpha1.Identity {
+	return &v1alpha1.Identity{Username: user.Username, UID: user.UID, Groups: user.Groups, Extra: recorded(user.Extra)}
 }
 
 // contradicts says how what a manifest claims differs from what is so. What it leaves out contradicts nothing.

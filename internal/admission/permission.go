@@ -6,19 +6,16 @@ import (
 	"net/http"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/kube/accessreview"
 )
 
 // permit asks whether the user holds the verb on the class in the namespace, so that a RoleBinding can give it for one
 // namespace alone. It returns nil if so, else the refusal. An answer that cannot be had is none.
 func (s *Server) permit(ctx context.Context, user *authenticationv1.UserInfo, verb, class, namespace string) *admission.Response {
-	review, err := s.review(ctx, user, &authorizationv1.ResourceAttributes{
-		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
-		Resource: "debugclasses", Name: class, Namespace: namespace, Verb: verb,
-	})
+	review, err := accessreview.Review(ctx, s.Reviews, identityOf(user), accessreview.OnClass(verb, class, namespace))
 	var response admission.Response
 	switch {
 	case err != nil:
@@ -43,15 +40,6 @@ func doing(verb string) string {
 		return "start sessions before their approval under"
 	}
 	return verb
-}
-
-// review asks whether the user may do something.
-func (s *Server) review(ctx context.Context, user *authenticationv1.UserInfo, what *authorizationv1.ResourceAttributes) (*authorizationv1.SubjectAccessReviewStatus, error) {
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User: user.Username, UID: user.UID, Groups: user.Groups, Extra: extra(user.Extra), ResourceAttributes: what,
-	}}
-	err := s.Reviews.Create(ctx, review)
-	return &review.Status, err
 }
 
 // permitAny asks whether the user holds the verb on any class in the namespace: first whether on all, as the administrators of
@@ -95,15 +83,4 @@ func because(reason string) string {
 		return ""
 	}
 	return " (" + reason + ")"
-}
-
-func extra(of map[string]authenticationv1.ExtraValue) map[string]authorizationv1.ExtraValue {
-	if len(of) == 0 {
-		return nil
-	}
-	result := make(map[string]authorizationv1.ExtraValue, len(of))
-	for key, values := range of {
-		result[key] = authorizationv1.ExtraValue(values)
-	}
-	return result
 }

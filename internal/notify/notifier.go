@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/internal/caches"
+	"debugsession.dev/operator/internal/kube/sessioninformer"
 	"debugsession.dev/operator/internal/sessionstatus"
 	"debugsession.dev/operator/internal/userlimit"
 )
@@ -97,7 +97,7 @@ func (l lead) Start(ctx context.Context) error {
 			w.lost(session)
 		}
 	}
-	registration, err := informer.AddEventHandler(caches.SessionEvents(look, lost))
+	registration, err := informer.AddEventHandler(sessioninformer.Handler(look, lost))
 	if err != nil {
 		return fmt.Errorf("watching sessions to tell of them: %w", err)
 	}

@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/controllers"
 	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/index"
 	"debugsession.dev/operator/internal/recorder"
 	"debugsession.dev/operator/internal/transcriber"
 )
@@ -45,7 +45,7 @@ func newRecorder(mgr manager.Manager, options Options) *recorder.Recorder {
 		Metrics: recorder.NewMetrics(),
 		Clock:   options.Clock,
 		Approvals: func(ctx context.Context, session *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error) {
-			return controllers.ApprovalsOf(ctx, mgr.GetClient(), session)
+			return index.ApprovalsOf(ctx, mgr.GetClient(), client.ObjectKeyFromObject(session))
 		},
 	}
 	records.Prepare()

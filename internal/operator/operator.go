@@ -22,15 +22,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/controllers"
+	"debugsession.dev/operator/controllers/debugapproval"
+	"debugsession.dev/operator/controllers/debugclass"
+	"debugsession.dev/operator/controllers/debugsession"
 	"debugsession.dev/operator/internal/admissionpolicy"
-	"debugsession.dev/operator/internal/caches"
 	"debugsession.dev/operator/internal/certs"
-	"debugsession.dev/operator/internal/grants"
+	"debugsession.dev/operator/internal/kube/optionalcache"
+	"debugsession.dev/operator/internal/kube/podexec"
+	"debugsession.dev/operator/internal/kube/podlogs"
+	"debugsession.dev/operator/internal/kube/podwatch"
+	"debugsession.dev/operator/internal/kube/rbacdelete"
 	opmetrics "debugsession.dev/operator/internal/metrics"
-	"debugsession.dev/operator/internal/podexec"
-	"debugsession.dev/operator/internal/podlogs"
-	"debugsession.dev/operator/internal/podwatch"
 	"debugsession.dev/operator/internal/recorder"
 	"debugsession.dev/operator/internal/seal"
 	"debugsession.dev/operator/internal/transcriber"
@@ -43,13 +45,13 @@ type Options struct {
 	// Clock is the operator's; left out, the machine's.
 	Clock clock.PassiveClock
 	// Exec runs commands in containers; left out, the API server's pods/exec does.
-	Exec controllers.Executor
+	Exec podexec.Interface
 	// Logs reads what containers wrote; left out, the API server's pods/log is read.
-	Logs controllers.LogReader
+	Logs debugsession.LogReader
 	// Transcribed follows what containers write, for transcripts; left out, by the API server's pods/log.
 	Transcribed transcriber.Source
 	// Grants deletes Roles and RoleBindings; left out, by the API server.
-	Grants controllers.GrantDeleter
+	Grants debugsession.GrantDeleter
 	// Image is the operator's own image, by which containers can be put to sleep; empty if it runs in no pod.
 	Image string
 	// Namespace is the operator's own; left out, DefaultNamespace.
@@ -78,8 +80,8 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	}
 	secureMetrics(&managerOptions.Metrics, in.webhooks)
 	managerOptions.Cache = cacheOptions(managerOptions.Cache, options.Namespace)
-	managerOptions.NewCache = caches.New(&v1alpha1.DebugSession{}, &corev1.Pod{}) // sessions end by these alone
-	managerOptions.Controller.CacheSyncTimeout = math.MaxInt64                    // a controller waits for its kind; the process does not end for want of it
+	managerOptions.NewCache = optionalcache.New(&v1alpha1.DebugSession{}, &corev1.Pod{}) // sessions end by these alone
+	managerOptions.Controller.CacheSyncTimeout = math.MaxInt64                           // a controller waits for its kind; the process does not end for want of it
 	mgr, err := ctrl.NewManager(config, managerOptions)
 	if err != nil {
 		return nil, err
@@ -136,7 +138,7 @@ func (o *Options) complete(config *rest.Config) error {
 		o.Transcribed = podlogs.New(client)
 	}
 	if o.Grants == nil {
-		o.Grants = grants.New(client)
+		o.Grants = rbacdelete.New(client)
 	}
 	return nil
 }
@@ -157,12 +159,12 @@ func cacheOptions(options cache.Options, namespace string) cache.Options {
 	return options
 }
 
-func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in *admissionInPlace, records *recorder.Recorder) (*controllers.DebugSessionReconciler, error) {
+func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in *admissionInPlace, records *recorder.Recorder) (*debugsession.Reconciler, error) {
 	pods, err := podwatch.NewClient(mgr.GetConfig())
 	if err != nil {
 		return nil, err
 	}
-	enqueuer := &controllers.Enqueuer{}
+	enqueuer := &debugsession.Enqueuer{}
 	watcher := podwatch.New(pods, enqueuer.Enqueue)
 	if err := mgr.Add(watcher); err != nil {
 		return nil, fmt.Errorf("adding the pod watcher: %w", err)
@@ -174,12 +176,12 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 		}
 	}
 	records.Enqueue = enqueuer.Enqueue
-	reconciler := &controllers.DebugSessionReconciler{
+	reconciler := &debugsession.Reconciler{
 		Client:      mgr.GetClient(),
 		Live:        mgr.GetAPIReader(),
 		Pods:        watcher,
 		Enqueuer:    enqueuer,
-		Exec:        options.Exec,
+		Exec:        podexec.NewLimiter(options.Exec, options.Concurrency),
 		Logs:        options.Logs,
 		Grants:      options.Grants,
 		Records:     records,
@@ -195,10 +197,10 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 	if err := reconciler.SetupWithManager(mgr); err != nil {
 		return nil, err
 	}
-	if err := (&controllers.DebugApprovalReconciler{Client: mgr.GetClient(), Seal: sealer, Admission: in, Clock: options.Clock}).SetupWithManager(mgr); err != nil {
+	if err := (&debugapproval.Reconciler{Client: mgr.GetClient(), Seal: sealer, Admission: in, Clock: options.Clock}).SetupWithManager(mgr); err != nil {
 		return nil, err
 	}
-	return reconciler, (&controllers.DebugClassReconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)
+	return reconciler, (&debugclass.Reconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)
 }
 
 // addChecks makes the operator healthy while it runs, and ready once it has seen every session.

@@ -16,7 +16,7 @@ import (
 	webhookadmission "sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/controllers"
+	"debugsession.dev/operator/controllers/debugsession"
 	"debugsession.dev/operator/internal/admission"
 	"debugsession.dev/operator/internal/admissionpolicy"
 	"debugsession.dev/operator/internal/certs"
@@ -86,7 +86,7 @@ func newKeeper(options *Options) (*certs.Keeper, webhook.Server, error) {
 }
 
 // addWebhooks has every replica answer the API server, not the leader alone.
-func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, reconciler *controllers.DebugSessionReconciler,
+func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, reconciler *debugsession.Reconciler,
 	refused func(*webhookadmission.Request, string),
 ) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)

@@ -27,7 +27,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/auditstore"
-	"debugsession.dev/operator/internal/caches"
+	"debugsession.dev/operator/internal/kube/sessioninformer"
 	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/retry"
 	"debugsession.dev/operator/internal/sessionstatus"
@@ -270,7 +270,7 @@ func (r *Recorder) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watching sessions to store their records: %w", err)
 	}
-	registration, err := informer.AddEventHandler(caches.SessionEvents(r.look, r.lost))
+	registration, err := informer.AddEventHandler(sessioninformer.Handler(r.look, r.lost))
 	if err != nil {
 		return fmt.Errorf("watching sessions to store their records: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/auditstore"
-	"debugsession.dev/operator/internal/caches"
+	"debugsession.dev/operator/internal/kube/sessioninformer"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -61,7 +61,7 @@ func (t *Transcriber) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watching sessions to make their transcripts: %w", err)
 	}
-	registration, err := informer.AddEventHandler(caches.SessionEvents(func(session *v1alpha1.DebugSession) { t.look(session) }, t.lost))
+	registration, err := informer.AddEventHandler(sessioninformer.Handler(func(session *v1alpha1.DebugSession) { t.look(session) }, t.lost))
 	if err != nil {
 		return fmt.Errorf("watching sessions to make their transcripts: %w", err)
 	}

@@ -16,7 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/controllers"
+	"debugsession.dev/operator/controllers/debugsession"
+	"debugsession.dev/operator/internal/kube/podexec"
 )
 
 // staleWatch shows a pod as it was.
@@ -28,14 +29,14 @@ func (w staleWatch) Get(_, _ types.NamespacedName) (*corev1.Pod, bool, error) {
 func (w staleWatch) Release(types.NamespacedName) {}
 
 // keyless is for a reconciler that nobody asks to vouch for anything.
-type keyless struct{ controllers.Seal }
+type keyless struct{ debugsession.Seal }
 
 func (keyless) HashKey() []byte { return nil }
 
 func (keyless) VerifyChange(*v1alpha1.DebugSession) *v1alpha1.ChangeStatus { return nil }
 
 // storeless is for a reconciler whose operator has no store of audit records.
-type storeless struct{ controllers.Recorder }
+type storeless struct{ debugsession.Recorder }
 
 func (storeless) HasStore() bool { return false }
 
@@ -80,8 +81,8 @@ var _ = Describe("a pod that is replaced after it was recorded", func() {
 	})
 
 	It("is not debugged by an operator that does not see it yet", func(ctx SpecContext) {
-		reconciler := &controllers.DebugSessionReconciler{
-			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Enqueuer: &controllers.Enqueuer{}, Exec: node, Seal: keyless{},
+		reconciler := &debugsession.Reconciler{
+			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Enqueuer: &debugsession.Enqueuer{}, Exec: podexec.NewLimiter(node, 1), Seal: keyless{},
 			Records: storeless{}, Events: events.NewFakeRecorder(10), Metrics: uncounted{}, Clock: clock.RealClock{},
 		}
 		Eventually(func(g Gomega) { // once the API server has taken note that the webhook is gone

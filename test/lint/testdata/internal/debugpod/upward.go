@@ -3,6 +3,6 @@ package debugpod
 
 import (
 	_ "debugsession.dev/operator/api/v1alpha1"
-	_ "debugsession.dev/operator/internal/plan"     // refused
-	_ "debugsession.dev/operator/internal/podwatch" // refused
+	_ "debugsession.dev/operator/internal/kube/podwatch" // refused
+	_ "debugsession.dev/operator/internal/plan"          // refused
 )

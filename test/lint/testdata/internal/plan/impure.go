@@ -17,7 +17,7 @@ import (
 	_ "sigs.k8s.io/controller-runtime/pkg/client" // refused
 
 	"debugsession.dev/operator/api/v1alpha1"
-	_ "debugsession.dev/operator/controllers" // refused
+	_ "debugsession.dev/operator/controllers/debugsession" // refused
 	_ "debugsession.dev/operator/internal/debugpod"
 )
 

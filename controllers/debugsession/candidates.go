@@ -1,0 +1,142 @@
+package debugsession
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// observeCandidates lists the pods of the session's workload or selector, once: the choice is then written down.
+func (r *Reconciler) observeCandidates(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[[]corev1.Pod] {
+	return foundCandidates(r.candidates(ctx, session))
+}
+
+func (r *Reconciler) candidates(ctx context.Context, session *v1alpha1.DebugSession) ([]corev1.Pod, error) {
+	selector, err := r.selector(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	pods := &corev1.PodList{}
+	err = r.Live.List(ctx, pods, client.InNamespace(session.Namespace), client.MatchingLabelsSelector{Selector: selector})
+	return pods.Items, err
+}
+
+func foundCandidates(pods []corev1.Pod, err error) plan.Observed[[]corev1.Pod] {
+	switch {
+	case apierrors.IsNotFound(err):
+		return plan.Absent[[]corev1.Pod]()
+	case err != nil:
+		return plan.Unknown[[]corev1.Pod](err)
+	default:
+		return plan.Found(pods)
+	}
+}
+
+func (r *Reconciler) selector(ctx context.Context, session *v1alpha1.DebugSession) (labels.Selector, error) {
+	target := &session.Spec.Target
+	if target.Workload == nil {
+		return metav1.LabelSelectorAsSelector(target.Selector)
+	}
+	workload := &unstructured.Unstructured{}
+	workload.SetAPIVersion(target.Workload.APIVersion)
+	workload.SetKind(target.Workload.Kind)
+	workload.SetNamespace(session.Namespace)
+	workload.SetName(target.Workload.Name)
+	selector, err := r.specSelector(ctx, workload)
+	if apierrors.IsForbidden(err) {
+		// Not one of the kinds that the operator may read. Any kind's scale subresource it may.
+		selector, err = r.scaleSelector(ctx, workload)
+	}
+	if meta.IsNoMatchError(err) {
+		return nil, unselective("the cluster has no kind %q of %s: write both as in the workload's own manifest, such as Deployment and apps/v1, or Job and batch/v1",
+			target.Workload.Kind, target.Workload.APIVersion)
+	}
+	return selector, err
+}
+
+// specSelector reads spec.selector, which every built-in workload has.
+func (r *Reconciler) specSelector(ctx context.Context, workload *unstructured.Unstructured) (labels.Selector, error) {
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(workload), workload); err != nil {
+		return nil, err
+	}
+	raw, ok, err := unstructured.NestedMap(workload.Object, "spec", "selector")
+	if err != nil || !ok {
+		return nil, unselective("%s %q has no spec.selector: name a workload that runs pods", workload.GetKind(), workload.GetName())
+	}
+	if set, plain := plainSelector(raw); plain {
+		return nonEmpty(labels.SelectorFromSet(set), nil)
+	}
+	selector := &metav1.LabelSelector{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, selector); err != nil {
+		return nil, fmt.Errorf("%s %q: reading spec.selector: %w", workload.GetKind(), workload.GetName(), err)
+	}
+	return nonEmpty(metav1.LabelSelectorAsSelector(selector))
+}
+
+// plainSelector reads a selector that is nothing but labels, as older kinds have it.
+func plainSelector(raw map[string]any) (labels.Set, bool) {
+	set := labels.Set{}
+	for key, value := range raw {
+		text, ok := value.(string)
+		if !ok {
+			return nil, false
+		}
+		set[key] = text
+	}
+	return set, len(set) > 0
+}
+
+func (r *Reconciler) scaleSelector(ctx context.Context, workload *unstructured.Unstructured) (labels.Selector, error) {
+	scale := &unstructured.Unstructured{} // as the workload is: a client for one kind of object does not read the other
+	scale.SetGroupVersionKind(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
+	err := r.Client.SubResource("scale").Get(ctx, workload, scale)
+	switch {
+	case noSuchPath(err):
+		return nil, unselective("%s %q is of a kind without a scale subresource, which tells its pods: name a workload that has one, or use selector",
+			workload.GetKind(), workload.GetName())
+	case err != nil:
+		return nil, err
+	}
+	selector, _, err := unstructured.NestedString(scale.Object, "status", "selector")
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: reading its scale's status.selector: %w", workload.GetKind(), workload.GetName(), err)
+	}
+	return nonEmpty(labels.Parse(selector))
+}
+
+// noSuchPath reports whether there is nothing at all where it was looked for. Of an object that is not there the API server
+// tells the name.
+func noSuchPath(err error) bool {
+	var status apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.Status().Details
+	return details == nil || details.Name == "" || apierrors.IsUnexpectedServerError(err)
+}
+
+// nonEmpty keeps a workload without a selector from selecting every pod of the namespace.
+func nonEmpty(selector labels.Selector, err error) (labels.Selector, error) {
+	if err == nil && selector.Empty() {
+		return nil, unselective("the selector is empty, and would select every pod")
+	}
+	return selector, err
+}
+
+// unselective is the error of a workload that will select no pods however often it is read.
+func unselective(format string, args ...any) error {
+	return &plan.Refusal{Reason: v1alpha1.ReasonInvalid, Message: "spec.target.workload: " + fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,48 @@
+package debugsession
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// nonBlockingSource lets a controller start before it is known whether what a source watches can be read. The source goes on trying,
+// and tells of all that there is when it can.
+func nonBlockingSource(from source.Source) source.Source {
+	return source.Func(from.Start)
+}
+
+// sessionOfApproval is the session that an approval names.
+func sessionOfApproval(_ context.Context, object client.Object) []ctrl.Request {
+	name := object.(*v1alpha1.DebugApproval).Spec.SessionName
+	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: name}}}
+}
+
+// sessionsNotStarted are the sessions of a class that it still matters to. The others carry what it granted them.
+func (r *Reconciler) sessionsNotStarted(ctx context.Context, class client.Object) []ctrl.Request {
+	return r.sessionsMatching(ctx, func(s *v1alpha1.DebugSession) bool {
+		return s.Spec.ClassName == class.GetName() && s.Status.StartedAt == nil && s.Status.Phase != v1alpha1.PhaseEnded
+	})
+}
+
+// sessionsMatching are the sessions that fit, as the cache has them.
+func (r *Reconciler) sessionsMatching(ctx context.Context, fit func(*v1alpha1.DebugSession) bool) []ctrl.Request {
+	sessions := &v1alpha1.DebugSessionList{}
+	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "listing the sessions that are to be looked at")
+		return nil
+	}
+	var requests []ctrl.Request
+	for i := range sessions.Items {
+		if session := &sessions.Items[i]; fit(session) {
+			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(session)})
+		}
+	}
+	return requests
+}

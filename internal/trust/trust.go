@@ -1,0 +1,92 @@
+// Package trust tells whether what the operator's admission stamps on sessions and approvals can be believed.
+package trust
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
+)
+
+// Seal tells what the operator's own admission has stamped: internal/seal.
+type Seal interface {
+	VerifySession(session *v1alpha1.DebugSession) bool
+	VerifyApproval(approval *v1alpha1.DebugApproval) bool
+	VerifyUnboundApproval(approval *v1alpha1.DebugApproval) bool
+}
+
+// Admission tells what the API server asks before it stores our objects. None of it costs a request.
+type Admission interface {
+	// InPlace says why what is created now is not stamped and checked, or nil.
+	InPlace(ctx context.Context) error
+	// LeavesOut says why what is created in a namespace is not; empty if it is.
+	LeavesOut(ctx context.Context, namespace string) (string, error)
+	// EnforcedSince is since when the API server has held what is stamped against who asks.
+	EnforcedSince(ctx context.Context) (time.Time, error)
+}
+
+// Session says why it is not known who asked for a session, or nil if the operator's admission stamped its requester. A seal alone
+// proves little: whoever reaches the webhook is given one for whom they like. It is worth something where the API server calls the
+// webhooks, and has held what they stamped against who created the session.
+func Session(ctx context.Context, seal Seal, admission Admission, session *v1alpha1.DebugSession) (*plan.Refusal, error) {
+	leftOut, err := admission.LeavesOut(ctx, session.Namespace)
+	switch {
+	case leftOut != "":
+		return untrusted("%s, so nobody knows who asks for a session here; apply it in another namespace, or have a cluster administrator take that selector away "+
+			"and apply the session again", leftOut), nil
+	case session.Spec.Requester == nil || !seal.VerifySession(session):
+		return untrusted("spec.requester was not stamped by the operator's admission webhook with the key that it has now, so nobody knows who asked; " +
+			"see that the webhook is installed (the operator's readiness says), then delete the session and apply it again"), nil
+	case err != nil:
+		return nil, err
+	}
+	if err := admission.InPlace(ctx); err != nil {
+		return nil, err
+	}
+	since, err := admission.EnforcedSince(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// What a class has granted was trusted then.
+	if session.Status.Class == nil && session.CreationTimestamp.Time.Before(since) {
+		return untrusted("the session was created before %s, since when the API server has held spec.requester against who creates a session, "+
+			"so nobody knows who asked; delete it and apply it again", since.UTC().Format(time.RFC3339)), nil
+	}
+	return nil, nil
+}
+
+func untrusted(format string, args ...any) *plan.Refusal {
+	return &plan.Refusal{Reason: v1alpha1.ReasonNotTrusted, Message: fmt.Sprintf(format, args...)}
+}
+
+// Approval is the approval with what the operator's admission vouches for.
+func Approval(ctx context.Context, seal Seal, admission Admission, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) plan.Approval {
+	return plan.Approval{
+		DebugApproval: approval,
+		Sealed:        vouched(ctx, seal, admission, approval, session),
+		Unbound:       seal.VerifyUnboundApproval(approval),
+	}
+}
+
+// vouched reports whether the operator's admission vouches for an approval: what has counted for its session goes on to. A
+// denial needs no more than its seal, as it permits nothing.
+func vouched(ctx context.Context, seal Seal, admission Admission, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) bool {
+	if !seal.VerifyApproval(approval) {
+		return false
+	}
+	if approval.Spec.Decision == v1alpha1.DecisionDeny || session != nil && counted(session, approval) {
+		return true
+	}
+	since, err := admission.EnforcedSince(ctx)
+	return err == nil && !approval.CreationTimestamp.Time.Before(since)
+}
+
+// counted reports whether the session has written the approval down.
+func counted(session *v1alpha1.DebugSession, approval *v1alpha1.DebugApproval) bool {
+	return session.UID == approval.Spec.SessionUID && slices.ContainsFunc(session.Status.Approvals, func(a v1alpha1.ApprovalStatus) bool {
+		return a.Name == approval.Name && a.By == approval.Spec.Approver.Username && a.Decision == approval.Spec.Decision && a.At.Equal(&approval.CreationTimestamp)
+	})
+}
