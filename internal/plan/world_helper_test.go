@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fakekubelet"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -382,11 +382,11 @@ func (w *world) moveDeadline(a plan.MoveDeadline) error {
 
 // told is a time as the debugger is told it.
 func told(t tester, seconds string) time.Time {
-	unix, err := strconv.ParseInt(seconds, 10, 64)
+	at, err := fakekubelet.Moment(seconds)
 	if err != nil {
-		t.Fatalf("is told a deadline of %q", seconds)
+		t.Fatalf("is told %v", err)
 	}
-	return time.Unix(unix, 0).UTC()
+	return at.UTC()
 }
 
 func (w *world) unstoppable() bool { return w.session != nil && w.session.Spec.Debugger.Unstoppable }
@@ -428,7 +428,7 @@ func (w *world) endTarget(how fixture.PodOption) {
 	how(w.target)
 	w.changed()
 	if w.debuggerPod() == w.target && w.debuggerState().Running != nil {
-		w.setDebugger(fixture.Exited(w.now, 137, "Error", ""))
+		w.setDebugger(fakekubelet.Killed(w.now))
 	}
 }
 
@@ -437,10 +437,7 @@ func (w *world) removeDebugger() {
 	if w.target == nil || w.debuggerPod() != w.target || w.debuggerState().Running == nil {
 		return
 	}
-	name := w.session.Status.Debugger.ContainerName
-	fixture.EphemeralState(name, fixture.Waiting("ContainerCreating", ""))(w.target)
-	statuses := w.target.Status.EphemeralContainerStatuses
-	statuses[len(statuses)-1].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown"}
+	fakekubelet.Recreate(w.target, w.session.Status.Debugger.ContainerName)
 	w.changed()
 }
 
@@ -490,12 +487,7 @@ func (w *world) debuggerState() corev1.ContainerState {
 	if pod == nil {
 		return corev1.ContainerState{}
 	}
-	for _, s := range slices.Concat(pod.Status.EphemeralContainerStatuses, pod.Status.ContainerStatuses) {
-		if s.Name == w.session.Status.Debugger.ContainerName {
-			return s.State
-		}
-	}
-	return corev1.ContainerState{}
+	return fakekubelet.State(pod, w.session.Status.Debugger.ContainerName)
 }
 
 // setDebugger is the kubelet's word. A container that has terminated stays so, and none starts when it is too late: the
@@ -511,26 +503,8 @@ func (w *world) setDebugger(state corev1.ContainerState) {
 	if state.Waiting != nil && w.debuggerState().Running != nil {
 		return
 	}
-	name := w.session.Status.Debugger.ContainerName
-	if w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
-		fixture.ContainerState(name, state)(pod)
-	} else {
-		last := lastTermination(pod, name)
-		fixture.EphemeralState(name, state)(pod)
-		statuses := pod.Status.EphemeralContainerStatuses
-		statuses[len(statuses)-1].LastTerminationState = last
-	}
+	fakekubelet.Set(pod, w.session.Status.Debugger.ContainerName, state)
 	w.changed()
-}
-
-// lastTermination is how an ephemeral container ended that its kubelet makes anew.
-func lastTermination(pod *corev1.Pod, name string) corev1.ContainerState {
-	for i := range pod.Status.EphemeralContainerStatuses {
-		if status := &pod.Status.EphemeralContainerStatuses[i]; status.Name == name {
-			return status.LastTerminationState
-		}
-	}
-	return corev1.ContainerState{}
 }
 
 // targetFinished reports whether the container that an ephemeral debugger joins has ended for good: nothing starts beside it.
@@ -563,12 +537,12 @@ func (w *world) goOn(to time.Time) {
 	}
 	if w.session.Spec.Mode == v1alpha1.ModeEphemeralContainer {
 		if w.debuggerState().Running != nil && !w.lost && !w.now.Before(w.ends) {
-			w.setDebugger(fixture.Exited(w.ends, 124, "Error", "debugsession: ended at its deadline\n"))
+			w.setDebugger(fakekubelet.AtDeadline(w.ends))
 		}
 		return
 	}
 	if pod := w.debuggerPod(); pod != nil && pod.Status.Phase != corev1.PodFailed && !w.now.Before(status.HardDeadline.Time) {
-		fixture.Finished(corev1.PodFailed, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")(pod)
+		fakekubelet.PassDeadline(pod)
 		w.changed()
 	}
 }

@@ -26,6 +26,8 @@ import (
 	"k8s.io/cri-streaming/pkg/streaming/remotecommand"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"debugsession.dev/operator/internal/fakekubelet"
 )
 
 // nodeName is the node of every pod of the bench.
@@ -43,7 +45,7 @@ type node struct {
 	pods    kubernetes.Interface
 	known   cache.SharedIndexInformer
 	queue   workqueue.TypedRateLimitingInterface[types.NamespacedName]
-	runtime containers
+	runtime *fakekubelet.Runtime
 	server  *httptest.Server
 	stopped context.CancelFunc
 	done    sync.WaitGroup
@@ -54,7 +56,7 @@ func startNode(ctx context.Context, c *cluster) (*node, error) {
 	n := &node{
 		client:  c.client,
 		queue:   workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[types.NamespacedName]()),
-		runtime: containers{pods: map[types.UID]map[string]*container{}},
+		runtime: fakekubelet.NewRuntime(),
 		stopped: stop,
 	}
 	n.server = httptest.NewUnstartedServer(http.HandlerFunc(n.exec))
@@ -116,7 +118,7 @@ func (n *node) enqueue(object any) {
 
 func (n *node) forget(object any) {
 	if pod, ok := object.(*corev1.Pod); ok { // else its deletion was not seen, and what is kept of it hurts nobody
-		n.runtime.forget(pod.UID)
+		n.runtime.Forget(pod.UID)
 	}
 }
 
@@ -149,7 +151,7 @@ func (n *node) sync(ctx context.Context, key types.NamespacedName) error {
 	if pod.DeletionTimestamp != nil {
 		return api.Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: ptr.To[int64](0), Preconditions: metav1.NewUIDPreconditions(string(pod.UID))})
 	}
-	status, endsAt := n.runtime.look(pod, time.Now())
+	status, endsAt := n.runtime.Look(pod, time.Now())
 	if !endsAt.IsZero() {
 		n.queue.AddAfter(key, time.Until(endsAt))
 	}
@@ -163,7 +165,7 @@ func (n *node) sync(ctx context.Context, key types.NamespacedName) error {
 	if _, err := api.Patch(ctx, pod.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
 		return err
 	}
-	n.runtime.told(pod, status)
+	n.runtime.Told(pod, status)
 	return nil
 }
 
@@ -192,7 +194,7 @@ func (k *killed) ExecInContainer(_ context.Context, _, _, container string, _ []
 	if err != nil || !exists {
 		return fmt.Errorf("container not found (%q): %w", container, err)
 	}
-	k.node.runtime.kill(object.(*corev1.Pod).UID, container, time.Now())
+	k.node.runtime.Kill(object.(*corev1.Pod).UID, container, time.Now())
 	k.node.queue.Add(k.pod)
 	return nil
 }

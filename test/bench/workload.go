@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fakekubelet"
 )
 
 // workers is how many requests a client of the bench has under way: as many as the operator works on sessions.
@@ -46,8 +47,7 @@ func makePod(ctx context.Context, c client.Client, pod *corev1.Pod) error {
 		return err
 	}
 	for i := range pod.Spec.Containers {
-		runs := container{started: time.Now()}
-		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, runs.status(pod.Spec.Containers[i].Name, pod.Spec.Containers[i].Image))
+		fakekubelet.Set(pod, pod.Spec.Containers[i].Name, fakekubelet.Running(time.Now()))
 	}
 	return c.Status().Update(ctx, pod)
 }

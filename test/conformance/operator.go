@@ -16,6 +16,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/fakekubelet"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -93,16 +94,12 @@ func answer(s *plan.Snapshot, question plan.Question, target *corev1.Pod, node *
 func runs(target *corev1.Pod) *corev1.Pod {
 	target = target.DeepCopy()
 	for i := range target.Spec.InitContainers {
-		target.Status.InitContainerStatuses = append(target.Status.InitContainerStatuses, running(target.Spec.InitContainers[i].Name))
+		fakekubelet.Set(target, target.Spec.InitContainers[i].Name, fakekubelet.Running(admitted))
 	}
 	for i := range target.Spec.Containers {
-		target.Status.ContainerStatuses = append(target.Status.ContainerStatuses, running(target.Spec.Containers[i].Name))
+		fakekubelet.Set(target, target.Spec.Containers[i].Name, fakekubelet.Running(admitted))
 	}
 	return target
-}
-
-func running(container string) corev1.ContainerStatus {
-	return corev1.ContainerStatus{Name: container, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(admitted)}}}
 }
 
 // everything is a class that allows all that kubectl debug can do, which knows no classes.

@@ -41,6 +41,8 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/config/identity"
+	"debugsession.dev/operator/internal/fakekubelet"
+	"debugsession.dev/operator/internal/fakekubelet/live"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/operator"
 	"debugsession.dev/operator/test/ports"
@@ -259,7 +261,7 @@ func startCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	players = &kubelet{client: k8s}
+	players = &kubelet{live.Kubelet{Client: k8s, Watchdogs: &fakekubelet.Watchdogs{}}}
 	if past, err = follow(t.Context(), k8s, players.saw); err != nil {
 		t.Fatal(err)
 	}

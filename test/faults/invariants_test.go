@@ -184,7 +184,7 @@ func (c *checker) checkDeadline(ctx context.Context) {
 		return
 	}
 	for i := range pod.Spec.EphemeralContainers {
-		ends, err := players.deadline(pod, &pod.Spec.EphemeralContainers[i])
+		ends, err := players.Watchdogs.Deadline(pod, pod.Spec.EphemeralContainers[i].Name)
 		c.must(3, err == nil, "the debugger's deadline: %v", err)
 		for _, v := range c.sessions {
 			expires := v.object.(*v1alpha1.DebugSession).Status.ExpiresAt

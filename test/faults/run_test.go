@@ -75,7 +75,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := k8s.Create(ctx, pod); err != nil {
 		return err
 	}
-	if err := players.change(ctx, client.ObjectKeyFromObject(pod), start); err != nil {
+	if err := players.Start(ctx, client.ObjectKeyFromObject(pod)); err != nil {
 		return err
 	}
 	return r.startOperator(ctx, true)

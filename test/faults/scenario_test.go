@@ -87,7 +87,7 @@ func extend(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	return players.reach(ctx, types.NamespacedName{Namespace: r.namespace, Name: r.target}, session.Status.Debugger.ContainerName)
+	return players.Reach(ctx, types.NamespacedName{Namespace: r.namespace, Name: r.target}, session.Status.Debugger.ContainerName)
 }
 
 func debuggerExits(ctx context.Context, r *run) error {
@@ -100,7 +100,7 @@ func debuggerExits(ctx context.Context, r *run) error {
 		pod = session.Status.Debugger.PodName
 	}
 	exited := fixture.Exited(time.Now(), 3, "Error", "")
-	return players.exit(ctx, types.NamespacedName{Namespace: r.namespace, Name: pod}, session.Status.Debugger.ContainerName, exited)
+	return players.Exit(ctx, types.NamespacedName{Namespace: r.namespace, Name: pod}, session.Status.Debugger.ContainerName, exited)
 }
 
 // acknowledgeAndExit has an emergency reviewed while it runs, and its debugger end then.

@@ -60,7 +60,7 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		GinkgoHelper()
 		pod := web()
 		injected(ctx, session, pod)
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseActive)
 	}
 
@@ -90,7 +90,7 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		}).Should(Succeed())
 		refreshed(ctx, Default, pod)
 		for i := range pod.Spec.EphemeralContainers { // one that was made before is stopped when it starts
-			Expect(node.setEphemeral(ctx, pod, pod.Spec.EphemeralContainers[i].Name, running())).To(Succeed())
+			Expect(node.set(ctx, pod, pod.Spec.EphemeralContainers[i].Name, running())).To(Succeed())
 		}
 		endsAs(ctx, session, v1alpha1.OutcomeRevoked, string(v1alpha1.OutcomeRevoked))
 		nothingLeft(ctx, namespace)

@@ -270,7 +270,7 @@ var _ = Describe("the audit record", func() {
 		stop()
 		stop = startOperator(node, storing(folder))
 		injected(ctx, session, pod)
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseActive)
 
 		stop()

@@ -68,10 +68,10 @@ func active(ctx context.Context, node *kubelet, namespace, name string, pod *cor
 	session := create(ctx, namespace, name, append([]fixture.SessionOption{fixture.Of(pod.Name)}, options...)...)
 	if session.Spec.Mode == v1alpha1.ModePodCopy {
 		made := copied(ctx, session)
-		Expect(node.setContainer(ctx, made, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, made, session.Status.Debugger.ContainerName, running())).To(Succeed())
 	} else {
 		injected(ctx, session, pod)
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
 	}
 	reaches(ctx, session, v1alpha1.PhaseActive)
 	return session

@@ -59,7 +59,7 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		reaches(ctx, session, v1alpha1.PhaseStarting)
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
 		injected(ctx, session, pod)
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, exited(0, "Completed", ""))).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, exited(0, "Completed", ""))).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseEnded)
 		Eventually(func(g Gomega) { // its last write, before which what a spec writes into the status could be lost
 			refreshed(ctx, g, session)
@@ -95,7 +95,7 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
 		injected(ctx, session, pod)
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseActive)
 		Expect(said(ctx, bob, v1alpha1.DecisionApprove)).To(Succeed())
 		Eventually(func(g Gomega) {

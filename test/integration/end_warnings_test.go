@@ -29,7 +29,7 @@ var _ = Describe("the end of a session", func() {
 		Expect(session.Status.Class.IdleTimeout).To(HaveField("Duration", time.Minute))
 		ended := exited(debugpod.ExitDeadline, "Error", debugpod.WhenIdle+"\n")
 		ended.Terminated.StartedAt = metav1.NewTime(time.Now().Add(-2 * time.Minute))
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, ended)).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, ended)).To(Succeed())
 		endsAs(ctx, session, v1alpha1.OutcomeExpired, v1alpha1.ReasonIdleTimeout)
 		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByIdleTimeout))
 		Expect(said(session)).To(ContainSubstring("nobody used it for 1m (idleTimeout)"))

@@ -27,10 +27,10 @@ func activeOf(ctx context.Context, who client.Client, node *kubelet, session *v1
 	GinkgoHelper()
 	Expect(who.Create(ctx, session)).To(Succeed())
 	if session.Spec.Mode == v1alpha1.ModePodCopy {
-		Expect(node.setContainer(ctx, copied(ctx, session), session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, copied(ctx, session), session.Status.Debugger.ContainerName, running())).To(Succeed())
 	} else {
 		injected(ctx, session, pod)
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
 	}
 	reaches(ctx, session, v1alpha1.PhaseActive)
 }
@@ -165,7 +165,7 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 			"annotations":{"debugsession.dev/session":"copy"},
 			"ownerReferences":[{"apiVersion":"debugsession.dev/v1alpha1","kind":"DebugSession","name":"copy","uid":"`+string(session.UID)+`","controller":true}]}}`))).
 			To(Succeed())
-		Expect(node.setContainer(ctx, victim, "app", running())).To(Succeed())
+		Expect(node.set(ctx, victim, "app", running())).To(Succeed())
 		runningPod(ctx, namespace, "late")
 		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonNameTaken)
 		Expect(reaching(ctx, "alice", namespace, "db-0")).To(BeFalse())

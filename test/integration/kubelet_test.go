@@ -3,20 +3,19 @@ package integration
 import (
 	"context"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/fakekubelet"
+	"debugsession.dev/operator/internal/fakekubelet/live"
 )
 
 // kubelet says what a kubelet would say of pods, when a test has it say so. As an Executor it stops containers. What runs with a
@@ -25,9 +24,13 @@ type kubelet struct {
 	mu    sync.Mutex
 	execs []string
 	fail  func() error
-	stuck string               // the name of a pod whose containers do not answer
-	ends  map[string]time.Time // by pod and container, what was told another deadline
+	stuck string // the name of a pod whose containers do not answer
+
+	watchdogs fakekubelet.Watchdogs
 }
+
+// live is the part that is of no test in particular. The client is there once the suite has begun.
+func (k *kubelet) live() *live.Kubelet { return &live.Kubelet{Client: k8s, Watchdogs: &k.watchdogs} }
 
 // Exec stands for what the operator runs in a container: the sweep, by which its main process ends, and what tells its
 // watchdog of another deadline.
@@ -42,15 +45,10 @@ func (k *kubelet) Exec(ctx context.Context, pod types.NamespacedName, container 
 	if fail != nil {
 		return fail()
 	}
-	if !slices.Equal(command, debugpod.Sweep()) {
-		k.moveDeadline(pod, container, moment(command[len(command)-1]))
-		return nil
-	}
-	there := &corev1.Pod{}
-	if err := k8s.Get(ctx, pod, there); err != nil {
+	if err := k.live().Exec(ctx, pod, container, command); err != nil || slices.Equal(command, debugpod.Sweep()) {
 		return err
 	}
-	return k.setEphemeral(ctx, there, container, exited(137, "Error", ""))
+	return k.guard(ctx, pod, container)
 }
 
 // hang is how a command goes that never ends: it is given up.
@@ -64,14 +62,14 @@ func hang(ctx context.Context) error {
 // answers sets how the node answers from now on.
 func (k *kubelet) answers(err error) {
 	if err == nil {
-		k.says(nil)
+		k.answersBy(nil)
 		return
 	}
-	k.says(func() error { return err })
+	k.answersBy(func() error { return err })
 }
 
-// says sets what the node answers from now on to each command.
-func (k *kubelet) says(what func() error) {
+// answersBy sets what the node answers from now on to each command.
+func (k *kubelet) answersBy(what func() error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.fail = what
@@ -92,81 +90,47 @@ func (k *kubelet) executed(session *v1alpha1.DebugSession) func() int {
 	}
 }
 
-func running() corev1.ContainerState {
-	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}}
-}
+func running() corev1.ContainerState { return fakekubelet.Running(time.Now()) }
 
 func exited(code int32, reason, message string) corev1.ContainerState {
-	return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
-		ExitCode: code, Reason: reason, Message: message, StartedAt: metav1.Now(), FinishedAt: metav1.Now(),
-	}}
+	state := fakekubelet.Exited(time.Now(), code, reason, message)
+	state.Terminated.StartedAt = state.Terminated.FinishedAt
+	return state
 }
 
-func (k *kubelet) moveDeadline(pod types.NamespacedName, container string, to time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.ends == nil {
-		k.ends = map[string]time.Time{}
+// guard ends a debugger at its deadline, unless it is told of another one meanwhile.
+func (k *kubelet) guard(ctx context.Context, key types.NamespacedName, container string) error {
+	pod := &corev1.Pod{}
+	if err := k8s.Get(ctx, key, pod); err != nil {
+		return err
 	}
-	k.ends[pod.String()+"/"+container] = to
-	k.guard(pod, container, to)
-}
-
-// guard ends a container at its deadline, unless it was told of another one meanwhile.
-func (k *kubelet) guard(pod types.NamespacedName, container string, ends time.Time) {
+	ends, err := k.watchdogs.Deadline(pod, container)
+	if err != nil || ends.IsZero() {
+		return err
+	}
 	time.AfterFunc(time.Until(ends), func() {
-		k.mu.Lock()
-		told, ever := k.ends[pod.String()+"/"+container]
-		k.mu.Unlock()
-		if ever && !told.Equal(ends) {
-			return
+		if told, err := k.watchdogs.Deadline(pod, container); err == nil && told.Equal(ends) {
+			_ = k.live().Exit(context.Background(), key, container, fakekubelet.AtDeadline(time.Now())) // the pod may be gone
 		}
-		ctx := context.Background()
-		_ = retry.OnError(retry.DefaultBackoff, apierrors.IsConflict, func() error {
-			there := &corev1.Pod{}
-			if err := k8s.Get(ctx, pod, there); err != nil || !runs(there, container) {
-				return err
-			}
-			return k.setEphemeral(ctx, there, container, exited(debugpod.ExitDeadline, "Error", debugpod.AtDeadline+"\n"))
-		})
 	})
+	return nil
 }
 
 func runs(pod *corev1.Pod, container string) bool {
-	return slices.ContainsFunc(pod.Status.EphemeralContainerStatuses, func(s corev1.ContainerStatus) bool {
-		return s.Name == container && s.State.Running != nil
-	})
+	return fakekubelet.State(pod, container).Running != nil
 }
 
-// moment is a time as the operator tells it to a debugger.
-func moment(seconds string) time.Time {
-	unix, err := strconv.ParseInt(seconds, 10, 64)
-	Expect(err).NotTo(HaveOccurred())
-	return time.Unix(unix, 0)
-}
-
-func (k *kubelet) setEphemeral(ctx context.Context, pod *corev1.Pod, container string, state corev1.ContainerState) error {
-	for i := range pod.Spec.EphemeralContainers {
-		if c := &pod.Spec.EphemeralContainers[i]; c.Name == container && state.Running != nil && len(debugpod.Unlimited(c.Command)) < len(c.Command) {
-			k.guard(client.ObjectKeyFromObject(pod), container, moment(c.Command[4]))
-		}
+// set has the kubelet say that of a container, and brings the pod up to date.
+func (k *kubelet) set(ctx context.Context, pod *corev1.Pod, container string, state corev1.ContainerState) error {
+	now, err := k.live().Change(ctx, client.ObjectKeyFromObject(pod), func(p *corev1.Pod) { fakekubelet.Set(p, container, state) })
+	if err != nil {
+		return err
 	}
-	base := pod.DeepCopy()
-	status := corev1.ContainerStatus{Name: container, Image: "registry/busybox:1.36", ImageID: "registry/busybox@sha256:abc", State: state}
-	pod.Status.EphemeralContainerStatuses = replace(pod.Status.EphemeralContainerStatuses, status)
-	return k8s.Status().Patch(ctx, pod, client.MergeFrom(base))
-}
-
-func (k *kubelet) setContainer(ctx context.Context, pod *corev1.Pod, container string, state corev1.ContainerState) error {
-	base := pod.DeepCopy()
-	status := corev1.ContainerStatus{Name: container, Image: "registry/busybox:1.36", ImageID: "registry/busybox@sha256:abc", State: state}
-	pod.Status.ContainerStatuses = replace(pod.Status.ContainerStatuses, status)
-	return k8s.Status().Patch(ctx, pod, client.MergeFrom(base))
-}
-
-func replace(statuses []corev1.ContainerStatus, with corev1.ContainerStatus) []corev1.ContainerStatus {
-	statuses = slices.DeleteFunc(slices.Clone(statuses), func(s corev1.ContainerStatus) bool { return s.Name == with.Name })
-	return append(statuses, with)
+	*pod = *now
+	if state.Running == nil || !slices.ContainsFunc(pod.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return c.Name == container }) {
+		return nil
+	}
+	return k.guard(ctx, client.ObjectKeyFromObject(pod), container)
 }
 
 // runningPod creates a pod that is on a node and runs.
@@ -183,10 +147,7 @@ func runningPod(ctx context.Context, namespace, name string, change ...func(*cor
 	}
 	Expect(k8s.Create(ctx, pod)).To(Succeed())
 	base := pod.DeepCopy()
-	pod.Status.Phase = corev1.PodRunning
-	for i := range pod.Spec.Containers {
-		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{Name: pod.Spec.Containers[i].Name, State: running()})
-	}
+	fakekubelet.Start(pod, time.Now())
 	Expect(k8s.Status().Patch(ctx, pod, client.MergeFrom(base))).To(Succeed())
 	return pod
 }

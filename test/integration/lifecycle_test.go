@@ -43,7 +43,7 @@ var everywhere = map[string]stands{
 		// Kubernetes cannot take back a container that has not started: it starts, and is stopped.
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: "web"}}
 		refreshed(ctx, Default, pod)
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
 	}},
 	"Starting, a copy": {v1alpha1.PhaseStarting, func(ctx context.Context, _ *kubelet, namespace string) *v1alpha1.DebugSession {
 		runningPod(ctx, namespace, "web")
@@ -202,7 +202,7 @@ var _ = Describe("debuggers that resist", func() {
 		namespace := newNamespace(ctx, nil)
 		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"))
 		var said atomic.Int64
-		node.says(func() error {
+		node.answersBy(func() error {
 			return fmt.Errorf("read tcp 10.0.0.1:%d->10.0.0.2:10250: connection reset by peer", said.Add(1))
 		})
 		edit(ctx, session, fixture.End)

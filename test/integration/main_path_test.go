@@ -60,7 +60,7 @@ var _ = Describe("the main path", func() {
 		Expect(debugger.TargetContainerName).To(Equal("app"))
 
 		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseStarting))
-		Expect(node.setEphemeral(ctx, pod, debugger.Name, running())).To(Succeed())
+		Expect(node.set(ctx, pod, debugger.Name, running())).To(Succeed())
 		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseActive))
 		Expect(session.Status.Attach).To(Equal("kubectl attach -it -n " + namespace + " web -c " + debugger.Name))
 		Expect(session.Status.Debugger.ImageID).NotTo(BeEmpty())
@@ -89,7 +89,7 @@ var _ = Describe("the main path", func() {
 			g.Expect(session.Status.Debugger).NotTo(BeNil())
 			g.Expect(k8s.Get(ctx, types.NamespacedName{Namespace: namespace, Name: session.Status.Debugger.PodName}, made)).To(Succeed())
 		}).Should(Succeed())
-		Expect(node.setContainer(ctx, made, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, made, session.Status.Debugger.ContainerName, running())).To(Succeed())
 		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseActive))
 
 		Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseEnded))

@@ -31,7 +31,7 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 	runs := func(ctx context.Context, session *v1alpha1.DebugSession) *corev1.Pod {
 		GinkgoHelper()
 		made := copied(ctx, session)
-		Expect(kubelet.setContainer(ctx, made, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(kubelet.set(ctx, made, session.Status.Debugger.ContainerName, running())).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseActive)
 		return made
 	}
@@ -133,7 +133,7 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 		session := active(ctx, kubelet, namespace, "once", pod, func(s *v1alpha1.DebugSession) {
 			s.Spec.Debugger.Stdin, s.Spec.Debugger.TTY = false, false
 		})
-		Expect(kubelet.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, exited(3, "Error", ""))).To(Succeed())
+		Expect(kubelet.set(ctx, pod, session.Status.Debugger.ContainerName, exited(3, "Error", ""))).To(Succeed())
 		endsAs(ctx, session, v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited)
 		Expect(said(session)).To(ContainSubstring("exit code 3; what it wrote cannot be read"))
 	})

@@ -43,7 +43,7 @@ var _ = Describe("an operator that starts where classes and approvals cannot be 
 		reaches(ctx, session, v1alpha1.PhaseAwaitingApproval)
 		Expect(k8s.Create(ctx, newApproval(namespace, "yes", session.Name))).To(Succeed())
 		injected(ctx, session, pod)
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, started)).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, started)).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseActive)
 		return session
 	}

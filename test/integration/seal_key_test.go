@@ -83,7 +83,7 @@ var _ = Describe("the key of the seals", func() {
 		reaches(ctx, approved, v1alpha1.PhaseAwaitingApproval)
 		Expect(k8s.Create(ctx, newApproval(namespace, "yes", "approved"))).To(Succeed())
 		injected(ctx, approved, shop)
-		Expect(node.setEphemeral(ctx, shop, approved.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, shop, approved.Status.Debugger.ContainerName, running())).To(Succeed())
 		reaches(ctx, approved, v1alpha1.PhaseActive)
 
 		stop()

@@ -64,7 +64,7 @@ var _ = Describe("a sink", func() {
 		GinkgoHelper()
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
 		injected(ctx, session, pod)
-		Expect(node.setEphemeral(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
+		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, running())).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseActive)
 	}
 	end := func(ctx context.Context, session *v1alpha1.DebugSession) {

@@ -101,7 +101,7 @@ var _ = Describe("what cannot be read", Ordered, ContinueOnFailure, func() {
 		}
 		Expect(k8s.Create(ctx, newApproval(namespace, "yes", "running"))).To(Succeed())
 		injected(ctx, running, pod)
-		Expect(node.setEphemeral(ctx, pod, running.Status.Debugger.ContainerName, started)).To(Succeed())
+		Expect(node.set(ctx, pod, running.Status.Debugger.ContainerName, started)).To(Succeed())
 		reaches(ctx, running, v1alpha1.PhaseActive)
 
 		seeApprovals := blind(ctx, v1alpha1.GroupVersion.Group, "debugapprovals")

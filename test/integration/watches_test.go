@@ -54,7 +54,7 @@ var _ = Describe("the watches of sessions that are over", Ordered, func() {
 		edit(ctx, all[0], fixture.End)
 		Expect(k8s.Delete(ctx, all[1])).To(Succeed())
 		vanish(ctx, pods[2])
-		Expect(node.setEphemeral(ctx, pods[3], all[3].Status.Debugger.ContainerName, exited(0, "Completed", ""))).To(Succeed())
+		Expect(node.set(ctx, pods[3], all[3].Status.Debugger.ContainerName, exited(0, "Completed", ""))).To(Succeed())
 		Expect(k8s.Delete(ctx, waiting)).To(Succeed())
 		Eventually(watches).Should(BeZero())
 	})

@@ -76,7 +76,7 @@ var _ = Describe("the webhooks", func() {
 				refreshed(ctx, g, pod)
 				g.Expect(pod.Spec.EphemeralContainers).To(HaveLen(1))
 			}).Should(Succeed())
-			Expect(node.setEphemeral(ctx, pod, pod.Spec.EphemeralContainers[0].Name, running())).To(Succeed())
+			Expect(node.set(ctx, pod, pod.Spec.EphemeralContainers[0].Name, running())).To(Succeed())
 			Eventually(phase(ctx, session)).Should(Equal(v1alpha1.PhaseActive))
 		}
 		stop()

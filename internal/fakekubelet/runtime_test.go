@@ -1,4 +1,4 @@
-package main
+package fakekubelet
 
 import (
 	"testing"
@@ -6,12 +6,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// The made-up node ends a debugger when the wrapper around its command would, and tells of each state once.
+// A node ends a debugger when the wrapper around its command would, and tells of each state once.
 func TestADebuggerEndsByItself(t *testing.T) {
 	start := time.Unix(1000, 0)
 	end := start.Add(time.Minute)
@@ -21,25 +20,25 @@ func TestADebuggerEndsByItself(t *testing.T) {
 	}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: "one"}}
 	pod.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", Command: command}}}
-	runtime := containers{pods: map[types.UID]map[string]*container{}}
+	runtime := NewRuntime()
 
-	status, endsAt := runtime.look(pod, start)
+	status, endsAt := runtime.Look(pod, start)
 	if status == nil || status.EphemeralContainerStatuses[0].State.Running == nil || !endsAt.Equal(end) {
 		t.Fatalf("it starts: %v, %s", status, endsAt)
 	}
-	runtime.told(pod, status)
-	if status, _ := runtime.look(pod, end.Add(-time.Second)); status != nil {
+	runtime.Told(pod, status)
+	if status, _ := runtime.Look(pod, end.Add(-time.Second)); status != nil {
 		t.Errorf("it runs: %v", status)
 	}
-	status, endsAt = runtime.look(pod, end)
+	status, endsAt = runtime.Look(pod, end)
 	if status == nil || !endsAt.IsZero() {
 		t.Fatalf("it ends: %v, %s", status, endsAt)
 	}
 	if ended := status.EphemeralContainerStatuses[0].State.Terminated; ended == nil || ended.ExitCode != debugpod.ExitDeadline {
 		t.Errorf("it ended with %v", ended)
 	}
-	runtime.told(pod, status)
-	if status, _ := runtime.look(pod, end.Add(time.Hour)); status != nil {
+	runtime.Told(pod, status)
+	if status, _ := runtime.Look(pod, end.Add(time.Hour)); status != nil {
 		t.Errorf("it has ended: %v", status)
 	}
 }
