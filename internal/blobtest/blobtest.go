@@ -22,13 +22,15 @@ type Memory struct {
 	objects map[string][]byte
 }
 
-// Around is called for each read and write of an object, and does it, or not. What it returns is the answer.
+// Around is called for each read and write of an object and each listing, and does it, or not. What it returns is the answer. The key of a
+// listing is its prefix.
 type Around func(call, key string, do func() error) error
 
-// The calls. Listing is never broken: for records the operator does not list.
+// The calls.
 const (
 	Read  = "read"
 	Write = "write"
+	List  = "list"
 )
 
 var (
@@ -70,15 +72,18 @@ func (b *bucket) ErrorCode(err error) gcerrors.ErrorCode {
 }
 
 func (b *bucket) ListPaged(_ context.Context, options *driver.ListOptions) (*driver.ListPage, error) {
-	b.memory.mu.Lock()
-	defer b.memory.mu.Unlock()
 	page := &driver.ListPage{}
-	for _, key := range slices.Sorted(maps.Keys(b.memory.objects)) {
-		if strings.HasPrefix(key, options.Prefix) {
-			page.Objects = append(page.Objects, &driver.ListObject{Key: key})
+	err := b.around(List, options.Prefix, func() error {
+		b.memory.mu.Lock()
+		defer b.memory.mu.Unlock()
+		for _, key := range slices.Sorted(maps.Keys(b.memory.objects)) {
+			if strings.HasPrefix(key, options.Prefix) {
+				page.Objects = append(page.Objects, &driver.ListObject{Key: key})
+			}
 		}
-	}
-	return page, nil
+		return nil
+	})
+	return page, err
 }
 
 func (b *bucket) NewRangeReader(_ context.Context, key string, _, _ int64, _ *driver.ReaderOptions) (driver.Reader, error) {

@@ -105,6 +105,13 @@ func drawClass(t *rapid.T) *v1alpha1.DebugClass {
 	if rapid.IntRange(0, 3).Draw(t, "requires a record") == 0 {
 		class.Spec.Audit = v1alpha1.AuditRequired
 	}
+	switch {
+	case !rapid.Bool().Draw(t, "keeps a transcript"):
+	case class.Spec.Audit == v1alpha1.AuditRequired:
+		class.Spec.Transcript = v1alpha1.TranscriptRequired
+	default:
+		class.Spec.Transcript = v1alpha1.TranscriptBestEffort
+	}
 	if rapid.Bool().Draw(t, "warns of the end") {
 		class.Spec.EndWarnings = []metav1.Duration{{Duration: time.Minute}, {Duration: 5 * time.Minute}}
 	}
@@ -202,7 +209,14 @@ var steps = []step{
 			w.changed()
 		}
 	}},
-	{"the operator is restarted", func(_ *rapid.T, w *world) { w.access, w.record = plan.AccessUnsure, plan.RecordState{}; w.sync() }},
+	{"the operator is restarted", func(_ *rapid.T, w *world) {
+		w.access, w.record, w.transcript = plan.AccessUnsure, plan.RecordState{}, plan.TranscriptState{}
+		w.sync()
+	}},
+	{"the log is read", func(_ *rapid.T, w *world) { w.readsLog() }},
+	{"the log is read", func(_ *rapid.T, w *world) { w.readsLog() }},
+	{"the debugger prints", func(_ *rapid.T, w *world) { w.transcript.CaughtUp = false }},
+	{"its node gives no log", func(_ *rapid.T, w *world) { w.noLog = true }},
 	{"the audit store fails", func(_ *rapid.T, w *world) { w.storeUp = false }},
 	{"the audit store can be written", func(_ *rapid.T, w *world) { w.storeUp = true; w.stores() }},
 	{"approved", decided(v1alpha1.DecisionApprove)},
@@ -291,11 +305,13 @@ func (w *world) behave() {
 	w.changed()
 }
 
-// endsAndRests reconciles as a cluster that behaves does: at each change, and when the session wants to be woken.
+// endsAndRests reconciles as a cluster that behaves does: at each change, and when the session wants to be woken. A log that its node
+// does not give stays so.
 func (w *world) endsAndRests(t *rapid.T) {
 	const enough = 120
 	latest := w.latestEnd()
 	for range enough {
+		w.readsLog()
 		w.sync()
 		p, changed := w.reconcile(noFault)
 		switch {

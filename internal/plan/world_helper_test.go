@@ -10,6 +10,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -58,6 +59,9 @@ type world struct {
 
 	record  plan.RecordState // as the operator remembers
 	storeUp bool             // the audit store can be written
+
+	transcript plan.TranscriptState // as the operator remembers
+	noLog      bool                 // the debugger's node does not give its log
 
 	lost bool      // its watchdog was killed
 	ends time.Time // the deadline that an ephemeral debugger keeps to by itself; zero if it has none
@@ -111,7 +115,7 @@ func observed(pod *corev1.Pod) plan.Observed[*corev1.Pod] {
 
 func (w *world) view() view {
 	v := view{session: w.seenSession, now: w.now, access: &w.access, mayUse: new(plan.Found(w.mayUse)), mayDeclare: new(plan.Found(!w.noHaste))}
-	v.store, v.record = true, &w.record
+	v.store, v.record, v.transcript = true, &w.record, &w.transcript
 	v.budgets = new(plan.Found[[]policyv1.PodDisruptionBudget](nil))
 	v.labels = labels.Set{corev1.LabelMetadataName: fixture.Namespace}
 	v.class, v.approvals = new(plan.Found(w.class)), new(plan.Found(w.approvals))
@@ -252,6 +256,40 @@ func (w *world) stores() {
 		w.record.Stored = &v1alpha1.AuditStatus{Key: "records/hang.json"}
 	} else {
 		w.record.Failure = "access denied"
+	}
+}
+
+// readsLog is what the transcriber does beside the passes. A log that nobody gets is given up when its pod is gone, or when its session
+// has been over for some time.
+func (w *world) readsLog() {
+	if w.session == nil || !w.session.Status.LeavesTranscript() || w.transcript.Stored != nil {
+		return
+	}
+	status := v1alpha1.TranscriptStatus{Key: "transcripts/hang/"}
+	switch {
+	case w.noLog && w.debuggerPod() != nil && w.session.Status.EndedAt == nil:
+		return
+	case w.noLog:
+		status.Incomplete = "its node did not give it"
+	case w.debuggerState().Running != nil:
+		w.transcript.CaughtUp = true
+		return
+	}
+	w.transcript = plan.TranscriptState{Read: true, Stored: &status}
+	if !w.storeUp {
+		w.transcript = plan.TranscriptState{Failure: "access denied"}
+	}
+}
+
+// checkLog: the log of a debugger is not taken away before it is read, as long as it may be waited for.
+func (w *world) checkLog() {
+	status := &w.seenSession.Status
+	ending := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionEnded)
+	if !status.LeavesTranscript() || ending == nil || w.transcript.Read || w.transcript.CaughtUp && w.debuggerState().Terminated == nil {
+		return
+	}
+	if until := ending.LastTransitionTime.Add(10 * time.Second); w.now.Before(until) && w.now.Before(status.HardDeadline.Time) {
+		w.t.Fatalf("its pod is deleted at %s, and its log was not read: that is waited for until %s, or its hard deadline, %s", w.now, until, status.HardDeadline)
 	}
 }
 
@@ -448,6 +486,7 @@ func (w *world) delete(a plan.DeletePod) bool {
 	if !w.ours[a.UID] {
 		w.t.Fatalf("deletes a pod that is not this session's")
 	}
+	w.checkLog()
 	w.goes(&w.copied)
 	return true
 }
@@ -607,6 +646,9 @@ func (w *world) checkEnd() {
 	w.ended = status.DeepCopy()
 	if status.Class != nil && status.Class.Audit == v1alpha1.AuditRequired && status.Audit == nil {
 		w.t.Fatalf("Ended (%s), and its record is not stored", status.Outcome)
+	}
+	if status.Class != nil && status.Class.Transcript == v1alpha1.TranscriptRequired && status.LeavesTranscript() && status.Transcript == nil {
+		w.t.Fatalf("Ended (%s), and its transcript is not stored", status.Outcome)
 	}
 }
 

@@ -152,7 +152,7 @@ func each(t *testing.T, runs []*run, done func(*run, []string)) {
 				r.namespace, r.name = fmt.Sprintf("faults-%d", w), "hang"
 				r.target = "web"
 				r.clock = testclock.NewFakeClock(time.Now())
-				r.injector.namespace, r.injector.history = r.namespace, past
+				r.injector.namespace, r.injector.history, r.injector.clock = r.namespace, past, r.clock
 				r.injector.seen, r.injector.crashed = map[string]int{}, make(chan struct{})
 				violations := r.whole(t.Context())
 				if err := clean(t.Context(), r.namespace); err != nil {
@@ -309,11 +309,14 @@ func furnish(ctx context.Context) error {
 		class.Spec.Modes, class.Spec.NodeNamespace = []v1alpha1.Mode{v1alpha1.ModeNode}, namespace
 		objects = append(objects, class)
 	}
-	for _, name := range []string{classOpen, classApproved, classRecorded, classEmergency} {
+	for _, name := range []string{classOpen, classApproved, classRecorded, classEmergency, classTranscribed} {
 		class := fixture.Class()
 		class.ObjectMeta = metav1.ObjectMeta{Name: name}
-		if name == classRecorded || name == classEmergency {
+		if name == classRecorded || name == classEmergency || name == classTranscribed {
 			class.Spec.Audit = v1alpha1.AuditRequired
+		}
+		if name == classTranscribed {
+			class.Spec.Transcript = v1alpha1.TranscriptRequired
 		}
 		if name == classEmergency {
 			fixture.Approvals(1)(&class.Spec)

@@ -15,6 +15,10 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/fixture"
 )
 
 // pattern is what goes wrong at a point. The letters are those of the issue; the names in the comments are the patterns of
@@ -48,6 +52,7 @@ func (p point) String() string { return fmt.Sprintf("%s/%d:%s.%d", p.pattern, p.
 // injector is between one operator, or several one after another, and the API server. Each operator is a generation.
 type injector struct {
 	namespace string
+	clock     clock.PassiveClock // the operators'
 	history   *history
 	fault     *point
 	crashed   chan struct{} // closed when the operator is to be started anew
@@ -58,7 +63,8 @@ type injector struct {
 	seen       map[string]int
 	calls      []string // in order, with their number
 	events     []string
-	deletes    []string // bodies of deletes of pods
+	deletes    []string    // bodies of deletes of pods
+	deletedAt  []time.Time // and when they came, by the operators' clock
 	reached    bool
 	staleAt    string          // the version at which the next operator's first lists are taken
 	listed     map[string]bool // what the next operator has listed already
@@ -294,7 +300,7 @@ func (t *transport) noteDelete(r *http.Request) {
 	body := peek(r)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.deletes = append(t.deletes, string(body))
+	t.deletes, t.deletedAt = append(t.deletes, string(body)), append(t.deletedAt, t.clock.Now())
 }
 
 // callName is verb and resource of a request that is about the session's namespace, else empty.
@@ -380,6 +386,7 @@ type node struct {
 	*injector
 	generation int
 	kubelet    *kubelet
+	hangs      bool // it answers nobody who asks for a log
 }
 
 // Exec ends the container, or has its watchdog hear of a later deadline.

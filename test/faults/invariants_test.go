@@ -1,11 +1,14 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -18,7 +21,11 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/operator"
+	"debugsession.dev/operator/internal/transcript"
 )
+
+// logReadTimeout is how long a pod that was made stays for its log.
+const logReadTimeout = 10 * time.Second
 
 // check judges the run by the ten invariants of the design, from what the API server has had and what is left in it.
 func (r *run) check(ctx context.Context) []string {
@@ -30,6 +37,8 @@ func (r *run) check(ctx context.Context) []string {
 	c.checkTarget()
 	c.checkEvidence()
 	c.checkRecord(ctx)
+	c.checkTranscript(ctx)
+	c.checkLogWait()
 	c.checkSettled(ctx)
 	c.checkLeaks(ctx)
 	return c.violations
@@ -245,7 +254,11 @@ func (c *checker) checkRecord(ctx context.Context) {
 	record, err := audit.Decode(text)
 	c.must(10, err == nil && record.Session.UID == string(end.UID) && record.Session.Outcome == end.Status.Outcome && record.Session.Times.Ended.Equal(end.Status.EndedAt.Time),
 		"the record does not tell what the session does: %v", err)
-	stored := 1
+	c.must(10, err == nil && equality.Semantic.DeepEqual(record.Session.Transcript, end.Status.Transcript), "the record and the session name different transcripts: %v", err)
+	stored, transcripts := 1, 0
+	if c.scenario.class == classTranscribed {
+		transcripts = 1
+	}
 	if last := c.latest(); c.scenario.after != nil && last != nil {
 		stored = 2
 		text, err := records.Read(ctx, last.Status.Audit.ReviewKey)
@@ -261,7 +274,79 @@ func (c *checker) checkRecord(ctx context.Context) {
 	}
 	key := ed25519.NewKeyFromSeed(public.Data["ed25519-seed"]).Public().(ed25519.PublicKey)
 	result, err := audit.Verify(ctx, records, key, nil)
-	c.must(10, err == nil && len(result.Faults) == 0 && result.Links == int64(stored) && result.Records == stored, "the chain is not whole: %+v, %v", result, err)
+	c.must(10, err == nil && len(result.Faults) == 0 && result.Links == int64(stored) && result.Records == stored && result.Transcripts == transcripts,
+		"the chain is not whole: %+v, %v", result, err)
+}
+
+// checkTranscript: the stored transcript is what the session says it is, and has all that was printed, or says why it may not: which it
+// has no reason for where the log stays (10).
+func (c *checker) checkTranscript(ctx context.Context) {
+	_, end := c.ended()
+	if end == nil || c.scenario.class != classTranscribed {
+		return
+	}
+	said := end.Status.Transcript
+	if said == nil {
+		c.must(10, false, "it says Ended, and its transcript is not stored")
+		return
+	}
+	var stored bytes.Buffer
+	there, err := audit.ReadTranscript(ctx, c.store(func(_, _ string, do func() error) error { return do() }), said.Key, &stored)
+	c.must(10, err == nil && there.Parts == said.Parts && there.Bytes == said.Bytes && there.SHA256 == said.SHA256,
+		"the store has the transcript %+v, %v, and the session says %+v", there, err, said)
+	got, plain := stored.String(), said.Format == v1alpha1.TranscriptText
+	c.must(10, plain == c.scenario.oneShot, "the transcript's format is %s", said.Format)
+	if !plain && stored.Len() > 0 {
+		events, err := transcript.Events(stored.Bytes())
+		c.must(10, err == nil, "the transcript cannot be read: %v", err)
+		got = ""
+		for _, event := range events {
+			got += event.Data
+		}
+	}
+	all := asPrinted(c.debuggerPod(end), end.Status.Debugger.ContainerName, plain)
+	whole := got == all && said.Incomplete == ""
+	c.must(10, whole || said.Incomplete != "" && strings.HasPrefix(all, got), "printed was %q, and the transcript has %q, incomplete: %q", all, got, said.Incomplete)
+	c.must(10, !said.Cut, "a short transcript says that it was cut")
+	stays := c.scenario.mode == v1alpha1.ModeEphemeralContainer || c.scenario.outcome == v1alpha1.OutcomeCompleted && !c.scenario.hangs
+	c.must(10, whole || !stays && (c.injector.fault != nil || c.scenario.hangs), "the transcript has %q of %q, incomplete: %q", got, all, said.Incomplete)
+	c.must(10, !c.scenario.hangs || said.Incomplete != "", "nobody has read the log, and the transcript does not say so")
+}
+
+// debuggerPod is the last that was seen of the pod that the debugger was in.
+func (c *checker) debuggerPod(session *v1alpha1.DebugSession) *corev1.Pod {
+	pod := &corev1.Pod{}
+	for _, v := range c.pods {
+		if v.object.GetName() == session.Status.Debugger.PodName {
+			pod = v.object.(*corev1.Pod)
+		}
+	}
+	return pod
+}
+
+// checkLogWait: a pod that was made does not stay for its log for longer than it may, and not past the hard deadline (4).
+func (c *checker) checkLogWait() {
+	_, end := c.ended()
+	if end == nil || c.scenario.class != classTranscribed || len(c.injector.deletedAt) == 0 {
+		return
+	}
+	for _, v := range c.sessions {
+		session := v.object.(*v1alpha1.DebugSession)
+		ending := meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionEnded)
+		if ending == nil {
+			continue
+		}
+		until := ending.LastTransitionTime.Add(logReadTimeout)
+		if hard := session.Status.HardDeadline; hard.Time.Before(until) {
+			until = hard.Time
+		}
+		if until.Before(ending.LastTransitionTime.Time) { // the hard deadline had passed before
+			until = ending.LastTransitionTime.Time
+		}
+		// The clock goes in steps: what is due within one is done after it, or after the next if it is told late.
+		c.must(4, !c.injector.deletedAt[0].After(until.Add(2*timers)), "the pod was deleted at %s, and could stay for its log until %s", c.injector.deletedAt[0], until)
+		return
+	}
 }
 
 // checkSettled: once ended a look costs nothing (9).

@@ -182,6 +182,7 @@ func (r *run) startOperator(ctx context.Context, wait bool) error {
 	if err != nil {
 		return err
 	}
+	kubelet := &node{r.injector, generation, players, r.scenario.hangs}
 	mgr, err := operator.New(connect, manager.Options{
 		Scheme:                 scheme,
 		Metrics:                metricsserver.Options{BindAddress: "0"},
@@ -190,10 +191,9 @@ func (r *run) startOperator(ctx context.Context, wait bool) error {
 		Cache:                  cache.Options{DefaultNamespaces: map[string]cache.Config{r.namespace: {}}},
 	}, operator.Options{
 		Concurrency: 1, Clock: r.clock, Registry: prometheus.NewRegistry(),
-		Exec: &node{r.injector, generation, players},
-		Logs: &node{r.injector, generation, players},
+		Exec: kubelet, Logs: kubelet, Transcribed: kubelet,
 		Audit: operator.AuditOptions{Store: r.store(func(call, key string, do func() error) error {
-			kind, _, _ := strings.Cut(key, "/") // a record, a link, or what the store is tried by
+			kind, _, _ := strings.Cut(key, "/") // a record, a link, a part of a transcript, or what the store is tried by
 			return r.injector.around(generation, call+"-"+kind, do)
 		})},
 		Webhook: operator.WebhookOptions{Host: "localhost", Port: port},

@@ -22,10 +22,14 @@ type scenario struct {
 	end      func(ctx context.Context, r *run) error
 	after    func(ctx context.Context, r *run) error // what is done once it has ended; may be nil
 	isolated bool                                    // the copy is cut off
+	oneShot  bool                                    // the debugger has no terminal
+	hangs    bool                                    // nobody gets its log
 }
 
 // recorded reports whether the session's class requires an audit record.
-func (s *scenario) recorded() bool { return s.class == classRecorded || s.class == classEmergency }
+func (s *scenario) recorded() bool {
+	return s.class == classRecorded || s.class == classEmergency || s.class == classTranscribed
+}
 
 const (
 	classOpen     = "open"     // nobody's approval, no access
@@ -33,6 +37,8 @@ const (
 	classRecorded = "recorded" // requires an audit record
 
 	classEmergency = "emergency" // one approval, which may follow; requires an audit record
+
+	classTranscribed = "transcribed" // requires an audit record and a transcript
 
 	classNodes = "nodes-" // and the namespace's name: the class by which nodes are debugged there
 )
@@ -55,6 +61,12 @@ func scenarios() []scenario {
 		scenario{name: "emergency-exit", mode: v1alpha1.ModeEphemeralContainer, class: classEmergency, outcome: v1alpha1.OutcomeCompleted, end: acknowledgeAndExit},
 		scenario{name: "emergency-denied", mode: v1alpha1.ModePodCopy, class: classEmergency, outcome: v1alpha1.OutcomeRevoked, end: denyReview},
 		scenario{name: "emergency-late", mode: v1alpha1.ModeEphemeralContainer, class: classEmergency, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits, after: acknowledgeLate},
+		scenario{name: "transcript-end", mode: v1alpha1.ModeEphemeralContainer, class: classTranscribed, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
+		scenario{name: "transcript-oneshot", mode: v1alpha1.ModeEphemeralContainer, class: classTranscribed, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits, oneShot: true},
+		scenario{name: "transcript-copy-end", mode: v1alpha1.ModePodCopy, class: classTranscribed, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
+		scenario{name: "transcript-copy-exit", mode: v1alpha1.ModePodCopy, class: classTranscribed, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits},
+		scenario{name: "transcript-copy-expiry", mode: v1alpha1.ModePodCopy, class: classTranscribed, outcome: v1alpha1.OutcomeExpired, end: expire},
+		scenario{name: "transcript-copy-unread", mode: v1alpha1.ModePodCopy, class: classTranscribed, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits, hangs: true},
 		scenario{name: "isolated-expiry", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: expire, isolated: true},
 		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 	)
@@ -143,6 +155,7 @@ func (r *run) ask(ctx context.Context) error {
 		session.Spec.Mode, session.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: nodeName}
 		session.Spec.ClassName += r.namespace
 	}
+	session.Spec.Debugger.Stdin, session.Spec.Debugger.TTY = !r.scenario.oneShot, !r.scenario.oneShot
 	session.Spec.Requester = nil
 	session.Spec.Reason = "faults"
 	session.Spec.Emergency = r.scenario.class == classEmergency

@@ -181,7 +181,7 @@ var _ = Describe("a transcript", func() {
 		Expect(dbg(ctx, "replay", "hang", "-n", namespace, store, "--speed=1000")).To(
 			HavePrefix("/ # ls\r\n\x1b[34mbin\x1b[0m\r\n/ # exit\r\n"))
 		Expect(dbg(ctx, "replay", session.Status.Audit.Key, store, "-o", "text")).To(Equal("/ # ls\n␛[34mbin␛[0m\n/ # exit\n"))
-		Expect(verified(ctx)).To(ContainSubstring("with 1 transcripts: nothing was changed"))
+		Expect(verified(ctx)).To(ContainSubstring("with 1 transcript: nothing was changed"))
 		so := askedSoFar()
 		look(ctx, session, 100)
 		Expect(askedSince(so, namespace)).To(BeEmpty(), "a settled session costs nothing")

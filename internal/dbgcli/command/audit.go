@@ -126,10 +126,14 @@ func (o *auditOptions) tell(result *audit.Result) error {
 }
 
 func transcripts(result *audit.Result) string {
-	if result.Transcripts == 0 {
+	switch result.Transcripts {
+	case 0:
 		return ""
+	case 1:
+		return ", with 1 transcript"
+	default:
+		return fmt.Sprintf(", with %d transcripts", result.Transcripts)
 	}
-	return fmt.Sprintf(", with %d transcripts", result.Transcripts)
 }
 
 func (o *auditOptions) printJSON(what any) error {
