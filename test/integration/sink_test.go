@@ -236,6 +236,55 @@ var _ = Describe("a sink", func() {
 		}
 	})
 
+	It("that hangs, answers 500, drops connections and comes back hears of all of it, in order, and no other sink waits for that", func(ctx SpecContext) {
+		sick, well := newEndpoint(), newEndpoint()
+		sick.answers(hangs)
+		sink, healthy := newSink(ctx, namespace, sick), newSink(ctx, namespace, well)
+		served(ctx, sink)
+		served(ctx, healthy)
+		runningPod(ctx, namespace, "web")
+		var sessions []*v1alpha1.DebugSession
+		during := func(says string) {
+			GinkgoHelper()
+			session := ask(ctx, fmt.Sprint("hang-", len(sessions)))
+			sessions = append(sessions, session)
+			all(ctx, session)
+			Eventually(well.types(session.Name)).WithTimeout(5 * time.Second).Should(Equal(whole))
+			Eventually(condition(ctx, sink, v1alpha1.ConditionDelivering)).Should(And(HaveField("Status", metav1.ConditionFalse),
+				HaveField("Reason", v1alpha1.ReasonNotDelivered), HaveField("Message", ContainSubstring(says))))
+			Expect(measured(registry, "debugsession_sink_dead", "sink", sink.Name)()).To(BeEquivalentTo(1))
+			Expect(measured(registry, "debugsession_sink_dead", "sink", healthy.Name)()).To(BeZero())
+			Expect(sick.types("")()).To(BeEmpty())
+		}
+		during("it cannot be reached")
+		sick.answers(status(http.StatusInternalServerError))
+		so := sick.tried()
+		Eventually(sick.tried).WithTimeout(time.Minute).Should(BeNumerically(">", so), "it is tried again, more and more seldom")
+		stop()
+		start()
+		during("500")
+		sick.answers(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		so = sick.tried()
+		Eventually(sick.tried).WithTimeout(time.Minute).Should(BeNumerically(">", so))
+		during("500") // the first that it said
+
+		sick.answers(nil)
+		for _, session := range sessions {
+			Eventually(sick.types(session.Name)).WithTimeout(90 * time.Second).Should(Equal(whole))
+			remembered(ctx, session, sink)
+			Expect(well.types(session.Name)()).To(Equal(whole))
+		}
+		Eventually(condition(ctx, sink, v1alpha1.ConditionDelivering)).Should(HaveField("Status", metav1.ConditionTrue))
+		Expect(measured(registry, "debugsession_sink_dead", "sink", sink.Name)()).To(BeZero())
+		Eventually(func(g Gomega) {
+			made := &eventsv1.EventList{}
+			g.Expect(k8s.List(ctx, made, client.InNamespace(metav1.NamespaceDefault))).To(Succeed())
+			g.Expect(made.Items).To(ContainElement(And(HaveField("Regarding.Name", sink.Name), HaveField("Reason", v1alpha1.ReasonNotDelivered))))
+			g.Expect(made.Items).To(ContainElement(And(HaveField("Regarding.Name", sink.Name), HaveField("Reason", v1alpha1.ReasonDelivering))))
+			g.Expect(made.Items).NotTo(ContainElement(And(HaveField("Regarding.Name", healthy.Name), HaveField("Reason", v1alpha1.ReasonNotDelivered))))
+		}).Should(Succeed())
+	})
+
 	It("that hangs holds up neither sessions nor other sinks", func(ctx SpecContext) {
 		dead, alive := newEndpoint(), newEndpoint()
 		dead.answers(hangs)
