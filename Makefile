@@ -188,9 +188,10 @@ test-unit: ## Run the tests that need nothing, in every module.
 
 # Ginkgo's own summary is shown only with -v.
 .PHONY: test-integration
-test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 ## Run the tests that need a real API server and etcd, a real S3 server or a real kernel. INTEGRATION=REGEXP runs only those specs.
+test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 $(BIN)/gcs ## Run the tests that need a real API server and etcd, a server of S3 or of Google Cloud Storage's API, or a real kernel. INTEGRATION=REGEXP runs only those specs.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
-		S3_SERVER=$(BIN)/s3 $(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/kube/podwatch ./internal/auditstore/cloud $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
+		S3_SERVER=$(BIN)/s3 GCS_SERVER=$(BIN)/gcs go test -tags gcs -count=1 -timeout 20m ./internal/auditstore/cloud && \
+		$(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/kube/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
 		$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo run $(WITH_RACE) --procs=$(INTEGRATION_PROCESSES) --timeout=20m \
 			$(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration
 
@@ -284,6 +285,10 @@ $(BIN)/k9s:
 $(BIN)/s3: test/s3/go.mod test/s3/go.sum test/s3/main.go
 	@echo "build a server of the S3 API"
 	@go -C test/s3 build -o $@ .
+
+$(BIN)/gcs: test/gcs/go.mod test/gcs/go.sum test/gcs/main.go
+	@echo "build a server of Google Cloud Storage's API"
+	@go -C test/gcs build -o $@ .
 
 # Built each time, which costs nothing when nothing changed. Not trimmed: it finds its files by its source's path.
 .PHONY: $(CLUSTER_TOOL)

@@ -1,0 +1,20 @@
+//go:build gcs
+
+package cloud
+
+import "testing"
+
+// startGCS starts what test/gcs builds.
+func startGCS(t *testing.T) *server {
+	t.Helper()
+	s := startServer(t, "GCS_SERVER", "Google Cloud Storage's API")
+	t.Setenv("STORAGE_EMULATOR_HOST", s.address)
+	s.url = func(prefix string) string { return "gs://audit?prefix=" + prefix }
+	return s
+}
+
+func TestGCSCreatesOnce(t *testing.T) { createsOnce(t, startGCS(t)) }
+
+func TestGCSKeepsRecords(t *testing.T) { keepsRecords(t, startGCS(t)) }
+
+func TestGCSTamperingIsFound(t *testing.T) { findsTampering(t, startGCS(t)) }

@@ -1,0 +1,296 @@
+package cloud
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gocloud.dev/blob"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/audit"
+	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/test/ports"
+)
+
+var (
+	public, private, _ = ed25519.GenerateKey(nil)
+	at                 = time.Date(2026, time.November, 27, 12, 0, 0, 0, time.UTC)
+)
+
+// server is one that was started as a process.
+type server struct {
+	binary          string
+	address, folder string
+	url             func(prefix string) string // the store as --audit-store names it
+	cmd             *exec.Cmd
+}
+
+// startServer starts what the variable names. Without it the test is skipped.
+func startServer(t *testing.T, variable, what string) *server {
+	t.Helper()
+	if os.Getenv(variable) == "" {
+		t.Skip(variable + " names no server of " + what + "; make test-integration builds one")
+	}
+	port, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{binary: os.Getenv(variable), address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), folder: t.TempDir()}
+	s.start(t)
+	t.Cleanup(s.kill)
+	return s
+}
+
+// start starts it, and waits until it answers.
+func (s *server) start(t *testing.T) {
+	t.Helper()
+	s.cmd = exec.Command(s.binary, "--address="+s.address, "--folder="+s.folder, "--bucket=audit")
+	s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err == nil {
+			_ = response.Body.Close()
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("the server does not answer:", err)
+		}
+	}
+}
+
+// kill ends it as a power cut does.
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait() // it was killed
+}
+
+// open opens a folder of the bucket, as the operator does, and as whoever tampers with it.
+func (s *server) open(t *testing.T, prefix string) (*auditstore.Store, *blob.Bucket) {
+	t.Helper()
+	store, err := auditstore.Open(t.Context(), s.url(prefix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bucket, err := blob.OpenBucket(t.Context(), s.url(prefix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := bucket.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store, bucket
+}
+
+// memory is an anchor.
+type memory struct{ head *audit.Head }
+
+func (m *memory) Head(context.Context) (*audit.Head, error) { return m.head, nil }
+func (m *memory) Remember(head audit.Head)                  { m.head = &head }
+
+// record is one of a namespace and a day for each three.
+func record(i int) *audit.Record {
+	session := fixture.Session()
+	session.Namespace, session.Name, session.UID = fmt.Sprint("team-", i%3), fmt.Sprint("hang-", i), types.UID(fmt.Sprint("uid-", i))
+	ended := metav1.NewTime(at.AddDate(0, 0, i/3))
+	session.Status.Phase, session.Status.EndedAt = v1alpha1.PhaseEnded, &ended
+	return audit.OfSession("eu-1", session, nil)
+}
+
+func put(t *testing.T, chain *auditstore.Chain, i int) auditstore.Stored {
+	t.Helper()
+	stored, err := chain.Put(t.Context(), record(i), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored
+}
+
+func verify(t *testing.T, store *auditstore.Store, known *audit.Head) string {
+	t.Helper()
+	result, err := audit.Verify(t.Context(), store, public, known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := []string{fmt.Sprint(result.Links, " links")}
+	for _, fault := range result.Faults {
+		found = append(found, fmt.Sprint(fault.Kind, " ", fault.Sequence))
+	}
+	return strings.Join(found, ", ")
+}
+
+// createsOnce: a server does what the operator asks of a store: an object is created once, whoever is faster.
+func createsOnce(t *testing.T, server *server) {
+	t.Helper()
+	store, _ := server.open(t, "once/")
+	const writers = 16
+	errs := make([]error, writers)
+	var writing sync.WaitGroup
+	for i := range writers {
+		writing.Go(func() { errs[i] = store.Create(t.Context(), "chain/1.json", []byte(fmt.Sprint(i))) })
+	}
+	writing.Wait()
+	created := -1
+	for i, err := range errs {
+		switch {
+		case err == nil && created >= 0:
+			t.Errorf("%d and %d have both created it", created, i)
+		case err == nil:
+			created = i
+		case !store.Exists(err):
+			t.Errorf("an error that says nothing of an object being there: %v", err)
+		}
+	}
+	if text, err := store.Read(t.Context(), "chain/1.json"); err != nil || string(text) != fmt.Sprint(created) {
+		t.Errorf("%d has created it, and there is %q, %v", created, text, err)
+	}
+	if _, err := store.Read(t.Context(), "nothing"); !store.NotFound(err) {
+		t.Errorf("what is not there: %v", err)
+	}
+}
+
+// keepsRecords: records are listed by day and namespace, and the chain goes on over restarts of the operator and of the server, also with
+// several operators at once.
+func keepsRecords(t *testing.T, server *server) {
+	t.Helper()
+	store, _ := server.open(t, "kept/")
+	anchor := &memory{}
+	for i := range 6 { // a new operator for each
+		put(t, auditstore.NewChain(store, private, anchor), i)
+	}
+	server.kill()
+	if _, err := auditstore.NewChain(store, private, anchor).Put(shortly(t), record(6), at); err == nil {
+		t.Error("a record is stored in a store that is down")
+	}
+	server.start(t)
+	var writing sync.WaitGroup
+	for w := range 2 { // one that is slow to see that it does not lead any more
+		chain := auditstore.NewChain(store, private, &memory{head: anchor.head})
+		for i := 6 + 3*w; i < 9+3*w; i++ {
+			writing.Go(func() {
+				if _, err := chain.Put(t.Context(), record(i), at); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	writing.Wait()
+	first := put(t, auditstore.NewChain(store, private, nil), 0) // again
+	if first.Key != "records/2026-11-27/team-0/hang-0-uid-0.json" {
+		t.Errorf("its key is %s", first.Key)
+	}
+	if got := verify(t, store, anchor.head); got != "12 links" {
+		t.Error(got)
+	}
+	for prefix, want := range map[string]int{"records/2026-11-28/": 3, "records/2026-11-28/team-1/": 1, "records/2026-12-01/": 0} {
+		if keys, err := store.Keys(t.Context(), prefix); err != nil || len(keys) != want {
+			t.Errorf("%s: %v, %v", prefix, keys, err)
+		}
+	}
+	records, err := audit.Read(t.Context(), store, audit.Query{Namespace: "team-2", Since: at.AddDate(0, 0, 2)})
+	if err != nil || len(records) != 2 || records[0].Session.Name != "hang-8" || records[1].Session.Name != "hang-11" {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+}
+
+// shortly is not long enough for the SDK to try as often as it likes.
+func shortly(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// findsTampering: what somebody does to the objects by the store's API is found.
+func findsTampering(t *testing.T, server *server) {
+	t.Helper()
+	for name, tc := range map[string]struct {
+		tamper func(t *testing.T, bucket *blob.Bucket)
+		want   string
+	}{
+		"nothing":                    {func(*testing.T, *blob.Bucket) {}, "5 links"},
+		"a record is changed":        {func(t *testing.T, b *blob.Bucket) { change(t, b, record(2).Key()) }, "5 links, RecordChanged 3"},
+		"a record is removed":        {func(t *testing.T, b *blob.Bucket) { remove(t, b, record(2).Key()) }, "5 links, RecordRemoved 3"},
+		"a record is added":          {func(t *testing.T, b *blob.Bucket) { write(t, b, "records/2026-11-27/team-1/forged.json", "{}") }, "5 links, RecordAdded 0"},
+		"records are exchanged":      {func(t *testing.T, b *blob.Bucket) { exchange(t, b, record(1).Key(), record(2).Key()) }, "5 links, RecordChanged 2, RecordChanged 3"},
+		"a link is changed":          {func(t *testing.T, b *blob.Bucket) { change(t, b, audit.LinkKey(3)) }, "5 links, LinkChanged 4"},
+		"a link and its record go":   {func(t *testing.T, b *blob.Bucket) { remove(t, b, audit.LinkKey(3), record(2).Key()) }, "4 links, LinkRemoved 3"},
+		"links are exchanged":        {func(t *testing.T, b *blob.Bucket) { exchange(t, b, audit.LinkKey(2), audit.LinkKey(3)) }, "5 links, RecordAdded 0, RecordAdded 0, LinkChanged 2, LinkChanged 3, LinkChanged 4"},
+		"the end is cut off":         {func(t *testing.T, b *blob.Bucket) { remove(t, b, audit.LinkKey(5), record(4).Key()) }, "4 links, CutOff 5"},
+		"a link is forged after all": {func(t *testing.T, b *blob.Bucket) { write(t, b, audit.LinkKey(6), "{}") }, "6 links, LinkChanged 6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, bucket := server.open(t, strings.ReplaceAll(name, " ", "-")+"/")
+			anchor := &memory{}
+			chain := auditstore.NewChain(store, private, anchor)
+			for i := range 5 {
+				put(t, chain, i)
+			}
+			tc.tamper(t, bucket)
+			if got := verify(t, store, anchor.head); got != tc.want {
+				t.Errorf("found %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func read(t *testing.T, bucket *blob.Bucket, key string) string {
+	t.Helper()
+	text, err := bucket.ReadAll(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func write(t *testing.T, bucket *blob.Bucket, key, text string) {
+	t.Helper()
+	if err := bucket.WriteAll(t.Context(), key, []byte(text), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func change(t *testing.T, bucket *blob.Bucket, key string) {
+	t.Helper()
+	write(t, bucket, key, read(t, bucket, key)+" ")
+}
+
+func exchange(t *testing.T, bucket *blob.Bucket, one, other string) {
+	t.Helper()
+	first, second := read(t, bucket, one), read(t, bucket, other)
+	write(t, bucket, one, second)
+	write(t, bucket, other, first)
+}
+
+func remove(t *testing.T, bucket *blob.Bucket, keys ...string) {
+	t.Helper()
+	for _, key := range keys {
+		if err := bucket.Delete(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
