@@ -23,7 +23,7 @@ import (
 	"debugsession.dev/operator/internal/auditstore"
 	"debugsession.dev/operator/internal/blobtest"
 	"debugsession.dev/operator/internal/fixture"
-	"debugsession.dev/operator/internal/podlogs"
+	"debugsession.dev/operator/internal/kube/podlogs"
 )
 
 const (

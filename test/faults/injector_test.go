@@ -16,9 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
-
-	"debugsession.dev/operator/internal/debugpod"
-	"debugsession.dev/operator/internal/fixture"
 )
 
 // pattern is what goes wrong at a point. The letters are those of the issue; the names in the comments are the patterns of
