@@ -111,7 +111,7 @@ verify-generated: $(BIN)/.tools $(BIN)/helm-docs
 verify-modules:
 	@$(call in-each,$(MODULES),go mod tidy -diff)
 
-# The linter looks at what is imported directly, go list at all that comes with it.
+# The linter looks at what is imported directly, go list at all that comes with it. internal/plan comes with the packages below it.
 .PHONY: verify-purity
 verify-purity: $(BIN)/.lint
 	@test/lint/check.sh

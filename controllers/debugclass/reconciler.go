@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -21,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/internal/imagepattern"
 	"debugsession.dev/operator/internal/kube/optimisticlock"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // countDelay gathers the changes of many sessions into one count of a class.
@@ -81,8 +80,8 @@ func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: class.Generation,
 		Reason: "Valid", Message: "sessions of this class can be admitted",
 	}
-	if fault := fault(class); fault != "" {
-		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalid, fault
+	if wrong := policy.Validate(&class.Spec); len(wrong) > 0 { // it was written when admission did not look
+		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalid, strings.Join(wrong, "; ")
 	}
 	meta.SetStatusCondition(&status.Conditions, ready)
 }
@@ -132,28 +131,6 @@ func line[T ~string](items []T) string {
 		text.WriteString(string(item))
 	}
 	return text.String()
-}
-
-// fault is what keeps a class from being used as it is meant, for one that was written when admission did not look.
-func fault(class *v1alpha1.DebugClass) string {
-	for i, image := range class.Spec.Images {
-		if _, err := imagepattern.Parse(image); err != nil {
-			return fmt.Sprintf("spec.images[%d]: %v", i, err)
-		}
-	}
-	if reason := class.Spec.Reason; reason != nil {
-		if _, err := regexp.Compile(reason.Pattern); err != nil {
-			return fmt.Sprintf("spec.reason.pattern: %v", err)
-		}
-	}
-	for field, selector := range map[string]*metav1.LabelSelector{
-		"namespaceSelector": class.Spec.NamespaceSelector, "podSelector": class.Spec.PodSelector,
-	} {
-		if _, err := metav1.LabelSelectorAsSelector(selector); err != nil {
-			return fmt.Sprintf("spec.%s: %v", field, err)
-		}
-	}
-	return ""
 }
 
 // SetupWithManager registers the reconciler. A class is counted again when one of its sessions begins or ends, or its review does.

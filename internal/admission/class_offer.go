@@ -14,7 +14,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
-	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/policy"
 )
 
 const (
@@ -56,9 +56,9 @@ func (s *Server) candidates(ctx context.Context, session *v1alpha1.DebugSession)
 		class := &classes.Items[i]
 		switch {
 		case class.Name == session.Spec.ClassName || class.DeletionTimestamp != nil:
-		case plan.ForbiddenBy(class, &session.Spec, namespace, own) == nil:
+		case policy.Check(class, &session.Spec, namespace, own) == "":
 			fitting = append(fitting, class.Name)
-		case plan.ForMode(class, &session.Spec, namespace, own):
+		case policy.AllowsMode(class, &session.Spec, namespace, own):
 			others = append(others, class.Name)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,9 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/internal/debugpod"
-	"debugsession.dev/operator/internal/imagepattern"
-	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // validateClass refuses what would make a class useless, or mean something else than it seems to. Everything that is wrong
@@ -26,75 +23,10 @@ func (s *Server) validateClass(ctx context.Context, req admission.Request) admis
 	if err != nil {
 		return invalid("the class cannot be read: %v", err)
 	}
-	if wrong := checkClassSpec(&class.Spec); len(wrong) > 0 {
+	if wrong := policy.Validate(&class.Spec); len(wrong) > 0 {
 		return invalid("%s", strings.Join(wrong, "; "))
 	}
 	return admission.Allowed("").WithWarnings(slices.Concat(everybody(&class.Spec), s.defaultWarnings(ctx, &class), s.namespaceWarnings(ctx, &class))...)
-}
-
-func checkClassSpec(spec *v1alpha1.DebugClassSpec) []string {
-	wrong := checkImages(spec)
-	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	if spec.Resources != nil {
-		wrong = append(wrong, checkBounds("spec.resources.debugger", spec.Resources.Debugger)...)
-		wrong = append(wrong, checkBounds("spec.resources.pod", spec.Resources.Pod)...)
-	}
-	if spec.Reason != nil {
-		if _, err := regexp.Compile(spec.Reason.Pattern); err != nil {
-			complain("spec.reason.pattern: %v; the syntax is RE2's", err)
-		}
-	}
-	if _, err := metav1.LabelSelectorAsSelector(spec.NamespaceSelector); err != nil {
-		complain("spec.namespaceSelector: %v", err)
-	}
-	if _, err := metav1.LabelSelectorAsSelector(spec.PodSelector); err != nil {
-		complain("spec.podSelector: %v", err)
-	}
-	return wrong
-}
-
-// checkImages refuses patterns that are none, and a default image that they do not allow.
-func checkImages(spec *v1alpha1.DebugClassSpec) []string {
-	var wrong []string
-	for i, pattern := range spec.Images {
-		if _, err := imagepattern.Parse(pattern); err != nil {
-			wrong = append(wrong, fmt.Sprintf("spec.images[%d]: %v", i, err))
-		}
-	}
-	image := defaultImage(spec)
-	if image == "" || len(wrong) > 0 {
-		return wrong
-	}
-	if _, err := imagepattern.Normalize(image); err != nil {
-		return []string{fmt.Sprintf("spec.defaults.image: %v", err)}
-	}
-	if allowed, err := imagepattern.MatchAny(spec.Images, image); len(spec.Images) > 0 && (err != nil || !allowed) {
-		return []string{fmt.Sprintf("spec.defaults.image: %q is not allowed by spec.images; add it there, or choose another", image)}
-	}
-	return nil
-}
-
-// checkBounds refuses bounds that would bind nothing: of a name that no container claims, or of none of what a container that
-// claims none has all the same.
-func checkBounds(field string, bounds corev1.ResourceList) []string {
-	var wrong []string
-	for _, name := range slices.Sorted(maps.Keys(bounds)) {
-		most := bounds[name]
-		switch {
-		case !claimable(name):
-			wrong = append(wrong, fmt.Sprintf("%s: %q is no resource of a container: name cpu, memory, ephemeral-storage, an extended resource such as nvidia.com/gpu, or %s",
-				field, name, debugpod.ResourceClaims))
-		case most.Sign() < 0, most.Sign() == 0 && debugpod.IsNative(name):
-			wrong = append(wrong, fmt.Sprintf("%s: %s of %s is no bound: it must be more than 0", field, most.String(), name))
-		}
-	}
-	return wrong
-}
-
-// claimable reports whether a container can claim something of that name. What else a ResourceQuota counts is none of a container's.
-func claimable(name corev1.ResourceName) bool {
-	counted := strings.HasPrefix(string(name), "count/") && name != debugpod.ResourceClaims
-	return debugpod.IsNative(name) || strings.Contains(string(name), "/") && !counted || strings.HasPrefix(string(name), corev1.ResourceHugePagesPrefix)
 }
 
 // everybody warns of subjects that are whoever has logged in, or has not even done that.
@@ -115,13 +47,6 @@ func everybody(spec *v1alpha1.DebugClassSpec) []string {
 		}
 	}
 	return warnings
-}
-
-func defaultImage(spec *v1alpha1.DebugClassSpec) string {
-	if spec.Defaults == nil {
-		return ""
-	}
-	return spec.Defaults.Image
 }
 
 // defaultWarnings tells of a second default class: a way to move from one to the other, and perhaps a mistake.
@@ -151,11 +76,11 @@ func (s *Server) namespaceWarnings(ctx context.Context, class *v1alpha1.DebugCla
 	if err != nil { // it is only a warning
 		set = labels.Set{corev1.LabelMetadataName: system}
 	}
-	if plan.Reaches(class, system, set) && !plan.Names(class, system) {
+	if policy.Reaches(class, system, set) && !policy.NamesNamespace(class, system) {
 		warnings = append(warnings, fmt.Sprintf("spec.namespaceSelector: the class reaches namespace %s, and who debugs there may reach the whole cluster; "+
 			"leave it out (matchExpressions: [{key: %s, operator: NotIn, values: [%s]}]), or name it", system, corev1.LabelMetadataName, system))
 	}
-	if class.Spec.NodeNamespace == s.Namespace && s.Namespace != "" && !plan.Names(class, s.Namespace) {
+	if class.Spec.NodeNamespace == s.Namespace && s.Namespace != "" && !policy.NamesNamespace(class, s.Namespace) {
 		warnings = append(warnings, fmt.Sprintf("spec.nodeNamespace: %s is the operator's own namespace, where no session of the class may be "+
 			"unless spec.namespaceSelector names it by its label %s", s.Namespace, corev1.LabelMetadataName))
 	}

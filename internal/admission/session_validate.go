@@ -15,6 +15,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // validateSession sees the session as it will be stored.
@@ -63,10 +64,10 @@ func (s *Server) checkClass(ctx context.Context, req *admission.Request, session
 		return undecided("the labels of namespace %q cannot be read (%v)", session.Namespace, err)
 	}
 	warnings := plan.Warnings(&session.Spec)
-	if refusal := plan.ForbiddenBy(class, &session.Spec, namespace, session.Namespace == s.Namespace); refusal != nil {
-		return forbidden("%s; %s", refusal.Message, s.alternatives(ctx, &req.UserInfo, session))
+	if why := policy.Check(class, &session.Spec, namespace, session.Namespace == s.Namespace); why != "" {
+		return forbidden("%s; %s", why, s.alternatives(ctx, &req.UserInfo, session))
 	}
-	if session.Namespace == metav1.NamespaceSystem && !plan.Names(class, session.Namespace) {
+	if session.Namespace == metav1.NamespaceSystem && !policy.NamesNamespace(class, session.Namespace) {
 		warnings = append(warnings, fmt.Sprintf("class %q does not name namespace %s, and reaches it: who debugs here may reach the whole cluster; "+
 			"a class for it should name it by its namespaceSelector, and the others leave it out", class.Name, session.Namespace))
 	}

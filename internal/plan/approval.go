@@ -115,7 +115,7 @@ func late(approval Approval, session *v1alpha1.DebugSessionStatus) bool {
 
 // waitsUntil is when a session that asks for approval has waited long enough.
 func waitsUntil(session *v1alpha1.DebugSessionStatus) time.Time {
-	wait := defaultApprovalTimeout
+	wait := v1alpha1.DefaultApprovalTimeout
 	if granted := session.Class.ApprovalTimeout; granted != nil { // else somebody has edited the status
 		wait = granted.Duration
 	}
@@ -226,7 +226,7 @@ func (p *pass) countApprovals() (tally, step) {
 		return tally{}, stop
 	}
 	t := count(approvals, p.Session, int(p.status().Class.ApprovalsRequired))
-	p.status().Approvals, p.status().ApprovedBy = t.approvals, sanitizeMessage(list(approvers(t)))
+	p.status().Approvals, p.status().ApprovedBy = t.approvals, sanitizeMessage(strings.Join(approvers(t), ", "))
 	return t, nil
 }
 
@@ -279,7 +279,7 @@ func (p *pass) approved() step {
 
 func (p *pass) markApproved(t tally) {
 	p.status().WaitingFor = ""
-	p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", "approved by "+list(approvers(t)))
+	p.set(v1alpha1.ConditionApproved, metav1.ConditionTrue, string(v1alpha1.DecisionApprove)+"d", "approved by "+strings.Join(approvers(t), ", "))
 }
 
 // awaitApproval says whom the session waits for, and until when.

@@ -12,6 +12,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // Whoever may approve may do so without end. A status that is too large for the API server could never say Ended.
@@ -35,7 +36,7 @@ func TestApprovalsWithoutEnd(t *testing.T) {
 	}
 	for name, people := range map[string]int{"of one": 1, "of everybody": 5000} {
 		t.Run(name, func(t *testing.T) {
-			last := give(5000, "carol", v1alpha1.DecisionApprove, plan.DefaultTTL)
+			last := give(5000, "carol", v1alpha1.DecisionApprove, policy.DefaultTTL)
 			approvals := plan.Found(append(many(people), last))
 			v := about(session, target(one))
 			v.approvals = &approvals

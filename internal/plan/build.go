@@ -6,6 +6,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // build makes the action that makes the debugger which the status records. A *Refusal is about the session; any other error
@@ -18,10 +19,18 @@ func (p *pass) build(target *debugTarget, status *v1alpha1.DebugSessionStatus) (
 	if err != nil {
 		return nil, refusalOf(&session, err)
 	}
-	if refusal := checkMade(&session, action, target); refusal != nil {
-		return nil, refusal
+	if why := checkMade(&session, action, target); why != "" {
+		return nil, classForbids(why)
 	}
 	return action, nil
+}
+
+// checkMade says why the class does not allow what would be made; empty if it does.
+func checkMade(session *v1alpha1.DebugSession, making Action, target *debugTarget) string {
+	if inject, ephemeral := making.(InjectDebugger); ephemeral {
+		return policy.CheckAdded(session, &inject.Container, target.pod)
+	}
+	return policy.CheckCreated(session, &making.(CreatePod).Pod.Spec)
 }
 
 // buildApproved is build, held against what was approved.
@@ -44,7 +53,7 @@ func refusalOf(session *v1alpha1.DebugSession, err error) error {
 	case errors.As(err, &invalid):
 		return &Refusal{Reason: v1alpha1.ReasonInvalid, Message: invalid.Error()}
 	case errors.As(err, &forbidden):
-		return forbids(session, "%s", forbidden.Error())
+		return classForbids(fmt.Sprintf("class %q: %s", session.Spec.ClassName, forbidden.Error()))
 	default:
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
-	"debugsession.dev/operator/internal/plan"
 )
 
 // changing asks for a copy with another image in its container app, and for no debugger.
@@ -75,28 +74,6 @@ func TestAContainerThatBecomesTheDebugger(t *testing.T) {
 	}
 	exited := copyOf(t, session, fixture.Pod(), fixture.ContainerState("app", fixture.Exited(now, 0, "Completed", "")))
 	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted}.check(t, pass(t, about(session, copied(exited))))
-}
-
-func TestClassOnContainersThatAreThere(t *testing.T) {
-	noImage := fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"tools:*"}; c.AllowVolumes = false })
-	for name, tc := range map[string]struct {
-		session fixture.SessionOption
-		says    string
-	}{
-		"the volumes of one that becomes the debugger": {func(s *v1alpha1.DebugSession) {
-			fixture.AsCopy()(s)
-			s.Spec.Debugger = v1alpha1.Debugger{Container: "app"}
-		}, "spec.debugger.container"},
-		"the volumes of one that the debugger shares": {func(s *v1alpha1.DebugSession) {
-			s.Spec.Debugger.Image, s.Spec.Debugger.MountsFrom = "tools:1", "app"
-		}, "spec.debugger.mountsFrom"},
-		"the image of one that is changed": {changing, "spec.podCopy.containers[0].image"},
-	} {
-		refusal := plan.ForbiddenBy(noImage, &fixture.Session(tc.session).Spec, nil, false)
-		if refusal == nil || !strings.Contains(refusal.Message, tc.says) {
-			t.Errorf("%s: %v, want a refusal about %s", name, refusal, tc.says)
-		}
-	}
 }
 
 func TestTheOperatorsImageIsRecorded(t *testing.T) {

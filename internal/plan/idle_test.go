@@ -2,7 +2,6 @@ package plan_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -109,20 +108,5 @@ func TestIdleEnd(t *testing.T) {
 				t.Errorf("stopped by %s, want %s", over.Status.Debugger.StoppedBy, tc.by)
 			}
 		})
-	}
-}
-
-// A class bounds it, at admission and again before the start.
-func TestClassBoundsIdleTimeout(t *testing.T) {
-	bounded := fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.MaxIdleTimeout = duration(10 * time.Minute) })
-	for idle, allowed := range map[time.Duration]bool{0: true, 10 * time.Minute: true, 11 * time.Minute: false} {
-		session := fixture.Session(idleTimeout(idle))
-		refusal := plan.ForbiddenBy(bounded, &session.Spec, nil, false)
-		if (refusal == nil) != allowed {
-			t.Errorf("%s: %v", idle, refusal)
-		}
-		if refusal != nil && !strings.Contains(refusal.Message, "spec.idleTimeout: 11m is longer than the maxIdleTimeout, 10m") {
-			t.Error(refusal.Message)
-		}
 	}
 }

@@ -13,9 +13,6 @@ import (
 )
 
 const (
-	// DefaultTTL is how long a session lasts if neither it nor its class says.
-	DefaultTTL = 30 * time.Minute
-
 	// StartTimeout is how long a session waits for its target, and then again for its debugger to run.
 	StartTimeout = 5 * time.Minute
 

@@ -11,6 +11,7 @@ import (
 	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/policy"
 )
 
 func TestLifetimeIsRecordedWhenAdmitted(t *testing.T) {
@@ -20,13 +21,13 @@ func TestLifetimeIsRecordedWhenAdmitted(t *testing.T) {
 		expires time.Time
 		hard    time.Time
 	}{
-		"no ttl":                       {nil, after(plan.DefaultTTL), after(most)},
+		"no ttl":                       {nil, after(policy.DefaultTTL), after(most)},
 		"ttl":                          {[]fixture.SessionOption{fixture.TTL(time.Hour)}, after(time.Hour), after(most)},
 		"the longest ttl":              {[]fixture.SessionOption{fixture.TTL(most)}, after(most), after(most)},
 		"a fraction of a second":       {[]fixture.SessionOption{fixture.TTL(10*time.Second + 999*time.Millisecond)}, after(10 * time.Second), after(most)},
 		"notAfter before the ttl":      {[]fixture.SessionOption{fixture.TTL(time.Hour), fixture.NotAfter(after(time.Minute))}, after(time.Minute), after(time.Minute)},
 		"notAfter after the ttl":       {[]fixture.SessionOption{fixture.TTL(time.Hour), fixture.NotAfter(after(2 * time.Hour))}, after(time.Hour), after(2 * time.Hour)},
-		"notAfter after the most":      {[]fixture.SessionOption{fixture.NotAfter(after(2 * most))}, after(plan.DefaultTTL), after(most)},
+		"notAfter after the most":      {[]fixture.SessionOption{fixture.NotAfter(after(2 * most))}, after(policy.DefaultTTL), after(most)},
 		"notAfter in another timezone": {[]fixture.SessionOption{fixture.NotAfter(after(time.Minute).In(time.FixedZone("", 3600)))}, after(time.Minute), after(time.Minute)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +56,7 @@ func TestTTLMovesTheEndOfAnActiveSession(t *testing.T) {
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired}, after(10 * time.Second)},
 		"to this very moment": {30 * time.Minute, new(10 * time.Minute),
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired}, after(10 * time.Minute)},
-		"removed": {time.Hour, nil, want{phase: v1alpha1.PhaseActive, wakes: after(plan.DefaultTTL)}, after(plan.DefaultTTL)},
+		"removed": {time.Hour, nil, want{phase: v1alpha1.PhaseActive, wakes: after(policy.DefaultTTL)}, after(policy.DefaultTTL)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, pod := active(t, fixture.TTL(tc.ttl))

@@ -91,31 +91,6 @@ func TestAdmitOnANode(t *testing.T) {
 	}
 }
 
-func TestNodesInOneNamespaceAlone(t *testing.T) {
-	spec := &fixture.Session(onNode).Spec
-	in := func(namespace string) labels.Set { return labels.Set{corev1.LabelMetadataName: namespace} }
-	for name, tc := range map[string]struct {
-		class     func(*v1alpha1.DebugClassSpec)
-		namespace labels.Set
-		says      string
-	}{
-		"a class that does not allow the mode": {func(c *v1alpha1.DebugClassSpec) { c.NodeNamespace = "ops" }, in("ops"), "spec.mode: Node is not allowed"},
-		"a class that names no namespace":      {func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) }, in("ops"), "names no namespace"},
-		"nor one without a name":               {func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) }, nil, "names no namespace"},
-		"another namespace": {func(c *v1alpha1.DebugClassSpec) {
-			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
-		}, in("shop"), `in namespace "ops" alone`},
-		"that namespace": {func(c *v1alpha1.DebugClassSpec) {
-			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
-		}, in("ops"), ""},
-	} {
-		refusal := plan.ForbiddenBy(fixture.Class(tc.class), spec, tc.namespace, false)
-		if (refusal != nil) != (tc.says != "") || refusal != nil && !strings.Contains(refusal.Message, tc.says) {
-			t.Errorf("%s: %v, want %q", name, refusal, tc.says)
-		}
-	}
-}
-
 func TestRunOnANode(t *testing.T) {
 	session := admittedOnNode(t)
 	for name, tc := range map[string]struct {

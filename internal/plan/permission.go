@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // requesterTrusted sees that the session's requester is who it says: nothing is done for one that admission did not stamp.
@@ -32,14 +33,19 @@ func (p *pass) classAllows() step {
 	if stop != nil {
 		return stop
 	}
-	refusal := ForbiddenBy(class, p.spec(), namespace, p.Session.Namespace == p.OperatorNamespace)
-	if refusal == nil {
-		refusal = revalidateGrant(class, p.spec(), p.status().Class)
+	why := policy.Check(class, p.spec(), namespace, p.Session.Namespace == p.OperatorNamespace)
+	if why == "" {
+		why = policy.Revalidate(class, p.spec(), p.status().Class)
 	}
-	if refusal != nil {
-		return reject{refusal}
+	if why != "" {
+		return reject{classForbids(why)}
 	}
 	return nil
+}
+
+// classForbids refuses what the session's class does not allow.
+func classForbids(why string) *Refusal {
+	return &Refusal{Reason: v1alpha1.ReasonClassForbids, Message: why}
 }
 
 // requesterMayUse asks once more, right before the start, whether the requester may use the class: rights are taken away, too.

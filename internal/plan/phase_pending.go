@@ -10,6 +10,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // pendingGates admit a session. They make nothing: the last records what will be made, and the next pass, which sees that recorded,
@@ -50,12 +51,12 @@ func (p *pass) finalizerAdded() step {
 func (p *pass) classGranted() step {
 	class, status := p.Class.value, p.status()
 	if granted := status.Class; granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil {
-		status.Class, status.Request = grant(class, p.spec()), nil // who approved it approved what was granted then
-		if refusal := p.grantKeptImage(class, p.target); refusal != nil {
-			return reject{refusal}
+		status.Class, status.Request = policy.Grant(class, p.spec()), nil // who approved it approved what was granted then
+		if why := policy.GrantKeptImage(status.Class, class, p.spec(), p.target.pod); why != "" {
+			return reject{classForbids(why)}
 		}
 	}
-	status.Class.Allows = lessened(status.Class.Allows, class)
+	status.Class.Allows = policy.Lessen(status.Class.Allows, class)
 	if class.Spec.Audit == v1alpha1.AuditRequired {
 		status.Class.Audit = v1alpha1.AuditRequired // also if it was not when it was granted
 	}
@@ -96,11 +97,10 @@ func (p *pass) findPod(refuseInMode func(*corev1.Pod) *Refusal) (*debugTarget, s
 	if recorded := p.status().Target; recorded != nil && recorded.PodUID != "" && recorded.PodUID != pod.UID {
 		return nil, markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), replaced(recorded, pod)}
 	}
-	refusal := checkPodLabels(p.Class.value, pod)
-	if refusal == nil {
-		refusal = checkTarget(p.spec(), pod, refuseInMode)
+	if why := policy.CheckPod(p.Class.value, pod); why != "" {
+		return nil, reject{classForbids(why)}
 	}
-	if refusal != nil {
+	if refusal := checkTarget(p.spec(), pod, refuseInMode); refusal != nil {
 		return nil, reject{refusal}
 	}
 	if stop := p.ownedByNoSession(pod); stop != nil {
@@ -204,7 +204,7 @@ func (p *pass) pinned() step {
 		return stop
 	}
 	p.warnOfNoTranscript()
-	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: subjects(p.spec())}
+	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: policy.AccessSubjects(p.spec())}
 	p.admitted()
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)
 	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)
@@ -243,12 +243,4 @@ func (p *pass) record(target *debugTarget, life lifetime) {
 func (p *pass) unpin() {
 	status := p.status()
 	status.Debugger, status.StartedAt, status.ExpiresAt, status.HardDeadline, status.NextEndWarning, status.Review = nil, nil, nil, nil, nil, nil
-}
-
-// subjects is who gets access: the requester, unless the session names others.
-func subjects(spec *v1alpha1.DebugSessionSpec) []v1alpha1.Subject {
-	if spec.Access != nil {
-		return spec.Access.Subjects
-	}
-	return []v1alpha1.Subject{user(spec.Requester)}
 }

@@ -13,6 +13,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // checks sets how many sequences a property is tried with.
@@ -344,7 +345,7 @@ func (w *world) latestEnd() time.Time {
 	if latest.Before(fixture.Created) {
 		latest = fixture.Created
 	}
-	lasts := plan.DefaultTTL
+	lasts := policy.DefaultTTL
 	if w.session != nil && w.session.Spec.TTL != nil {
 		lasts = w.session.Spec.TTL.Duration
 	}

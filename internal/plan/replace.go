@@ -7,19 +7,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 )
-
-// replaces returns which targets the session deletes for their copy, if any.
-func replaces(spec *v1alpha1.DebugSessionSpec) v1alpha1.ReplaceOriginal {
-	if spec.Mode != v1alpha1.ModePodCopy || spec.PodCopy == nil {
-		return ""
-	}
-	return spec.PodCopy.ReplaceOriginal
-}
 
 // checkReplace refuses to delete a pod that would be made again, unless the session says so.
 func checkReplace(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
-	how := replaces(spec)
+	how := debugpod.Replaces(spec)
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && how != "" {
 		return refuse(v1alpha1.ReasonTargetIsMirrorPod,
 			"spec.podCopy.replaceOriginal: pod %q is a static pod, which its kubelet makes again from a file; remove replaceOriginal", pod.Name)
@@ -36,7 +29,7 @@ func checkReplace(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 // only thing that its pass does, so that what is written down of it is so.
 func (p *pass) originalReplaced(c container) step {
 	status := p.status()
-	if p.approvalsUnknown || replaces(p.spec()) == "" || status.Target.ReplacedAt != nil {
+	if p.approvalsUnknown || debugpod.Replaces(p.spec()) == "" || status.Target.ReplacedAt != nil {
 		return nil
 	}
 	if status.Phase != v1alpha1.PhaseActive && (status.Phase != v1alpha1.PhaseStarting || c.reason != v1alpha1.ReasonUnschedulable || !heldByTarget(c.message)) {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,9 +17,6 @@ import (
 
 // ReviewReminder is how often it is told that a review is overdue.
 const ReviewReminder = 24 * time.Hour
-
-// defaultReviewWithin is by when an emergency must be reviewed if its class does not say.
-const defaultReviewWithin = 24 * time.Hour
 
 // isEmergency reports whether the session may start before its approval, as far as that is its class's to say.
 func (p *pass) isEmergency() bool {
@@ -102,7 +100,7 @@ func (p *pass) review(t tally) {
 		p.settleReview(v1alpha1.DecisionDeny, t.denied.By)
 		p.tellReview(corev1.EventTypeWarning, v1alpha1.ReasonDeniedInReview, "denied in review by "+t.denied.By)
 	case t.ttl > 0:
-		by := list(approvers(t))
+		by := strings.Join(approvers(t), ", ")
 		p.settleReview(v1alpha1.DecisionApprove, by)
 		p.tellReview(corev1.EventTypeNormal, v1alpha1.ReasonAcknowledged, "acknowledged in review by "+by)
 	default:

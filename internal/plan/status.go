@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // pass is one pass in the making: the snapshot, and the plan that grows. Its methods are the only writers of a status.
@@ -144,9 +143,8 @@ func (p *pass) sayAttachable() {
 	if !strings.HasPrefix(status.Attach, "kubectl attach ") {
 		verb, message = v1alpha1.AccessLogs, "the debugger takes no input: the command in status.attach shows what it writes"
 	}
-	if !slices.Contains(status.Class.AccessVerbs, verb) {
-		p.set(v1alpha1.ConditionAttachable, metav1.ConditionFalse, v1alpha1.ReasonNotGranted,
-			fmt.Sprintf("the debugger runs, and class %q gives no access %s to it: its access.verbs are %s", status.Class.Name, verb, list(status.Class.AccessVerbs)))
+	if why := policy.CheckVerb(status.Class, verb); why != "" {
+		p.set(v1alpha1.ConditionAttachable, metav1.ConditionFalse, v1alpha1.ReasonNotGranted, "the debugger runs, and "+why)
 		return
 	}
 	p.set(v1alpha1.ConditionAttachable, metav1.ConditionTrue, v1alpha1.ReasonRunning, message)

@@ -12,6 +12,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // lasting is a pod that its kubelet ends so long after it has begun with it.
@@ -33,7 +34,7 @@ func TestATargetWithADeadlineOfItsOwn(t *testing.T) {
 		says    string
 	}{
 		"ephemeral: of what is left of it":   {nil, lasting(100, minuteAgo), after(40 * time.Second), after(40 * time.Second), `until 2026-11-24T12:00:41Z, when the activeDeadlineSeconds of pod "web" are over`},
-		"ephemeral: it lasts longer":         {nil, lasting(36000, minuteAgo), after(plan.DefaultTTL), after(36000*time.Second - time.Minute), "until 2026-11-24T12:30:01Z"},
+		"ephemeral: it lasts longer":         {nil, lasting(36000, minuteAgo), after(policy.DefaultTTL), after(36000*time.Second - time.Minute), "until 2026-11-24T12:30:01Z"},
 		"ephemeral: notAfter is earlier":     {[]fixture.SessionOption{fixture.NotAfter(after(10 * time.Second))}, lasting(100, minuteAgo), after(10 * time.Second), after(10 * time.Second), ""},
 		"copy: it begins anew":               {[]fixture.SessionOption{fixture.AsCopy()}, lasting(100, minuteAgo), after(100 * time.Second), after(100 * time.Second), "for the copy has the activeDeadlineSeconds"},
 		"copy: of one that is over":          {[]fixture.SessionOption{fixture.AsCopy()}, lasting(40, minuteAgo), after(40 * time.Second), after(40 * time.Second), "for the copy has the activeDeadlineSeconds"},

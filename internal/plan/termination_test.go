@@ -10,6 +10,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // restarted has container app of the target end at that moment, and run again.
@@ -114,7 +115,7 @@ func TestWhatStoppedTheDebugger(t *testing.T) {
 		return session.Status.Debugger.StoppedBy
 	}
 	swept := fixture.Exited(now, 143, "Error", "debugsession: ended before its deadline, as asked\n")
-	late, hard := after(plan.DefaultTTL), session.Status.HardDeadline.Time
+	late, hard := after(policy.DefaultTTL), session.Status.HardDeadline.Time
 	for name, tc := range map[string]struct{ got, want v1alpha1.StoppedBy }{
 		"its command ended":            {exits(session, fixture.Exited(now, 0, "Completed", ""), now), v1alpha1.StoppedByCommand},
 		"the operator swept it":        {exits(ending(t, session), swept, now), v1alpha1.StoppedByOperator},

@@ -21,18 +21,6 @@ func distroless(s *v1alpha1.DebugSession) {
 	s.Spec.Debugger = v1alpha1.Debugger{Image: "tool:1", Unstoppable: true}
 }
 
-func TestUnstoppableTakesTheClassesLeave(t *testing.T) {
-	session := fixture.Session(distroless)
-	for allowed, refused := range map[bool]bool{true: false, false: true} {
-		class := fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.AllowUnstoppable = allowed })
-		if refusal := plan.ForbiddenBy(class, &session.Spec, nil, false); (refusal != nil) != refused {
-			t.Errorf("allowUnstoppable: %t comes to %v", allowed, refusal)
-		} else if refused && !strings.Contains(refusal.Message, "spec.debugger.unstoppable") {
-			t.Errorf("the refusal does not name the field: %s", refusal.Message)
-		}
-	}
-}
-
 // It is made as it is written, and nothing claims a deadline that would not be kept.
 func TestUnstoppable(t *testing.T) {
 	class := plan.Found(fixture.Class(allowsUnstoppable))

@@ -1,4 +1,4 @@
-package plan
+package policy
 
 import (
 	"cmp"
@@ -6,14 +6,15 @@ import (
 	"slices"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
-// revalidateGrant says why the class, as it is now, does not allow what it granted when the session was found fit, or nil. What a
-// session says itself ForbiddenBy looks at; this is about what it got from its class. The grant is not cut down: it is what
+// Revalidate says why the class, as it is now, does not allow what it granted when the session was found fit; empty if it does. What a
+// session says itself Check looks at; this is about what it got from its class. The grant is not cut down: it is what
 // was approved.
-func revalidateGrant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) *Refusal {
+func Revalidate(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) string {
 	if granted == nil {
-		return nil
+		return ""
 	}
 	why := cmp.Or(
 		narrowedImage(class, granted),
@@ -24,9 +25,9 @@ func revalidateGrant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec
 		narrowedEmergency(class, spec, granted),
 	)
 	if why == "" {
-		return nil
+		return ""
 	}
-	return refuse(v1alpha1.ReasonClassForbids, "class %q was edited or replaced while the session waited: %s; apply a new session", class.Name, why)
+	return fmt.Sprintf("class %q was edited or replaced while the session waited: %s; apply a new session", class.Name, why)
 }
 
 func narrowedImage(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) string {
@@ -53,7 +54,7 @@ func narrowedTime(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) str
 
 // narrowedEmergency is about an emergency alone. Any other session waits for its approval.
 func narrowedEmergency(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) string {
-	now := grant(class, spec).Emergency
+	now := Grant(class, spec).Emergency
 	switch {
 	case !spec.Emergency || granted.Emergency == nil || granted.ApprovalsRequired == 0:
 		return ""
@@ -68,7 +69,7 @@ func narrowedEmergency(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSp
 }
 
 func narrowedAccess(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) string {
-	now := grant(class, spec)
+	now := Grant(class, spec)
 	for _, verb := range granted.AccessVerbs {
 		if !slices.Contains(now.AccessVerbs, verb) {
 			return fmt.Sprintf("it granted access by %s, and now gives %s", list(granted.AccessVerbs), list(now.AccessVerbs))
@@ -84,4 +85,13 @@ func narrowedAccess(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec,
 		return "it took approvals that do not write requestHash, and does not now"
 	}
 	return ""
+}
+
+// narrowedIdleTimeout looks at what was granted: a class that was edited never lets a session be idle for longer.
+func narrowedIdleTimeout(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, granted *v1alpha1.ClassStatus) string {
+	most := class.Spec.MaxIdleTimeout
+	if most == nil || !debugpod.CanIdle(spec) || granted.IdleTimeout != nil && granted.IdleTimeout.Duration <= most.Duration {
+		return ""
+	}
+	return fmt.Sprintf("its maxIdleTimeout is %s now, which is less than it granted", v1alpha1.FormatDuration(most.Duration))
 }

@@ -1,4 +1,4 @@
-package plan
+package policy
 
 import (
 	"fmt"
@@ -11,36 +11,38 @@ import (
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// checkMade says why the class does not allow what would be made, or nil. ForbiddenBy looks at what a session says itself; this
-// is about what it gets from its target: the privileges and volumes of containers that become the debugger or run another
-// program, and the target's user.
-func checkMade(session *v1alpha1.DebugSession, making Action, target *debugTarget) *Refusal {
-	allows := v1alpha1.ClassAllows{}
-	if class := session.Status.Class; class.Allows != nil {
-		allows = *class.Allows
-	}
-	if inject, ephemeral := making.(InjectDebugger); ephemeral {
-		container := corev1.Container(inject.Container.EphemeralContainerCommon)
-		return checkMadePrivileges(session, allows, &container, target.pod.Spec.SecurityContext, "spec.debugger")
-	}
-	return checkMadePod(session, allows, &making.(CreatePod).Pod.Spec)
+// CheckAdded says why the class does not allow the ephemeral container that would be added to the target; empty if it does. Check
+// looks at what a session says itself; this and CheckCreated are about what it gets from its target: the privileges and volumes of
+// containers that become the debugger or run another program, and the target's user.
+func CheckAdded(session *v1alpha1.DebugSession, added *corev1.EphemeralContainer, target *corev1.Pod) string {
+	container := corev1.Container(added.EphemeralContainerCommon)
+	return checkMadePrivileges(session, recordedAllows(session), &container, target.Spec.SecurityContext, "spec.debugger")
 }
 
-func checkMadePod(session *v1alpha1.DebugSession, allows v1alpha1.ClassAllows, spec *corev1.PodSpec) *Refusal {
+// CheckCreated says why the class does not allow the pod that would be created; empty if it does.
+func CheckCreated(session *v1alpha1.DebugSession, spec *corev1.PodSpec) string {
+	allows := recordedAllows(session)
 	for i := range spec.Containers {
-		if refusal := checkMadeContainer(session, allows, &spec.Containers[i], spec.SecurityContext); refusal != nil {
-			return refusal
+		if why := checkMadeContainer(session, allows, &spec.Containers[i], spec.SecurityContext); why != "" {
+			return why
 		}
 	}
 	for i := range spec.InitContainers {
-		if refusal := checkMadeContainer(session, allows, &spec.InitContainers[i], spec.SecurityContext); refusal != nil {
-			return refusal
+		if why := checkMadeContainer(session, allows, &spec.InitContainers[i], spec.SecurityContext); why != "" {
+			return why
 		}
 	}
-	return nil
+	return ""
 }
 
-func checkMadeContainer(session *v1alpha1.DebugSession, allows v1alpha1.ClassAllows, container *corev1.Container, pod *corev1.PodSecurityContext) *Refusal {
+func recordedAllows(session *v1alpha1.DebugSession) v1alpha1.ClassAllows {
+	if allows := session.Status.Class.Allows; allows != nil {
+		return *allows
+	}
+	return v1alpha1.ClassAllows{}
+}
+
+func checkMadeContainer(session *v1alpha1.DebugSession, allows v1alpha1.ClassAllows, container *corev1.Container, pod *corev1.PodSecurityContext) string {
 	field := changedBy(&session.Spec, container.Name)
 	switch {
 	case container.Name == session.Status.Debugger.ContainerName && !debugpod.OnlyChanges(&session.Spec):
@@ -49,7 +51,7 @@ func checkMadeContainer(session *v1alpha1.DebugSession, allows v1alpha1.ClassAll
 			field = "spec.debugger.container"
 		}
 	case field == "":
-		return nil // it runs its own program, as in the target
+		return "" // it runs its own program, as in the target
 	case !allows.Volumes && reads(container) != "":
 		return forbids(session, "%s: container %q has %s of the target, and mounting or reading those is not allowed; leave it as it is", field, container.Name, reads(container))
 	}
@@ -91,13 +93,13 @@ func reads(container *corev1.Container) string {
 	return ""
 }
 
-func checkMadePrivileges(session *v1alpha1.DebugSession, allows v1alpha1.ClassAllows, container *corev1.Container, pod *corev1.PodSecurityContext, field string) *Refusal {
+func checkMadePrivileges(session *v1alpha1.DebugSession, allows v1alpha1.ClassAllows, container *corev1.Container, pod *corev1.PodSecurityContext, field string) string {
 	if allows.SecurityContext {
-		return nil
+		return ""
 	}
 	has := beyond(container.SecurityContext, pod, given(session, field))
 	if has == "" {
-		return nil
+		return ""
 	}
 	remedy := "leave the container as it is"
 	switch field {
@@ -121,8 +123,8 @@ func given(session *v1alpha1.DebugSession, field string) v1alpha1.Profile {
 	return ""
 }
 
-func forbids(session *v1alpha1.DebugSession, format string, args ...any) *Refusal {
-	return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", session.Spec.ClassName, fmt.Sprintf(format, args...))
+func forbids(session *v1alpha1.DebugSession, format string, args ...any) string {
+	return by(session.Spec.ClassName, fmt.Sprintf(format, args...))
 }
 
 // ordinaryCapabilities are those that a container runtime gives every container which does not drop them.

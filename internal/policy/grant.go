@@ -1,19 +1,29 @@
-package plan
+package policy
 
 import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/imagepattern"
 )
 
-// grant is what the class gives this session: written down when it is found fit, and not read again.
-func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha1.ClassStatus {
+const (
+	// DefaultTTL is how long a session lasts if neither it nor its class says.
+	DefaultTTL = 30 * time.Minute
+
+	// defaultReviewWithin is by when an emergency must be reviewed if its class does not say.
+	defaultReviewWithin = 24 * time.Hour
+)
+
+// Grant is what the class gives this session: written down when it is found fit, and not read again.
+func Grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha1.ClassStatus {
 	granted := &v1alpha1.ClassStatus{
 		Name: class.Name, UID: class.UID, Generation: class.Generation,
 		Image:       grantedImage(class, spec),
@@ -38,7 +48,7 @@ func grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 	if approval := class.Spec.Approval; approval != nil && approval.Required > 0 && !exempt(approval.Exempt, spec.Requester) {
 		granted.ApprovalsRequired, granted.SelfApproval = approval.Required, approval.SelfApproval
 		granted.RequireRequestHash, granted.Emergency = approval.RequireRequestHash, grantEmergency(class)
-		granted.ApprovalTimeout = &v1alpha1.Duration{Duration: defaultApprovalTimeout}
+		granted.ApprovalTimeout = &v1alpha1.Duration{Duration: v1alpha1.DefaultApprovalTimeout}
 		if approval.Timeout != nil {
 			granted.ApprovalTimeout = (*v1alpha1.Duration)(approval.Timeout.DeepCopy())
 		}
@@ -74,6 +84,20 @@ func grantedImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) s
 	return image
 }
 
+// idleTimeout is after how long without use the session ends: what it says, else what its class says; nil if it does not.
+func idleTimeout(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *metav1.Duration {
+	switch defaults := class.Spec.Defaults; {
+	case !debugpod.CanIdle(spec):
+		return nil
+	case spec.IdleTimeout != nil:
+		return spec.IdleTimeout.DeepCopy()
+	case defaults != nil && defaults.IdleTimeout != nil:
+		return defaults.IdleTimeout.DeepCopy()
+	default:
+		return class.Spec.MaxIdleTimeout.DeepCopy()
+	}
+}
+
 // effectiveImage is the debugger's image; empty for a container of the copy that keeps its own.
 func effectiveImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
 	if spec.Debugger.Image == "" && class.Spec.Defaults != nil && debugpod.AddsContainer(spec) {
@@ -82,24 +106,25 @@ func effectiveImage(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec)
 	return spec.Debugger.Image
 }
 
-// grantKeptImage grants a container of the copy that becomes the debugger the image that it has in the target, where the class
-// restricts images: it is then the debugger's, and cannot be changed in the target meanwhile.
-func (p *pass) grantKeptImage(class *v1alpha1.DebugClass, target *debugTarget) *Refusal {
-	name := p.spec().Debugger.Container
-	if name == "" || p.status().Class.Image != "" || len(class.Spec.Images) == 0 || changesImage(p.spec(), name) {
-		return nil
+// GrantKeptImage grants a container of the copy that becomes the debugger the image that it has in the target, where the class
+// restricts images: it is then the debugger's, and cannot be changed in the target meanwhile. It returns why the class does not allow
+// that image; empty if it does.
+func GrantKeptImage(granted *v1alpha1.ClassStatus, class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, target *corev1.Pod) string {
+	name := spec.Debugger.Container
+	if name == "" || granted.Image != "" || len(class.Spec.Images) == 0 || changesImage(spec, name) {
+		return ""
 	}
-	image := debugpod.ImageOf(target.pod, name)
+	image := debugpod.ImageOf(target, name)
 	if image == "" {
-		return nil // there is no such container, as the builder says
+		return "" // there is no such container, as the builder says
 	}
 	if why := checkImage(class, "spec.debugger.container: the image of container "+strconv.Quote(name), image); why != "" {
-		return refuse(v1alpha1.ReasonClassForbids, "class %q: %s; set debugger.image to one of those", class.Name, why)
+		return by(class.Name, why) + "; set debugger.image to one of those"
 	}
 	if full, err := imagepattern.Normalize(image); err == nil {
-		p.status().Class.Image = full
+		granted.Image = full
 	}
-	return nil
+	return ""
 }
 
 // changesImage reports whether the session gives a container of the copy another image by podCopy.containers.
@@ -132,8 +157,8 @@ func allows(class *v1alpha1.DebugClass) *v1alpha1.ClassAllows {
 	}
 }
 
-// lessened is what was recorded, without what the class does not allow any more. A class that was edited never gives more.
-func lessened(recorded *v1alpha1.ClassAllows, class *v1alpha1.DebugClass) *v1alpha1.ClassAllows {
+// Lessen is what was recorded, without what the class does not allow any more. A class that was edited never gives more.
+func Lessen(recorded *v1alpha1.ClassAllows, class *v1alpha1.DebugClass) *v1alpha1.ClassAllows {
 	now := allows(class)
 	if recorded == nil {
 		return now // by an operator that did not record it

@@ -1,6 +1,7 @@
-package plan_test
+package policy_test
 
 import (
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -9,7 +10,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
-	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // The operator's own namespace is reached in no mode unless a class was written for it.
@@ -38,19 +39,46 @@ func TestOwnNamespace(t *testing.T) {
 				session := fixture.Session()
 				session.Spec.Mode = mode
 				set := labels.Set{corev1.LabelMetadataName: own, "team": "platform"}
-				if refusal := plan.ForbiddenBy(class, &session.Spec, set, true); (refusal == nil) != tc.allowed {
-					t.Errorf("refusal %v, want allowed %t", refusal, tc.allowed)
+				if why := policy.Check(class, &session.Spec, set, true); (why == "") != tc.allowed {
+					t.Errorf("it says %q, want allowed %t", why, tc.allowed)
 				}
-				if refusal := plan.ForbiddenBy(class, &session.Spec, set, false); refusal != nil {
-					t.Errorf("elsewhere: %v", refusal)
+				if why := policy.Check(class, &session.Spec, set, false); why != "" {
+					t.Errorf("elsewhere: %s", why)
 				}
 				if tc.allowed {
 					return
 				}
-				if refusal := plan.ForbiddenBy(class, &session.Spec, nil, true); refusal == nil {
+				if policy.Check(class, &session.Spec, nil, true) == "" {
 					t.Error("without labels it is allowed")
 				}
 			})
+		}
+	}
+}
+
+func TestNodesInOneNamespaceAlone(t *testing.T) {
+	spec := &fixture.Session(func(s *v1alpha1.DebugSession) {
+		s.Spec.Mode, s.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: "node-1"}
+	}).Spec
+	in := func(namespace string) labels.Set { return labels.Set{corev1.LabelMetadataName: namespace} }
+	for name, tc := range map[string]struct {
+		class     func(*v1alpha1.DebugClassSpec)
+		namespace labels.Set
+		says      string
+	}{
+		"a class that does not allow the mode": {func(c *v1alpha1.DebugClassSpec) { c.NodeNamespace = "ops" }, in("ops"), "spec.mode: Node is not allowed"},
+		"a class that names no namespace":      {func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) }, in("ops"), "names no namespace"},
+		"nor one without a name":               {func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) }, nil, "names no namespace"},
+		"another namespace": {func(c *v1alpha1.DebugClassSpec) {
+			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
+		}, in("shop"), `in namespace "ops" alone`},
+		"that namespace": {func(c *v1alpha1.DebugClassSpec) {
+			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
+		}, in("ops"), ""},
+	} {
+		why := policy.Check(fixture.Class(tc.class), spec, tc.namespace, false)
+		if (why != "") != (tc.says != "") || !strings.Contains(why, tc.says) {
+			t.Errorf("%s: %q, want %q", name, why, tc.says)
 		}
 	}
 }

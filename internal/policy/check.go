@@ -1,4 +1,4 @@
-package plan
+package policy
 
 import (
 	"fmt"
@@ -6,10 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -17,79 +15,19 @@ import (
 	"debugsession.dev/operator/internal/imagepattern"
 )
 
-// defaultApprovalTimeout is how long a session waits for its approvals if its class does not say.
-const defaultApprovalTimeout = time.Hour
-
-// ForbiddenBy says why the class does not allow the session, or nil. Admission asks it first, to tell whoever applies the
+// Check says why the class does not allow the session; empty if it does. Admission asks it first, to tell whoever applies the
 // session, and the planner asks it again before the session starts. The namespace is given by its labels; inOwn reports whether
 // it is the operator's own.
-func ForbiddenBy(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) *Refusal {
+func Check(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) string {
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
-		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces, checkTTL, checkIdleTimeout, checkReason, checkEmergency, checkSubjects,
+		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces,
+		checkTTL, checkIdleTimeout, checkReason, checkEmergency, checkSubjects,
 	} {
 		if why := check(class, spec); why != "" {
-			return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
+			return by(class.Name, why)
 		}
 	}
-	return forbiddenIn(class, spec, namespace, inOwn)
-}
-
-// ForMode reports whether a class is for sessions of this one's mode where it is, whatever else it allows.
-func ForMode(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) bool {
-	return checkMode(class, spec) == "" && forbiddenIn(class, spec, namespace, inOwn) == nil
-}
-
-func forbiddenIn(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) *Refusal {
-	if why := checkNodeNamespace(class, spec, namespace); why != "" {
-		return refuse(v1alpha1.ReasonClassForbids, "class %q: %s", class.Name, why)
-	}
-	if !selects(class.Spec.NamespaceSelector, namespace) {
-		return refuse(v1alpha1.ReasonClassForbids,
-			"class %q is not for this namespace: its namespaceSelector is %s", class.Name, metav1.FormatLabelSelector(class.Spec.NamespaceSelector))
-	}
-	if name := namespace[corev1.LabelMetadataName]; inOwn && !Names(class, name) {
-		return refuse(v1alpha1.ReasonClassForbids,
-			"class %q is not for this namespace: it is the operator's own, from which any pod of the cluster can be reached; "+
-				"only a class whose namespaceSelector names it by its label %s is for it", class.Name, corev1.LabelMetadataName)
-	}
-	return nil
-}
-
-// Names reports whether a class has been written for a namespace: its namespaceSelector demands the namespace's very name. That
-// it matches otherwise may be an oversight.
-func Names(class *v1alpha1.DebugClass, namespace string) bool {
-	selector := class.Spec.NamespaceSelector
-	if selector == nil || namespace == "" {
-		return false
-	}
-	return selector.MatchLabels[corev1.LabelMetadataName] == namespace ||
-		slices.ContainsFunc(selector.MatchExpressions, func(r metav1.LabelSelectorRequirement) bool {
-			return r.Key == corev1.LabelMetadataName && r.Operator == metav1.LabelSelectorOpIn && slices.Contains(r.Values, namespace)
-		})
-}
-
-// Reaches reports whether sessions of a class may be in a namespace of that name and those labels.
-func Reaches(class *v1alpha1.DebugClass, name string, namespace labels.Set) bool {
-	everywhere := slices.ContainsFunc(class.Spec.Modes, func(m v1alpha1.Mode) bool { return m != v1alpha1.ModeNode })
-	return (everywhere || class.Spec.NodeNamespace == name) && selects(class.Spec.NamespaceSelector, namespace)
-}
-
-// checkPodLabels says why the class does not allow the pod as a target, or nil.
-func checkPodLabels(class *v1alpha1.DebugClass, pod *corev1.Pod) *Refusal {
-	if selects(class.Spec.PodSelector, labels.Set(pod.Labels)) {
-		return nil
-	}
-	return refuse(v1alpha1.ReasonClassForbids, "class %q is not for pod %q: its podSelector is %s",
-		class.Name, pod.Name, metav1.FormatLabelSelector(class.Spec.PodSelector))
-}
-
-// selects reports whether an optional selector takes these labels. One that cannot be read takes nothing.
-func selects(selector *metav1.LabelSelector, set labels.Set) bool {
-	if selector == nil {
-		return true
-	}
-	parsed, err := metav1.LabelSelectorAsSelector(selector)
-	return err == nil && parsed.Matches(set)
+	return checkNamespace(class, spec, namespace, inOwn)
 }
 
 func checkMode(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
@@ -97,19 +35,6 @@ func checkMode(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) stri
 		return ""
 	}
 	return fmt.Sprintf("spec.mode: %s is not allowed; it allows %s", spec.Mode, list(class.Spec.Modes))
-}
-
-// checkNodeNamespace keeps pods that may be root on a node where the class wants them: the API server puts its name on
-// every namespace as a label, which nobody can change.
-func checkNodeNamespace(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set) string {
-	switch allowed := class.Spec.NodeNamespace; {
-	case spec.Mode != v1alpha1.ModeNode || allowed != "" && namespace[corev1.LabelMetadataName] == allowed:
-		return ""
-	case allowed == "":
-		return "spec.mode: nodes may not be debugged, for its nodeNamespace names no namespace to do it in"
-	default:
-		return fmt.Sprintf("spec.mode: nodes may be debugged in namespace %q alone; apply the session there", allowed)
-	}
 }
 
 func checkProfile(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
@@ -296,7 +221,7 @@ func checkUnstoppable(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpe
 }
 
 func checkReplaces(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
-	if replaces(spec) == "" || class.Spec.AllowReplace {
+	if debugpod.Replaces(spec) == "" || class.Spec.AllowReplace {
 		return ""
 	}
 	return "spec.podCopy.replaceOriginal: deleting the target is not allowed"
@@ -307,6 +232,14 @@ func checkTTL(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) strin
 		return ""
 	}
 	return fmt.Sprintf("spec.ttl: %s is longer than the maxTTL, %s", v1alpha1.FormatDuration(spec.TTL.Duration), v1alpha1.FormatDuration(class.Spec.MaxTTL.Duration))
+}
+
+func checkIdleTimeout(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	most := class.Spec.MaxIdleTimeout
+	if spec.IdleTimeout == nil || most == nil || spec.IdleTimeout.Duration <= most.Duration {
+		return ""
+	}
+	return fmt.Sprintf("spec.idleTimeout: %s is longer than the maxIdleTimeout, %s", v1alpha1.FormatDuration(spec.IdleTimeout.Duration), v1alpha1.FormatDuration(most.Duration))
 }
 
 func checkReason(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
@@ -365,6 +298,22 @@ func checkSubjects(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) 
 	return ""
 }
 
+// AccessSubjects is who gets access: the requester, unless the session names others.
+func AccessSubjects(spec *v1alpha1.DebugSessionSpec) []v1alpha1.Subject {
+	if spec.Access != nil {
+		return spec.Access.Subjects
+	}
+	return []v1alpha1.Subject{user(spec.Requester)}
+}
+
+// CheckVerb says why a session has no access by that verb to its debugger; empty if it has.
+func CheckVerb(granted *v1alpha1.ClassStatus, verb v1alpha1.AccessVerb) string {
+	if slices.Contains(granted.AccessVerbs, verb) {
+		return ""
+	}
+	return fmt.Sprintf("class %q gives no access %s to it: its access.verbs are %s", granted.Name, verb, list(granted.AccessVerbs))
+}
+
 func user(identity *v1alpha1.Identity) v1alpha1.Subject {
 	return v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: identity.Username}
 }
@@ -391,3 +340,6 @@ func list[T ~string](items []T) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// by says which class it is that forbids something.
+func by(class, why string) string { return fmt.Sprintf("class %q: %s", class, why) }

@@ -1,0 +1,135 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/policy"
+)
+
+func duration(d time.Duration) *metav1.Duration { return &metav1.Duration{Duration: d} }
+
+func TestCheck(t *testing.T) {
+	type (
+		spec  = v1alpha1.DebugSessionSpec
+		class = v1alpha1.DebugClassSpec
+	)
+	copyOf := func(change func(*v1alpha1.PodCopy)) func(*spec) {
+		return func(s *spec) { s.Mode, s.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{}; change(s.PodCopy) }
+	}
+	tools := func(c *class) { c.Images = []string{"tools:*"} }
+	for name, tc := range map[string]struct {
+		class   func(*class)
+		session func(*spec)
+		says    string // empty: it is allowed
+	}{
+		"nothing asked for": {nil, nil, ""},
+		"a mode":            {func(c *class) { c.Modes = []v1alpha1.Mode{v1alpha1.ModePodCopy} }, nil, "spec.mode: EphemeralContainer is not allowed; it allows PodCopy"},
+		"a profile": {
+			func(c *class) { c.Profiles = []v1alpha1.Profile{v1alpha1.ProfileBaseline} },
+			func(s *spec) { s.Profile = v1alpha1.ProfileSysadmin }, "spec.profile: sysadmin is not allowed; it allows baseline",
+		},
+		"no image":      {nil, func(s *spec) { s.Debugger.Image = "" }, "spec.debugger.image: name an image"},
+		"another image": {tools, func(s *spec) { s.Debugger.Image = "busybox" }, `spec.debugger.image: "busybox" is not allowed; it allows tools:*`},
+		"no image's name": {
+			tools, func(s *spec) { s.Debugger.Image = "tools:" }, `spec.debugger.image: "tools:" is not an image's name`,
+		},
+		"the image of a container that is changed": {tools, func(s *spec) {
+			copyOf(func(c *v1alpha1.PodCopy) { c.Containers = []v1alpha1.ContainerChange{{Name: "app", Image: "shell:1"}} })(s)
+			s.Debugger = v1alpha1.Debugger{}
+		}, "spec.podCopy.containers[0].image"},
+		"privileges": {
+			func(c *class) { c.AllowSecurityContext = false },
+			func(s *spec) { s.Debugger.SecurityContext = &corev1.SecurityContext{Privileged: new(true)} },
+			"spec.debugger.securityContext.privileged goes beyond the profile",
+		},
+		"fewer capabilities dropped than by the profile": {
+			func(c *class) { c.AllowSecurityContext = false },
+			func(s *spec) {
+				s.Profile = v1alpha1.ProfileRestricted
+				s.Debugger.SecurityContext = &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"CHOWN"}}}
+			},
+			"spec.debugger.securityContext.capabilities.drop goes beyond the profile",
+		},
+		"volumes of a container that becomes the debugger": {func(c *class) { c.AllowVolumes = false }, func(s *spec) {
+			copyOf(func(*v1alpha1.PodCopy) {})(s)
+			s.Debugger = v1alpha1.Debugger{Container: "app"}
+		}, "spec.debugger.container"},
+		"volumes that the debugger shares": {
+			func(c *class) { c.AllowVolumes = false }, func(s *spec) { s.Debugger.MountsFrom = "app" }, "spec.debugger.mountsFrom",
+		},
+		"a Secret": {func(c *class) { c.AllowVolumes = false }, func(s *spec) {
+			from := &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{Key: "token"}}
+			s.Debugger.Env = []corev1.EnvVar{{Name: "TOKEN", ValueFrom: from}}
+		}, "env TOKEN: reading ConfigMaps, Secrets and files is not allowed"},
+		"more memory": {
+			func(c *class) {
+				c.Resources = &v1alpha1.ResourceBounds{Debugger: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}}
+			},
+			func(s *spec) {
+				s.Debugger.Resources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}}
+			},
+			"spec.debugger.resources",
+		},
+		"unstoppable":          {nil, func(s *spec) { s.Debugger.Unstoppable = true }, "spec.debugger.unstoppable"},
+		"unstoppable, allowed": {func(c *class) { c.AllowUnstoppable = true }, func(s *spec) { s.Debugger.Unstoppable = true }, ""},
+		"deleting the target": {
+			func(c *class) { c.AllowReplace = false },
+			copyOf(func(c *v1alpha1.PodCopy) { c.ReplaceOriginal = v1alpha1.ReplaceAlways }), "spec.podCopy.replaceOriginal",
+		},
+		"the longest ttl": {func(c *class) { c.MaxTTL = *duration(time.Hour) }, func(s *spec) { s.TTL = duration(time.Hour) }, ""},
+		"a longer ttl": {
+			func(c *class) { c.MaxTTL = *duration(time.Hour) }, func(s *spec) { s.TTL = duration(2 * time.Hour) },
+			"spec.ttl: 2h is longer than the maxTTL, 1h",
+		},
+		"the longest idleTimeout": {
+			func(c *class) { c.MaxIdleTimeout = duration(10 * time.Minute) }, func(s *spec) { s.IdleTimeout = duration(10 * time.Minute) }, "",
+		},
+		"a longer idleTimeout": {
+			func(c *class) { c.MaxIdleTimeout = duration(10 * time.Minute) }, func(s *spec) { s.IdleTimeout = duration(11 * time.Minute) },
+			"spec.idleTimeout: 11m is longer than the maxIdleTimeout, 10m",
+		},
+		"no reason": {
+			func(c *class) { c.Reason = &v1alpha1.ReasonPolicy{Required: true, Pattern: "^INC-"} }, func(s *spec) { s.Reason = "" },
+			`spec.reason: say why the session is needed; it must match "^INC-"`,
+		},
+		"another reason": {
+			func(c *class) { c.Reason = &v1alpha1.ReasonPolicy{Pattern: "^INC-"} }, func(s *spec) { s.Reason = "because" },
+			`spec.reason: "because" does not match; it must match "^INC-"`,
+		},
+		"an emergency that is none": {nil, func(s *spec) { s.Emergency = true }, ""},
+		"an emergency, not allowed": {
+			fixture.Approvals(1), func(s *spec) { s.Emergency = true }, "spec.emergency: its sessions may not start before their approval",
+		},
+		"access for oneself": {nil, func(s *spec) {
+			s.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectUser, Name: s.Requester.Username}}}
+		}, ""},
+		"access for others": {nil, func(s *spec) {
+			s.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}}}
+		}, `spec.access.subjects[0]: Group "sre" may not be given access`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			class, session := fixture.Class(), fixture.Session()
+			if tc.class != nil {
+				tc.class(&class.Spec)
+			}
+			if tc.session != nil {
+				tc.session(&session.Spec)
+			}
+			why := policy.Check(class, &session.Spec, nil, false)
+			if (why != "") != (tc.says != "") || !strings.Contains(why, tc.says) {
+				t.Errorf("it says %q, want %q", why, tc.says)
+			}
+			if why != "" && !strings.HasPrefix(why, `class "`+class.Name+`": `) {
+				t.Errorf("the class is not named: %s", why)
+			}
+		})
+	}
+}
