@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/index"
 	"debugsession.dev/operator/internal/kube/optimisticlock"
 	"debugsession.dev/operator/internal/plan"
@@ -34,30 +35,30 @@ type Reconciler struct {
 
 // Reconcile judges one approval.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	approval := &v1alpha1.DebugApproval{}
-	if err := r.Client.Get(ctx, req.NamespacedName, approval); err != nil {
+	debugApproval := &v1alpha1.DebugApproval{}
+	if err := r.Client.Get(ctx, req.NamespacedName, debugApproval); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	session := &v1alpha1.DebugSession{}
-	key := types.NamespacedName{Namespace: approval.Namespace, Name: approval.Spec.SessionName}
+	key := types.NamespacedName{Namespace: debugApproval.Namespace, Name: debugApproval.Spec.SessionName}
 	if err := r.Client.Get(ctx, key, session); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, err
 	} else if err != nil {
 		session = nil
 	}
-	base := approval.DeepCopy()
-	verdict := plan.EvaluateApproval(trust.Approval(ctx, r.Seal, r.Admission, approval, session), session)
+	base := debugApproval.DeepCopy()
+	verdict := approval.Evaluate(trust.Approval(ctx, r.Seal, r.Admission, debugApproval, session), session)
 	condition := metav1.Condition{
-		Type: v1alpha1.ConditionCounted, Status: metav1.ConditionFalse, ObservedGeneration: approval.Generation,
+		Type: v1alpha1.ConditionCounted, Status: metav1.ConditionFalse, ObservedGeneration: debugApproval.Generation,
 		Reason: verdict.Reason, Message: verdict.Message,
 	}
 	if verdict.Counts {
 		condition.Status = metav1.ConditionTrue
 	}
-	if !meta.SetStatusCondition(&approval.Status.Conditions, condition) {
-		return r.deleteLeftOver(ctx, approval, session)
+	if !meta.SetStatusCondition(&debugApproval.Status.Conditions, condition) {
+		return r.deleteLeftOver(ctx, debugApproval, session)
 	}
-	err := r.Client.Status().Patch(ctx, approval, optimisticlock.Patch(base))
+	err := r.Client.Status().Patch(ctx, debugApproval, optimisticlock.Patch(base))
 	return ctrl.Result{}, optimisticlock.IgnoreConflictOrNotFound(err)
 }
 

@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/index"
 	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/trust"
@@ -13,12 +14,12 @@ import (
 
 // observeApprovals lists the approvals that name the session. The API server has no index of those names, so a fresh answer
 // takes all approvals of the namespace; it is asked for once a session, right before it starts.
-func (r *Reconciler) observeApprovals(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadApprovals) plan.Observed[[]plan.Approval] {
+func (r *Reconciler) observeApprovals(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadApprovals) plan.Observed[[]approval.Approval] {
 	list, err := r.listApprovals(ctx, session, q.Fresh)
 	if err != nil {
-		return plan.Unknown[[]plan.Approval](err)
+		return plan.Unknown[[]approval.Approval](err)
 	}
-	var approvals []plan.Approval
+	var approvals []approval.Approval
 	for i := range list {
 		if approval := &list[i]; approval.Spec.SessionName == session.Name {
 			approvals = append(approvals, trust.Approval(ctx, r.Seal, r.Admission, approval, session))

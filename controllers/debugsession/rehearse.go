@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -37,7 +38,7 @@ func (r *Reconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSessio
 		case plan.ReadAccessState:
 			s.Access = plan.Found(plan.AccessUnsure)
 		case plan.ReadApprovals:
-			s.Approvals = plan.Found[[]plan.Approval](nil).Fresh()
+			s.Approvals = plan.Found[[]approval.Approval](nil).Fresh()
 		case plan.CountRunning:
 			s.Running = r.observeRunning(ctx, session)
 		case plan.ReadTarget:

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/approval"
 )
 
 // maxAge is how old a move may become before it is of no use to tell it: a weekend, and a day.
@@ -96,7 +96,7 @@ func emergency(status *v1alpha1.DebugSessionStatus) []move {
 	}
 	moves := []move{{notificationType: v1alpha1.NotifyEmergency, at: review.Since.Time, stands: status.AwaitsReview()}}
 	if status.ReviewOverdue() && review.NextReminder != nil {
-		told := review.NextReminder.Add(-plan.ReviewReminder)
+		told := review.NextReminder.Add(-approval.ReviewReminder)
 		moves = append(moves, move{notificationType: v1alpha1.NotifyReviewOverdue, about: strconv.FormatInt(told.Unix(), 10), at: told, stands: true})
 	}
 	return moves

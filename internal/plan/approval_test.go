@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/policy"
@@ -20,15 +21,15 @@ func TestApprovalsWithoutEnd(t *testing.T) {
 	session, one := active(t)
 	session.Status.Class.ApprovalsRequired = 1
 	session.Status.Request = &v1alpha1.RequestStatus{Hash: "sha256:0", Since: metav1.NewTime(now)}
-	give := func(i int, by string, decision v1alpha1.Decision, ttl time.Duration) plan.Approval {
-		approval := fixture.Approval(fmt.Sprint("says-", i), session, decision, now.Add(time.Duration(i)*time.Second))
-		approval.Spec.Approver.Username, approval.Spec.TTL = by, &metav1.Duration{Duration: ttl}
+	give := func(i int, by string, decision v1alpha1.Decision, ttl time.Duration) approval.Approval {
+		said := fixture.Approval(fmt.Sprint("says-", i), session, decision, now.Add(time.Duration(i)*time.Second))
+		said.Spec.Approver.Username, said.Spec.TTL = by, &metav1.Duration{Duration: ttl}
 		if i < 50 || i >= 5000 { // those that are written down: as long as it may be
-			approval.Spec.Reason = "looks right" + strings.Repeat("\x01\x1b", 506)
+			said.Spec.Reason = "looks right" + strings.Repeat("\x01\x1b", 506)
 		}
-		return plan.Approval{DebugApproval: approval, Sealed: true}
+		return approval.Approval{DebugApproval: said, Sealed: true}
 	}
-	many := func(people int) (approvals []plan.Approval) {
+	many := func(people int) (approvals []approval.Approval) {
 		for i := range 5000 {
 			approvals = append(approvals, give(i, fmt.Sprint("bob-", i%people), v1alpha1.DecisionApprove, time.Minute))
 		}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -29,7 +30,7 @@ func shown(t *testing.T, pod *corev1.Pod, required int32, options ...fixture.Ses
 	session = written(session, p)
 	v = about(session, target(pod), copyIs(absent()))
 	v.class = class
-	v.approvals = ptr.To(plan.Found([]plan.Approval{{
+	v.approvals = ptr.To(plan.Found([]approval.Approval{{
 		DebugApproval: fixture.Approval("bob", session, v1alpha1.DecisionApprove, now), Sealed: true,
 	}}))
 	return session, v
@@ -139,11 +140,11 @@ func TestAnApprovalThatComesAfterTheTimeout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, v := shown(t, fixture.Pod(), tc.required)
-			var approvals []plan.Approval
+			var approvals []approval.Approval
 			for i, at := range tc.approved {
-				approval := fixture.Approval(string(rune('a'+i)), session, v1alpha1.DecisionApprove, session.Status.Request.Since.Add(at))
-				approval.Spec.Approver.Username = approval.Name
-				approvals = append(approvals, plan.Approval{DebugApproval: approval, Sealed: true})
+				said := fixture.Approval(string(rune('a'+i)), session, v1alpha1.DecisionApprove, session.Status.Request.Since.Add(at))
+				said.Spec.Approver.Username = said.Name
+				approvals = append(approvals, approval.Approval{DebugApproval: said, Sealed: true})
 			}
 			v.session, v.approvals, v.now = session, ptr.To(plan.Found(approvals)), after(timeout+2*time.Minute)
 			p := pass(t, v)

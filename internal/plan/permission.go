@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/policy"
 )
 
@@ -104,14 +105,14 @@ func (p *pass) requested() step {
 	status := p.status()
 	status.Target = trial.status().Target
 	status.Request = &v1alpha1.RequestStatus{
-		Hash:    requestHash(p.HashKey, p.spec(), status.Class, target.uid(), action),
+		Hash:    approval.RequestHash(p.HashKey, p.spec(), status.Class, target.uid(), payload(action)),
 		Since:   *timestamp(p.Now),
 		Preview: &runtime.RawExtension{Raw: preview.Object},
 		Hidden:  preview.Hidden,
 	}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
 		fmt.Sprintf("the API server would accept the debugger for %s (%s): see status.request.preview%s", target, target.uid(), hiddenIn(status.Request)))
-	p.awaitApproval(tally{}, waitsUntil(status))
+	p.awaitApproval(approval.Tally{}, approval.Deadline(status))
 	p.event(corev1.EventTypeNormal, v1alpha1.ReasonAwaitingApproval, "waiting for "+status.WaitingFor)
 	return pause{}
 }

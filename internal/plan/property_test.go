@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/policy"
@@ -259,7 +260,7 @@ func decided(decision v1alpha1.Decision) func(*rapid.T, *world) {
 		if w.session == nil || w.session.Status.Request == nil {
 			return
 		}
-		w.approvals = []plan.Approval{{DebugApproval: fixture.Approval("bob-says", w.session, decision, w.now), Sealed: true}}
+		w.approvals = []approval.Approval{{DebugApproval: fixture.Approval("bob-says", w.session, decision, w.now), Sealed: true}}
 		w.changed()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -104,7 +105,7 @@ func TestASessionThatWaitsForApprovalWithADamagedStatus(t *testing.T) {
 			take(&session.Status)
 			v := about(session, target(fixture.Pod()))
 			v.class = ptr.To(granting(func(*v1alpha1.DebugClassSpec) {}))
-			v.approvals, v.freshApprovals = &approvals, ptr.To(plan.Found([]plan.Approval(nil)).Fresh())
+			v.approvals, v.freshApprovals = &approvals, ptr.To(plan.Found([]approval.Approval(nil)).Fresh())
 			want{phase: v1alpha1.PhaseAwaitingApproval}.check(t, pass(t, v))
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -25,7 +26,7 @@ func granting(change func(*v1alpha1.DebugClassSpec)) plan.Observed[*v1alpha1.Deb
 }
 
 // asking is a session that leaves all to its class and has been approved.
-func asking(t *testing.T) (*v1alpha1.DebugSession, plan.Observed[[]plan.Approval]) {
+func asking(t *testing.T) (*v1alpha1.DebugSession, plan.Observed[[]approval.Approval]) {
 	t.Helper()
 	session := fixture.Session(func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Image, s.Spec.Profile, s.Spec.TTL = "", "", nil })
 	session.Finalizers = []string{v1alpha1.Finalizer}
@@ -34,7 +35,7 @@ func asking(t *testing.T) (*v1alpha1.DebugSession, plan.Observed[[]plan.Approval
 	p := pass(t, v)
 	want{phase: v1alpha1.PhaseAwaitingApproval}.check(t, p)
 	session = written(session, p)
-	return session, plan.Found([]plan.Approval{{DebugApproval: fixture.Approval("bob", session, v1alpha1.DecisionApprove, now), Sealed: true}})
+	return session, plan.Found([]approval.Approval{{DebugApproval: fixture.Approval("bob", session, v1alpha1.DecisionApprove, now), Sealed: true}})
 }
 
 // A class that was edited or swapped since the grant can take the session away, and never gives it more.
@@ -81,8 +82,8 @@ func TestAClassThatChangesBetweenApprovalAndStart(t *testing.T) {
 
 // What the watch shows of approvals is not enough to start on.
 func TestAnApprovalThatIsTakenBackAtTheStart(t *testing.T) {
-	for name, fresh := range map[string]plan.Observed[[]plan.Approval]{
-		"removed": plan.Found[[]plan.Approval](nil), "unreadable": plan.Unknown[[]plan.Approval](errBusy),
+	for name, fresh := range map[string]plan.Observed[[]approval.Approval]{
+		"removed": plan.Found[[]approval.Approval](nil), "unreadable": plan.Unknown[[]approval.Approval](errBusy),
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, approvals := asking(t)

@@ -9,14 +9,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 )
 
 // A session may start before its approval, where its class lets an emergency do so. Everything else is asked of it as of any other: what
 // it is to make is recorded and hashed first, so that whoever reviews it approves or denies what was really made. Its review goes on
 // when it has ended.
-
-// ReviewReminder is how often it is told that a review is overdue.
-const ReviewReminder = 24 * time.Hour
 
 // isEmergency reports whether the session may start before its approval, as far as that is its class's to say.
 func (p *pass) isEmergency() bool {
@@ -83,7 +81,7 @@ func (p *pass) beginReview() {
 	started := p.status().StartedAt
 	due := *timestamp(started.Add(p.status().Class.Emergency.ReviewWithin.Duration))
 	p.status().Review = &v1alpha1.ReviewStatus{Since: *started, DueAt: due, NextReminder: &due}
-	p.awaitReview(tally{})
+	p.awaitReview(approval.Tally{})
 	p.event(corev1.EventTypeWarning, v1alpha1.ReasonEmergency, fmt.Sprintf(
 		"starts before its approval: %s says that it is an emergency; it must be reviewed by %s: kubectl dbg approve %s -n %s; its reason: %s",
 		p.spec().Requester.Username, clock(due.Time), p.Session.Name, p.Session.Namespace, p.spec().Reason))
@@ -91,16 +89,16 @@ func (p *pass) beginReview() {
 
 // review settles the review of a session by its approvals, if they suffice. It is final: that somebody takes an approval back ends the
 // session that runs, and does not have it reviewed anew.
-func (p *pass) review(t tally) {
+func (p *pass) review(t approval.Tally) {
 	status := p.status()
 	switch {
 	case !status.AwaitsReview():
 		return
-	case t.denied != nil:
-		p.settleReview(v1alpha1.DecisionDeny, t.denied.By)
-		p.tellReview(corev1.EventTypeWarning, v1alpha1.ReasonDeniedInReview, "denied in review by "+t.denied.By)
-	case t.ttl > 0:
-		by := strings.Join(approvers(t), ", ")
+	case t.Denied != nil:
+		p.settleReview(v1alpha1.DecisionDeny, t.Denied.By)
+		p.tellReview(corev1.EventTypeWarning, v1alpha1.ReasonDeniedInReview, "denied in review by "+t.Denied.By)
+	case t.TTL > 0:
+		by := strings.Join(t.Approvers(), ", ")
 		p.settleReview(v1alpha1.DecisionApprove, by)
 		p.tellReview(corev1.EventTypeNormal, v1alpha1.ReasonAcknowledged, "acknowledged in review by "+by)
 	default:
@@ -122,11 +120,11 @@ func (p *pass) tellReview(kind, reason, message string) {
 }
 
 // awaitReview says by when the session must be reviewed, and that it was not: when that was due, and then again each day.
-func (p *pass) awaitReview(t tally) {
+func (p *pass) awaitReview(t approval.Tally) {
 	status := p.status()
 	review := status.Review
 	status.WaitingFor = p.stillToReview()
-	so := fmt.Sprintf("%d of %d approvals; it started before them, as an emergency", t.people, status.Class.ApprovalsRequired)
+	so := fmt.Sprintf("%d of %d approvals; it started before them, as an emergency", t.People, status.Class.ApprovalsRequired)
 	how := fmt.Sprintf("to approve or deny it: kubectl dbg approve %s -n %s, or kubectl dbg deny", p.Session.Name, p.Session.Namespace)
 	if p.Now.Before(review.DueAt.Time) {
 		p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonAwaitingReview, fmt.Sprintf("%s, and must be reviewed by %s; %s", so, clock(review.DueAt.Time), how))
@@ -136,7 +134,7 @@ func (p *pass) awaitReview(t tally) {
 	p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("%s, and should have been reviewed by %s; %s", so, clock(review.DueAt.Time), how))
 	if review.NextReminder == nil || passed(review.NextReminder, p.Now) {
 		p.event(corev1.EventTypeWarning, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("it started before its approval, and should have been reviewed by %s; %s", clock(review.DueAt.Time), how))
-		review.NextReminder = timestamp(p.Now.Add(ReviewReminder))
+		review.NextReminder = timestamp(p.Now.Add(approval.ReviewReminder))
 	}
 	p.wake(review.NextReminder.Time)
 }

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -40,10 +41,10 @@ func waitsInHaste(t *testing.T, options ...fixture.SessionOption) (*v1alpha1.Deb
 	return v.session, v
 }
 
-func saidBy(session *v1alpha1.DebugSession, by string, decision v1alpha1.Decision) plan.Approval {
-	approval := fixture.Approval(by, session, decision, now)
-	approval.Spec.Approver.Username = by
-	return plan.Approval{DebugApproval: approval, Sealed: true}
+func saidBy(session *v1alpha1.DebugSession, by string, decision v1alpha1.Decision) approval.Approval {
+	said := fixture.Approval(by, session, decision, now)
+	said.Spec.Approver.Username = by
+	return approval.Approval{DebugApproval: said, Sealed: true}
 }
 
 // An emergency passes the gate of the approvals, and no other.
@@ -56,13 +57,13 @@ func TestAnEmergencyStartsBeforeItsApproval(t *testing.T) {
 	}{
 		"starts": {starts: true, want: want{phase: v1alpha1.PhaseStarting, warns: "Emergency"}},
 		"has one of two": {starts: true, change: func(s *v1alpha1.DebugSession, v *view) {
-			v.approvals = new(plan.Found([]plan.Approval{saidBy(s, "bob", v1alpha1.DecisionApprove)}))
+			v.approvals = new(plan.Found([]approval.Approval{saidBy(s, "bob", v1alpha1.DecisionApprove)}))
 		}, want: want{phase: v1alpha1.PhaseStarting, warns: "Emergency"}},
 		"was denied": {change: func(s *v1alpha1.DebugSession, v *view) {
-			v.approvals = new(plan.Found([]plan.Approval{saidBy(s, "bob", v1alpha1.DecisionDeny)}))
+			v.approvals = new(plan.Found([]approval.Approval{saidBy(s, "bob", v1alpha1.DecisionDeny)}))
 		}, want: want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeDenied, warns: "Denied"}},
 		"was denied just now": {change: func(s *v1alpha1.DebugSession, v *view) {
-			v.freshApprovals = new(plan.Found([]plan.Approval{saidBy(s, "bob", v1alpha1.DecisionDeny)}))
+			v.freshApprovals = new(plan.Found([]approval.Approval{saidBy(s, "bob", v1alpha1.DecisionDeny)}))
 		}, want: want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeDenied, warns: "Denied"}},
 		"may not be one":        {change: func(_ *v1alpha1.DebugSession, v *view) { v.mayDeclare = new(plan.Found(false)) }, want: want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "EmergencyForbidden", warns: "Rejected"}},
 		"may perhaps be one":    {change: func(_ *v1alpha1.DebugSession, v *view) { v.mayDeclare = new(plan.Unknown[bool](errOffline)) }, want: want{phase: v1alpha1.PhasePending, retries: true, warns: "Unreadable"}},
@@ -71,7 +72,7 @@ func TestAnEmergencyStartsBeforeItsApproval(t *testing.T) {
 			v.class = new(plan.Found(fixture.Class(fixture.Approvals(2))))
 		}, want: want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", warns: "Rejected"}},
 		"approvals are unreadable": {change: func(_ *v1alpha1.DebugSession, v *view) {
-			v.freshApprovals = new(plan.Unknown[[]plan.Approval](errOffline))
+			v.freshApprovals = new(plan.Unknown[[]approval.Approval](errOffline))
 		},
 			want: want{phase: v1alpha1.PhaseAwaitingApproval, retries: true, warns: "Unreadable"}},
 		"is none": {option: func(s *v1alpha1.DebugSession) { s.Spec.Emergency = false }, want: want{phase: v1alpha1.PhaseAwaitingApproval, wakes: now.Add(time.Hour)}},
@@ -119,7 +120,7 @@ func TestTheReviewOfAnEmergencyThatRuns(t *testing.T) {
 	})
 	t.Run("is not done by one of two, who may take it back", func(t *testing.T) {
 		session, v := hasty(t)
-		v.approvals = new(plan.Found([]plan.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}))
+		v.approvals = new(plan.Found([]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}))
 		p := pass(t, v)
 		want{phase: v1alpha1.PhaseActive}.check(t, p)
 		v.session, v.approvals = written(session, p), nil
@@ -127,7 +128,7 @@ func TestTheReviewOfAnEmergencyThatRuns(t *testing.T) {
 	})
 	t.Run("acknowledges it, and lets it last as approved", func(t *testing.T) {
 		session, v := hasty(t)
-		v.approvals = new(plan.Found([]plan.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove), saidBy(session, "carol", v1alpha1.DecisionApprove)}))
+		v.approvals = new(plan.Found([]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove), saidBy(session, "carol", v1alpha1.DecisionApprove)}))
 		p := pass(t, v)
 		want{phase: v1alpha1.PhaseActive}.check(t, p)
 		if review := p.Status.Review; review.Decision != v1alpha1.DecisionApprove || review.By != "bob, carol" || review.AfterEnd || review.NextReminder != nil ||
@@ -136,7 +137,7 @@ func TestTheReviewOfAnEmergencyThatRuns(t *testing.T) {
 		}
 		acknowledged := written(session, p)
 		taken := v
-		taken.session, taken.approvals = acknowledged, new(plan.Found([]plan.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}))
+		taken.session, taken.approvals = acknowledged, new(plan.Found([]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}))
 		p = pass(t, taken)
 		want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRevoked}.check(t, p)
 		if p.Status.AwaitsReview() {
@@ -145,7 +146,7 @@ func TestTheReviewOfAnEmergencyThatRuns(t *testing.T) {
 	})
 	t.Run("denies it", func(t *testing.T) {
 		session, v := hasty(t)
-		v.approvals = new(plan.Found([]plan.Approval{saidBy(session, "bob", v1alpha1.DecisionDeny)}))
+		v.approvals = new(plan.Found([]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionDeny)}))
 		p := pass(t, v)
 		want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRevoked, warns: "DeniedInReview"}.check(t, p)
 		if p.Status.Review.Decision != v1alpha1.DecisionDeny {
@@ -154,7 +155,7 @@ func TestTheReviewOfAnEmergencyThatRuns(t *testing.T) {
 	})
 	t.Run("is not the requester's own", func(t *testing.T) {
 		session, v := hasty(t)
-		v.approvals = new(plan.Found([]plan.Approval{saidBy(session, "alice", v1alpha1.DecisionApprove), saidBy(session, "bob", v1alpha1.DecisionApprove)}))
+		v.approvals = new(plan.Found([]approval.Approval{saidBy(session, "alice", v1alpha1.DecisionApprove), saidBy(session, "bob", v1alpha1.DecisionApprove)}))
 		if p := pass(t, v); !p.Status.AwaitsReview() {
 			t.Errorf("review %+v", p.Status.Review)
 		}
@@ -177,32 +178,32 @@ func TestTheReviewOfAnEmergencyThatHasEnded(t *testing.T) {
 	quiet(t, session, p)
 
 	unread := about(session, at(late))
-	unread.approvals = new(plan.Unknown[[]plan.Approval](errOffline))
+	unread.approvals = new(plan.Unknown[[]approval.Approval](errOffline))
 	if p := pass(t, unread); p.Retry == nil || len(p.Actions) > 0 {
 		t.Errorf("retries %v, does %q", p.Retry, does(p))
 	}
 
 	overdue := pass(t, about(session, at(late)))
 	if !overdue.Status.ReviewOverdue() || len(overdue.Events) != 1 || overdue.Events[0].Reason != v1alpha1.ReasonReviewOverdue || len(overdue.Actions) > 0 ||
-		!overdue.WakeAt.Equal(late.Add(plan.ReviewReminder)) {
+		!overdue.WakeAt.Equal(late.Add(approval.ReviewReminder)) {
 		t.Errorf("says %+v, does %q, wakes at %s", overdue.Events, does(overdue), overdue.WakeAt)
 	}
 	session = written(session, overdue)
 	quiet(t, session, pass(t, about(session, at(late.Add(time.Hour)))))
-	again := pass(t, about(session, at(late.Add(plan.ReviewReminder))))
+	again := pass(t, about(session, at(late.Add(approval.ReviewReminder))))
 	if len(again.Events) != 1 {
 		t.Errorf("a day later it says %+v", again.Events)
 	}
 
 	for name, tc := range map[string]struct {
-		by     []plan.Approval
+		by     []approval.Approval
 		want   v1alpha1.Decision
 		reason string
 	}{
-		"acknowledged": {[]plan.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove), saidBy(session, "carol", v1alpha1.DecisionApprove)}, v1alpha1.DecisionApprove, "Acknowledged"},
-		"denied":       {[]plan.Approval{saidBy(session, "bob", v1alpha1.DecisionDeny)}, v1alpha1.DecisionDeny, "DeniedInReview"},
-		"by one":       {[]plan.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}, "", "ReviewOverdue"},
-		"by herself":   {[]plan.Approval{saidBy(session, "alice", v1alpha1.DecisionApprove), saidBy(session, "bob", v1alpha1.DecisionApprove)}, "", "ReviewOverdue"},
+		"acknowledged": {[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove), saidBy(session, "carol", v1alpha1.DecisionApprove)}, v1alpha1.DecisionApprove, "Acknowledged"},
+		"denied":       {[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionDeny)}, v1alpha1.DecisionDeny, "DeniedInReview"},
+		"by one":       {[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}, "", "ReviewOverdue"},
+		"by herself":   {[]approval.Approval{saidBy(session, "alice", v1alpha1.DecisionApprove), saidBy(session, "bob", v1alpha1.DecisionApprove)}, "", "ReviewOverdue"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := about(session, at(late))
@@ -226,7 +227,7 @@ func TestTheReviewOfAnEmergencyThatHasEnded(t *testing.T) {
 // What was approved goes on to count when a session that waits becomes an emergency.
 func TestTheHashOfAnEmergency(t *testing.T) {
 	_, v := waitsInHaste(t, func(s *v1alpha1.DebugSession) { s.Spec.Emergency = false })
-	v.approvals = new(plan.Found([]plan.Approval{saidBy(v.session, "bob", v1alpha1.DecisionApprove), saidBy(v.session, "carol", v1alpha1.DecisionApprove)}))
+	v.approvals = new(plan.Found([]approval.Approval{saidBy(v.session, "bob", v1alpha1.DecisionApprove), saidBy(v.session, "carol", v1alpha1.DecisionApprove)}))
 	v.session = v.session.DeepCopy()
 	declared(v.session)
 	v.session.Spec.Requester.Seal = "as admission seals the emergency"

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 )
 
 // Snapshot is the session, the time, and the answers to the questions that Decide has asked so far.
@@ -53,7 +54,7 @@ type Snapshot struct {
 	Preview Observed[Preview]
 
 	// Approvals are those that name the session: the answer to ReadApprovals.
-	Approvals Observed[[]Approval]
+	Approvals Observed[[]approval.Approval]
 
 	// Access is what this process knows of the access that it gave or took: the answer to ReadAccessState.
 	Access Observed[AccessState]

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -46,7 +47,7 @@ type view struct {
 	freshTarget *plan.Observed[*corev1.Pod]
 	freshCopy   *plan.Observed[*corev1.Pod]
 
-	freshApprovals *plan.Observed[[]plan.Approval]
+	freshApprovals *plan.Observed[[]approval.Approval]
 
 	// What the rest says. Left out: a class that allows everything, used by who may, with room and without approvals; and
 	// a process that knows nothing of the session's access.
@@ -59,7 +60,7 @@ type view struct {
 
 	running   *plan.Observed[plan.Running]
 	preview   *plan.Observed[plan.Preview]
-	approvals *plan.Observed[[]plan.Approval]
+	approvals *plan.Observed[[]approval.Approval]
 	access    *plan.AccessState // left out: what it must be if all went well
 
 	// budgets are the namespace's disruption budgets.
@@ -118,7 +119,7 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 	case plan.DryRun:
 		s.Preview = or(v.preview, plan.Found(plan.Preview{Object: []byte("{}")}))
 	case plan.ReadApprovals:
-		s.Approvals = or(v.approvals, plan.Found[[]plan.Approval](nil))
+		s.Approvals = or(v.approvals, plan.Found[[]approval.Approval](nil))
 		if q.Fresh {
 			s.Approvals = or(v.freshApprovals, s.Approvals).Fresh()
 		}

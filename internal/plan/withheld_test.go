@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -31,7 +32,7 @@ func TestApprovalsOfARunningSessionCannotBeRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := about(tc.session, target(tc.pod), accessIs(plan.AccessUnsure))
-			v.approvals = new(plan.Unknown[[]plan.Approval](errOffline))
+			v.approvals = new(plan.Unknown[[]approval.Approval](errOffline))
 			tc.want.check(t, pass(t, v))
 		})
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fakekubelet"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
@@ -42,7 +43,7 @@ type world struct {
 	mayUse    bool
 	noHaste   bool // the requester may not start it before its approval
 	full      bool // as many other sessions run as the class allows
-	approvals []plan.Approval
+	approvals []approval.Approval
 	access    plan.AccessState // as the operator remembers
 	bound     bool             // as it is
 	isolated  bool             // the copy's network policy is there
@@ -129,7 +130,7 @@ func (w *world) view() view {
 	case blind:
 		none := plan.Unknown[[]corev1.Pod](errOffline)
 		v.candidates, v.target, v.copied = &none, new(unknown()), new(unknown())
-		v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]plan.Approval](errOffline))
+		v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]approval.Approval](errOffline))
 		v.mayDeclare = new(plan.Unknown[bool](errOffline))
 		v.mayUse, v.preview = new(plan.Unknown[bool](errOffline)), new(plan.Unknown[plan.Preview](errOffline))
 		v.node, v.output = new(plan.Unknown[*corev1.Node](errOffline)), new(plan.Unknown[string](errOffline))
@@ -145,7 +146,7 @@ func (w *world) view() view {
 		}
 		v.candidates, v.target, v.copied = new(plan.Found(pods)), new(observed(w.seenTarget)), new(observed(w.seenCopy))
 		if w.sight == unsure {
-			v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]plan.Approval](errOffline))
+			v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]approval.Approval](errOffline))
 		}
 	}
 	v.freshTarget, v.freshCopy = new(observed(w.target)), new(observed(w.copied))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -63,11 +64,11 @@ func untrusted(format string, args ...any) *plan.Refusal {
 }
 
 // Approval is the approval with what the operator's admission vouches for.
-func Approval(ctx context.Context, seal Seal, admission Admission, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) plan.Approval {
-	return plan.Approval{
-		DebugApproval: approval,
-		Sealed:        vouched(ctx, seal, admission, approval, session),
-		Unbound:       seal.VerifyUnboundApproval(approval),
+func Approval(ctx context.Context, seal Seal, admission Admission, debugApproval *v1alpha1.DebugApproval, session *v1alpha1.DebugSession) approval.Approval {
+	return approval.Approval{
+		DebugApproval: debugApproval,
+		Sealed:        vouched(ctx, seal, admission, debugApproval, session),
+		Unbound:       seal.VerifyUnboundApproval(debugApproval),
 	}
 }
 

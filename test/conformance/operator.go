@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/fakekubelet"
 	"debugsession.dev/operator/internal/plan"
@@ -70,7 +71,7 @@ func answer(s *plan.Snapshot, question plan.Question, target *corev1.Pod, node *
 	case plan.CountRunning:
 		s.Running = plan.Found(plan.Running{})
 	case plan.ReadApprovals:
-		s.Approvals = plan.Found[[]plan.Approval](nil)
+		s.Approvals = plan.Found[[]approval.Approval](nil)
 	case plan.FindOwnerSession:
 		s.OwnerSession = plan.Absent[string]()
 	case plan.ListBudgets:

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -23,7 +24,7 @@ type life struct {
 	class   *v1alpha1.DebugClass
 	pod     plan.Observed[*corev1.Pod]
 	trusted *plan.Refusal
-	said    []plan.Approval
+	said    []approval.Approval
 	now     time.Time
 }
 
@@ -84,7 +85,7 @@ func (l *life) debugger(state corev1.ContainerState) *life {
 }
 
 func (l *life) says(decision v1alpha1.Decision) *life {
-	l.said = []plan.Approval{{DebugApproval: fixture.Approval("bob", l.session, decision, l.now), Sealed: true}}
+	l.said = []approval.Approval{{DebugApproval: fixture.Approval("bob", l.session, decision, l.now), Sealed: true}}
 	return l
 }
 

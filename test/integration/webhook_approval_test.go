@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/approval"
 )
 
 func newApproval(namespace, name, session string) *v1alpha1.DebugApproval {
@@ -146,9 +146,9 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		guessed.Spec.SessionUID, guessed.Spec.RequestHash, guessed.Spec.TTL = right.Spec.SessionUID, right.Spec.RequestHash, right.Spec.TTL
 		guessed.Spec.Approver = &v1alpha1.Identity{Username: "carol", Groups: []string{"system:authenticated"}}
 		guessed.Spec.Approver.Seal = sealer(ctx).UnboundApproval(namespace, &guessed.Spec) // as if the session had not asked yet
-		stranger := plan.Approval{DebugApproval: guessed, Sealed: sealer(ctx).VerifyApproval(guessed), Unbound: sealer(ctx).VerifyUnboundApproval(guessed)}
+		stranger := approval.Approval{DebugApproval: guessed, Sealed: sealer(ctx).VerifyApproval(guessed), Unbound: sealer(ctx).VerifyUnboundApproval(guessed)}
 		guessed.Namespace = namespace
-		Expect(plan.EvaluateApproval(stranger, session).Counts).To(BeFalse())
+		Expect(approval.Evaluate(stranger, session).Counts).To(BeFalse())
 	})
 
 	It("wants the hash where the class does", func(ctx SpecContext) {
