@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/diagnosis"
 	"debugsession.dev/operator/internal/jsonpatch"
 	"debugsession.dev/operator/internal/kube/optimisticlock"
 	"debugsession.dev/operator/internal/plan"
@@ -42,11 +42,9 @@ func ends(status *v1alpha1.DebugSessionStatus) bool {
 	return status.Phase == v1alpha1.PhaseEnding || status.Phase == v1alpha1.PhaseEnded
 }
 
-// unwritable reports whether the API server will not take a status however often it is sent. That etcd finds it too large has no
-// code of its own.
+// unwritable reports whether the API server will not take a status however often it is sent.
 func unwritable(err error) bool {
-	return apierrors.IsRequestEntityTooLargeError(err) || apierrors.IsInvalid(err) ||
-		strings.Contains(err.Error(), "too large") || strings.Contains(err.Error(), "larger than max")
+	return apierrors.IsInvalid(err) || diagnosis.TooLarge(err)
 }
 
 // forceEndingStatus looks once more, at what the API server has now: an edit may have put the end off. If not, the end is

@@ -63,33 +63,3 @@ func TestClassify(t *testing.T) {
 		})
 	}
 }
-
-func TestRemedy(t *testing.T) {
-	for words, want := range map[string]string{
-		`violates PodSecurity "baseline:latest": privileged`:                            "profile",
-		"exceeded quota: pods":                                                          "quota",
-		`unable to create new content in namespace shop because it is being terminated`: "namespace is being deleted",
-		`admission webhook "images.example.com" denied the request: no`:                 "webhook's owner",
-		`ValidatingAdmissionPolicy 'no-busybox' denied request: no`:                     "policy's owner",
-		`cannot patch resource "pods/ephemeralcontainers"`:                              "ClusterRole",
-		"something else": "correct what it names",
-	} {
-		if got := remedy(words); !strings.Contains(got, want) {
-			t.Errorf("%s: %q, want %q in it", words, got, want)
-		}
-	}
-}
-
-// A copy has each container once: who adds one to every pod has added it again.
-func TestWhatIsInjectedTwiceIsNamed(t *testing.T) {
-	spec := field.NewPath("spec")
-	err := apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "web", field.ErrorList{
-		field.Duplicate(spec.Child("containers").Index(2).Child("name"), "proxy"),
-		field.Duplicate(spec.Child("initContainers").Index(1).Child("name"), "setup"),
-		field.Duplicate(spec.Child("volumes").Index(1).Child("name"), "data"),
-	})
-	message := classify(plan.CreatePod{}, err).Refusal.Message
-	if want := "set podCopy.omitContainers: [proxy, setup]"; !strings.Contains(message, want) || !strings.Contains(message, "admission webhook or policy") {
-		t.Errorf("%s, want %q in it", message, want)
-	}
-}

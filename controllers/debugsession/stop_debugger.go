@@ -3,7 +3,6 @@ package debugsession
 import (
 	"context"
 	"errors"
-	"strings"
 	"syscall"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/diagnosis"
 	"debugsession.dev/operator/internal/kube/podexec"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -74,8 +74,7 @@ func hasStopped(err error) bool {
 	if errors.As(err, new(exec.CodeExitError)) {
 		return false
 	}
-	words := err.Error()
-	return strings.Contains(words, "container not found") || strings.Contains(words, "cannot exec in a stopped")
+	return diagnosis.ContainerStopped(err.Error())
 }
 
 // exec runs a command in a debugger's container, and remembers whether it had an effect.

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // Conclude completes a plan with how its actions went: what was refused, what has gone, what has to be tried again. Like
@@ -113,7 +114,7 @@ func (p *pass) concludeMoving(action MoveDeadline, result Result) {
 
 // concludeStopping finds that a debugger which is unstoppable cannot be stopped. There is no point in trying that again.
 func (p *pass) concludeStopping(action StopDebugger, result Result) {
-	if p.unstoppable() && result.Err != nil && lacksShell(result.Err.Error()) {
+	if p.unstoppable() && result.Err != nil && diagnosis.LacksShell(result.Err.Error()) {
 		p.outlast(action.Container, action.Pod.Name)
 		return
 	}

@@ -12,6 +12,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // container is where the debugger's container stands, as its pod's status tells.
@@ -33,7 +34,7 @@ func readEphemeral(pod *corev1.Pod, name string) (c container, ok bool) {
 	}
 	c = readStatus(pod.Status.EphemeralContainerStatuses, name)
 	// What could not be started waits too, with how that failed as its last state: the kubelet would restart any other container.
-	if !c.again || notStartable(c.ended.Reason) {
+	if !c.again || diagnosis.NotStartable(c.ended.Reason) {
 		return c, true
 	}
 	// A kubelet never restarts an ephemeral container, but it makes one anew that was removed from the runtime.
@@ -71,12 +72,12 @@ func (c container) scheduled(pod *corev1.Pod) container {
 
 // blameInit names the init container that a waiting debugger waits for, if one is in trouble.
 func blameInit(pod *corev1.Pod, c container) container {
-	if c.state != v1alpha1.DebuggerWaiting || c.reason != "PodInitializing" {
+	if c.state != v1alpha1.DebuggerWaiting || !diagnosis.WaitsForInit(c.reason) {
 		return c
 	}
 	for i := range pod.Status.InitContainerStatuses {
 		init := &pod.Status.InitContainerStatuses[i]
-		if w := init.State.Waiting; w != nil && w.Reason != "PodInitializing" && w.Reason != "ContainerCreating" {
+		if w := init.State.Waiting; w != nil && !diagnosis.OnItsWay(w.Reason) {
 			blamed := container{reason: w.Reason, message: w.Message}.steady()
 			c.reason, c.message = blamed.reason, fmt.Sprintf("init container %q: %s", init.Name, blamed.message)
 			return c
@@ -100,7 +101,7 @@ func readStatus(statuses []corev1.ContainerStatus, name string) container {
 	switch {
 	case terminated != nil:
 		c.state, c.ended, c.started = v1alpha1.DebuggerTerminated, terminated, terminated.StartedAt
-		if c.started.Unix() <= 0 || notStartable(terminated.Reason) { // the runtime may tell when it tried
+		if c.started.Unix() <= 0 || diagnosis.NotStartable(terminated.Reason) { // the runtime may tell when it tried
 			c.started = metav1.Time{}
 		}
 	case status.State.Running != nil:
@@ -125,12 +126,7 @@ func (c container) neverRan() bool {
 	if c.ended == nil {
 		return false
 	}
-	return notStartable(c.ended.Reason) || gaveUp(c.ended.Message, c.ended.StartedAt, c.ended.FinishedAt)
-}
-
-// notStartable reports whether a reason is a container runtime's for a container that it could not start.
-func notStartable(reason string) bool {
-	return reason == "StartError" || reason == "ContainerCannotRun" || reason == "ContainerCreateError"
+	return diagnosis.NotStartable(c.ended.Reason) || gaveUp(c.ended.Message, c.ended.StartedAt, c.ended.FinishedAt)
 }
 
 // gaveUp reports whether the deadline wrapper has not started the command.
@@ -138,79 +134,23 @@ func gaveUp(words string, started, finished metav1.Time) bool {
 	return strings.Contains(words, notStarted) && finished.Sub(started.Time) <= givesUp
 }
 
-// lacksShell reports whether a container runtime's words are that there is no shell in a container.
-func lacksShell(words string) bool { return strings.Contains(words, `exec: "sh"`) }
-
 // failure is why the debugger's container never ran, in one word and in a sentence that says what to do.
 func (p *pass) failure(c container) (reason, message string) {
-	image := cmp.Or(p.status().Class.Image, c.image)
 	if _, why, wrapper := strings.Cut(c.ended.Message, notStarted); wrapper {
 		return v1alpha1.ReasonNotStarted, strings.TrimSpace(why)
 	}
-	if !makesPod(p.spec()) && lacksShell(c.ended.Message) {
-		return c.ended.Reason, fmt.Sprintf("%s; %s has no shell, which is what ends an ephemeral debugger in time; "+
-			"set debugger.image to one that has, or use mode: PodCopy, or set debugger.unstoppable if the class allows it", c.ended.Message, image)
-	}
-	if strings.Contains(c.ended.Message, "OOM-killed") {
-		return outOfMemory, fmt.Sprintf("%s; set %s to more", c.ended.Message, p.debuggerField("resources.limits.memory"))
-	}
-	return c.ended.Reason, fmt.Sprintf("%s; set %s to a program that %s has", c.ended.Message, p.debuggerField("command"), image)
-}
-
-// debuggerField is where a session says something of the container that is its debugger.
-func (p *pass) debuggerField(name string) string {
-	if debugpod.OnlyChanges(p.spec()) {
-		return name + " in podCopy.containers"
-	}
-	return "debugger." + name
+	return diagnosis.StartFailure(p.spec(), cmp.Or(p.status().Class.Image, c.image), c.ended)
 }
 
 // troubled reports whether a waiting container has a problem, rather than being on its way.
 func (c container) troubled() bool {
-	switch c.reason {
-	case "", "ContainerCreating", "PodInitializing":
-		return false
-	}
-	return true
+	return !diagnosis.OnItsWay(c.reason)
 }
 
 // steady gives one name to reasons that the kubelet shows in turn: a status that followed them would be written for ever.
 func (c container) steady() container {
-	if c.reason == "ImagePullBackOff" {
-		c.reason = "ErrImagePull"
-		if _, cause, ok := strings.Cut(c.message, ": ErrImagePull: "); ok {
-			c.message = cause
-		}
-	}
+	c.reason, c.message = diagnosis.Steady(c.reason, c.message)
 	return c
-}
-
-// remedy is what a person can do about the debugger's container if it cannot start.
-func (p *pass) remedy(c container) string {
-	if strings.Contains(c.message, "invalid target container") {
-		return "the debugger starts when the target's container runs again; to look at one that does not, use mode: PodCopy, with podCopy.quiesce so that it does not crash there too"
-	}
-	switch c.reason {
-	case "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ErrImageInspect", "RegistryUnavailable":
-		return "check the image's name and tag, and the pod's imagePullSecrets; then apply a new session"
-	case "CreateContainerConfigError":
-		nonRoot, onlyChanges := strings.Contains(c.message, "runAsNonRoot"), debugpod.OnlyChanges(p.spec())
-		switch {
-		case nonRoot && onlyChanges:
-			return "the image runs as root, or does not tell, and the target may not: set image in podCopy.containers to another"
-		case nonRoot:
-			return "the image runs as root, or does not tell: set debugger.securityContext.runAsUser to another number than 0, or runAs: FromTarget"
-		case onlyChanges:
-			return "check env in podCopy.containers, and what else the container has of the target, against what the namespace has"
-		}
-		return "check debugger.env, envFrom and securityContext against what the namespace has"
-	case v1alpha1.ReasonUnschedulable:
-		return schedulingRemedy(c.message)
-	case corev1.PodReasonSchedulingGated:
-		return "the copy has the target's scheduling gates: whoever set them has to lift them, or podCopy.sameNode leaves them out"
-	default:
-		return "see the message; then apply a new session"
-	}
 }
 
 // record writes what is known of the container into the session's status.

@@ -11,6 +11,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // madePod is what the modes have in common whose debugger runs in a pod of its own: a copy, or a pod on a node.
@@ -81,7 +82,7 @@ func (m madePod) followContainer(p *pass, c container, pod *corev1.Pod) step {
 	case pod.DeletionTimestamp != nil:
 		c.record(p.status().Debugger)
 		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the %s %q", m.noun, pod.Name))
-	case failed && pod.Status.Reason == "DeadlineExceeded":
+	case failed && pod.Status.Reason == diagnosis.DeadlineExceeded:
 		p.status().Debugger.StoppedBy = v1alpha1.StoppedByHardDeadline
 		return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the kubelet ended the "+m.noun+" at its hard deadline")
 	case failed && (c.ended == nil || pod.Status.Reason != ""): // evicted, refused by its node
@@ -99,8 +100,8 @@ func (p *pass) trackChanged(c container, pod *corev1.Pod) step {
 	switch {
 	case hasFinished(pod):
 		c.record(p.status().Debugger)
-		if c.killedForMemory() {
-			return p.end(v1alpha1.OutcomeFailed, outOfMemory, finished(pod)+"; "+p.lostForMemory(c, pod))
+		if diagnosis.KilledForMemory(c.ended) {
+			return p.end(v1alpha1.OutcomeFailed, diagnosis.OOMKilled, finished(pod)+"; "+p.lostForMemory(c, pod))
 		}
 		return p.end(v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, finished(pod))
 	case p.status().Phase == v1alpha1.PhaseActive:
@@ -199,11 +200,11 @@ func (p *pass) saidGone() bool {
 // endedBy deals with a debugger of which its node knows no more, and with one of a copy that was killed because all containers of
 // the copy are restarted. The one that was left is not the one that runs next.
 func (m madePod) endedBy(p *pass, c container, pod *corev1.Pod) step {
-	if lost(c.ended) {
+	if diagnosis.Lost(c.ended) {
 		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf(
 			"node %q was restarted, or somebody removed container %q of the %s %q from it: %s", pod.Spec.NodeName, p.status().Debugger.ContainerName, m.noun, pod.Name, c.ended.Reason))
 	}
-	if c.ended.Reason != restartingAll && (c.ended.ExitCode != killed || !restartingNow(pod)) {
+	if c.ended.Reason != diagnosis.RestartingAllContainers && (c.ended.ExitCode != diagnosis.ExitKilled || !restartingNow(pod)) {
 		return nil
 	}
 	return p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 const (
@@ -86,7 +87,7 @@ func (p *pass) note(c container, pod *corev1.Pod) step {
 
 // trouble is what a container that cannot start waits for, and what can be done about it.
 func (p *pass) trouble(c container, pod *corev1.Pod) string {
-	return fmt.Sprintf("container %q in pod %q: %s; %s", p.status().Debugger.ContainerName, pod.Name, c.message, p.remedy(c))
+	return fmt.Sprintf("container %q in pod %q: %s; %s", p.status().Debugger.ContainerName, pod.Name, c.message, diagnosis.StartRemedy(p.spec(), c.reason, c.message))
 }
 
 // couldNotStart ends a session whose debugger's container ended without having run its command.

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // maxOutput is how many characters of a debugger's output are kept.
@@ -36,13 +37,13 @@ func (p *pass) completed(c container, pod *corev1.Pod) step {
 		case absent, awaited:
 		}
 	}
-	if c.killedForMemory() {
-		return p.end(v1alpha1.OutcomeFailed, outOfMemory, p.lostForMemory(c, pod)+unread)
+	if diagnosis.KilledForMemory(c.ended) {
+		return p.end(v1alpha1.OutcomeFailed, diagnosis.OOMKilled, p.lostForMemory(c, pod)+unread)
 	}
 	message := fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode)
 	switch {
-	case c.ended.Reason == outOfMemory:
-		message += "; one of its processes was killed for memory (OOMKilled) before that: " + p.memoryLimit(pod)
+	case c.ended.Reason == diagnosis.OOMKilled:
+		message += "; one of its processes was killed for memory (OOMKilled) before that: " + diagnosis.MemoryLimit(p.spec(), pod, p.status().Debugger.ContainerName)
 	case c.ended.ExitCode == 0 && c.ended.FinishedAt.Sub(c.ended.StartedAt.Time) <= atOnce && p.status().Debugger.Output == "":
 		message += wantOfInput(p.spec())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // runningGates carry on a session that was admitted: they make its debugger, follow it, and see when it is over.
@@ -177,13 +178,26 @@ func (p *pass) starting(c container, pod *corev1.Pod) step {
 	return nil
 }
 
+// slow says what may hold up a debugger of which nobody says anything.
+func (p *pass) slow(pod *corev1.Pod) {
+	since := p.status().StartedAt.Add(slowStart)
+	if p.Now.Before(since) {
+		p.wake(since)
+		return
+	}
+	message := fmt.Sprintf("container %q in pod %q has been starting for more than %s%s",
+		p.status().Debugger.ContainerName, pod.Name, v1alpha1.FormatDuration(slowStart), diagnosis.StartupHint(p.spec(), pod))
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, message)
+	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, message)
+}
+
 func (p *pass) startTimedOut(c container, pod *corev1.Pod, held *holdup) step {
-	reason, why := v1alpha1.ReasonNotStarted, "it was not running after "+v1alpha1.FormatDuration(StartTimeout)+p.startupHint(pod)
+	reason, why := v1alpha1.ReasonNotStarted, "it was not running after "+v1alpha1.FormatDuration(StartTimeout)+diagnosis.StartupHint(p.spec(), pod)
 	switch {
 	case held != nil:
 		reason, why = held.reason, held.message
 	case c.troubled():
-		reason, why = c.reason, fmt.Sprintf("%s: %s; %s", c.reason, c.message, p.remedy(c))
+		reason, why = c.reason, fmt.Sprintf("%s: %s; %s", c.reason, c.message, diagnosis.StartRemedy(p.spec(), c.reason, c.message))
 	}
 	return beginEnding{v1alpha1.OutcomeNotStarted, reason, "the debugger did not start in time: " + why}
 }

@@ -8,6 +8,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // checkReplace refuses to delete a pod that would be made again, unless the session says so.
@@ -32,7 +33,7 @@ func (p *pass) originalReplaced(c container) step {
 	if p.approvalsUnknown || debugpod.Replaces(p.spec()) == "" || status.Target.ReplacedAt != nil {
 		return nil
 	}
-	if status.Phase != v1alpha1.PhaseActive && (status.Phase != v1alpha1.PhaseStarting || c.reason != v1alpha1.ReasonUnschedulable || !heldByTarget(c.message)) {
+	if status.Phase != v1alpha1.PhaseActive && (status.Phase != v1alpha1.PhaseStarting || c.reason != v1alpha1.ReasonUnschedulable || !diagnosis.HeldByTarget(c.message)) {
 		return nil
 	}
 	if len(p.plan.Actions) > 0 {

@@ -10,9 +10,6 @@ import (
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// restartingAll is the kubelet's reason for containers that it removed to restart all of a pod's: it says no more of how they ended.
-const restartingAll = "RestartingAllContainers"
-
 // targetState is where the target's container stands, as its pod tells.
 type targetState struct {
 	pod    *corev1.Pod

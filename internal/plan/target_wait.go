@@ -9,6 +9,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // holdup is why no debugger is made for a target yet, or never will be.
@@ -111,7 +112,7 @@ func (p *pass) targetJoinable() step {
 // heldByTarget is why the kubelet cannot start a debugger that was added: what it has to join. Nil if the debugger has a problem
 // of its own, such as its image.
 func (p *pass) heldByTarget(c container, pod *corev1.Pod) *holdup {
-	if c.troubled() && !blamesTarget(c.message) {
+	if c.troubled() && !diagnosis.BlamesTarget(c.message) {
 		return nil
 	}
 	if held := p.finishedTarget(pod); held != nil {
@@ -138,17 +139,6 @@ func (p *pass) heldUp(target *debugTarget) step {
 	return nil
 }
 
-// blamesTarget reports whether a container runtime's or a kubelet's words on a debugger that it cannot start are about the
-// process that it was to join.
-func blamesTarget(words string) bool {
-	for _, known := range []string{"invalid target container", "unable to find target container", "/ns/pid", "can't get final child's PID"} {
-		if strings.Contains(words, known) {
-			return true
-		}
-	}
-	return false
-}
-
 // missedTarget deals with a debugger that never ran because the target's container ended as it joined. An ephemeral container
 // is never started again, so that the session is over. The kubelet may tell of the debugger first.
 func (p *pass) missedTarget(c container, pod *corev1.Pod) step {
@@ -157,9 +147,9 @@ func (p *pass) missedTarget(c container, pod *corev1.Pod) step {
 		return nil
 	}
 	ended := endedWith(pod, t.status.Name, c.ended)
-	blamed := blamesTarget(c.ended.Message)
+	blamed := diagnosis.BlamesTarget(c.ended.Message)
 	switch {
-	case ended == nil && !blamed, ended != nil && !blamed && strings.Contains(c.ended.Message, "exec: "):
+	case ended == nil && !blamed, ended != nil && !blamed && diagnosis.BlamesCommand(c.ended.Message):
 		return nil
 	case ended == nil && t.lastEnd() != nil:
 		ended = t.lastEnd()

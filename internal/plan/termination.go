@@ -11,12 +11,10 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 const (
-	// killed is the exit code of a process that was ended by SIGKILL.
-	killed = 137
-
 	// simultaneousExitWindow is how far apart the recorded ends may be of containers that ended at one moment.
 	simultaneousExitWindow = 2 * time.Second
 
@@ -65,8 +63,8 @@ func endedAt(deadline *metav1.Time, debugger *v1alpha1.DebuggerStatus) bool {
 // process namespace when that container's first process ends. The kubelet may tell of the debugger first: if it says nothing of the
 // target, the debugger's end is believed to be its own only a moment later.
 func (p *pass) endedWithTarget(c container, pod *corev1.Pod) step {
-	if lost(c.ended) {
-		if c.ended.Reason == unknownToKubelet {
+	if diagnosis.Lost(c.ended) {
+		if c.ended.Reason == diagnosis.ContainerStatusUnknown {
 			if stop := p.perhapsMadeAgain(c); stop != nil {
 				return stop
 			}
@@ -75,7 +73,7 @@ func (p *pass) endedWithTarget(c container, pod *corev1.Pod) step {
 			"node %q was restarted, or has lost container %q: %s", pod.Spec.NodeName, p.status().Debugger.ContainerName, c.ended.Reason))
 	}
 	name := p.status().Target.Container
-	if name == "" || c.ended.ExitCode != killed || c.ended.Reason == outOfMemory || strings.Contains(c.ended.Message, debugpod.MessagePrefix) || !debugpod.Joins(pod) {
+	if name == "" || c.ended.ExitCode != diagnosis.ExitKilled || c.ended.Reason == diagnosis.OOMKilled || strings.Contains(c.ended.Message, debugpod.MessagePrefix) || !debugpod.Joins(pod) {
 		return nil
 	}
 	if restartingNow(pod) {
@@ -97,16 +95,6 @@ func restartingNow(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.AllContainersRestarting && c.Status == corev1.ConditionTrue
 	})
-}
-
-// unknownToKubelet is its reason for a container that it does not find in the runtime.
-const unknownToKubelet = "ContainerStatusUnknown"
-
-// lost reports whether a node knows no more of how a container ended than that it does not run: so containerd says it of what ran
-// before the machine was started anew, and so the kubelet of what it does not find at all.
-func lost(ended *corev1.ContainerStateTerminated) bool {
-	const byContainerd, code = "Unknown", 255
-	return ended.Reason == byContainerd && ended.ExitCode == code || ended.Reason == unknownToKubelet
 }
 
 const wasKilled = "the debugger was killed"
@@ -131,8 +119,8 @@ func (p *pass) awaitKubelet(meanwhile string, atMost time.Duration) step {
 // the kubelet then starts it anew, a moment after it has told of its end. It does not when it is so late that the debugger
 // would end itself.
 func (p *pass) perhapsMadeAgain(c container) step {
-	stopped := c.ended.ExitCode == killed || c.ended.ExitCode == debugpod.ExitSwept
-	if !stopped && c.ended.Reason != unknownToKubelet || c.ended.Reason == outOfMemory || strings.Contains(c.ended.Message, debugpod.MessagePrefix) ||
+	stopped := c.ended.ExitCode == diagnosis.ExitKilled || c.ended.ExitCode == debugpod.ExitSwept
+	if !stopped && c.ended.Reason != diagnosis.ContainerStatusUnknown || c.ended.Reason == diagnosis.OOMKilled || strings.Contains(c.ended.Message, debugpod.MessagePrefix) ||
 		!p.unstoppable() && !p.Now.Before(neverAfter(p.status())) {
 		return nil
 	}
@@ -146,7 +134,7 @@ func (p *pass) madeAgain(c container) bool {
 		return false
 	}
 	if c.ended != nil { // it could not be started this time
-		return before.StartedAt != nil && notStartable(c.ended.Reason)
+		return before.StartedAt != nil && diagnosis.NotStartable(c.ended.Reason)
 	}
 	return c.again || c.state == v1alpha1.DebuggerRunning &&
 		(before.FinishedAt != nil || before.StartedAt != nil && c.started.After(before.StartedAt.Time))
@@ -162,7 +150,7 @@ func endedWith(pod *corev1.Pod, name string, debugger *corev1.ContainerStateTerm
 		}
 	}
 	last, runs := status.LastTerminationState.Terminated, status.State.Running
-	if last != nil && last.Reason == restartingAll && (runs == nil || !runs.StartedAt.Time.Before(debugger.FinishedAt.Add(-simultaneousExitWindow))) {
+	if last != nil && last.Reason == diagnosis.RestartingAllContainers && (runs == nil || !runs.StartedAt.Time.Before(debugger.FinishedAt.Add(-simultaneousExitWindow))) {
 		return last
 	}
 	return nil

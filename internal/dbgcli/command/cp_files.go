@@ -18,6 +18,7 @@ import (
 	"debugsession.dev/operator/internal/dbgcli/archive"
 	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/dbgcli/terminal"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // staging is what a folder's name begins with that has what is not there as a whole yet.
@@ -139,7 +140,7 @@ func (o *cpOptions) exec(ctx context.Context, d terminal.Debugger, command []str
 		return nil
 	case errors.As(err, &code):
 		return fmt.Errorf("in the debugger, %s", orElse(story.Plain(strings.TrimSpace(said.String())), fmt.Sprintf("%s exited with code %d", command[0], code.Code)))
-	case strings.Contains(err.Error(), "executable file not found"):
+	case diagnosis.LacksProgram(err.Error()):
 		return fmt.Errorf("the debugger's image has no %s, which copying takes: kubectl dbg TARGET --image=IMAGE opens a session with one that has it", command[0])
 	case errors.As(err, &status) && !apierrors.IsInternalError(err) && !apierrors.IsServerTimeout(err) && !apierrors.IsServiceUnavailable(err):
 		return err

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // Pulled is the image that the kubelet pulls for the session's debugger; empty if it pulls none. Only its events tell: the status of a
@@ -37,8 +37,7 @@ func pulledBy(events []corev1.Event) string {
 		return ""
 	}
 	for i := range events {
-		if _, quoted, ok := strings.Cut(events[i].Message, `Pulling image "`); ok && events[i].Reason == "Pulling" {
-			image, _, _ := strings.Cut(quoted, `"`)
+		if image := diagnosis.PulledImage(&events[i]); image != "" {
 			return image
 		}
 	}

@@ -1,9 +1,8 @@
 package story
 
 import (
-	"strings"
-
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // reasonTargetNotRunning is the reason of a session that waits for its target's container to be started again.
@@ -15,5 +14,5 @@ func TargetCrashes(session *v1alpha1.DebugSession) bool {
 	if session.Status.Phase != v1alpha1.PhasePending && session.Status.Phase != v1alpha1.PhaseStarting {
 		return false
 	}
-	return session.Status.Reason == reasonTargetNotRunning || strings.Contains(Message(session), "invalid target container")
+	return session.Status.Reason == reasonTargetNotRunning || diagnosis.InvalidTarget(Message(session))
 }

@@ -1,14 +1,11 @@
-package debugsession
+package diagnosis_test
 
 import (
 	"errors"
 	"strings"
 	"testing"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // Pod Security judges the whole pod, so an old debugger in it has every later one refused.
@@ -30,9 +27,7 @@ func TestOldDebuggerRefused(t *testing.T) {
 			[]string{"profile: restricted"}, "PodCopy"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inject := plan.InjectDebugger{}
-			inject.Container.Name = "debugger-new"
-			message := classify(inject, apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "good", errors.New(tc.words))).Refusal.Message
+			message := diagnosis.Refused(errors.New(tc.words), "debugger-new")
 			for _, want := range tc.want {
 				if !strings.Contains(message, want) {
 					t.Errorf("%s: want %q in it", message, want)

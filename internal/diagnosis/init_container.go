@@ -1,4 +1,4 @@
-package plan
+package diagnosis
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ func pendingInit(pod *corev1.Pod) string {
 		if status == nil || initDone(&pod.Spec.InitContainers[i], status) {
 			continue
 		}
-		if waiting := status.State.Waiting; waiting != nil && waiting.Reason == "PodInitializing" && status.LastTerminationState.Terminated == nil {
+		if waiting := status.State.Waiting; waiting != nil && waiting.Reason == podInitializing && status.LastTerminationState.Terminated == nil {
 			return "" // nobody has begun with it: what the pod waits for is something else
 		}
 		return status.Name

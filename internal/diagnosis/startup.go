@@ -1,0 +1,41 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// StartupHint is what may hold a pod up without its status saying so. Volumes that cannot be attached, for one, are told in
+// events alone.
+func StartupHint(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) string {
+	switch {
+	case pod.Spec.NodeName != "" && pod.Status.StartTime == nil:
+		return fmt.Sprintf(": no kubelet has begun with it; see whether node %q is ready", pod.Spec.NodeName)
+	case pendingInit(pod) != "":
+		return fmt.Sprintf(": %s; see kubectl logs -n %s %s -c %s; leave InitContainers out of podCopy.keep if the copy can do without",
+			describeInit(pod, pendingInit(pod)), pod.Namespace, pod.Name, pendingInit(pod))
+	case spec.Mode != v1alpha1.ModeEphemeralContainer && len(claims(pod)) > 0:
+		return fmt.Sprintf(": it may wait for the volumes of %s, which another node may hold; podCopy.sameNode puts the copy where the target is, and kubectl describe pod %s tells more",
+			strings.Join(claims(pod), ", "), pod.Name)
+	default:
+		return fmt.Sprintf(": kubectl describe pod %s tells more", pod.Name)
+	}
+}
+
+func claims(pod *corev1.Pod) []string {
+	var names []string
+	for i := range pod.Spec.Volumes {
+		if claim := pod.Spec.Volumes[i].PersistentVolumeClaim; claim != nil {
+			names = append(names, claim.ClaimName)
+		}
+	}
+	return names
+}
+
+// clock writes a time as a person reads it in a message.
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
