@@ -96,8 +96,9 @@ vet: ## Run go vet in every module, and on the plugin for the systems that it is
 	@for system in darwin windows; do echo "go vet: the plugin for $$system"; GOOS=$$system go vet ./cmd/kubectl-dbg ./internal/dbgcli/... || exit 1; done
 
 .PHONY: lint
-lint: $(BIN)/.lint ## Run the linters in every module.
+lint: $(BIN)/.lint ## Run the linters in every module, and kube-api-linter on the API.
 	@$(call in-each,$(SOURCES),$(BIN)/golangci-lint run --show-stats=false)
+	@$(BIN)/golangci-lint run --show-stats=false --config .golangci.api.yml ./api/...
 
 .PHONY: verify
 verify: verify-generated verify-modules vet lint verify-purity ## Fail if anything is stale, untidy, impure or refused by a linter.
@@ -256,10 +257,10 @@ $(BIN)/.tools: tools/go.mod tools/go.sum
 	@echo "build controller-gen, kustomize and crd-ref-docs"
 	@mkdir -p $(BIN) && go -C tools build -trimpath -ldflags '-s -w' -o $(BIN)/ tool && touch $@
 
-# golangci-lint is a module apart: it is tested with its own versions of its many dependencies.
+# golangci-lint is a module apart: it is tested with its own versions of its many dependencies. It is built with kube-api-linter in it.
 $(BIN)/.lint: tools/lint/go.mod tools/lint/go.sum
 	@echo "build golangci-lint"
-	@mkdir -p $(BIN) && go -C tools/lint build -trimpath -ldflags '-s -w' -o $(BIN)/ tool && touch $@
+	@mkdir -p $(BIN) && go -C tools/lint build -trimpath -ldflags '-s -w' -o $(BIN)/golangci-lint tool && touch $@
 
 # A module apart: helm comes with much that nothing else here has. helm-docs is what generating needs.
 $(BIN)/helm-docs: tools/helm/go.mod tools/helm/go.sum

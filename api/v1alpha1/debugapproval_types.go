@@ -26,15 +26,18 @@ import (
 // +kubebuilder:printcolumn:name="Why",type=string,JSONPath=`.status.conditions[?(@.type=="Counted")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type DebugApproval struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the object's name, namespace, labels and so on.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// What is decided. It never changes.
+	// spec is what is decided. It never changes.
 	// +required
 	// +kubebuilder:validation:XValidation:rule="self.sessionName == oldSelf.sessionName && self.decision == oldSelf.decision && has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason) && has(self.requestHash) == has(oldSelf.requestHash) && (!has(self.requestHash) || self.requestHash == oldSelf.requestHash) && has(self.sessionUID) == has(oldSelf.sessionUID) && (!has(self.sessionUID) || self.sessionUID == oldSelf.sessionUID) && has(self.approver) == has(oldSelf.approver) && (!has(self.approver) || self.approver == oldSelf.approver) && has(self.ttl) == has(oldSelf.ttl) && (!has(self.ttl) || duration(self.ttl) == duration(oldSelf.ttl))",message="an approval never changes: delete it, and create another"
 	Spec DebugApprovalSpec `json:"spec"`
 
-	// Whether it counts.
+	// status tells whether it counts.
 	// +optional
 	Status DebugApprovalStatus `json:"status,omitzero"`
 }
@@ -49,33 +52,33 @@ type DebugApprovalList struct {
 
 // DebugApprovalSpec is what is decided, by whom, on what.
 type DebugApprovalSpec struct {
-	// The session, in the approval's namespace.
+	// sessionName is the session, in the approval's namespace.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	SessionName string `json:"sessionName"`
 
-	// Approve, or Deny. Deny is final: it ends the session.
+	// decision is Approve or Deny. Deny is final: it ends the session.
 	// +required
 	Decision Decision `json:"decision"`
 
-	// Why, for whoever reads the record. At most 1,024 characters.
+	// reason is why, for whoever reads the record. At most 1,024 characters.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`
 
-	// What exactly is approved: the session's status.request.hash. Stamped at creation. If you write it yourself, as a
+	// requestHash stands for what exactly is approved: the session's status.request.hash. Stamped at creation. If you write it yourself, as a
 	// reviewed commit may, the approval is refused unless the session still asks for just that. How long is not in it: write
 	// ttl, too. A class with approval.requireRequestHash refuses an approval that does not write it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	RequestHash string `json:"requestHash,omitempty"`
 
-	// The session's UID, stamped at creation. Another session of that name is not approved by this.
+	// sessionUID is the session's UID, stamped at creation. Another session of that name is not approved by this.
 	// +optional
 	SessionUID types.UID `json:"sessionUID,omitempty"`
 
-	// The ttl the session asked for, stamped at creation. A longer one needs another approval; a shorter one does not. If you
+	// ttl is the ttl the session asked for, stamped at creation. A longer one needs another approval; a shorter one does not. If you
 	// write it yourself, the approval is refused unless the session asks for just that long: a duration such as 90s, 30m or
 	// 1h30m.
 	// +optional
@@ -84,7 +87,7 @@ type DebugApprovalSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != ''",message="ttl must be a duration such as 90s, 30m or 1h30m"
 	TTL *metav1.Duration `json:"ttl,omitempty"`
 
-	// Who decided, stamped at creation from the identity that the API server saw. A manifest that names somebody else is
+	// approver is who decided, stamped at creation from the identity that the API server saw. A manifest that names somebody else is
 	// refused.
 	// +optional
 	Approver *Identity `json:"approver,omitempty"`
@@ -102,29 +105,29 @@ const (
 
 // Identity is who somebody was, as the API server saw it. It is stamped at admission and never taken from a manifest.
 type Identity struct {
-	// The user's name.
+	// username is the user's name.
 	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Username string `json:"username"`
 
-	// The user's UID, if the authenticator gives one.
+	// uid is the user's UID, if the authenticator gives one.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	UID string `json:"uid,omitempty"`
 
-	// The user's groups.
+	// groups are the user's groups.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1024
 	// +kubebuilder:validation:items:MaxLength=1024
 	Groups []string `json:"groups,omitempty"`
 
-	// What else the authenticator said of the user, such as the scopes of a token. At most 64 keys.
+	// extra is what else the authenticator said of the user, such as the scopes of a token. At most 64 keys.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	Extra map[string]ExtraValue `json:"extra,omitempty"`
 
-	// Proof that the operator's admission wrote this, for what it wrote it. Without it nothing is done.
+	// seal is the proof that the operator's admission wrote this, for what it wrote it. Without it nothing is done.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Seal string `json:"seal,omitempty"`
@@ -138,7 +141,7 @@ type ExtraValue []string
 
 // DebugApprovalStatus is whether an approval counts.
 type DebugApprovalStatus struct {
-	// Counted: True if the approval counts, or counted, for the session that its spec names by UID. False, with the
+	// conditions has Counted: True if the approval counts, or counted, for the session that its spec names by UID. False, with the
 	// reason and what to do, if not.
 	// +optional
 	// +listType=map

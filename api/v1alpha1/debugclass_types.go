@@ -25,14 +25,17 @@ import (
 // +kubebuilder:printcolumn:name="Profiles",type=string,priority=1,JSONPath=`.status.profiles`
 // +kubebuilder:printcolumn:name="Images",type=string,priority=1,JSONPath=`.status.images`
 type DebugClass struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the object's name, namespace, labels and so on.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// What sessions of this class may do.
+	// spec is what sessions of this class may do.
 	// +required
 	Spec DebugClassSpec `json:"spec"`
 
-	// What the operator found.
+	// status is what the operator found.
 	// +optional
 	Status DebugClassStatus `json:"status,omitzero"`
 }
@@ -54,36 +57,36 @@ type DebugClassList struct {
 // +kubebuilder:validation:XValidation:rule="!self.modes.exists(m, m == 'Node') || has(self.nodeNamespace)",message="mode Node needs nodeNamespace: the namespace in which nodes may be debugged",fieldPath=".nodeNamespace"
 // +kubebuilder:validation:XValidation:rule="!has(self.transcript) || self.transcript != 'Required' || (has(self.audit) && self.audit == 'Required')",message="transcript: Required needs audit: Required, as the record names the transcript",fieldPath=".transcript"
 type DebugClassSpec struct {
-	// The namespaces the class may be used in, by their labels. Left out: all.
+	// namespaceSelector selects the namespaces the class may be used in, by their labels. Left out: all.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
-	// The pods that may be debugged, by their labels. Left out: all. It says nothing of nodes.
+	// podSelector selects the pods that may be debugged, by their labels. Left out: all. It says nothing of nodes.
 	// +optional
 	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
 
-	// The modes that may be used.
+	// modes are the modes that may be used.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	Modes []Mode `json:"modes"`
 
-	// The one namespace in which sessions of mode Node may be made. Whoever can reach a pod of theirs there may be root on
+	// nodeNamespace is the one namespace in which sessions of mode Node may be made. Whoever can reach a pod of theirs there may be root on
 	// the node. Needed for mode Node, and for no other.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	NodeNamespace string `json:"nodeNamespace,omitempty"`
 
-	// The profiles that may be used.
+	// profiles are the profiles that may be used.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	Profiles []Profile `json:"profiles"`
 
-	// The images that may be run, the debugger's and those that podCopy.containers changes to: patterns such as busybox,
+	// images are the images that may be run, the debugger's and those that podCopy.containers changes to: patterns such as busybox,
 	// busybox:1.*, registry.example/debug/*, registry.example/** or registry.example/tools@sha256:*. An image is compared
 	// by its full name, as a container runtime completes it: busybox is docker.io/library/busybox:latest. * matches
 	// within one part between slashes, ** matches any number of parts. A pattern without tag and digest allows every tag
@@ -95,43 +98,43 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:items:MaxLength=512
 	Images []string `json:"images,omitempty"`
 
-	// Whether a debugger may have more privileges than its profile gives. Left out: it may not. A session's own securityContext
+	// allowSecurityContext lets a debugger have more privileges than its profile gives. Left out: it may not. A session's own securityContext
 	// must then only take privileges away; a container of the copy that becomes the debugger (debugger.container), or whose
 	// program podCopy.containers changes, must not have more from its target; and runAs: FromTarget must not make it root.
 	// +optional
 	AllowSecurityContext bool `json:"allowSecurityContext,omitempty"`
 
-	// Whether the debugger may mount the target's volumes, be a container of the copy that has them, and read ConfigMaps and
+	// allowVolumes tells whether the debugger may mount the target's volumes, be a container of the copy that has them, and read ConfigMaps and
 	// Secrets of the namespace by env and envFrom. Left out: it may not. Then it has no token of the pod's service account
 	// either, and podCopy.containers may change no container that has any of these.
 	// +optional
 	AllowVolumes bool `json:"allowVolumes,omitempty"`
 
-	// Whether a copy keeps its target's priorityClassName, by which it may preempt other pods. Left out: it does not, and gets
+	// allowPriority tells whether a copy keeps its target's priorityClassName, by which it may preempt other pods. Left out: it does not, and gets
 	// the cluster's default priority.
 	// +optional
 	AllowPriority bool `json:"allowPriority,omitempty"`
 
-	// The most that what is made may claim: CPU, memory, ephemeral storage, extended resources such as nvidia.com/gpu, and, as
+	// resources is the most that what is made may claim: CPU, memory, ephemeral storage, extended resources such as nvidia.com/gpu, and, as
 	// count/resourceclaims.resource.k8s.io, claims of dynamic resource allocation. Left out: no bound. An ephemeral container claims nothing: it shares what its pod has.
 	// +optional
 	Resources *ResourceBounds `json:"resources,omitempty"`
 
-	// Whether a session may bring a debugger that nothing can end before its pod goes (debugger.unstoppable), as images
+	// allowUnstoppable tells whether a session may bring a debugger that nothing can end before its pod goes (debugger.unstoppable), as images
 	// without a shell need it.
 	// +optional
 	AllowUnstoppable bool `json:"allowUnstoppable,omitempty"`
 
-	// Whether a session may delete its target once the copy runs (podCopy.replaceOriginal): whoever may use the class can
+	// allowReplace tells whether a session may delete its target once the copy runs (podCopy.replaceOriginal): whoever may use the class can
 	// then delete pods.
 	// +optional
 	AllowReplace bool `json:"allowReplace,omitempty"`
 
-	// What is taken for a session that does not say.
+	// defaults is what is taken for a session that does not say.
 	// +optional
 	Defaults *ClassDefaults `json:"defaults,omitempty"`
 
-	// The longest that a session may last, also by extension, from 10s to 24h. The kubelet enforces it, also with the
+	// maxTTL is the longest that a session may last, also by extension, from 10s to 24h. The kubelet enforces it, also with the
 	// operator down.
 	// +required
 	// +kubebuilder:validation:Type=string
@@ -139,7 +142,7 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="maxTTL must be a duration from 10s to 24h, such as 30m or 1h"
 	MaxTTL metav1.Duration `json:"maxTTL"`
 
-	// The longest idleTimeout that a session may set, from 30s to 24h, and what it gets that sets none, unless defaults.idleTimeout is
+	// maxIdleTimeout is the longest idleTimeout that a session may set, from 30s to 24h, and what it gets that sets none, unless defaults.idleTimeout is
 	// shorter. Left out: no bound, and no idle end unless a session or defaults.idleTimeout sets one. It says nothing of sessions that can have
 	// none: in other modes than EphemeralContainer, without a terminal, or unstoppable.
 	// +optional
@@ -148,7 +151,7 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="maxIdleTimeout must be a duration from 30s to 24h, such as 15m"
 	MaxIdleTimeout *metav1.Duration `json:"maxIdleTimeout,omitempty"`
 
-	// How long before its end a session is warned of it: durations from 10s to 24h, such as 5m. At most 4; [5m, 1m] if left out,
+	// endWarnings say how long before its end a session is warned of it: durations from 10s to 24h, such as 5m. At most 4; [5m, 1m] if left out,
 	// and [] for none. A session that is shorter than one of them has no such warning. Each is an event EndingSoon on the session, and
 	// a line in its debugger's terminal: of an ephemeral debugger that is not unstoppable whoever has attached to it, of others kubectl
 	// dbg alone shows it.
@@ -161,23 +164,23 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(w, w.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && w != '' && duration(w) >= duration('10s') && duration(w) <= duration('24h'))",message="each must be a duration from 10s to 24h before the end, such as 5m or 30s"
 	EndWarnings []metav1.Duration `json:"endWarnings,omitzero"` // omitzero, since [] is not the default: it is no warning
 
-	// Who must agree before a session starts. Left out: nobody.
+	// approval says who must agree before a session starts. Left out: nobody.
 	// +optional
 	Approval *ApprovalPolicy `json:"approval,omitempty"`
 
-	// What access a session gives, and to whom.
+	// access is what access a session gives, and to whom.
 	// +optional
 	Access *AccessPolicy `json:"access,omitempty"`
 
-	// What is asked of spec.reason.
+	// reason is what is asked of spec.reason.
 	// +optional
 	Reason *ReasonPolicy `json:"reason,omitempty"`
 
-	// How many sessions of this class may run at once. One more waits.
+	// limits says how many sessions of this class may run at once. One more waits.
 	// +optional
 	Limits *ClassLimits `json:"limits,omitempty"`
 
-	// What becomes of the audit record of a session of this class, beside the operator's log, which has each. BestEffort: it is kept in
+	// audit is what becomes of the audit record of a session of this class, beside the operator's log, which has each. BestEffort: it is kept in
 	// the operator's audit store, if it has one, as soon as it can be; the session does not wait for that. Required: nothing starts where
 	// the operator has no audit store; and a session that is over, whose debugger and access are gone, stays Ending, and cannot be
 	// deleted, until its record is stored.
@@ -185,7 +188,7 @@ type DebugClassSpec struct {
 	// +default="BestEffort"
 	Audit AuditPolicy `json:"audit,omitempty"`
 
-	// Whether what the debugger prints is kept beside the audit record: of one with a terminal as an asciicast, of another as text, of
+	// transcript tells whether what the debugger prints is kept beside the audit record: of one with a terminal as an asciicast, of another as text, of
 	// each session up to 10 MiB. Input that is not echoed is not in it. None: it is not. BestEffort: it is if the operator has an
 	// audit store, as far as it could be read and stored. Required, which needs audit: Required: nothing starts where the operator has no
 	// audit store; and a session that is over stays Ending until its transcript is stored, as far as its log could be read.
@@ -193,7 +196,7 @@ type DebugClassSpec struct {
 	// +default="None"
 	Transcript TranscriptPolicy `json:"transcript,omitempty"`
 
-	// How long the record of an ended session is kept before the operator deletes it, at least 1h. Left out: for ever.
+	// retention is how long the record of an ended session is kept before the operator deletes it, at least 1h. Left out: for ever.
 	// Records that Argo CD, Flux or Helm own are never deleted: they would be created again.
 	// +optional
 	// +kubebuilder:validation:Type=string
@@ -225,7 +228,7 @@ const (
 
 // ResourceBounds is the most that what is made may claim. Both requests and limits are held to it.
 type ResourceBounds struct {
-	// The most for the debugger's container, by resource, such as {cpu: "1", memory: 1Gi}. Where a session sets no limit of cpu,
+	// debugger is the most for the debugger's container, by resource, such as {cpu: "1", memory: 1Gi}. Where a session sets no limit of cpu,
 	// memory or ephemeral-storage, the bound becomes the limit, and the request, if there is none, is 0. One that asks for more
 	// is refused. Resources that are not named have no bound; 0 allows none. Of claims, those that the debugger uses are counted.
 	// At most 16.
@@ -233,7 +236,7 @@ type ResourceBounds struct {
 	// +kubebuilder:validation:MaxProperties=16
 	Debugger corev1.ResourceList `json:"debugger,omitempty"`
 
-	// The most for the pod that is made, a copy or the pod on a node, all its containers together. Containers of the pod that
+	// pod is the most for the pod that is made, a copy or the pod on a node, all its containers together. Containers of the pod that
 	// have no limit of cpu, memory or ephemeral-storage share in equal parts what the others leave of it, as their limit. A
 	// pod that does not fit is refused. Of the target's claims of dynamic resource allocation, a copy has those that its containers
 	// use, each counted once. At most 16.
@@ -244,23 +247,23 @@ type ResourceBounds struct {
 
 // ClassDefaults is what is taken for a session that does not say.
 type ClassDefaults struct {
-	// The debugger's image.
+	// image is the debugger's image.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Image string `json:"image,omitempty"`
 
-	// The profile. Left out: general if the class allows it, else the first that it allows.
+	// profile is that of sessions that set none. Left out: general if the class allows it, else the first that it allows.
 	// +optional
 	Profile Profile `json:"profile,omitempty"`
 
-	// The ttl. Left out: 30m, or maxTTL if that is shorter.
+	// ttl is that of sessions that set none. Left out: 30m, or maxTTL if that is shorter.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s')",message="ttl must be a duration of at least 10s, such as 30m or 1h"
 	TTL *metav1.Duration `json:"ttl,omitempty"`
 
-	// The idleTimeout, for sessions that can have one, from 30s to maxIdleTimeout. Left out: maxIdleTimeout; if that is left out too, none.
+	// idleTimeout is that of sessions that set none and can have one, from 30s to maxIdleTimeout. Left out: maxIdleTimeout; if that is left out too, none.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
@@ -273,37 +276,37 @@ type ClassDefaults struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.emergency) || (has(self.required) && self.required > 0)",message="an emergency starts before its approval: set required to at least 1, or remove emergency",fieldPath=".emergency"
 // +kubebuilder:validation:XValidation:rule="!has(self.emergency) || !has(self.selfApproval) || !self.selfApproval",message="somebody else must review an emergency: remove selfApproval, or emergency",fieldPath=".emergency"
 type ApprovalPolicy struct {
-	// How many different people must approve. 0: nobody.
+	// required is how many different people must approve. 0: nobody.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=10
 	Required int32 `json:"required,omitempty"`
 
-	// How long a session waits for its approvals, from 1m to 168h, before it ends as TimedOut; 1h if left out.
+	// timeout is how long a session waits for its approvals, from 1m to 168h, before it ends as TimedOut; 1h if left out.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('1m') && duration(self) <= duration('168h')",message="timeout must be a duration from 1m to 168h, such as 1h"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
-	// Whether the requester's own approval counts.
+	// selfApproval tells whether the requester's own approval counts.
 	// +optional
 	SelfApproval bool `json:"selfApproval,omitempty"`
 
-	// Whether an approval must write requestHash itself, the session's status.request.hash: who approves has then seen what is
+	// requireRequestHash tells whether an approval must write requestHash itself, the session's status.request.hash: who approves has then seen what is
 	// asked, and an approval that is applied again cannot be meant for another session. One that does not is refused.
 	// A denial needs none.
 	// +optional
 	RequireRequestHash bool `json:"requireRequestHash,omitempty"`
 
-	// Requesters whose sessions need no approval, such as the service account of a GitOps controller: there the merge was
+	// exempt lists requesters whose sessions need no approval, such as the service account of a GitOps controller: there the merge was
 	// the approval. At most 32.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Exempt []Subject `json:"exempt,omitempty"`
 
-	// Lets a session start before its approval whose requester says that it is an emergency (spec.emergency), and holds the verb
+	// emergency lets a session start before its approval whose requester says that it is an emergency (spec.emergency), and holds the verb
 	// emergency on the class. It is announced on every DebugSink, and must be approved afterwards. Left out: none may.
 	// +optional
 	Emergency *EmergencyPolicy `json:"emergency,omitempty"`
@@ -311,7 +314,7 @@ type ApprovalPolicy struct {
 
 // EmergencyPolicy says how sessions start before their approval, and by when that must follow.
 type EmergencyPolicy struct {
-	// By when after its start such a session must have been reviewed, by as many people as must approve: from 1m to 720h, 24h if left
+	// reviewWithin is how long after its start such a session must have been reviewed at the latest, by as many people as must approve: from 1m to 720h, 24h if left
 	// out. After that the session and its class say ReviewOverdue until it is. A session that is to be reviewed is not deleted by
 	// retention.
 	// +optional
@@ -321,7 +324,7 @@ type EmergencyPolicy struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="reviewWithin must be a duration from 1m to 720h, such as 24h"
 	ReviewWithin metav1.Duration `json:"reviewWithin,omitempty"`
 
-	// The longest that such a session lasts while nobody has approved it, from 10s to the class's maxTTL, which it is if left out. Once
+	// maxTTL is the longest that such a session lasts while nobody has approved it, from 10s to the class's maxTTL, which it is if left out. Once
 	// approved it lasts as approved.
 	// +optional
 	// +kubebuilder:validation:Type=string
@@ -332,14 +335,14 @@ type EmergencyPolicy struct {
 
 // AccessPolicy says what access a session gives, and to whom.
 type AccessPolicy struct {
-	// What may be done with the debugger's pod: Attach, Exec, Logs, PortForward. Left out: Attach and Logs. Kubernetes
+	// verbs say what may be done with the debugger's pod: Attach, Exec, Logs, PortForward. Left out: Attach and Logs. Kubernetes
 	// grants these for a pod, not for one of its containers.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=4
 	Verbs []AccessVerb `json:"verbs,omitempty"`
 
-	// Whom a session may name in spec.access.subjects beside its requester. Left out: nobody. At most 32.
+	// subjects are those whom a session may name in spec.access.subjects beside its requester. Left out: nobody. At most 32.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
@@ -362,18 +365,18 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="(self.kind == 'ServiceAccount') == has(self.namespace)",message="namespace goes with kind ServiceAccount, and with no other",fieldPath=".namespace"
 type Subject struct {
-	// User, Group or ServiceAccount.
+	// kind is User, Group or ServiceAccount.
 	// +required
 	// +kubebuilder:validation:Enum=User;Group;ServiceAccount
 	Kind string `json:"kind"`
 
-	// The name, as the API server knows it.
+	// name is the name, as the API server knows it.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Name string `json:"name"`
 
-	// The namespace of a ServiceAccount.
+	// namespace is the namespace of a ServiceAccount.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -389,11 +392,11 @@ const (
 
 // ReasonPolicy is what is asked of spec.reason.
 type ReasonPolicy struct {
-	// Whether there must be one.
+	// required tells whether there must be one.
 	// +optional
 	Required bool `json:"required,omitempty"`
 
-	// A regular expression (RE2) that it must match somewhere, such as ^INC-[0-9]+.
+	// pattern is a regular expression (RE2) that it must match somewhere, such as ^INC-[0-9]+.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Pattern string `json:"pattern,omitempty"`
@@ -401,12 +404,12 @@ type ReasonPolicy struct {
 
 // ClassLimits is how many sessions of a class may run at once.
 type ClassLimits struct {
-	// In one namespace. 0 or left out: no limit.
+	// perNamespace is how many in one namespace. 0 or left out: no limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	PerNamespace int32 `json:"perNamespace,omitempty"`
 
-	// Of one requester, in the whole cluster. 0 or left out: no limit.
+	// perRequester is how many of one requester, in the whole cluster. 0 or left out: no limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	PerRequester int32 `json:"perRequester,omitempty"`
@@ -414,39 +417,39 @@ type ClassLimits struct {
 
 // DebugClassStatus is what the operator found.
 type DebugClassStatus struct {
-	// The generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// The spec's modes, profiles and images, each in one line for kubectl get; of many the first.
+	// modes is the spec's modes in one line for kubectl get; of many the first.
 	// +optional
 	Modes string `json:"modes,omitempty"`
 
-	// See modes.
+	// profiles is the spec's profiles, likewise.
 	// +optional
 	Profiles string `json:"profiles,omitempty"`
 
-	// See modes. * if every image may be run.
+	// images is the spec's images, likewise. * if every image may be run.
 	// +optional
 	Images string `json:"images,omitempty"`
 
-	// The spec's maxTTL, for kubectl get: 1h, however the spec writes it.
+	// maxTTL is the spec's maxTTL, for kubectl get: 1h, however the spec writes it.
 	// +optional
 	MaxTTL *Duration `json:"maxTTL,omitempty"`
 
-	// How many sessions of this class have not ended.
+	// sessions is how many sessions of this class have not ended.
 	// +optional
 	Sessions int32 `json:"sessions"`
 
-	// How many sessions that started before their approval are to be reviewed, those that are overdue too.
+	// reviewsPending is how many sessions that started before their approval are to be reviewed, those that are overdue too.
 	// +optional
 	ReviewsPending int32 `json:"reviewsPending,omitempty"`
 
-	// How many of them are overdue.
+	// reviewsOverdue is how many of them are overdue.
 	// +optional
 	ReviewsOverdue int32 `json:"reviewsOverdue,omitempty"`
 
-	// Ready: sessions of this class can be admitted. ReviewOverdue: True while sessions that started before their approval have not
+	// conditions has Ready: sessions of this class can be admitted. ReviewOverdue: True while sessions that started before their approval have not
 	// been reviewed in time; its message names the first of them. It is there for classes that allow emergencies, and where one is to be reviewed.
 	// +optional
 	// +listType=map

@@ -42,15 +42,18 @@ import (
 // +kubebuilder:printcolumn:name="Debugger-Pod",type=string,priority=1,JSONPath=`.status.debugger.podName`,description="The pod the debugger runs in"
 // +kubebuilder:printcolumn:name="Debugger-Container",type=string,priority=1,JSONPath=`.status.debugger.containerName`,description="The debugger's container"
 type DebugSession struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the object's name, namespace, labels and so on.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// What is asked for. Only ttl and end may be changed once the session exists, and emergency set before it starts: everything
+	// spec is what is asked for. Only ttl and end may be changed once the session exists, and emergency set before it starts: everything
 	// else was decided upon as it was written.
 	// +required
 	Spec DebugSessionSpec `json:"spec"`
 
-	// What was done, written by the operator alone. Until the operator has looked at the session, observedGeneration is -1, by
+	// status is what was done, written by the operator alone. Until the operator has looked at the session, observedGeneration is -1, by
 	// which tools that read kstatus know that it is not done.
 	// +optional
 	// +default={"observedGeneration": -1}
@@ -94,24 +97,24 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.emergency) || !oldSelf.emergency || (has(self.emergency) && self.emergency)",message="emergency cannot be taken back: set end: true to end the session",fieldPath=".emergency"
 // +kubebuilder:validation:XValidation:rule="has(self.requester) == has(oldSelf.requester) && (!has(self.requester) || self.requester == oldSelf.requester || (has(self.emergency) && self.emergency && (!has(oldSelf.emergency) || !oldSelf.emergency) && self.requester.username == oldSelf.requester.username))",message="requester is stamped at creation and cannot be changed",fieldPath=".requester"
 type DebugSessionSpec struct {
-	// The DebugClass, which says what the session may do. Left out: the class that is marked as the default, which is
+	// className is the DebugClass, which says what the session may do. Left out: the class that is marked as the default, which is
 	// then written here.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	ClassName string `json:"className,omitempty"`
 
-	// Why this session is needed, in words for whoever reads the record: an incident's number, what was seen.
+	// reason is why this session is needed, in words for whoever reads the record: an incident's number, what was seen.
 	// At most 1,024 characters.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`
 
-	// What is debugged. It is looked up once: the pod's UID is recorded, and a later pod of the same name is another pod.
+	// target is what is debugged. It is looked up once: the pod's UID is recorded, and a later pod of the same name is another pod.
 	// +required
 	Target Target `json:"target"`
 
-	// How the debugger is brought in.
+	// mode is how the debugger is brought in.
 	//
 	// EphemeralContainer (the default) adds an ephemeral container to the running pod, in the process namespace of
 	// target.container: its processes are seen, its files are under /proc/1/root. The pod keeps serving. Kubernetes can
@@ -128,7 +131,7 @@ type DebugSessionSpec struct {
 	// +default="EphemeralContainer"
 	Mode Mode `json:"mode,omitempty"`
 
-	// What the debugger is set up for, with the meaning that kubectl debug gives it.
+	// profile is what the debugger is set up for, with the meaning that kubectl debug gives it.
 	//
 	// general: may trace processes (SYS_PTRACE); a copy shares its process namespace.
 	// baseline: nothing added; fits namespaces that enforce the baseline Pod Security Standard.
@@ -142,7 +145,7 @@ type DebugSessionSpec struct {
 	// +optional
 	Profile Profile `json:"profile,omitempty"`
 
-	// The debugger's container. Fields have the names and the meaning of a container in a pod.
+	// debugger is the debugger's container. Fields have the names and the meaning of a container in a pod.
 	//
 	// Left out altogether in a copy with podCopy.containers, no container is added: the session is then about the changed
 	// container, and lasts until the copy has finished or its time is up.
@@ -150,11 +153,11 @@ type DebugSessionSpec struct {
 	// +default={}
 	Debugger Debugger `json:"debugger,omitzero"`
 
-	// How the copy is made. Only with mode PodCopy.
+	// podCopy is how the copy is made. Only with mode PodCopy.
 	// +optional
 	PodCopy *PodCopy `json:"podCopy,omitempty"`
 
-	// How long the session lasts, from status.startedAt (before the image is pulled): a duration
+	// ttl is how long the session lasts, from status.startedAt (before the image is pulled): a duration
 	// such as 90s, 30m or 1h30m, from 10s to the class's maxTTL; the class's default if left out. May be changed while the session is active: the end
 	// then is startedAt plus the new ttl, at once if that has passed.
 	// +optional
@@ -163,7 +166,7 @@ type DebugSessionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="ttl must be a duration from 10s to 24h, such as 90s, 30m or 1h30m"
 	TTL *metav1.Duration `json:"ttl,omitempty"`
 
-	// After how long without use the session ends, from 30s to 24h, but not after more than the class's maxIdleTimeout; the class's
+	// idleTimeout is how long the session may go unused before it ends, from 30s to 24h, but not after more than the class's maxIdleTimeout; the class's
 	// default if left out, and if that has none the session does not end for it. It is in use when something is typed into or printed on
 	// its terminal, while anything but a shell that waits at its prompt has the terminal, and while kubectl exec runs something in its container.
 	// That somebody has attached is not seen, and is no use by itself; one who has is told before. It ends up to a minute later than
@@ -174,28 +177,28 @@ type DebugSessionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('30s') && duration(self) <= duration('24h')",message="idleTimeout must be a duration from 30s to 24h, such as 15m"
 	IdleTimeout *metav1.Duration `json:"idleTimeout,omitempty"`
 
-	// The session never starts after this moment and never runs past it. For manifests that live in Git: applied again
+	// notAfter is the moment after which the session never starts, and past which it never runs. For manifests that live in Git: applied again
 	// after this moment, also after having been deleted, the session ends at once as Expired, and nothing is started.
 	// +optional
 	NotAfter *metav1.Time `json:"notAfter,omitempty"`
 
-	// Set to true to end the session now. The record stays. An ended session never starts again, so setting it back to
+	// end ends the session now, if it is set to true. The record stays. An ended session never starts again, so setting it back to
 	// false does nothing.
 	// +optional
 	End bool `json:"end,omitempty"`
 
-	// Starts the session before its approval, where its class lets an emergency do so (approval.emergency) and its requester may (the
+	// emergency starts the session before its approval, where its class lets an emergency do so (approval.emergency) and its requester may (the
 	// verb emergency on the class). It needs a reason. It is announced on every DebugSink, and who may approve it must approve or deny it
 	// afterwards: see status.review. A denial ends it, as always. Its requester may also set it while it waits; it cannot be taken
 	// back. It means nothing for a session that needs no approval.
 	// +optional
 	Emergency bool `json:"emergency,omitempty"`
 
-	// Who gets access to the debugger. Left out: the requester alone.
+	// access is who gets access to the debugger. Left out: the requester alone.
 	// +optional
 	Access *Access `json:"access,omitempty"`
 
-	// Who asked for the session: stamped at creation from the identity that the API server saw, as in a
+	// requester is who asked for the session: stamped at creation from the identity that the API server saw, as in a
 	// CertificateSigningRequest. A manifest that names somebody else is refused.
 	// +optional
 	Requester *Identity `json:"requester,omitempty"`
@@ -203,7 +206,7 @@ type DebugSessionSpec struct {
 
 // Access says who gets access to the debugger.
 type Access struct {
-	// Users, groups and service accounts, as the class allows. At most 32.
+	// subjects are users, groups and service accounts, as the class allows. At most 32.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -242,37 +245,37 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.nodeName)",message="a node has no container: remove container",fieldPath=".container"
 // +kubebuilder:validation:XValidation:rule="!has(self.pick) || has(self.workload) || has(self.selector)",message="pick chooses among the pods of a workload or selector: remove it, or name one of those",fieldPath=".pick"
 type Target struct {
-	// The name of a pod in the session's namespace. If there is none yet, the session waits for it for five minutes.
+	// podName is the name of a pod in the session's namespace. If there is none yet, the session waits for it for five minutes.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="podName must be the name of a pod: lower case letters, digits, - and ."
 	PodName string `json:"podName,omitempty"`
 
-	// A workload in the session's namespace. One of its running pods is chosen, as pick says.
+	// workload is a workload in the session's namespace. One of its running pods is chosen, as pick says.
 	// +optional
 	Workload *Workload `json:"workload,omitempty"`
 
-	// Selects pods in the session's namespace by their labels. One of the running ones is chosen, as pick says.
+	// selector selects pods in the session's namespace by their labels. One of the running ones is chosen, as pick says.
 	// It must select something by at least one label or expression.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="an empty selector would select every pod: name at least one label"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
-	// The name of a node. Only with mode Node. If there is none yet, the session waits for it for five minutes.
+	// nodeName is the name of a node. Only with mode Node. If there is none yet, the session waits for it for five minutes.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="nodeName must be the name of a node: lower case letters, digits, - and ."
 	NodeName string `json:"nodeName,omitempty"`
 
-	// Which pod of a workload or selector is chosen. Left out: one that is not ready before one that is, and among those
+	// pick is which pod of a workload or selector is chosen. Left out: one that is not ready before one that is, and among those
 	// the newest. Ready: the newest that is ready. Unhealthy: the newest that is not ready. Newest and Oldest: by age
 	// alone. Pods of one age are taken in the order of their names. The choice is made once.
 	// +optional
 	Pick Pick `json:"pick,omitempty"`
 
-	// The container whose process namespace an ephemeral debugger joins: a container or init container of the pod. Left
+	// container is the container whose process namespace an ephemeral debugger joins: a container or init container of the pod. Left
 	// out: the one named by the pod's annotation kubectl.kubernetes.io/default-container, else the first. In a copy to
 	// which no debugger is added, the container that the session is about; left out: the first of podCopy.containers that
 	// is no init container, else as above.
@@ -285,19 +288,19 @@ type Target struct {
 
 // Workload names an object that runs pods.
 type Workload struct {
-	// The API version of the workload, such as apps/v1 (the default) or batch/v1.
+	// apiVersion is the API version of the workload, such as apps/v1 (the default) or batch/v1.
 	// +optional
 	// +default="apps/v1"
 	// +kubebuilder:validation:MaxLength=317
 	APIVersion string `json:"apiVersion,omitempty"`
 
-	// The kind: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, or any other with a scale subresource.
+	// kind is the kind: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, or any other with a scale subresource.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
 
-	// The workload's name, in the session's namespace.
+	// name is the workload's name, in the session's namespace.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -322,17 +325,16 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.stdinOnce) || !self.stdinOnce || (has(self.stdin) && self.stdin)",message="stdinOnce needs stdin: set stdin: true, or remove stdinOnce",fieldPath=".stdinOnce"
 // +kubebuilder:validation:XValidation:rule="!has(self.runAs) || !has(self.securityContext) || (!has(self.securityContext.runAsUser) && !has(self.securityContext.runAsGroup))",message="runAs says which user: remove it, or remove runAsUser and runAsGroup from securityContext",fieldPath=".runAs"
 type Debugger struct {
-	// A container of the copy, or an init container that it keeps, that becomes the debugger instead of one that is added:
-	// what is set here is changed in it, its environment and its mounts are added to, stdin and tty are as they are here,
-	// and the profile is applied to it. What else is left out stays as it is in the target, the image too. Only with mode
-	// PodCopy.
+	// container names a container of the copy, or an init container that it keeps, to use as the debugger instead of adding one. What is
+	// set here overrides its own; env and volumeMounts are added to its own; stdin and tty always come from here; the profile is applied to
+	// it. What is left out keeps the target's value, the image too. Only with mode PodCopy.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="container must be the name of a container: lower case letters, digits and -"
 	Container string `json:"container,omitempty"`
 
-	// The image to run. It should have a shell and the tools you want; the target's own image needs neither. Left out:
+	// image is the image to run. It should have a shell and the tools you want; the target's own image needs neither. Left out:
 	// the class's default.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -340,7 +342,7 @@ type Debugger struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image's name, such as busybox:1.36, without spaces"
 	Image string `json:"image,omitempty"`
 
-	// The command, not run in a shell. Left out: sh in an ephemeral container, the image's entrypoint in a copy or in an
+	// command is the command, not run in a shell. Left out: sh in an ephemeral container, the image's entrypoint in a copy or in an
 	// unstoppable container. At most 64 words of 4,096 characters.
 	// $(VAR) is replaced by the variable's value, as in a pod.
 	// +optional
@@ -349,19 +351,19 @@ type Debugger struct {
 	// +kubebuilder:validation:items:MaxLength=4096
 	Command []string `json:"command,omitempty"`
 
-	// Arguments to the command, or to the image's entrypoint. At most 64 of 4,096 characters.
+	// args are arguments to the command, or to the image's entrypoint. At most 64 of 4,096 characters.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=4096
 	Args []string `json:"args,omitempty"`
 
-	// The command's working directory. Left out: the image's.
+	// workingDir is the command's working directory. Left out: the image's.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	WorkingDir string `json:"workingDir,omitempty"`
 
-	// Environment variables. At most 64. A debugger that joins a container's process namespace finds that container's
+	// env adds environment variables. At most 64. A debugger that joins a container's process namespace finds that container's
 	// files where $TARGET_ROOT says, unless that is set here.
 	// +optional
 	// +listType=map
@@ -369,13 +371,13 @@ type Debugger struct {
 	// +kubebuilder:validation:MaxItems=64
 	Env []corev1.EnvVar `json:"env,omitempty"`
 
-	// ConfigMaps and Secrets of the namespace whose keys become environment variables. At most 16.
+	// envFrom names ConfigMaps and Secrets of the namespace whose keys become environment variables. At most 16.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
 
-	// Volumes of the target pod to mount. A debugger cannot bring volumes of its own. No subPath in an ephemeral
+	// volumeMounts are volumes of the target pod to mount. A debugger cannot bring volumes of its own. No subPath in an ephemeral
 	// container: Kubernetes forbids it. In mode Node there is one volume at most, host-root. At most 32.
 	// +optional
 	// +listType=map
@@ -383,7 +385,7 @@ type Debugger struct {
 	// +kubebuilder:validation:MaxItems=32
 	VolumeMounts []corev1.VolumeMount `json:"volumeMounts,omitempty"`
 
-	// A container of the target, or an init container, whose volumes are mounted in the debugger at the same paths. What
+	// mountsFrom is a container of the target, or an init container, whose volumes are mounted in the debugger at the same paths. What
 	// volumeMounts puts at one of those paths wins. In an ephemeral container mounts with a subPath are left out, since
 	// Kubernetes forbids them there; status.debugger.mountsLeftOut names them. Not with mode Node.
 	// +optional
@@ -392,7 +394,7 @@ type Debugger struct {
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="mountsFrom must be the name of a container: lower case letters, digits and -"
 	MountsFrom string `json:"mountsFrom,omitempty"`
 
-	// FromTarget runs the debugger as the user and the group that the target's container runs as: what its securityContext
+	// runAs says as whom the debugger runs: FromTarget runs the debugger as the user and the group that the target's container runs as: what its securityContext
 	// or its pod's says, else what the kubelet reports once it runs, for which the session waits. That is what it takes to
 	// read the files and the memory of a process that is not root's. Supplemental groups are the pod's and the image's, as in
 	// every container. If neither tells, the session is Rejected. Left out: the image's user, or what securityContext
@@ -400,39 +402,39 @@ type Debugger struct {
 	// +optional
 	RunAs RunAs `json:"runAs,omitempty"`
 
-	// Privileges and user of the debugger. What is set here wins over the profile. The namespace's Pod Security level
+	// securityContext sets privileges and user of the debugger. What is set here wins over the profile. The namespace's Pod Security level
 	// still has the last word.
 	// +optional
 	SecurityContext *corev1.SecurityContext `json:"securityContext,omitempty"`
 
-	// When the image is pulled: Always, IfNotPresent or Never. Left out: Always for the tag latest, else IfNotPresent.
+	// imagePullPolicy is when the image is pulled: Always, IfNotPresent or Never. Left out: Always for the tag latest, else IfNotPresent.
 	// +optional
 	// +kubebuilder:validation:Enum=Always;IfNotPresent;Never
 	ImagePullPolicy corev1.PullPolicy `json:"imagePullPolicy,omitempty"`
 
-	// Keep standard input open, so that one can type once attached.
+	// stdin keeps standard input open, so that one can type once attached.
 	// +optional
 	Stdin bool `json:"stdin,omitempty"`
 
-	// Close standard input when the first client that attached goes: its shell then ends, and the session with it.
+	// stdinOnce closes standard input when the first client that attached goes: its shell then ends, and the session with it.
 	// +optional
 	StdinOnce bool `json:"stdinOnce,omitempty"`
 
-	// Give the command a terminal. Everything shown in it is also in the container's log.
+	// tty gives the command a terminal. Everything shown in it is also in the container's log.
 	// +optional
 	TTY bool `json:"tty,omitempty"`
 
-	// File reads the message from /dev/termination-log (the default); FallbackToLogsOnError takes the end of the log when
+	// terminationMessagePolicy says where the message is read from: File reads the message from /dev/termination-log (the default); FallbackToLogsOnError takes the end of the log when
 	// that file is empty and the command failed.
 	// +optional
 	// +kubebuilder:validation:Enum=File;FallbackToLogsOnError
 	TerminationMessagePolicy corev1.TerminationMessagePolicy `json:"terminationMessagePolicy,omitempty"`
 
-	// CPU, memory and other resources. Not with mode EphemeralContainer: such a container shares its pod's.
+	// resources are CPU, memory and other resources. Not with mode EphemeralContainer: such a container shares its pod's.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 
-	// Run the image as it is, with nothing around its command that ends it: for images that have no shell. Kubernetes can
+	// unstoppable runs the image as it is, with nothing around its command that ends it: for images that have no shell. Kubernetes can
 	// neither remove an ephemeral container nor limit its time, so this one runs until it exits by itself or its pod goes.
 	// At the end of its ttl the access to it is taken away, and the session is Ending until then. Without a command the
 	// image's own entrypoint runs. Only with mode EphemeralContainer, and if the class allows it.
@@ -456,7 +458,7 @@ const RunAsFromTarget RunAs = "FromTarget"
 // +kubebuilder:validation:XValidation:rule="!has(self.omitContainers) || !has(self.containers) || !self.containers.exists(c, c.name in self.omitContainers)",message="a container that is left out cannot be changed: remove its entry in containers, or its name here",fieldPath=".omitContainers"
 // +kubebuilder:validation:XValidation:rule="!has(self.omitContainers) || !has(self.quiesce) || !self.quiesce.exists(q, q.name in self.omitContainers)",message="a container that is left out cannot sleep: remove its entry in quiesce, or its name here",fieldPath=".omitContainers"
 type PodCopy struct {
-	// The copy's name. If a pod of that name exists the session is Rejected, and that pod is not touched.
+	// name is the copy's name. If a pod of that name exists the session is Rejected, and that pod is not touched.
 	// Left out: the target's name, -debug- and five characters.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -464,17 +466,17 @@ type PodCopy struct {
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name must be a pod's name: lower case letters, digits, - and ."
 	Name string `json:"name,omitempty"`
 
-	// Whether the copy's containers see one another's processes. The default is true, also if the target says false. It
+	// shareProcesses tells whether the copy's containers see one another's processes. The default is true, also if the target says false. It
 	// means nothing for a target in the host's process namespace, or on Windows.
 	// +optional
 	// +default=true
 	ShareProcesses *bool `json:"shareProcesses,omitempty"`
 
-	// Whether the copy must run on the target's node.
+	// sameNode tells whether the copy must run on the target's node.
 	// +optional
 	SameNode bool `json:"sameNode,omitempty"`
 
-	// What the copy keeps of the target. Left out: its init containers, and nothing else of this list. Labels are kept at
+	// keep says what the copy keeps of the target. Left out: its init containers, and nothing else of this list. Labels are kept at
 	// your own risk: Services may then send traffic to the copy. With the profile legacy this is not looked at: all is
 	// kept but the labels, as kubectl debug does.
 	// +optional
@@ -483,7 +485,7 @@ type PodCopy struct {
 	// +kubebuilder:validation:MaxItems=6
 	Keep []Keep `json:"keep,omitzero"` // omitzero, since [] is not the default: it keeps nothing
 
-	// Labels of the target, by their keys, that the copy keeps though keep has no Labels: such as app, for a NetworkPolicy that
+	// keepLabels are labels of the target, by their keys, that the copy keeps though keep has no Labels: such as app, for a NetworkPolicy that
 	// selects by it. A Service or a PodDisruptionBudget that selects by these alone counts the copy, too; status.warnings names the
 	// budgets. A key that the target does not have ends the session as Rejected. At most 32.
 	// +optional
@@ -493,7 +495,7 @@ type PodCopy struct {
 	// +kubebuilder:validation:items:MaxLength=317
 	KeepLabels []string `json:"keepLabels,omitempty"`
 
-	// Containers and init containers of the target that the copy does not have, by name: such as a sidecar that an admission
+	// omitContainers are containers and init containers of the target that the copy does not have, by name: such as a sidecar that an admission
 	// webhook adds to every pod, and would add to the copy a second time. Volumes stay. One that the target does not have ends
 	// the session as Rejected. At most 32.
 	// +optional
@@ -503,7 +505,7 @@ type PodCopy struct {
 	// +kubebuilder:validation:items:MaxLength=63
 	OmitContainers []string `json:"omitContainers,omitempty"`
 
-	// Changes to containers of the copy, init containers included, by name. The target is not touched. One that the copy
+	// containers are changes to containers of the copy, init containers included, by name. The target is not touched. One that the copy
 	// does not have ends the session as Rejected. At most 32.
 	// +optional
 	// +listType=map
@@ -511,7 +513,7 @@ type PodCopy struct {
 	// +kubebuilder:validation:MaxItems=32
 	Containers []ContainerChange `json:"containers,omitempty"`
 
-	// Containers of the copy that sleep instead of running their program, so that the application does not run twice: two
+	// quiesce lists containers of the copy that sleep instead of running their program, so that the application does not run twice: two
 	// consumers of one queue are the next incident. They keep their environment and their mounts, and lose their probes and
 	// hooks. At most 32.
 	// +optional
@@ -520,13 +522,13 @@ type PodCopy struct {
 	// +kubebuilder:validation:MaxItems=32
 	Quiesce []QuiescedContainer `json:"quiesce,omitempty"`
 
-	// Cut the copy off: a NetworkPolicy that goes with it allows no traffic to it and none from it. kubectl exec and attach
+	// isolate cuts the copy off: a NetworkPolicy that goes with it allows no traffic to it and none from it. kubectl exec and attach
 	// still work. It takes a network plugin that enforces policies, and a policy of the namespace that allows traffic of all
 	// pods still allows this one's.
 	// +optional
 	Isolate bool `json:"isolate,omitempty"`
 
-	// Delete the target once the copy runs, or once the copy cannot be placed while the target is there. Left out: the
+	// replaceOriginal deletes the target once the copy runs, or once the copy cannot be placed while the target is there. Left out: the
 	// target stays. IfUncontrolled: only a target that nothing would make again; any other ends the session as Rejected.
 	// Always: also one that its controller makes again. The target is gone for good, and the copy goes with the session. The
 	// class must allow it.
@@ -546,7 +548,7 @@ const (
 
 // QuiescedContainer is a container of the copy that sleeps.
 type QuiescedContainer struct {
-	// The container's name. * stands for every container and native sidecar that has no entry of its own, no command or args
+	// name is the container's name. * stands for every container and native sidecar that has no entry of its own, no command or args
 	// in podCopy.containers, and is not debugger.container. Other init containers cannot sleep, since the copy would wait
 	// for them: leave them out by keep.
 	// +required
@@ -555,7 +557,7 @@ type QuiescedContainer struct {
 	// +kubebuilder:validation:XValidation:rule="self == '*' || !format.dns1123Label().validate(self).hasValue()",message="name must be the name of a container, or *"
 	Name string `json:"name"`
 
-	// Sleep (the default) runs the sleep that the container's own image has. OperatorImage runs the operator's image
+	// with is how it sleeps: Sleep (the default) runs the sleep that the container's own image has. OperatorImage runs the operator's image
 	// instead, for an image that has no sleep: the container's files are then not there.
 	// +optional
 	// +default="Sleep"
@@ -577,7 +579,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.image) || has(self.command) || has(self.args) || has(self.env) || has(self.resources)",message="a change must change something: set image, command, args, env or resources"
 // +kubebuilder:validation:XValidation:rule="self.name != '*' || !(has(self.command) || has(self.args) || has(self.env) || has(self.resources))",message="only image can be changed for all containers at once: name one container to change more"
 type ContainerChange struct {
-	// The container's name, or * for the image of every container that has no change of its image by name. As in
+	// name is the container's name, or * for the image of every container that has no change of its image by name. As in
 	// kubectl debug --set-image, * means no init container: name those.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -585,14 +587,14 @@ type ContainerChange struct {
 	// +kubebuilder:validation:XValidation:rule="self == '*' || !format.dns1123Label().validate(self).hasValue()",message="name must be the name of a container, or *"
 	Name string `json:"name"`
 
-	// The image to run instead.
+	// image is the image to run instead.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image's name, such as busybox:1.36, without spaces"
 	Image string `json:"image,omitempty"`
 
-	// The command to run instead, not in a shell. The container's own args go with its own command: give args too if
+	// command is the command to run instead, not in a shell. The container's own args go with its own command: give args too if
 	// there are any. At most 64 words of 4,096 characters.
 	// +optional
 	// +listType=atomic
@@ -601,7 +603,7 @@ type ContainerChange struct {
 	// +kubebuilder:validation:items:MaxLength=4096
 	Command []string `json:"command,omitempty"`
 
-	// The arguments to give instead. At most 64 of 4,096 characters.
+	// args are the arguments to give instead. At most 64 of 4,096 characters.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -609,7 +611,7 @@ type ContainerChange struct {
 	// +kubebuilder:validation:items:MaxLength=4096
 	Args []string `json:"args,omitempty"`
 
-	// Environment variables to add to the container's own. One of the same name takes that one's place. At most 64.
+	// env adds environment variables to the container's own. One of the same name takes that one's place. At most 64.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -617,7 +619,7 @@ type ContainerChange struct {
 	// +kubebuilder:validation:MaxItems=64
 	Env []corev1.EnvVar `json:"env,omitempty"`
 
-	// CPU, memory and other resources. They take the place of all the container's own.
+	// resources are CPU, memory and other resources. They take the place of all the container's own.
 	// +optional
 	Resources *corev1.ResourceRequirements `json:"resources,omitempty"`
 }
@@ -671,118 +673,127 @@ const (
 // ClassStatus is what the class granted the session when it was found fit. It is not read again: a class that is edited
 // or replaced later does not widen it.
 type ClassStatus struct {
-	// The class's name.
+	// name is the class's name.
+	// +required
 	Name string `json:"name"`
 
-	// Its UID.
+	// uid is its UID.
+	// +required
 	UID types.UID `json:"uid"`
 
-	// Its generation.
+	// generation is its generation.
+	// +required
 	Generation int64 `json:"generation"`
 
-	// The debugger's image: the session's, or the class's default. Empty if a container of the copy keeps its own.
+	// image is the debugger's image: the session's, or the class's default. Empty if a container of the copy keeps its own.
 	// +optional
 	Image string `json:"image,omitempty"`
 
-	// The profile: the session's, or the class's default.
+	// profile is the profile: the session's, or the class's default.
 	// +optional
 	Profile Profile `json:"profile,omitempty"`
 
-	// The ttl of a session that sets none.
+	// ttl is the ttl of a session that sets none.
+	// +required
 	TTL Duration `json:"ttl"`
 
-	// The longest that the session may last, also by extension.
+	// maxTTL is the longest that the session may last, also by extension.
+	// +required
 	MaxTTL Duration `json:"maxTTL"`
 
-	// The idleTimeout: the session's, or the class's default. Empty if the session does not end for want of use.
+	// idleTimeout is the idleTimeout: the session's, or the class's default. Empty if the session does not end for want of use.
 	// +optional
 	IdleTimeout *Duration `json:"idleTimeout,omitempty"`
 
-	// How many people must approve; 0 for an exempt requester.
+	// approvalsRequired is how many people must approve; 0 for an exempt requester.
 	// +optional
 	ApprovalsRequired int32 `json:"approvalsRequired"`
 
-	// How long the session waits for them.
+	// approvalTimeout is how long the session waits for them.
 	// +optional
 	ApprovalTimeout *Duration `json:"approvalTimeout,omitempty"`
 
-	// Whether the requester's own approval counts.
+	// selfApproval tells whether the requester's own approval counts.
 	// +optional
 	SelfApproval bool `json:"selfApproval,omitempty"`
 
-	// Whether an approval must write requestHash itself.
+	// requireRequestHash tells whether an approval must write requestHash itself.
 	// +optional
 	RequireRequestHash bool `json:"requireRequestHash,omitempty"`
 
-	// What may be done with the debugger's pod.
+	// accessVerbs say what may be done with the debugger's pod.
 	// +optional
 	// +listType=set
 	AccessVerbs []AccessVerb `json:"accessVerbs,omitempty"`
 
-	// What becomes of the session's audit record.
+	// audit is what becomes of the session's audit record.
 	// +optional
 	Audit AuditPolicy `json:"audit,omitempty"`
 
-	// Whether what the debugger prints is kept. It is None also where the class says BestEffort and the operator has no audit store.
+	// transcript tells whether what the debugger prints is kept. It is None also where the class says BestEffort and the operator has no audit store.
 	// +optional
 	Transcript TranscriptPolicy `json:"transcript,omitempty"`
 
-	// How long the record is kept.
+	// retention is how long the record is kept.
 	// +optional
 	Retention *Duration `json:"retention,omitempty"`
 
-	// How long before its end the session is warned of it.
+	// endWarnings say how long before its end the session is warned of it.
 	// +optional
 	// +listType=atomic
 	EndWarnings []Duration `json:"endWarnings,omitempty"`
 
-	// How the session may start before its approval. Empty if it may not.
+	// emergency is how the session may start before its approval. Empty if it may not.
 	// +optional
 	Emergency *EmergencyGrant `json:"emergency,omitempty"`
 
-	// What it allows what is made to have. Once recorded it can only become less.
+	// allows is what it allows what is made to have. Once recorded it can only become less.
 	// +optional
 	Allows *ClassAllows `json:"allows,omitempty"`
 }
 
 // EmergencyGrant is approval.emergency of the class's spec.
 type EmergencyGrant struct {
-	// By when after its start the session must have been reviewed.
+	// reviewWithin is how long after its start the session must have been reviewed at the latest.
+	// +required
 	ReviewWithin Duration `json:"reviewWithin"`
 
-	// The longest that it lasts while nobody has approved it.
+	// maxTTL is the longest that it lasts while nobody has approved it.
+	// +required
 	MaxTTL Duration `json:"maxTTL"`
 }
 
 // ClassAllows is what a class allows what is made to have: the fields of the same names in the class's spec.
 type ClassAllows struct {
-	// allowSecurityContext.
+	// securityContext is the class's allowSecurityContext.
 	// +optional
 	SecurityContext bool `json:"securityContext,omitempty"`
 
-	// allowVolumes.
+	// volumes is the class's allowVolumes.
 	// +optional
 	Volumes bool `json:"volumes,omitempty"`
 
-	// allowPriority.
+	// priority is the class's allowPriority.
 	// +optional
 	Priority bool `json:"priority,omitempty"`
 
-	// resources.
+	// resources are the class's resources.
 	// +optional
 	Resources *ResourceBounds `json:"resources,omitempty"`
 }
 
 // RequestStatus is what an approver is asked to approve.
 type RequestStatus struct {
-	// Stands for all of it: the session's spec but for ttl, end and emergency, what its class granted, the target's UID, and what would
+	// hash stands for all of it: the session's spec but for ttl, end and emergency, what its class granted, the target's UID, and what would
 	// be made, hidden values too. It is made with a key that the operator keeps, so that nobody can try out values by it. If that has changed by the start, as by an edit of the target, the session ends as Rejected.
+	// +required
 	Hash string `json:"hash"`
 
-	// Since when approval is awaited.
+	// since is when the wait for approval began.
+	// +required
 	Since metav1.Time `json:"since"`
 
-	// What would be added to the cluster, as the API server answered when asked to do it as a dry run: the ephemeral
+	// preview is what would be added to the cluster, as the API server answered when asked to do it as a dry run: the ephemeral
 	// container, or the copy. Around the command of an ephemeral container comes what ends it in time, which is not shown.
 	// Values of environment variables and HTTP headers that the session does not give itself read "(hidden)": see hidden.
 	// +optional
@@ -791,7 +802,7 @@ type RequestStatus struct {
 	// +kubebuilder:validation:Type=object
 	Preview *runtime.RawExtension `json:"preview,omitempty"`
 
-	// Which values the preview does not show, as whoever may read the session may not be meant to read them. What is made has the true
+	// hidden names the values that the preview does not show, as whoever may read the session may not be meant to read them. What is made has the true
 	// values, and the hash covers those that the target has: if one is changed, what was approved does not start.
 	// +optional
 	// +listType=atomic
@@ -800,15 +811,16 @@ type RequestStatus struct {
 
 // HiddenValues are the values of a container that a preview does not show.
 type HiddenValues struct {
-	// The container's name.
+	// container is the container's name.
+	// +required
 	Container string `json:"container"`
 
-	// The environment variables whose values are hidden: 64 at most, the last of which then says how many more there are.
+	// env are the environment variables whose values are hidden: 64 at most, the last of which then says how many more there are.
 	// +optional
 	// +listType=atomic
 	Env []string `json:"env,omitempty"`
 
-	// The headers of its HTTP probes and hooks whose values are hidden, likewise.
+	// httpHeaders are the headers of its HTTP probes and hooks whose values are hidden, likewise.
 	// +optional
 	// +listType=atomic
 	HTTPHeaders []string `json:"httpHeaders,omitempty"`
@@ -816,23 +828,27 @@ type HiddenValues struct {
 
 // ApprovalStatus is one approval that counts, or a denial.
 type ApprovalStatus struct {
-	// The DebugApproval's name.
+	// name is the DebugApproval's name.
+	// +required
 	Name string `json:"name"`
 
-	// Who decided.
+	// by is who decided.
+	// +required
 	By string `json:"by"`
 
-	// When.
+	// at is when they decided.
+	// +required
 	At metav1.Time `json:"at"`
 
-	// Approve or Deny.
+	// decision is Approve or Deny.
+	// +required
 	Decision Decision `json:"decision"`
 
-	// Up to which ttl.
+	// ttl is the longest ttl that is approved.
 	// +optional
 	TTL *Duration `json:"ttl,omitempty"`
 
-	// Why, as the approver has written it, in one line; at most 1,000 bytes. It stays when the approval is deleted.
+	// reason is why, as the approver has written it, in one line; at most 1,000 bytes. It stays when the approval is deleted.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Reason string `json:"reason,omitempty"`
@@ -840,91 +856,99 @@ type ApprovalStatus struct {
 
 // ChangeStatus is a change of ttl or end, of which the operator's admission has seen who made it.
 type ChangeStatus struct {
-	// Who.
+	// by is who changed it.
+	// +required
 	By string `json:"by"`
 
-	// When.
+	// at is when they changed it.
+	// +required
 	At metav1.Time `json:"at"`
 
-	// The ttl that the session had from then on. Empty for the class's.
+	// ttl is the ttl that the session had from then on. Empty for the class's.
 	// +optional
 	TTL *Duration `json:"ttl,omitempty"`
 
-	// Whether it had spec.end from then on.
+	// end tells whether it had spec.end from then on.
 	// +optional
 	End bool `json:"end,omitempty"`
 }
 
 // DeletionStatus is a deletion that the operator's admission has seen.
 type DeletionStatus struct {
-	// Who.
+	// by is who wanted it deleted.
+	// +required
 	By string `json:"by"`
 
-	// When.
+	// at is when they wanted that.
+	// +required
 	At metav1.Time `json:"at"`
 }
 
 // ReviewStatus is where the review of a session stands that started before its approval.
 type ReviewStatus struct {
-	// When the session started without approval.
+	// since is when the session started without approval.
+	// +required
 	Since metav1.Time `json:"since"`
 
-	// By when it must be reviewed.
+	// dueAt is when it must have been reviewed.
+	// +required
 	DueAt metav1.Time `json:"dueAt"`
 
-	// When its being overdue is told next: dueAt, and then once a day. Empty once it was reviewed.
+	// nextReminder is when its being overdue is told next: dueAt, and then once a day. Empty once it was reviewed.
 	// +optional
 	NextReminder *metav1.Time `json:"nextReminder,omitempty"`
 
-	// How it was reviewed: Approve, or Deny. Empty while that is awaited. It is final.
+	// decision is how it was reviewed: Approve, or Deny. Empty while that is awaited. It is final.
 	// +optional
 	Decision Decision `json:"decision,omitempty"`
 
-	// Who reviewed it: see approvals. At most 1,024 characters.
+	// by is who reviewed it: see approvals. At most 1,024 characters.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	By string `json:"by,omitempty"`
 
-	// When that was decided.
+	// at is when that was decided.
 	// +optional
 	At *metav1.Time `json:"at,omitempty"`
 
-	// Whether that was after the session had ended.
+	// afterEnd tells whether that was after the session had ended.
 	// +optional
 	AfterEnd bool `json:"afterEnd,omitempty"`
 }
 
 // AccessStatus is the access that the session gives while it lasts.
 type AccessStatus struct {
-	// The name of the Role and of the RoleBinding, in the session's namespace.
+	// name is the name of the Role and of the RoleBinding, in the session's namespace.
+	// +required
 	Name string `json:"name"`
 
-	// Who has access.
+	// subjects are those who have access.
+	// +required
 	// +listType=atomic
 	Subjects []Subject `json:"subjects"`
 }
 
 // DebugSessionStatus is what was done. Times are in whole seconds, UTC.
 type DebugSessionStatus struct {
-	// The generation of the spec that this status speaks of; -1 if the operator has not looked at the session yet.
+	// observedGeneration is the generation of the spec that this status speaks of; -1 if the operator has not looked at the session yet.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Where the session stands: Pending, AwaitingApproval, Starting, Active, Ending or Ended.
+	// phase is where the session stands: Pending, AwaitingApproval, Starting, Active, Ending or Ended.
 	// +optional
 	Phase Phase `json:"phase,omitempty"`
 
-	// Why it stands there, in one word: the reason of the condition that decides.
+	// reason is why it stands there, in one word: the reason of the condition that decides.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Reason string `json:"reason,omitempty"`
 
-	// Whom the session waits for, while it waits for approval.
+	// waitingFor is whom the session waits for, while it waits for approval.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	WaitingFor string `json:"waitingFor,omitempty"`
 
-	// How the session ended. Empty until it has.
+	// outcome is how the session ended. Empty until it has.
 	//
 	// Completed, Expired, Terminated, Revoked and TargetGone are of sessions that may have run. Rejected, Denied, TimedOut and
 	// NotStarted are of sessions whose debugger never did, and Failed is of one that was lost. Where somebody ended a session before
@@ -932,7 +956,7 @@ type DebugSessionStatus struct {
 	// +optional
 	Outcome Outcome `json:"outcome,omitempty"`
 
-	// Attachable is True only while one can attach: kubectl wait --for=condition=Attachable, and then run status.attach.
+	// conditions has Attachable, which is True only while one can attach: kubectl wait --for=condition=Attachable, and then run status.attach.
 	// Without stdin that shows the debugger's output. Ended is True when the session is over for good, Approved when it has its
 	// approvals, Admissible when it may run as it is written, and DebuggerReady while the debugger's container runs. Ready,
 	// Reconciling and Stalled are what tools that read kstatus go by: Ready is True also for a session that ran and has ended.
@@ -946,75 +970,75 @@ type DebugSessionStatus struct {
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// What the class granted, recorded when the session was found fit.
+	// class is what the class granted, recorded when the session was found fit.
 	// +optional
 	Class *ClassStatus `json:"class,omitempty"`
 
-	// What approvers are asked to approve, if approval is needed.
+	// request is what approvers are asked to approve, if approval is needed.
 	// +optional
 	Request *RequestStatus `json:"request,omitempty"`
 
-	// The approvals that count, and denials; of more than 32 those that decide.
+	// approvals are the approvals that count, and denials; of more than 32 those that decide.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	Approvals []ApprovalStatus `json:"approvals,omitempty"`
 
-	// Who has changed ttl or end since the session was created; of more than 16 changes the last. A change that was made while the
+	// changes record who has changed ttl or end since the session was created; of more than 16 changes the last. A change that was made while the
 	// operator's admission did not answer is not here.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Changes []ChangeStatus `json:"changes,omitempty"`
 
-	// Who wanted the session deleted last, before it had ended.
+	// deletedBy is who wanted the session deleted last, before it had ended.
 	// +optional
 	DeletedBy *DeletionStatus `json:"deletedBy,omitempty"`
 
-	// The review of a session that started before its approval, as an emergency. Empty for others.
+	// review is the review of a session that started before its approval, as an emergency. Empty for others.
 	// +optional
 	Review *ReviewStatus `json:"review,omitempty"`
 
-	// Who approved it, in one line for kubectl get: see approvals.
+	// approvedBy is who approved it, in one line for kubectl get: see approvals.
 	// +optional
 	ApprovedBy string `json:"approvedBy,omitempty"`
 
-	// The access that the session gives while it lasts. Recorded before it is given.
+	// access is the access that the session gives while it lasts. Recorded before it is given.
 	// +optional
 	Access *AccessStatus `json:"access,omitempty"`
 
-	// What is debugged, as found. Recorded before anything is made.
+	// target is what is debugged, as found. Recorded before anything is made.
 	// +optional
 	Target *TargetStatus `json:"target,omitempty"`
 
-	// The debugger. Its name is recorded before it is made.
+	// debugger is the debugger's pod and container. Its name is recorded before it is made.
 	// +optional
 	Debugger *DebuggerStatus `json:"debugger,omitempty"`
 
-	// When the session started. The ttl counts from here.
+	// startedAt is when the session started. The ttl counts from here.
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
 
-	// When the session ends by itself: startedAt plus ttl, or notAfter or target.deadline if that is earlier. A later ttl counts when the debugger
+	// expiresAt is when the session ends by itself: startedAt plus ttl, or notAfter or target.deadline if that is earlier. A later ttl counts when the debugger
 	// has been told of it.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 
-	// When the next warning of the end is due, an event EndingSoon. Empty if there is none to come.
+	// nextEndWarning is when the next warning of the end is due, an event EndingSoon. Empty if there is none to come.
 	// +optional
 	NextEndWarning *metav1.Time `json:"nextEndWarning,omitempty"`
 
-	// As late as ttl could be set to: the debugger ends then whatever happens, also with the operator down. Empty for one that is
+	// hardDeadline is the latest end that ttl could be set to: the debugger ends then whatever happens, also with the operator down. Empty for one that is
 	// unstoppable.
 	// +optional
 	HardDeadline *metav1.Time `json:"hardDeadline,omitempty"`
 
-	// When the session had ended: nothing of it was left. Of one that requires its audit record this is there while it is Ending
+	// endedAt is when the session had ended: nothing of it was left. Of one that requires its audit record this is there while it is Ending
 	// until the record is stored.
 	// +optional
 	EndedAt *metav1.Time `json:"endedAt,omitempty"`
 
-	// What is otherwise than one would think, and was known when the session was admitted: variables that tell a copy another name
+	// warnings say what is otherwise than one would think, and was known when the session was admitted: variables that tell a copy another name
 	// than its target has, or disruption budgets that count the copy. At most 16, of 512 characters.
 	// +optional
 	// +listType=atomic
@@ -1022,19 +1046,19 @@ type DebugSessionStatus struct {
 	// +kubebuilder:validation:items:MaxLength=512
 	Warnings []string `json:"warnings,omitempty"`
 
-	// The command that connects to the debugger, while the session is active.
+	// attach is the command that connects to the debugger, while the session is active.
 	// +optional
 	Attach string `json:"attach,omitempty"`
 
-	// The session's audit record in the operator's audit store. Empty until it is stored there.
+	// audit is the session's audit record in the operator's audit store. Empty until it is stored there.
 	// +optional
 	Audit *AuditStatus `json:"audit,omitempty"`
 
-	// The transcript of what the debugger printed, in the operator's audit store. Empty until it is complete, and if none is kept.
+	// transcript is the transcript of what the debugger printed, in the operator's audit store. Empty until it is complete, and if none is kept.
 	// +optional
 	Transcript *TranscriptStatus `json:"transcript,omitempty"`
 
-	// What each DebugSink has been told of the session, so that it is told again of nothing but what it may have missed.
+	// notifications record what each DebugSink has been told of the session, so that it is told again of nothing but what it may have missed.
 	// +optional
 	// +listType=map
 	// +listMapKey=sink
@@ -1044,20 +1068,22 @@ type DebugSessionStatus struct {
 
 // AuditStatus is where the audit record of a session is.
 type AuditStatus struct {
-	// The record's key in the audit store.
+	// key is the record's key in the audit store.
+	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Key string `json:"key"`
 
-	// The SHA-256 of the record's text, in hex.
+	// sha256 is the SHA-256 of the record's text, in hex.
+	// +required
 	// +kubebuilder:validation:MaxLength=64
 	SHA256 string `json:"sha256"`
 
-	// The key of the record of a review that came after the session's end. The session's own record does not change any more.
+	// reviewKey is the key of the record of a review that came after the session's end. The session's own record does not change any more.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	ReviewKey string `json:"reviewKey,omitempty"`
 
-	// The SHA-256 of that record's text, in hex.
+	// reviewSHA256 is the SHA-256 of that record's text, in hex.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	ReviewSHA256 string `json:"reviewSHA256,omitempty"`
@@ -1075,29 +1101,33 @@ const (
 
 // TranscriptStatus is where the transcript of a session is, and what it is. Its parts, in the order of their keys, are one file.
 type TranscriptStatus struct {
-	// What the keys of its parts in the audit store begin with.
+	// key is what the keys of its parts in the audit store begin with.
+	// +required
 	// +kubebuilder:validation:MaxLength=1024
 	Key string `json:"key"`
 
-	// Cast or Text.
+	// format is Cast or Text.
+	// +required
 	Format TranscriptFormat `json:"format"`
 
-	// How many parts it has. 0: nothing was kept, as nothing was printed, or as incomplete says.
+	// parts is how many parts it has. 0: nothing was kept, as nothing was printed, or as incomplete says.
+	// +required
 	Parts int32 `json:"parts"`
 
-	// How many bytes they have together.
+	// bytes is how many bytes they have together.
+	// +required
 	Bytes int64 `json:"bytes"`
 
-	// The SHA-256 of the parts one after another, in hex.
+	// sha256 is the SHA-256 of the parts one after another, in hex.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	SHA256 string `json:"sha256,omitempty"`
 
-	// Whether it was cut off, as it had reached 10 MiB.
+	// cut tells whether it was cut off, as it had reached 10 MiB.
 	// +optional
 	Cut bool `json:"cut,omitempty"`
 
-	// Why some of what was printed may be missing. Empty if none is.
+	// incomplete is why some of what was printed may be missing. Empty if none is.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Incomplete string `json:"incomplete,omitempty"`
@@ -1115,11 +1145,12 @@ func (s *DebugSessionStatus) LeavesTranscript() bool {
 
 // SinkNotifications is what one DebugSink has been told of a session.
 type SinkNotifications struct {
-	// The DebugSink's name.
+	// sink is the DebugSink's name.
+	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Sink string `json:"sink"`
 
-	// The last that it was told, of each type: the type, and what it was about if that may change. At most 8.
+	// sent is the last that it was told, of each type: the type, and what it was about if that may change. At most 8.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
@@ -1129,124 +1160,127 @@ type SinkNotifications struct {
 
 // TargetStatus is what is debugged, as found.
 type TargetStatus struct {
-	// What is debugged, in short: the pod's name, or node/ and the node's name.
+	// name is what is debugged, in short: the pod's name, or node/ and the node's name.
 	// +optional
 	Name string `json:"name,omitempty"`
 
-	// The pod's name. Empty for a node.
+	// podName is the pod's name. Empty for a node.
 	// +optional
 	PodName string `json:"podName,omitempty"`
 
-	// The pod's UID. Empty until the session is admitted.
+	// podUID is the pod's UID. Empty until the session is admitted.
 	// +optional
 	PodUID types.UID `json:"podUID,omitempty"`
 
-	// The node the pod was on, or the node that is debugged.
+	// nodeName is the node the pod was on, or the node that is debugged.
 	// +optional
 	NodeName string `json:"nodeName,omitempty"`
 
-	// The UID of the node that is debugged. Empty for a pod, and until the session is admitted.
+	// nodeUID is the UID of the node that is debugged. Empty for a pod, and until the session is admitted.
 	// +optional
 	NodeUID types.UID `json:"nodeUID,omitempty"`
 
-	// The container whose process namespace the debugger joins.
+	// container is the container whose process namespace the debugger joins.
 	// +optional
 	Container string `json:"container,omitempty"`
 
-	// When the pod that the debugger runs in, the target or its copy, ends by the target's own activeDeadlineSeconds. The session ends no
+	// deadline is when the pod that the debugger runs in, the target or its copy, ends by the target's own activeDeadlineSeconds. The session ends no
 	// later. Empty if the target has none.
 	// +optional
 	Deadline *metav1.Time `json:"deadline,omitempty"`
 
-	// The images of the pod's containers and init containers when the session was admitted, as the kubelet reported them; of more
+	// images are the images of the pod's containers and init containers when the session was admitted, as the kubelet reported them; of more
 	// than 32 the first.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Images []ContainerImage `json:"images,omitempty"`
 
-	// When the pod was deleted for its copy.
+	// replacedAt is when the pod was deleted for its copy.
 	// +optional
 	ReplacedAt *metav1.Time `json:"replacedAt,omitempty"`
 
-	// Why this pod was chosen, if it was chosen among several.
+	// choice is why this pod was chosen, if it was chosen among several.
 	// +optional
 	Choice string `json:"choice,omitempty"`
 }
 
 // ContainerImage is the image that a container ran.
 type ContainerImage struct {
-	// The container's name.
+	// container is the container's name.
+	// +required
 	Container string `json:"container"`
 
-	// The image, as the kubelet resolved it.
+	// image is the image, as the kubelet resolved it.
 	// +optional
 	Image string `json:"image,omitempty"`
 
-	// Its digest, as the kubelet reports it.
+	// imageID is its digest, as the kubelet reports it.
 	// +optional
 	ImageID string `json:"imageID,omitempty"`
 }
 
 // DebuggerStatus is the debugger, as made.
 type DebuggerStatus struct {
-	// The pod the debugger runs in: the target, or the one that was made.
+	// podName is the pod the debugger runs in: the target, or the one that was made.
+	// +required
 	PodName string `json:"podName"`
 
-	// That pod's UID.
+	// podUID is that pod's UID.
 	// +optional
 	PodUID types.UID `json:"podUID,omitempty"`
 
-	// The debugger's container in that pod: the one that was added, or that of the copy that the session is about.
+	// containerName is the debugger's container in that pod: the one that was added, or that of the copy that the session is about.
+	// +required
 	ContainerName string `json:"containerName"`
 
-	// The operator's image as it was when the session was admitted, if containers of the copy sleep with it.
+	// operatorImage is the operator's image as it was when the session was admitted, if containers of the copy sleep with it.
 	// +optional
 	OperatorImage string `json:"operatorImage,omitempty"`
 
-	// Mounts of debugger.mountsFrom that an ephemeral container cannot have, by their paths.
+	// mountsLeftOut are mounts of debugger.mountsFrom that an ephemeral container cannot have, by their paths.
 	// +optional
 	// +listType=atomic
 	MountsLeftOut []string `json:"mountsLeftOut,omitempty"`
 
-	// The image as the kubelet resolved it.
+	// image is the image as the kubelet resolved it.
 	// +optional
 	Image string `json:"image,omitempty"`
 
-	// The image's digest, as the kubelet reports it.
+	// imageID is the image's digest, as the kubelet reports it.
 	// +optional
 	ImageID string `json:"imageID,omitempty"`
 
-	// When an ephemeral debugger ends by itself at the latest, also with the operator down. It is expiresAt, except while the
+	// deadline is when an ephemeral debugger ends by itself at the latest, also with the operator down. It is expiresAt, except while the
 	// debugger is being told of another ttl: then it ends between the two. Empty for one that is unstoppable.
 	// +optional
 	Deadline *metav1.Time `json:"deadline,omitempty"`
 
-	// Where the container stands: Waiting, Running or Terminated, as last seen.
+	// state is where the container stands: Waiting, Running or Terminated, as last seen.
 	// +optional
 	State DebuggerState `json:"state,omitempty"`
 
-	// When the container began to run.
+	// startedAt is when the container began to run.
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
 
-	// When the container ended.
+	// finishedAt is when the container ended.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
 
-	// What ended the container: Command, Deadline, IdleTimeout, Operator, HardDeadline, Target or Other. Empty if it never ran, or still does.
+	// stoppedBy is what ended the container: Command, Deadline, IdleTimeout, Operator, HardDeadline, Target or Other. Empty if it never ran, or still does.
 	// +optional
 	StoppedBy StoppedBy `json:"stoppedBy,omitempty"`
 
-	// The command's exit code. Empty for one in a pod that was deleted, for it goes with the pod.
+	// exitCode is the command's exit code. Empty for one in a pod that was deleted, for it goes with the pod.
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
-	// The container's termination message: at most 4,096 characters, control characters shown as their pictures (ESC is ␛).
+	// message is the container's termination message: at most 4,096 characters, control characters shown as their pictures (ESC is ␛).
 	// +optional
 	Message string `json:"message,omitempty"`
 
-	// The end of what a debugger without stdin has written, once it has ended: at most 1,024 characters, control characters shown
+	// output is the end of what a debugger without stdin has written, once it has ended: at most 1,024 characters, control characters shown
 	// as their pictures. Only if the class gives access to logs: whoever may read the session may read this. A copy whose pod
 	// restarts its containers may run the debugger again before it is deleted: if its node has by then removed the log of the
 	// run that ended, this is a later run's. (API servers before Kubernetes 1.34 refuse a container that is never to be restarted.)

@@ -22,14 +22,17 @@ import (
 // +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Delivering")].message`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="a sink's name must have at most 63 characters: every session that it is told of writes it down"
 type DebugSink struct {
-	metav1.TypeMeta   `json:",inline"`
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the object's name, namespace, labels and so on.
+	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// Where messages go, which, and how they look.
+	// spec is where messages go, which, and how they look.
 	// +required
 	Spec DebugSinkSpec `json:"spec"`
 
-	// Whether they get there.
+	// status tells whether they get there.
 	// +optional
 	Status DebugSinkStatus `json:"status,omitzero"`
 }
@@ -48,43 +51,43 @@ type DebugSinkList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.url) || self.url.startsWith('https://') || (has(self.allowHTTP) && self.allowHTTP)",message="url must begin with https://, or set allowHTTP: true: what is sent can then be read and changed on its way",fieldPath=".url"
 // +kubebuilder:validation:XValidation:rule="!has(self.template) || !has(self.cloudEvents)",message="a template takes the place of a CloudEvent: remove template, or cloudEvents",fieldPath=".template"
 type DebugSinkSpec struct {
-	// The address that messages are posted to. Redirects are not followed.
+	// url is the address that messages are posted to. Redirects are not followed.
 	// +optional
 	// +kubebuilder:validation:MinLength=8
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && self.matches('^https?://[^/@]+(/.*)?$')",message="url must be an http:// or https:// address without a user and a password; those go into headers"
 	URL string `json:"url,omitempty"`
 
-	// The key of the Secret debugsession-sinks, in the operator's namespace, that holds the address: that of an incoming webhook of
+	// urlKey is the key of the Secret debugsession-sinks, in the operator's namespace, that holds the address: that of an incoming webhook of
 	// Slack or Teams is a secret itself.
 	// +optional
 	URLKey SecretKey `json:"urlKey,omitempty"`
 
-	// Whether the address may begin with http://. What is sent can then be read and changed on its way.
+	// allowHTTP tells whether the address may begin with http://. What is sent can then be read and changed on its way.
 	// +optional
 	AllowHTTP bool `json:"allowHTTP,omitempty"`
 
-	// How a CloudEvent is sent: Structured (the default), all of it in the body, or Binary, its attributes in headers and its data in the
+	// cloudEvents is how a CloudEvent is sent: Structured (the default), all of it in the body, or Binary, its attributes in headers and its data in the
 	// body. A signature covers the body: of a binary one the data alone.
 	// +optional
 	CloudEvents CloudEventsMode `json:"cloudEvents,omitempty"`
 
-	// The body of a message, instead of a CloudEvent.
+	// template is the body of a message, instead of a CloudEvent.
 	// +optional
 	Template *SinkTemplate `json:"template,omitempty"`
 
-	// What the sink is told of. Left out: all. Emergency and ReviewOverdue are told in any case: see namespaceSelector and classes, too.
+	// types say what the sink is told of. Left out: all. Emergency and ReviewOverdue are told in any case: see namespaceSelector and classes, too.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Types []NotificationType `json:"types,omitempty"`
 
-	// The namespaces whose sessions it is told of, by their labels. Left out: all. Tampered, Emergency and ReviewOverdue are told in any case.
+	// namespaceSelector selects the namespaces whose sessions it is told of, by their labels. Left out: all. Tampered, Emergency and ReviewOverdue are told in any case.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
-	// The classes whose sessions it is told of. Left out: all. Tampered, Emergency and ReviewOverdue are told in any case. At most 64.
+	// classes are the classes whose sessions it is told of. Left out: all. Tampered, Emergency and ReviewOverdue are told in any case. At most 64.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -93,32 +96,32 @@ type DebugSinkSpec struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Classes []string `json:"classes,omitempty"`
 
-	// The cluster's name, as messages tell it: for a sink that is told of several clusters.
+	// cluster is the cluster's name, as messages tell it: for a sink that is told of several clusters.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`
 	Cluster string `json:"cluster,omitempty"`
 
-	// Headers to send along, such as Authorization. At most 16.
+	// headers are sent along, such as Authorization. At most 16.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	Headers []SinkHeader `json:"headers,omitempty"`
 
-	// The key of the Secret debugsession-sinks that holds what messages are signed with, as Standard Webhooks does: the headers
+	// signatureKey is the key of the Secret debugsession-sinks that holds what messages are signed with, as Standard Webhooks does: the headers
 	// webhook-id, webhook-timestamp and webhook-signature, the last with an HMAC-SHA256 of all three parts of the message. Left
 	// out: they are not signed.
 	// +optional
 	SignatureKey SecretKey `json:"signatureKey,omitempty"`
 
-	// The certificates that the endpoint's certificate may be issued by, in PEM: at most 64 KiB. Left out: those that the operator's
+	// caBundle has the certificates that the endpoint's certificate may be issued by, in PEM: at most 64 KiB. Left out: those that the operator's
 	// image has.
 	// +optional
 	// +kubebuilder:validation:MaxLength=65536
 	CABundle string `json:"caBundle,omitempty"`
 
-	// How long one try may take, from 1s to 30s; 10s if left out.
+	// timeout is how long one try may take, from 1s to 30s; 10s if left out.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
@@ -145,7 +148,7 @@ const (
 
 // SinkTemplate makes the body of a message.
 type SinkTemplate struct {
-	// A template of Go's text/template over the message; docs/notifications.md has its fields. The function json makes a JSON value of
+	// body is a template of Go's text/template over the message; docs/notifications.md has its fields. The function json makes a JSON value of
 	// anything, quoted: {"text": {{ json .Text }}}. The function secret returns a key of the Secret debugsession-sinks. It may define no
 	// templates, and nest no more than two loops; what comes out may have 64 KiB. At most 32 KiB.
 	// +required
@@ -153,7 +156,7 @@ type SinkTemplate struct {
 	// +kubebuilder:validation:MaxLength=32768
 	Body string `json:"body"`
 
-	// The media type of what comes out; application/json if left out. Of that type it must be valid JSON, or it is not sent.
+	// contentType is the media type of what comes out; application/json if left out. Of that type it must be valid JSON, or it is not sent.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^[a-z]+/[a-zA-Z0-9.+-]+(; ?charset=[a-zA-Z0-9-]+)?$`
@@ -164,7 +167,7 @@ type SinkTemplate struct {
 //
 // +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.valueKey)",message="give either value or valueKey"
 type SinkHeader struct {
-	// The header's name.
+	// name is the header's name.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -172,14 +175,14 @@ type SinkHeader struct {
 	// +kubebuilder:validation:XValidation:rule="!(self.lowerAscii() in ['host', 'content-length', 'content-type', 'transfer-encoding', 'connection']) && !self.lowerAscii().startsWith('ce-') && !self.lowerAscii().startsWith('webhook-')",message="this header is the operator's own: choose another"
 	Name string `json:"name"`
 
-	// The header's value.
+	// value is the header's value.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	// +kubebuilder:validation:Pattern=`^[ -~]+$`
 	Value string `json:"value,omitempty"`
 
-	// The key of the Secret debugsession-sinks that holds the value.
+	// valueKey is the key of the Secret debugsession-sinks that holds the value.
 	// +optional
 	ValueKey SecretKey `json:"valueKey,omitempty"`
 }
@@ -204,11 +207,11 @@ const (
 
 // DebugSinkStatus is whether messages get to a sink.
 type DebugSinkStatus struct {
-	// The generation of the spec that this status speaks of.
+	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// Ready: whether the sink can be used as it is written: its template makes valid bodies, and the Secret has its keys.
+	// conditions has Ready: whether the sink can be used as it is written: its template makes valid bodies, and the Secret has its keys.
 	// Delivering: False, with the reason, while what is sent does not get there. It is tried again and again.
 	// +optional
 	// +listType=map
