@@ -7,26 +7,26 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// Sessions end by the time of day, and the queue's timers go by how long the machine was awake. When a clock is set, or a machine
-// has slept, a session whose time is up would wait for a timer that was set before.
+// Sessions end by the wall clock, and the queue's timers go by the monotonic clock. When the wall clock is set, or the machine has slept,
+// a session whose time is up would wait for a timer that was set before.
 
 const (
 	clockPause = 10 * time.Second
 	clockSlack = 2 * time.Second
 )
 
-// clockMonitor sees that the time of day has made a leap forward. A leap back makes timers early, which costs a look.
-type clockMonitor struct{ day, awake time.Time }
+// clockMonitor notices that the wall clock has jumped forward. A jump back makes timers early, which costs a reconciliation.
+type clockMonitor struct{ wall, monotonic time.Time }
 
-// jumped takes the time of day, and a time that goes on while the machine is awake.
-func (s *clockMonitor) jumped(day, awake time.Time) bool {
-	day = day.Round(0) // without what Go remembers beside it of the time awake
-	leap := !s.day.IsZero() && day.Sub(s.day)-awake.Sub(s.awake) > clockSlack
-	s.day, s.awake = day, awake
-	return leap
+// jumped takes the wall clock's time, and the monotonic clock's.
+func (m *clockMonitor) jumped(wall, monotonic time.Time) bool {
+	wall = wall.Round(0) // without the monotonic reading that Go keeps beside it
+	jump := !m.wall.IsZero() && wall.Sub(m.wall)-monotonic.Sub(m.monotonic) > clockSlack
+	m.wall, m.monotonic = wall, monotonic
+	return jump
 }
 
-// watchClock has every session that has not ended looked at when the time of day has made a leap.
+// watchClock enqueues every session that has not ended when the wall clock has jumped.
 func (r *Reconciler) watchClock(ctx context.Context) error {
 	ticker := time.NewTicker(clockPause)
 	defer ticker.Stop()

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-func TestALeapOfTheClockIsSeen(t *testing.T) {
+func TestClockJump(t *testing.T) {
 	began := time.Now()
 	for name, tc := range map[string]struct {
 		day, awake time.Duration
-		leapt      bool
+		jumped     bool
 	}{
 		"none":              {10 * time.Second, 10 * time.Second, false},
 		"a late look":       {time.Hour, time.Hour, false},
@@ -21,14 +21,14 @@ func TestALeapOfTheClockIsSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var s clockMonitor
 			if s.jumped(began, began) {
-				t.Error("leapt before it was looked at twice")
+				t.Error("jumped before it was looked at twice")
 			}
 			day := began.Round(0).Add(tc.day)
-			if leapt := s.jumped(day, began.Add(tc.awake)); leapt != tc.leapt {
-				t.Errorf("leapt: %t", leapt)
+			if jumped := s.jumped(day, began.Add(tc.awake)); jumped != tc.jumped {
+				t.Errorf("jumped: %t", jumped)
 			}
 			if s.jumped(day.Add(time.Second), began.Add(tc.awake+time.Second)) {
-				t.Error("one leap is seen twice")
+				t.Error("one jump is seen twice")
 			}
 		})
 	}

@@ -52,7 +52,7 @@ func (r *Reconciler) dryRun(ctx context.Context, session *v1alpha1.DebugSession,
 		}
 		kept := pod.Spec.EphemeralContainers[i]
 		if !session.Spec.Debugger.Unstoppable { // nothing is around that one's command, whatever it looks like
-			kept.Command = debugpod.Unlimited(kept.Command) // an approver wants to read what was asked for
+			kept.Command = debugpod.Unwrap(kept.Command) // an approver wants to read what was asked for
 		}
 		hidden = debugpod.HideContainerValues(&kept, session)
 		return kept, hidden, nil

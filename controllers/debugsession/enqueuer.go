@@ -11,18 +11,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
-// Enqueuer puts sessions in the controller's queue. It never blocks: who calls it may hold a lock.
+// Enqueuer puts sessions in the controller's queue. It never blocks, as a caller may hold a lock.
 type Enqueuer struct {
 	mu    sync.Mutex
 	queue workqueue.TypedRateLimitingInterface[ctrl.Request]
 }
 
-// Enqueue has the session looked at. Before the controller has started it does nothing: every session is looked at then.
+// Enqueue has the session reconciled. Before the controller has started it does nothing: every session is reconciled at the start.
 func (e *Enqueuer) Enqueue(session types.NamespacedName) {
 	e.EnqueueAfter(session, 0)
 }
 
-// EnqueueAfter has the session looked at when that time has passed, if nothing has it looked at before.
+// EnqueueAfter has the session reconciled when that time has passed, if nothing enqueues it before.
 func (e *Enqueuer) EnqueueAfter(session types.NamespacedName, wait time.Duration) {
 	e.mu.Lock()
 	queue := e.queue

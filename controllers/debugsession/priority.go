@@ -15,17 +15,17 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// priorityLast comes after what was there when the operator started, which comes after everything that happens since.
+// priorityLast is below the priority of the sessions that were listed at the start, which is below that of every later event.
 const priorityLast = handler.LowPriority - 1
 
-// endedPredicate is that all there is to do about a session is to tidy up: it has ended, and nobody waits for it to go.
+// endedPredicate selects sessions for which only cleanup is left: they have ended, and nobody waits for their deletion.
 var endedPredicate = predicate.NewPredicateFuncs(func(object client.Object) bool {
 	session := object.(*v1alpha1.DebugSession)
 	return session.Status.Phase == v1alpha1.PhaseEnded && session.DeletionTimestamp == nil
 })
 
-// lowPriority has a session looked at when nothing else is to be done: tidying up takes as much of the API server as an end does, and
-// what still runs is not to wait for it.
+// lowPriority enqueues a session behind all others: cleanup takes as many requests as an end, and sessions that still run must not wait
+// for it.
 func lowPriority() handler.EventHandler {
 	enqueue := func(session client.Object, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
 		request := ctrl.Request{NamespacedName: client.ObjectKeyFromObject(session)}

@@ -34,7 +34,7 @@ func TestWhatHasEndedStandsLast(t *testing.T) {
 	}
 }
 
-func TestTidyingIsWhatNobodyWaitsFor(t *testing.T) {
+func TestEndedPredicate(t *testing.T) {
 	gone := phased("gone", v1alpha1.PhaseEnded)
 	gone.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
 	for _, tc := range []struct {

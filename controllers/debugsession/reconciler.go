@@ -36,7 +36,7 @@ type Reconciler struct {
 	Live client.Reader
 	// Pods watches the pods that are being debugged, one watch each.
 	Pods PodWatcher
-	// Enqueuer is told of the sessions whose pod has changed.
+	// Enqueuer enqueues the sessions whose pod has changed.
 	Enqueuer *Enqueuer
 	// Exec runs a command in a container, if there is room for one more.
 	Exec Executor
@@ -59,13 +59,13 @@ type Reconciler struct {
 	// Concurrency is how many sessions are worked on at once.
 	Concurrency int
 
-	// Seal tells what the operator's own admission has stamped.
+	// Seal verifies what the operator's own admission has stamped.
 	Seal Seal
 	// Admission tells what that is worth.
 	Admission trust.Admission
 
-	states   sessionStates // what this process knows of each session
-	starting sync.Mutex    // held from counting the sessions that run to writing down one more
+	states   sessionStates // in-process state per session
+	starting sync.Mutex    // held from counting the running sessions until one more is persisted
 }
 
 // Seal is what the reconciler needs of internal/seal.
@@ -79,7 +79,7 @@ type Seal interface {
 
 // PodWatcher is what the reconciler needs of internal/kube/podwatch.
 type PodWatcher interface {
-	// Get returns the pod, nil if there is none. It is not known until the watch has begun; the session is then woken.
+	// Get returns the pod, nil if there is none. It is not known until the watch has begun; the session is then enqueued.
 	Get(session, pod types.NamespacedName) (found *corev1.Pod, known bool, err error)
 	Release(session types.NamespacedName)
 }
@@ -139,7 +139,7 @@ type Metrics interface {
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=list
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile takes one look at a session and moves it on by at most one step.
+// Reconcile observes a session and moves it on by at most one step.
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	session, err := r.read(ctx, req.NamespacedName)
 	if session == nil || err != nil {

@@ -12,10 +12,9 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// sessionState is what this process knows of a session from what it has done itself. It is lost at a restart, and saves requests
-// alone: no invariant rests on it.
+// sessionState is the in-process state of a session. It is lost at a restart, and only saves requests: no invariant rests on it.
 type sessionState struct {
-	uid types.UID // a session of the same name with another UID is another
+	uid types.UID // the state is invalid for a session of the same name with another UID
 
 	// written is the newest version that this process has written, until the cache has caught up; nil then. A pass that a pod's event
 	// enqueues before would otherwise decide on what is out of date. That is harmless, as every write has an optimistic lock,
@@ -33,7 +32,7 @@ type sessionState struct {
 
 // execState is what became of the commands that were run in the debugger's container.
 type execState struct {
-	stoppedAt   time.Time // when it was told to end, did not answer, or had ended already
+	stoppedAt   time.Time // when it was last stopped, did not answer, or had ended already
 	ineffective bool      // the last command ran without effect, or for as long as it was waited for
 }
 

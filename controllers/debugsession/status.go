@@ -13,7 +13,7 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// messagePause is how long a status is not written again for nothing but other words of what is tried again.
+// messagePause is how long a status is not written again if only the message of what is retried differs.
 const messagePause = 15 * time.Second
 
 // writeStatus writes the status, once and only if it changed, and then tells what has become true by it.

@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// stopPause is how long after a debugger was told to end it is not told again. It is shorter than the pause after which the plan
-	// looks again at one that resists.
+	// stopPause is how long it takes until a debugger is stopped again. It is shorter than the pause after which the plan looks again at
+	// one that has not ended.
 	stopPause = 10 * time.Second
 
-	// busyPause is how long a debugger waits that is to be told and cannot be, as too many others are.
+	// busyPause is the pause before a command is tried again that was not run, as too many others were running.
 	busyPause = time.Second
 )
 
-// stopDebugger ends the debugger's processes, unless that was done a moment ago: the kubelet takes a second or two to tell that
+// stopDebugger kills the debugger's processes, unless that was done a moment ago: the kubelet takes a second or two to tell that
 // a container has ended, more where it has much to do, and every event of its pod meanwhile would have it executed again. Where
 // several debuggers of a pod end at once these are many. One that does not answer is not asked again at once either.
 func (r *Reconciler) stopDebugger(ctx context.Context, session *v1alpha1.DebugSession, a plan.StopDebugger) plan.Result {
@@ -48,7 +48,7 @@ func (r *Reconciler) stopDebugger(ctx context.Context, session *v1alpha1.DebugSe
 	return classifyExec(a, err)
 }
 
-// moveDeadline tells the debugger of another deadline of its own, or does so when there is room.
+// moveDeadline tells the wrapper around the debugger's command of another deadline. If too many commands are running it is deferred.
 func (r *Reconciler) moveDeadline(ctx context.Context, session *v1alpha1.DebugSession, a plan.MoveDeadline) plan.Result {
 	err := r.exec(ctx, session, a.Pod, a.Container, a.Command)
 	if errors.Is(err, podexec.ErrBusy) {

@@ -12,8 +12,8 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// nonBlockingSource lets a controller start before it is known whether what a source watches can be read. The source goes on trying,
-// and tells of all that there is when it can.
+// nonBlockingSource lets a controller start before its source has synced: the kind may not be installed, or not be readable. The source
+// goes on trying, and enqueues for every object when it can.
 func nonBlockingSource(from source.Source) source.Source {
 	return source.Func(from.Start)
 }
@@ -24,7 +24,7 @@ func sessionOfApproval(_ context.Context, object client.Object) []ctrl.Request {
 	return []ctrl.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: name}}}
 }
 
-// sessionsNotStarted are the sessions of a class that it still matters to. The others carry what it granted them.
+// sessionsNotStarted are the sessions that a change of their class matters to. The others have recorded what it granted them.
 func (r *Reconciler) sessionsNotStarted(ctx context.Context, class client.Object) []ctrl.Request {
 	return r.sessionsMatching(ctx, func(s *v1alpha1.DebugSession) bool {
 		return s.Spec.ClassName == class.GetName() && s.Status.StartedAt == nil && s.Status.Phase != v1alpha1.PhaseEnded

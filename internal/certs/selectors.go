@@ -13,9 +13,9 @@ import (
 
 // Selective names the namespaceSelectors of the webhooks, for whoever wonders why nothing starts in some namespaces; empty
 // if there are none. Clouds add such selectors to what they find, so they do not make the operator unready.
-func (k *Keeper) Selective(ctx context.Context) (string, error) {
+func (r *Rotator) Selective(ctx context.Context) (string, error) {
 	found := ""
-	err := k.each(ctx, func(kind string, want *Hook, installed []hook) error {
+	err := r.each(ctx, func(kind string, want *Hook, installed []hook) error {
 		if selector := namespaceSelector(want, installed); found == "" && selective(selector) {
 			found = fmt.Sprintf("%s %q: webhook %q has the namespaceSelector %s", kind, ConfigurationName, want.Name, metav1.FormatLabelSelector(selector))
 		}
@@ -25,10 +25,10 @@ func (k *Keeper) Selective(ctx context.Context) (string, error) {
 }
 
 // LeavesOut says why the webhooks are not called for what is created in a namespace; empty if they are. It costs no request.
-func (k *Keeper) LeavesOut(ctx context.Context, namespace string) (string, error) {
+func (r *Rotator) LeavesOut(ctx context.Context, namespace string) (string, error) {
 	var set labels.Set // read if it matters
 	found := ""
-	err := k.each(ctx, func(kind string, want *Hook, installed []hook) error {
+	err := r.each(ctx, func(kind string, want *Hook, installed []hook) error {
 		selector := namespaceSelector(want, installed)
 		if found != "" || !selective(selector) {
 			return nil
@@ -38,7 +38,7 @@ func (k *Keeper) LeavesOut(ctx context.Context, namespace string) (string, error
 			return fmt.Errorf("%s %q: the namespaceSelector of webhook %q: %w", kind, ConfigurationName, want.Name, err)
 		}
 		if set == nil {
-			if set, err = k.namespaceLabels(ctx, namespace); err != nil {
+			if set, err = r.namespaceLabels(ctx, namespace); err != nil {
 				return fmt.Errorf("the labels of namespace %q: %w", namespace, err)
 			}
 		}
@@ -61,9 +61,9 @@ func namespaceSelector(want *Hook, installed []hook) *metav1.LabelSelector {
 	return nil
 }
 
-func (k *Keeper) namespaceLabels(ctx context.Context, name string) (labels.Set, error) {
+func (r *Rotator) namespaceLabels(ctx context.Context, name string) (labels.Set, error) {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	err := k.Client.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	err := r.Client.Get(ctx, client.ObjectKey{Name: name}, namespace)
 	return labels.Set(namespace.Labels), err
 }

@@ -10,24 +10,24 @@ import (
 )
 
 // noting tells of a configuration that was as it has to be and is not any more. It lets every event by.
-func (k *Keeper) noting() predicate.Predicate {
+func (r *Rotator) noting() predicate.Predicate {
 	return predicate.Funcs{
-		CreateFunc: func(e event.CreateEvent) bool { k.note(e.Object, k.fault(e.Object)); return true },
-		UpdateFunc: func(e event.UpdateEvent) bool { k.note(e.ObjectNew, k.fault(e.ObjectNew)); return true },
-		DeleteFunc: func(e event.DeleteEvent) bool { k.note(e.Object, "it was deleted"); return true },
+		CreateFunc: func(e event.CreateEvent) bool { r.note(e.Object, r.fault(e.Object)); return true },
+		UpdateFunc: func(e event.UpdateEvent) bool { r.note(e.ObjectNew, r.fault(e.ObjectNew)); return true },
+		DeleteFunc: func(e event.DeleteEvent) bool { r.note(e.Object, "it was deleted"); return true },
 	}
 }
 
-func (k *Keeper) note(configuration client.Object, fault string) {
+func (r *Rotator) note(configuration client.Object, fault string) {
 	kind, _ := hooksOf(configuration)
-	k.Tampering.Saw(kind, ConfigurationName, fault)
+	r.Tampering.Saw(kind, ConfigurationName, fault)
 }
 
 // fault is what is wrong with a configuration, but for the CA that it trusts: that the operator itself changes, and writes anew.
-func (k *Keeper) fault(configuration client.Object) string {
+func (r *Rotator) fault(configuration client.Object) string {
 	kind, installed := hooksOf(configuration)
-	for i := range k.Hooks {
-		want := &k.Hooks[i]
+	for i := range r.Hooks {
+		want := &r.Hooks[i]
 		if want.Mutating != (kind == kindMutating) {
 			continue
 		}

@@ -88,12 +88,12 @@ type hook struct {
 
 // Trusted says in a sentence why what is created now is not stamped and checked by the operator's admission, or nil. It
 // costs no request. What the webhooks' namespaceSelectors leave out is for LeavesOut to say.
-func (k *Keeper) Trusted(ctx context.Context) error {
-	serving := k.serving.Load()
+func (r *Rotator) Trusted(ctx context.Context) error {
+	serving := r.serving.Load()
 	if serving == nil {
 		return errNone
 	}
-	return k.each(ctx, func(kind string, want *Hook, installed []hook) error {
+	return r.each(ctx, func(kind string, want *Hook, installed []hook) error {
 		if why := cmp.Or(missing(want, installed), distrusts(want, installed, serving.ca)); why != "" {
 			return fmt.Errorf("%s %q: webhook %q %s; apply the operator's manifests again", kind, ConfigurationName, want.Name, why)
 		}
@@ -102,21 +102,21 @@ func (k *Keeper) Trusted(ctx context.Context) error {
 }
 
 // each looks at every webhook that has to be in place, beside those that are.
-func (k *Keeper) each(ctx context.Context, look func(kind string, want *Hook, installed []hook) error) error {
+func (r *Rotator) each(ctx context.Context, look func(kind string, want *Hook, installed []hook) error) error {
 	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
-	if err := k.read(ctx, mutating, kindMutating); err != nil {
+	if err := r.read(ctx, mutating, kindMutating); err != nil {
 		return err
 	}
 	validating := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	if err := k.read(ctx, validating, kindValidating); err != nil {
+	if err := r.read(ctx, validating, kindValidating); err != nil {
 		return err
 	}
-	for i := range k.Hooks {
+	for i := range r.Hooks {
 		kind, installed := kindValidating, validatingHooks(validating)
-		if k.Hooks[i].Mutating {
+		if r.Hooks[i].Mutating {
 			kind, installed = kindMutating, mutatingHooks(mutating)
 		}
-		if err := look(kind, &k.Hooks[i], installed); err != nil {
+		if err := look(kind, &r.Hooks[i], installed); err != nil {
 			return err
 		}
 	}
@@ -154,8 +154,8 @@ func calledAt(config *admissionregistrationv1.WebhookClientConfig) string {
 	return ""
 }
 
-func (k *Keeper) read(ctx context.Context, configuration client.Object, kind string) error {
-	err := k.Client.Get(ctx, client.ObjectKey{Name: ConfigurationName}, configuration)
+func (r *Rotator) read(ctx context.Context, configuration client.Object, kind string) error {
+	err := r.Client.Get(ctx, client.ObjectKey{Name: ConfigurationName}, configuration)
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("%s %q is not there, so nobody says who creates a session; apply the operator's manifests again", kind, ConfigurationName)
 	}

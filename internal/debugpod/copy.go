@@ -95,7 +95,7 @@ func changeContainers(spec *corev1.PodSpec, session *v1alpha1.DebugSession, targ
 func bringDebugger(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.Pod) error {
 	switch {
 	case session.Spec.Debugger.Container != "":
-		return takeOver(spec, session, target)
+		return useExistingContainer(spec, session, target)
 	case AddsContainer(&session.Spec):
 		return addDebugger(spec, session, target)
 	default:

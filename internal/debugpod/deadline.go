@@ -144,13 +144,13 @@ func (d *Deadlines) settings() string {
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// Sweep returns the command that ends a wrapped container now, when it is executed in it. The processes are asked first
+// KillCommand returns the command that ends a wrapped container now, when it is executed in it. The processes are asked first
 // and killed after a second. It is for pods/exec, where nothing is expanded. A line a second on its standard input is its
 // clock; without one it keeps a processor busy while it waits.
 //
 // Its own exit code says nothing: it runs in what it ends. The container's status does. In a container that is not
 // wrapped it kills what can be killed from inside, after five seconds: everything but process 1 of its own namespace.
-func Sweep() []string {
+func KillCommand() []string {
 	return []string{"sh", "-c", bare(processesScript + execScript + sweepScript), wrapperName}
 }
 

@@ -128,7 +128,7 @@ func TestKubeletExpands(t *testing.T) {
 
 // The sweep goes through pods/exec, where nothing is expanded, in a URL that proxies may bound.
 func TestSweep(t *testing.T) {
-	got := Sweep()
+	got := KillCommand()
 	if len(got) != 4 || got[2] != bare(processesScript+execScript+sweepScript) {
 		t.Errorf("got %q", got)
 	}

@@ -22,9 +22,9 @@ func OnlyChanges(spec *v1alpha1.DebugSessionSpec) bool {
 		equality.Semantic.DeepEqual(spec.Debugger, v1alpha1.Debugger{})
 }
 
-// takeOver makes a container of the copy the debugger, as kubectl debug does with --container and the name of one that is
+// useExistingContainer makes a container of the copy the debugger, as kubectl debug does with --container and the name of one that is
 // there. What the container has and the session does not speak of stays.
-func takeOver(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.Pod) error {
+func useExistingContainer(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.Pod) error {
 	debugger := session.Spec.Debugger.DeepCopy()
 	container := findContainer(spec, debugger.Container)
 	if container == nil {

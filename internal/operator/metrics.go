@@ -16,10 +16,10 @@ const metricsService = "debugsession-operator-metrics"
 
 // secureMetrics has metrics that are served over HTTPS be served with the webhooks' certificate, and to those alone whom the API server
 // knows by their token and lets get /metrics.
-func secureMetrics(options *metricsserver.Options, keeper *certs.Keeper) {
+func secureMetrics(options *metricsserver.Options, rotator *certs.Rotator) {
 	if !options.SecureServing {
 		return
 	}
 	options.FilterProvider = filters.WithAuthenticationAndAuthorization
-	options.TLSOpts = append(options.TLSOpts, func(c *tls.Config) { c.GetCertificate = keeper.GetCertificate })
+	options.TLSOpts = append(options.TLSOpts, func(c *tls.Config) { c.GetCertificate = rotator.GetCertificate })
 }

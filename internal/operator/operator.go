@@ -73,9 +73,9 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err := options.complete(config); err != nil {
 		return nil, err
 	}
-	in := &admissionInPlace{policy: &admissionpolicy.Keeper{Clock: options.Clock}}
+	in := &admissionInPlace{policy: &admissionpolicy.Reconciler{Clock: options.Clock}}
 	var err error
-	if in.webhooks, managerOptions.WebhookServer, err = newKeeper(&options); err != nil {
+	if in.webhooks, managerOptions.WebhookServer, err = newRotator(&options); err != nil {
 		return nil, err
 	}
 	secureMetrics(&managerOptions.Metrics, in.webhooks)
@@ -105,7 +105,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err := addWebhooks(mgr, in, sealer, reconciler, tellRefusals(notifier, refusals, options.Clock)); err != nil {
 		return nil, err
 	}
-	if err := mgr.Add(&firstRun{
+	if err := mgr.Add(&bootstrapClass{
 		client: mgr.GetClient(), live: mgr.GetAPIReader(),
 		secret: types.NamespacedName{Namespace: options.Namespace, Name: seal.SecretName},
 	}); err != nil {

@@ -45,8 +45,8 @@ type WebhookOptions struct {
 
 // admissionInPlace is what the API server asks before it stores our objects: the webhooks, and the policy beside them.
 type admissionInPlace struct {
-	webhooks *certs.Keeper
-	policy   *admissionpolicy.Keeper
+	webhooks *certs.Rotator
+	policy   *admissionpolicy.Reconciler
 }
 
 func (a *admissionInPlace) InPlace(ctx context.Context) error {
@@ -65,10 +65,10 @@ func (a *admissionInPlace) EnforcedSince(ctx context.Context) (time.Time, error)
 	return a.policy.EnforcedSince(ctx)
 }
 
-// newKeeper returns the keeper of the certificates, and the server that serves them. The manager takes the server when it is
-// made, and the keeper needs the manager: see addWebhooks.
-func newKeeper(options *Options) (*certs.Keeper, webhook.Server, error) {
-	keeper := &certs.Keeper{
+// newRotator returns the rotator of the certificates, and the server that serves them. The manager takes the server when it is
+// made, and the rotator needs the manager: see addWebhooks.
+func newRotator(options *Options) (*certs.Rotator, webhook.Server, error) {
+	rotator := &certs.Rotator{
 		Namespace:  options.Namespace,
 		ExtraNames: append([]string{metricsService + "." + options.Namespace + ".svc"}, options.Webhook.ExtraNames...),
 		Hooks:      admission.Hooks(),
@@ -78,10 +78,10 @@ func newKeeper(options *Options) (*certs.Keeper, webhook.Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return keeper, webhook.NewServer(webhook.Options{
+	return rotator, webhook.NewServer(webhook.Options{
 		Host:    options.Webhook.Host,
 		Port:    options.Webhook.Port,
-		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = keeper.GetCertificate }, demand},
+		TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = rotator.GetCertificate }, demand},
 	}), nil
 }
 
@@ -112,10 +112,10 @@ func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer,
 
 	in.webhooks.Client, in.policy.Client = mgr.GetClient(), mgr.GetClient()
 	if err := in.webhooks.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("adding the keeper of the certificates: %w", err)
+		return fmt.Errorf("adding the rotator of the certificates: %w", err)
 	}
 	if err := in.policy.SetupWithManager(mgr); err != nil {
-		return fmt.Errorf("adding the keeper of the admission policy: %w", err)
+		return fmt.Errorf("adding the reconciler of the admission policy: %w", err)
 	}
 	return mgr.AddReadyzCheck("webhooks", admissionTrusted(mgr, in))
 }
@@ -172,5 +172,5 @@ func newSealer(mgr manager.Manager, namespace string) (*seal.Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return seal.New(key), mgr.Add(seal.NewGuard(clientset, namespace, key))
+	return seal.New(key), mgr.Add(seal.NewKeyWatcher(clientset, namespace, key))
 }

@@ -61,11 +61,11 @@ func (ephemeralMode) build(p *pass, session *v1alpha1.DebugSession, target *debu
 		return nil, err
 	}
 	if !p.unstoppable() {
-		if err := debugpod.Limit(c, deadlines(session)); err != nil {
+		if err := debugpod.WrapWithDeadline(c, deadlines(session)); err != nil {
 			return nil, err
 		}
 	}
-	if err := debugpod.Fits(c, target.pod); err != nil {
+	if err := debugpod.CheckPodSize(c, target.pod); err != nil {
 		return nil, err
 	}
 	return InjectDebugger{Pod: p.podName(target.pod.Name), UID: target.pod.UID, Container: *c}, nil
@@ -151,7 +151,7 @@ func (m ephemeralMode) stop(p *pass, pod *corev1.Pod) step {
 		p.wake(status.Debugger.Deadline.Add(ownEnd))
 		return pause{}
 	}
-	p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.Sweep()})
+	p.do(StopDebugger{Pod: p.podName(pod.Name), UID: pod.UID, Container: status.Debugger.ContainerName, Command: debugpod.KillCommand()})
 	p.wake(p.Now.Add(recheck))
 	return p.runsOn(c, pod)
 }

@@ -114,7 +114,7 @@ func TestStopSweepsTheRecordedContainer(t *testing.T) {
 	session, pod := active(t)
 	session = ending(t, session)
 	stop := pass(t, about(session, target(pod))).Actions[0].(plan.StopDebugger)
-	if stop.Pod.String() != "shop/web" || stop.UID != fixture.PodUID || stop.Container != session.Status.Debugger.ContainerName || !slices.Equal(stop.Command, debugpod.Sweep()) {
+	if stop.Pod.String() != "shop/web" || stop.UID != fixture.PodUID || stop.Container != session.Status.Debugger.ContainerName || !slices.Equal(stop.Command, debugpod.KillCommand()) {
 		t.Errorf("stops %+v", stop)
 	}
 }

@@ -142,7 +142,7 @@ func (c *cluster) perform(ctx context.Context, session *v1alpha1.DebugSession, a
 // unlimited takes the time limit off a container's command again: what is left is what the session said, or nothing, for
 // which the operator puts a shell.
 func unlimited(container *corev1.EphemeralContainer, said *v1alpha1.Debugger) {
-	words := debugpod.Unlimited(container.Command)
+	words := debugpod.Unwrap(container.Command)
 	container.Command, container.Args = nil, nil
 	if len(said.Command) > 0 {
 		container.Command, container.Args = words[:len(said.Command)], words[len(said.Command):]

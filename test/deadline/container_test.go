@@ -231,7 +231,7 @@ func (c *container) move(left time.Duration) int {
 // sweep ends the container as the operator does, and returns when the sweep is over too.
 func (c *container) sweep() {
 	c.t.Helper()
-	swept := c.exec(debugpod.Sweep()...)
+	swept := c.exec(debugpod.KillCommand()...)
 	c.code()
 	select {
 	case <-swept:

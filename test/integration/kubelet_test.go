@@ -45,7 +45,7 @@ func (k *kubelet) Exec(ctx context.Context, pod types.NamespacedName, container 
 	if fail != nil {
 		return fail()
 	}
-	if err := k.live().Exec(ctx, pod, container, command); err != nil || slices.Equal(command, debugpod.Sweep()) {
+	if err := k.live().Exec(ctx, pod, container, command); err != nil || slices.Equal(command, debugpod.KillCommand()) {
 		return err
 	}
 	return k.guard(ctx, pod, container)

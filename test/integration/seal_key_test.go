@@ -50,7 +50,7 @@ var _ = Describe("the key of the seals", func() {
 		Expect(err).NotTo(HaveOccurred())
 		guarding := func(key []byte) chan error {
 			ended := make(chan error, 1)
-			go func() { ended <- seal.NewGuard(clientset, namespace, key).Start(ctx) }()
+			go func() { ended <- seal.NewKeyWatcher(clientset, namespace, key).Start(ctx) }()
 			return ended
 		}
 		ended := guarding(key)

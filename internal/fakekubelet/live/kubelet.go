@@ -52,7 +52,7 @@ func (k *Kubelet) Exit(ctx context.Context, pod types.NamespacedName, container 
 // Exec stands for what the operator runs in a container: what kills its processes, and so ends it, or what tells its watchdog of another
 // deadline.
 func (k *Kubelet) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
-	if slices.Equal(command, debugpod.Sweep()) {
+	if slices.Equal(command, debugpod.KillCommand()) {
 		return k.Exit(ctx, pod, container, fakekubelet.Killed(time.Now()))
 	}
 	to, err := fakekubelet.MovedTo(command)

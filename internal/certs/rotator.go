@@ -48,8 +48,8 @@ const recheck = 12 * time.Hour
 // errNone is why a TLS handshake fails in the first moments.
 var errNone = errors.New("the webhooks have no certificate yet")
 
-// Keeper keeps the certificates. Every replica runs one.
-type Keeper struct {
+// Rotator keeps the certificates. Every replica runs one.
+type Rotator struct {
 	// Client reads from the cache that Cache describes, and writes.
 	Client client.Client
 	// Namespace is the operator's.
@@ -87,16 +87,16 @@ func Cache(options *cache.Options, namespace string) {
 }
 
 // GetCertificate is for a tls.Config: each handshake gets the newest certificate.
-func (k *Keeper) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if now := k.serving.Load(); now != nil {
+func (r *Rotator) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if now := r.serving.Load(); now != nil {
 		return now.certificate, nil
 	}
 	return nil, errNone
 }
 
 // Expiry is when the certificate ends that is served now; zero before there is one.
-func (k *Keeper) Expiry() time.Time {
-	now := k.serving.Load()
+func (r *Rotator) Expiry() time.Time {
+	now := r.serving.Load()
 	if now == nil || now.certificate.Leaf == nil {
 		return time.Time{}
 	}
@@ -104,8 +104,8 @@ func (k *Keeper) Expiry() time.Time {
 }
 
 // Reconcile makes, serves and announces the certificates. There is but one thing to reconcile: the request is not looked at.
-func (k *Keeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
-	secret, err := k.secret(ctx)
+func (r *Rotator) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+	secret, err := r.secret(ctx)
 	if outrun(err) {
 		return ctrl.Result{}, nil // another replica was first: what it wrote is on its way to the cache
 	}
@@ -116,8 +116,8 @@ func (k *Keeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, er
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	k.serving.Store(&served{certificate: certificate, ca: secret.Data[caCertField]})
-	return ctrl.Result{RequeueAfter: recheck}, k.announce(ctx, secret.Data[caCertField])
+	r.serving.Store(&served{certificate: certificate, ca: secret.Data[caCertField]})
+	return ctrl.Result{RequeueAfter: recheck}, r.announce(ctx, secret.Data[caCertField])
 }
 
 func outrun(err error) bool {
@@ -125,48 +125,48 @@ func outrun(err error) bool {
 }
 
 // secret returns the Secret with certificates in it that are good for a while.
-func (k *Keeper) secret(ctx context.Context) (*corev1.Secret, error) {
+func (r *Rotator) secret(ctx context.Context) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	err := k.Client.Get(ctx, client.ObjectKey{Namespace: k.Namespace, Name: SecretName}, secret)
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: SecretName}, secret)
 	missing := apierrors.IsNotFound(err)
 	if err != nil && !missing {
 		return nil, err
 	}
 	if missing {
-		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: k.Namespace, Name: SecretName}}
+		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.Namespace, Name: SecretName}}
 	}
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
-	changed, err := newAuthority(k.names()).renew(secret.Data, k.Clock.Now())
+	changed, err := newAuthority(r.names()).renew(secret.Data, r.Clock.Now())
 	if err != nil || !changed {
 		return secret, err
 	}
 	log.FromContext(ctx).Info("making certificates for the webhooks", "secret", client.ObjectKeyFromObject(secret))
 	if missing {
-		return secret, k.Client.Create(ctx, secret)
+		return secret, r.Client.Create(ctx, secret)
 	}
-	return secret, k.Client.Update(ctx, secret)
+	return secret, r.Client.Update(ctx, secret)
 }
 
-func (k *Keeper) names() []string {
-	return append([]string{ServiceName + "." + k.Namespace + ".svc"}, k.ExtraNames...)
+func (r *Rotator) names() []string {
+	return append([]string{ServiceName + "." + r.Namespace + ".svc"}, r.ExtraNames...)
 }
 
 // announce has the API server trust the CA, wherever it does not yet. A configuration that is not there is waited for: its
-// creation wakes the Keeper.
-func (k *Keeper) announce(ctx context.Context, ca []byte) error {
+// creation wakes the Rotator.
+func (r *Rotator) announce(ctx context.Context, ca []byte) error {
 	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
 	validating := &admissionregistrationv1.ValidatingWebhookConfiguration{}
 	for _, configuration := range []client.Object{mutating, validating} {
-		err := k.Client.Get(ctx, client.ObjectKey{Name: ConfigurationName}, configuration)
+		err := r.Client.Get(ctx, client.ObjectKey{Name: ConfigurationName}, configuration)
 		if err != nil && !apierrors.IsNotFound(err) {
 			return err
 		}
 	}
 	return errors.Join(
-		k.inject(ctx, mutating, bundles(mutatingHooks(mutating)), ca),
-		k.inject(ctx, validating, bundles(validatingHooks(validating)), ca),
+		r.inject(ctx, mutating, bundles(mutatingHooks(mutating)), ca),
+		r.inject(ctx, validating, bundles(validatingHooks(validating)), ca),
 	)
 }
 
@@ -180,7 +180,7 @@ func bundles(hooks []hook) [][]byte {
 
 // inject writes the CA beside each webhook that has another. The rest of the configuration is not sent: it may have fields
 // that are newer than this code.
-func (k *Keeper) inject(ctx context.Context, configuration client.Object, bundles [][]byte, ca []byte) error {
+func (r *Rotator) inject(ctx context.Context, configuration client.Object, bundles [][]byte, ca []byte) error {
 	patch := jsonpatch.Patch{jsonpatch.Test("/metadata/resourceVersion", configuration.GetResourceVersion())}
 	for i, bundle := range bundles {
 		if !bytes.Equal(bundle, ca) {
@@ -190,15 +190,15 @@ func (k *Keeper) inject(ctx context.Context, configuration client.Object, bundle
 	if len(patch) == 1 {
 		return nil
 	}
-	err := k.Client.Patch(ctx, configuration, patch)
-	if outrun(err) || apierrors.IsInvalid(err) { // a failed test: it has changed, and the change wakes the Keeper
+	err := r.Client.Patch(ctx, configuration, patch)
+	if outrun(err) || apierrors.IsInvalid(err) { // a failed test: it has changed, and the change wakes the Rotator
 		return nil
 	}
 	return client.IgnoreNotFound(err)
 }
 
-// SetupWithManager has the Keeper run with every replica, as soon as the manager starts.
-func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
+// SetupWithManager has the Rotator run with every replica, as soon as the manager starts.
+func (r *Rotator) SetupWithManager(mgr ctrl.Manager) error {
 	once := func(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
 		queue.Add(ctrl.Request{}) // also if there is nothing yet that could change
 		return nil
@@ -207,9 +207,9 @@ func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("webhook-certificates").
 		Watches(&corev1.Secret{}, wake).
-		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, wake, builder.WithPredicates(k.noting())).
-		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, wake, builder.WithPredicates(k.noting())).
+		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, wake, builder.WithPredicates(r.noting())).
+		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, wake, builder.WithPredicates(r.noting())).
 		WatchesRawSource(source.Func(once)).
 		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false)}).
-		Complete(k)
+		Complete(r)
 }

@@ -20,10 +20,10 @@ import (
 // annotationFirstRun on the Secret with the seal says that the installation has been given its first class.
 const annotationFirstRun = "debugsession.dev/standard-class-created"
 
-// firstRun creates the class standard, once in the life of an installation: a manifest that is applied in one go cannot
+// bootstrapClass creates the class standard, once in the life of an installation: a manifest that is applied in one go cannot
 // hold both a kind and an object of it that the operator's own admission has to see. An administrator who deletes the
 // class does not get it back.
-type firstRun struct {
+type bootstrapClass struct {
 	client client.Client
 	live   client.Reader
 	secret types.NamespacedName
@@ -32,13 +32,13 @@ type firstRun struct {
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugclasses,verbs=create
 
 // NeedLeaderElection keeps the other replicas out.
-func (f *firstRun) NeedLeaderElection() bool { return true }
+func (b *bootstrapClass) NeedLeaderElection() bool { return true }
 
 // Start tries until it is done: the webhook that the class has to pass may still be on its way.
-func (f *firstRun) Start(ctx context.Context) error {
+func (b *bootstrapClass) Start(ctx context.Context) error {
 	backoff := wait.Backoff{Duration: 200 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 1000, Cap: 15 * time.Second}
 	err := wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) {
-		err := f.try(ctx)
+		err := b.try(ctx)
 		if err != nil {
 			log.FromContext(ctx).V(1).Info("class standard not created yet", "reason", err.Error())
 		}
@@ -52,10 +52,10 @@ func (f *firstRun) Start(ctx context.Context) error {
 	}
 }
 
-func (f *firstRun) try(ctx context.Context) error {
+func (b *bootstrapClass) try(ctx context.Context) error {
 	secret := &corev1.Secret{}
-	if err := f.live.Get(ctx, f.secret, secret); err != nil {
-		return fmt.Errorf("reading the secret %s: %w", f.secret, err)
+	if err := b.live.Get(ctx, b.secret, secret); err != nil {
+		return fmt.Errorf("reading the secret %s: %w", b.secret, err)
 	}
 	if _, done := secret.Annotations[annotationFirstRun]; done {
 		return nil
@@ -64,7 +64,7 @@ func (f *firstRun) try(ctx context.Context) error {
 	if err := yaml.UnmarshalStrict(classes.Standard, class); err != nil {
 		return fmt.Errorf("the class standard: %w", err)
 	}
-	if err := f.client.Create(ctx, class); err != nil && !apierrors.IsAlreadyExists(err) {
+	if err := b.client.Create(ctx, class); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("creating the class standard: %w", err)
 	}
 	base := secret.DeepCopy()
@@ -72,5 +72,5 @@ func (f *firstRun) try(ctx context.Context) error {
 		secret.Annotations = map[string]string{}
 	}
 	secret.Annotations[annotationFirstRun] = "true"
-	return f.client.Patch(ctx, secret, client.MergeFrom(base))
+	return b.client.Patch(ctx, secret, client.MergeFrom(base))
 }

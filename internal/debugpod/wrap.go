@@ -6,11 +6,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Limit has the container keep to the deadlines whatever happens to the operator. A container without command and args runs sh: what
+// WrapWithDeadline has the container keep to the deadlines whatever happens to the operator. A container without command and args runs sh: what
 // its image would run is not known here.
 //
 // It returns an *InvalidError if there are args and no command to give them to.
-func Limit(container *corev1.EphemeralContainer, deadlines Deadlines) error {
+func WrapWithDeadline(container *corev1.EphemeralContainer, deadlines Deadlines) error {
 	command := container.Command
 	if len(command) == 0 && len(container.Args) == 0 {
 		command = []string{"sh"}
@@ -23,8 +23,8 @@ func Limit(container *corev1.EphemeralContainer, deadlines Deadlines) error {
 	return nil
 }
 
-// Unlimited is a limited container's command without what limits it: what the session asked for.
-func Unlimited(command []string) []string {
+// Unwrap is a limited container's command without what limits it: what the session asked for.
+func Unwrap(command []string) []string {
 	if end := slices.Index(command, "--"); end >= 0 && len(command) > 3 && command[3] == wrapperName {
 		return command[end+1:]
 	}

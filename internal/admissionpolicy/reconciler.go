@@ -45,8 +45,8 @@ const (
 // propagation is within which every API server enforces what was written: each looks at its policies once a second.
 const propagation = 2 * time.Second
 
-// Keeper keeps the policy and its binding. Every replica runs one.
-type Keeper struct {
+// Reconciler keeps the policy and its binding. Every replica runs one.
+type Reconciler struct {
 	// Client reads from the cache that Cache describes, and writes.
 	Client client.Client
 	// Clock says when the two were written anew.
@@ -70,10 +70,10 @@ func Cache(options *cache.Options) {
 
 // EnforcedSince is since when the API server has held what is stamped against who asks, or says in a sentence why it does not.
 // It costs no request.
-func (k *Keeper) EnforcedSince(ctx context.Context) (time.Time, error) {
+func (r *Reconciler) EnforcedSince(ctx context.Context) (time.Time, error) {
 	var since time.Time
 	for _, have := range kinds() {
-		if err := k.Client.Get(ctx, client.ObjectKey{Name: Name}, have); apierrors.IsNotFound(err) {
+		if err := r.Client.Get(ctx, client.ObjectKey{Name: Name}, have); apierrors.IsNotFound(err) {
 			return since, fmt.Errorf("%s %q is not there, so the API server does not hold the requester of a session against who creates it; "+
 				"the operator is creating it", kindOf(have), Name)
 		} else if err != nil {
@@ -85,7 +85,7 @@ func (k *Keeper) EnforcedSince(ctx context.Context) (time.Time, error) {
 		}
 		since = latest(since, enforced(have))
 	}
-	if !since.After(k.lastBroken()) {
+	if !since.After(r.lastBroken()) {
 		return since, fmt.Errorf("ValidatingAdmissionPolicy %q was changed, and is about to be enforced again", Name)
 	}
 	return since, nil
@@ -108,23 +108,23 @@ func latest(a, b time.Time) time.Time {
 }
 
 // Reconcile writes anew what is missing or was changed. There is but one thing to reconcile: the request is not looked at.
-func (k *Keeper) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
+func (r *Reconciler) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, error) {
 	var errs []error
 	for _, have := range kinds() {
-		errs = append(errs, k.keep(ctx, have))
+		errs = append(errs, r.keep(ctx, have))
 	}
 	return ctrl.Result{}, errors.Join(errs...)
 }
 
-func (k *Keeper) keep(ctx context.Context, have client.Object) error {
-	err := k.Client.Get(ctx, client.ObjectKey{Name: Name}, have)
+func (r *Reconciler) keep(ctx context.Context, have client.Object) error {
+	err := r.Client.Get(ctx, client.ObjectKey{Name: Name}, have)
 	missing := apierrors.IsNotFound(err)
 	switch {
 	case err != nil && !missing:
 		return err
 	case missing || changed(have) != "":
-		k.saw(k.Clock.Now())
-	case enforced(have).After(k.lastBroken()):
+		r.saw(r.Clock.Now())
+	case enforced(have).After(r.lastBroken()):
 		return nil
 	}
 	log.FromContext(ctx).Info("writing anew what the API server holds identities by", "kind", kindOf(have), "name", Name, "missing", missing)
@@ -133,7 +133,7 @@ func (k *Keeper) keep(ctx context.Context, have client.Object) error {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[annotationSince] = k.Clock.Now().Add(propagation + time.Second).UTC().Format(time.RFC3339)
+	annotations[annotationSince] = r.Clock.Now().Add(propagation + time.Second).UTC().Format(time.RFC3339)
 	if missing {
 		delete(annotations, annotationGeneration)
 	} else {
@@ -142,9 +142,9 @@ func (k *Keeper) keep(ctx context.Context, have client.Object) error {
 	now.SetAnnotations(annotations)
 	if missing {
 		now.SetName(Name)
-		err = k.Client.Create(ctx, now)
+		err = r.Client.Create(ctx, now)
 	} else {
-		err = k.Client.Update(ctx, now)
+		err = r.Client.Update(ctx, now)
 	}
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) {
 		return nil // somebody was first: what they wrote is on its way to the cache
@@ -152,20 +152,22 @@ func (k *Keeper) keep(ctx context.Context, have client.Object) error {
 	return err
 }
 
-func (k *Keeper) lastBroken() time.Time {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.broken
+func (r *Reconciler) lastBroken() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.broken
 }
 
 // saw remembers that one of them was broken then.
-func (k *Keeper) saw(at time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.broken = latest(k.broken, at)
+func (r *Reconciler) saw(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken = latest(r.broken, at)
 }
 
-func (k *Keeper) note(have client.Object, fault string) { k.Tampering.Saw(kindOf(have), Name, fault) }
+func (r *Reconciler) note(have client.Object, fault string) {
+	r.Tampering.Saw(kindOf(have), Name, fault)
+}
 
 // changed says so of what is not whole, or was not at some time since the operator wrote it.
 func changed(have client.Object) string {
@@ -191,8 +193,8 @@ func nextGeneration(have client.Object) int64 {
 	return have.GetGeneration() + 1
 }
 
-// SetupWithManager has the Keeper run with every replica, as soon as the manager starts.
-func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
+// SetupWithManager has the Reconciler run with every replica, as soon as the manager starts.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	once := func(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
 		queue.Add(ctrl.Request{}) // also if neither is there
 		return nil
@@ -200,14 +202,14 @@ func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
 	// A change that is taken back at once is seen as well.
 	wake := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, have client.Object) []ctrl.Request {
 		if changed(have) != "" {
-			k.saw(k.Clock.Now())
+			r.saw(r.Clock.Now())
 		}
 		return []ctrl.Request{{}}
 	})
 	note := predicate.Funcs{
-		CreateFunc: func(e event.CreateEvent) bool { k.note(e.Object, changed(e.Object)); return true },
-		UpdateFunc: func(e event.UpdateEvent) bool { k.note(e.ObjectNew, changed(e.ObjectNew)); return true },
-		DeleteFunc: func(e event.DeleteEvent) bool { k.note(e.Object, "it was deleted"); return true },
+		CreateFunc: func(e event.CreateEvent) bool { r.note(e.Object, changed(e.Object)); return true },
+		UpdateFunc: func(e event.UpdateEvent) bool { r.note(e.ObjectNew, changed(e.ObjectNew)); return true },
+		DeleteFunc: func(e event.DeleteEvent) bool { r.note(e.Object, "it was deleted"); return true },
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("admission-policy").
@@ -215,5 +217,5 @@ func (k *Keeper) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&binding{}, wake, builder.WithPredicates(note)).
 		WatchesRawSource(source.Func(once)).
 		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false)}).
-		Complete(k)
+		Complete(r)
 }

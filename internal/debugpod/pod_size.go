@@ -10,10 +10,10 @@ import (
 // above this is for what the kubelet and others have to write into the pod.
 const mostPod = 1 << 20
 
-// Fits returns an *InvalidError if the debugger would make the target too large. An ephemeral container cannot be removed, so that each
+// CheckPodSize returns an *InvalidError if the debugger would make the target too large. An ephemeral container cannot be removed, so that each
 // leaves some 8 kB in its pod, and a kubelet that cannot write a pod's status any more cannot say that its application is unwell,
 // nor that a debugger has ended.
-func Fits(container *corev1.EphemeralContainer, target *corev1.Pod) error {
+func CheckPodSize(container *corev1.EphemeralContainer, target *corev1.Pod) error {
 	if size := target.Size() + container.Size(); size > mostPod {
 		return &InvalidError{
 			Field: "spec.target",
