@@ -46,7 +46,7 @@ type Payload struct{ shown any }
 
 // AddedPayload is that of an ephemeral container.
 func AddedPayload(container corev1.EphemeralContainer) Payload {
-	container.Command = debugpod.Unlimited(container.Command)
+	container.Command = debugpod.Unwrap(container.Command)
 	return Payload{container}
 }
 
