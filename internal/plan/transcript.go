@@ -15,10 +15,10 @@ import (
 // bound; and what names the transcript, the record, waits for it. Neither is asked about where no transcript is kept.
 
 const (
-	// logReadTimeout is how long a pod that was made stays for its log.
+	// logReadTimeout is how long a pod that was made, and in which something runs, stays for its log.
 	logReadTimeout = 10 * time.Second
 
-	// TranscriptTimeout is how long a transcript is waited for whose log cannot be read. Then it is what could be.
+	// TranscriptTimeout is how long a log is waited for that cannot be read. Then the transcript is what could be.
 	TranscriptTimeout = 2 * time.Minute
 )
 
@@ -63,15 +63,18 @@ func (p *pass) recordedNote() string {
 }
 
 // logRead has a pod that is to be deleted wait until its log is read: of a debugger that runs as far as there is any, for what comes
-// after is read while the pod ends. It waits for a moment at most, and not past the hard deadline while anything runs.
+// after is read while the pod ends. It waits for a moment at most, and not past the hard deadline; longer only when nothing runs any more.
 func (p *pass) logRead(c container, pod *corev1.Pod) step {
 	ending := p.condition(v1alpha1.ConditionEnded)
 	if !p.Session.Status.LeavesTranscript() || ending == nil {
 		return nil
 	}
 	until := ending.LastTransitionTime.Add(logReadTimeout)
-	if hard := p.status().HardDeadline; hard != nil && hard.Time.Before(until) && !stopped(pod) {
+	if hard := p.status().HardDeadline; hard != nil && hard.Time.Before(until) {
 		until = hard.Time
+	}
+	if stopped(pod) {
+		until = ending.LastTransitionTime.Add(TranscriptTimeout)
 	}
 	switch {
 	case !p.Now.Before(until):

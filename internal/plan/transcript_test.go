@@ -97,18 +97,22 @@ func TestCopyIsNotDeletedBeforeItsLogIsRead(t *testing.T) {
 		at      time.Time
 		want    want
 	}{
-		"nothing is read":                            {session, pod, plan.TranscriptState{}, now, waits},
-		"all there is is read":                       {session, pod, plan.TranscriptState{CaughtUp: true}, now, deletes},
-		"it has ended, and more may be":              {session, exited, plan.TranscriptState{CaughtUp: true}, now, waits},
-		"it has ended, and all is read":              {session, exited, plan.TranscriptState{Read: true}, now, deletes},
-		"just before the bound":                      {session, pod, plan.TranscriptState{}, after(10*time.Second - 1), waits},
-		"at the bound":                               {session, pod, plan.TranscriptState{}, after(10 * time.Second), deletes},
-		"just before the hard deadline":              {dueAt(after(3 * time.Second)), pod, plan.TranscriptState{}, after(2 * time.Second), want{phase: v1alpha1.PhaseEnding, wakes: after(3 * time.Second)}},
-		"at the hard deadline":                       {dueAt(after(3 * time.Second)), pod, plan.TranscriptState{}, after(3 * time.Second), deletes},
-		"at the hard deadline, and nothing runs":     {dueAt(now), failed, plan.TranscriptState{CaughtUp: true}, after(9 * time.Second), waits},
-		"at the hard deadline, and one still runs":   {dueAt(now), killing, plan.TranscriptState{CaughtUp: true}, now, deletes},
-		"long after the hard deadline, nothing runs": {dueAt(now), failed, plan.TranscriptState{CaughtUp: true}, after(10 * time.Second), deletes},
-		"the store fails":                            {session, pod, plan.TranscriptState{Failure: "access denied"}, after(10 * time.Second), deletes},
+		"nothing is read":               {session, pod, plan.TranscriptState{}, now, waits},
+		"all there is is read":          {session, pod, plan.TranscriptState{CaughtUp: true}, now, deletes},
+		"it has ended, and more may be": {session, exited, plan.TranscriptState{CaughtUp: true}, now, waits},
+		"it has ended, and all is read": {session, exited, plan.TranscriptState{Read: true}, now, deletes},
+		"just before the bound":         {session, pod, plan.TranscriptState{}, after(10*time.Second - 1), waits},
+		"at the bound":                  {session, pod, plan.TranscriptState{}, after(10 * time.Second), deletes},
+		"just before the hard deadline": {dueAt(after(3 * time.Second)), pod, plan.TranscriptState{}, after(2 * time.Second), want{phase: v1alpha1.PhaseEnding, wakes: after(3 * time.Second)}},
+		"at the hard deadline":          {dueAt(after(3 * time.Second)), pod, plan.TranscriptState{}, after(3 * time.Second), deletes},
+		"at the hard deadline, and nothing runs": {
+			dueAt(now), failed, plan.TranscriptState{CaughtUp: true}, after(9 * time.Second),
+			want{phase: v1alpha1.PhaseEnding, wakes: after(plan.TranscriptTimeout)},
+		},
+		"at the hard deadline, and one still runs":    {dueAt(now), killing, plan.TranscriptState{CaughtUp: true}, now, deletes},
+		"nothing runs, and its log is not to be had":  {dueAt(now), failed, plan.TranscriptState{CaughtUp: true}, after(plan.TranscriptTimeout), deletes},
+		"nothing runs, and another operator reads it": {dueAt(now), failed, plan.TranscriptState{Read: true}, after(time.Minute), deletes},
+		"the store fails": {session, pod, plan.TranscriptState{Failure: "access denied"}, after(10 * time.Second), deletes},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.want.check(t, pass(t, about(tc.session, copied(tc.pod), at(tc.at), transcriptIs(tc.state))))
