@@ -6,11 +6,13 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/approval"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/fixture"
 )
 
@@ -46,5 +48,71 @@ func TestRequestHash(t *testing.T) {
 		if other == before {
 			t.Errorf("%s does not change it", name)
 		}
+	}
+}
+
+// A hash that changes with the operator's version voids every approval given before the upgrade. Nothing here comes from a fixture, so
+// that only a change of the hash, or of a type that is hashed, can make this test fail: the latter is a change that users must be told of.
+func TestRequestHashStaysTheSame(t *testing.T) {
+	const (
+		hashOfAdded   = "sha256:a6d84a80ec339ddaedb2c6b9120a4d06cc53047d2b1421b8bd9a590d3135712c"
+		hashOfCreated = "sha256:d84b3c91ea31865099d54373dd2f77d5d6280b6c16c8a0f6cbcf76d70626e104"
+	)
+	spec := pinnedSpec()
+	class := &v1alpha1.ClassStatus{
+		Name: "production", UID: "uid-of-class", Generation: 3, Image: "busybox:1.36", Profile: v1alpha1.ProfileRestricted,
+		TTL: v1alpha1.Duration{Duration: time.Hour}, MaxTTL: v1alpha1.Duration{Duration: 4 * time.Hour}, IdleTimeout: &v1alpha1.Duration{Duration: 10 * time.Minute},
+		ApprovalsRequired: 2, ApprovalTimeout: &v1alpha1.Duration{Duration: time.Hour}, RequireRequestHash: true,
+		AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs}, Audit: v1alpha1.AuditRequired,
+		Retention: &v1alpha1.Duration{Duration: 24 * time.Hour}, EndWarnings: []v1alpha1.Duration{{Duration: 5 * time.Minute}},
+	}
+	added := corev1.EphemeralContainer{
+		EphemeralContainerCommon: corev1.EphemeralContainerCommon{
+			Name: "debugger-1", Image: "busybox:1.36", Command: []string{"sh", "-c", "sleep 1d"}, Stdin: true, TTY: true,
+			Env:             []corev1.EnvVar{{Name: "TOKEN", Value: "a value that a preview hides"}},
+			SecurityContext: &corev1.SecurityContext{RunAsUser: new(int64(1000)), RunAsNonRoot: new(true)},
+		},
+		TargetContainerName: "app",
+	}
+	wrapped := *added.DeepCopy()
+	if err := debugpod.WrapWithDeadline(&wrapped, debugpod.Deadlines{
+		StartBy: time.Unix(1800000300, 0), End: time.Unix(1800003600, 0), Hard: time.Unix(1800007200, 0),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	created := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-copy", Labels: map[string]string{"app": "web"}},
+		Spec: corev1.PodSpec{
+			NodeName: "node-1", ActiveDeadlineSeconds: new(int64(3600)), SchedulingGates: []corev1.PodSchedulingGate{{Name: "gate"}},
+			Containers: []corev1.Container{{
+				Name: "app", Image: "web:1", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}},
+			}},
+		},
+	}
+	for name, tc := range map[string]struct {
+		made approval.Payload
+		want string
+	}{
+		"an ephemeral container":           {approval.AddedPayload(added), hashOfAdded},
+		"one that is held to its deadline": {approval.AddedPayload(wrapped), hashOfAdded},
+		"a pod":                            {approval.CreatedPayload(created), hashOfCreated},
+	} {
+		if got := approval.RequestHash([]byte("key"), spec, class, "uid-of-pod", tc.made); got != tc.want {
+			t.Errorf("of %s it is %s, want %s", name, got, tc.want)
+		}
+	}
+}
+
+func pinnedSpec() *v1alpha1.DebugSessionSpec {
+	return &v1alpha1.DebugSessionSpec{
+		ClassName: "production", Reason: "it hangs", Mode: v1alpha1.ModeEphemeralContainer, Profile: v1alpha1.ProfileRestricted,
+		Target: v1alpha1.Target{PodName: "web", Container: "app"},
+		Debugger: v1alpha1.Debugger{
+			Image: "busybox:1.36", Command: []string{"sh", "-c", "sleep 1d"}, Env: []corev1.EnvVar{{Name: "TOKEN", Value: "a value that a preview hides"}},
+			Stdin: true, TTY: true,
+		},
+		TTL: &metav1.Duration{Duration: time.Hour}, NotAfter: &metav1.Time{Time: time.Unix(1800010800, 0).UTC()}, Emergency: true,
+		Access:    &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: "User", Name: "bob"}}},
+		Requester: &v1alpha1.Identity{Username: "alice", UID: "1", Groups: []string{"developers"}, Seal: "a seal"},
 	}
 }
