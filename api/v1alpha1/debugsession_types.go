@@ -948,6 +948,11 @@ type DebugSessionStatus struct {
 	// +kubebuilder:validation:MaxLength=512
 	WaitingFor string `json:"waitingFor,omitempty"`
 
+	// obstacle is what has kept the debugger from running, as it was seen last. It stays when the session ends without its debugger having
+	// run, and is empty once it has.
+	// +optional
+	Obstacle *Obstacle `json:"obstacle,omitempty"`
+
 	// outcome is how the session ended. Empty until it has.
 	//
 	// Completed, Expired, Terminated, Revoked and TargetGone are of sessions that may have run. Rejected, Denied, TimedOut and
@@ -1064,6 +1069,19 @@ type DebugSessionStatus struct {
 	// +listMapKey=sink
 	// +kubebuilder:validation:MaxItems=64
 	Notifications []SinkNotifications `json:"notifications,omitempty"`
+}
+
+// Obstacle is what keeps a debugger from running.
+type Obstacle struct {
+	// reason is the obstacle in one word: the kubelet's, such as ErrImagePull, or one that conditions have as their reason.
+	// +required
+	// +kubebuilder:validation:MaxLength=256
+	Reason string `json:"reason"`
+
+	// message says what it is, and what can be done about it.
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message"`
 }
 
 // AuditStatus is where the audit record of a session is.

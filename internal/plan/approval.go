@@ -53,6 +53,7 @@ func (s approvalsUnreadable) take(p *pass) {
 	p.warnOnce(v1alpha1.ConditionApproved, v1alpha1.ReasonUnreadable, message)
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable, message)
 	if p.status().StartedAt == nil {
+		p.obstruct(v1alpha1.ReasonUnreadable, message)
 		p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonUnreadable, message)
 	}
 	p.plan.Retry = fmt.Errorf("reading approvals: %w", s.err)
@@ -105,8 +106,10 @@ func (p *pass) awaitApproval(t approval.Tally, deadline time.Time) {
 		missing = fmt.Sprintf("%d approvals", n)
 	}
 	status.WaitingFor = fmt.Sprintf("%s from someone allowed to approve class %s", missing, p.spec().ClassName)
-	message := fmt.Sprintf("%d of %d approvals; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses.debugsession.dev/%s -n %s)",
-		t.People, status.Class.ApprovalsRequired, clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
+	got := fmt.Sprintf("%d of %d approvals", t.People, status.Class.ApprovalsRequired)
+	p.obstruct(v1alpha1.ReasonAwaitingApproval, got)
+	message := fmt.Sprintf("%s; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses.debugsession.dev/%s -n %s)",
+		got, clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 	p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, message)
 	p.wake(deadline)

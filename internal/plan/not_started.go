@@ -2,20 +2,14 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/diagnosis"
 )
 
-const (
-	triedUntil = "; tried until "
-	waiting    = "; waiting "
-)
+const triedUntil = "; tried until "
 
 // ran reports whether the debugger is known to have run its command.
 func (p *pass) ran() bool {
@@ -29,31 +23,33 @@ func (p *pass) end(outcome v1alpha1.Outcome, reason, message string) step {
 	if p.ran() {
 		return beginEnding{outcome, reason, message}
 	}
-	why, obstacle := p.obstacle()
+	why, obstacle := v1alpha1.ReasonNotStarted, ""
+	if seen := p.status().Obstacle; seen != nil {
+		why, obstacle = seen.Reason, seen.Message
+	}
 	switch outcome {
 	case v1alpha1.OutcomeExpired:
-		outcome, reason, message = v1alpha1.OutcomeNotStarted, why, "the debugger never ran: "+message+obstacle
+		outcome, reason, message = v1alpha1.OutcomeNotStarted, why, "the debugger never ran: "+appended("; ", message, obstacle)
 	case v1alpha1.OutcomeFailed:
-		outcome, message = v1alpha1.OutcomeNotStarted, "the debugger never ran: "+message+obstacle
+		outcome, message = v1alpha1.OutcomeNotStarted, "the debugger never ran: "+appended("; ", message, obstacle)
 	case v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked, v1alpha1.OutcomeTargetGone:
-		message += "; the debugger never ran" + strings.Replace(obstacle, "; ", ": ", 1)
+		message += "; " + appended(": ", "the debugger never ran", obstacle)
 	case v1alpha1.OutcomeCompleted, v1alpha1.OutcomeDenied, v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeNotStarted:
 	}
 	return beginEnding{outcome, reason, message}
 }
 
-// obstacle is what has kept the debugger from running, as far as it was told.
-func (p *pass) obstacle() (reason, message string) {
-	ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady)
-	if ready == nil || ready.Message == v1alpha1.MessageStarting {
-		return v1alpha1.ReasonNotStarted, ""
+// appended is a sentence and, if there is any, what goes on after it.
+func appended(with, sentence, more string) string {
+	if more == "" {
+		return sentence
 	}
-	reason = ready.Reason
-	if reason == v1alpha1.ReasonStarting {
-		reason = v1alpha1.ReasonNotStarted
-	}
-	message, _, _ = strings.Cut(ready.Message, triedUntil)
-	return reason, "; " + message
+	return sentence + with + more
+}
+
+// obstruct records what keeps the debugger from running, without how long that is tried: an end without it tells of that.
+func (p *pass) obstruct(reason, message string) {
+	p.status().Obstacle = &v1alpha1.Obstacle{Reason: sanitizeReason(reason), Message: sanitizeMessage(message)}
 }
 
 // expire ends a session whose time is up. Whether its debugger ran, and if not why, its pod tells, if it was not seen before.
@@ -78,9 +74,9 @@ func (p *pass) note(c container, pod *corev1.Pod) step {
 		return nil
 	}
 	if held := p.heldByTarget(c, pod); held != nil {
-		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, held.reason, held.message)
+		p.obstruct(held.reason, held.message)
 	} else if c.troubled() {
-		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, p.trouble(c, pod))
+		p.obstruct(c.reason, p.trouble(c, pod))
 	}
 	return nil
 }
@@ -96,16 +92,16 @@ func (p *pass) couldNotStart(c container, pod *corev1.Pod) step {
 		return stop
 	}
 	reason, why := p.failure(c)
-	return beginEnding{v1alpha1.OutcomeNotStarted, reason,
-		fmt.Sprintf("the debugger never ran: container %q could not start: %s", p.status().Debugger.ContainerName, why)}
+	why = fmt.Sprintf("container %q could not start: %s", p.status().Debugger.ContainerName, why)
+	p.obstruct(reason, why)
+	return beginEnding{v1alpha1.OutcomeNotStarted, reason, "the debugger never ran: " + why}
 }
 
 // notMade ends a session whose debugger could not be made in time, with what kept it from being made if that was told.
 func (p *pass) notMade(what string) step {
 	message := what + " could not be made in time"
-	if ready := meta.FindStatusCondition(p.status().Conditions, v1alpha1.ConditionDebuggerReady); ready != nil && ready.Reason != v1alpha1.ReasonStarting {
-		why, _, _ := strings.Cut(ready.Message, triedUntil)
-		message += ": " + why
+	if obstacle := p.status().Obstacle; obstacle != nil {
+		message += ": " + obstacle.Message
 	}
 	return beginEnding{v1alpha1.OutcomeNotStarted, v1alpha1.ReasonNotStarted, message + "; apply a new session"}
 }
@@ -117,10 +113,12 @@ func (p *pass) notAfterAhead() step {
 		return nil
 	}
 	message := fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", clock(p.spec().NotAfter.Time))
-	decisive := p.status().DecisiveCondition()
-	if decisive == nil {
+	if p.status().DecisiveCondition() == nil {
 		return markEnded{v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), message}
 	}
-	waited, _, _ := strings.Cut(decisive.Message, waiting)
-	return markEnded{v1alpha1.OutcomeNotStarted, decisive.Reason, message + ": " + waited}
+	reason := v1alpha1.ReasonNotStarted
+	if obstacle := p.status().Obstacle; obstacle != nil {
+		reason, message = obstacle.Reason, appended(": ", message, obstacle.Message)
+	}
+	return markEnded{v1alpha1.OutcomeNotStarted, reason, message}
 }

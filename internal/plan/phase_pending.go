@@ -148,6 +148,7 @@ func (p *pass) chooseTarget() step {
 	}
 	p.status().Target = podNamed(pod.Name)
 	p.status().Target.Choice = why
+	p.status().Obstacle = nil
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonTargetChosen, "chosen: "+why)
 	p.stand(v1alpha1.PhasePending, v1alpha1.ReasonTargetChosen, "chosen: "+why)
 	return pause{}
@@ -206,6 +207,7 @@ func (p *pass) pinned() step {
 	p.warnOfNoTranscript()
 	status.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: policy.AccessSubjects(p.spec())}
 	p.admitted()
+	status.Obstacle = nil
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)
 	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)
 	return nil

@@ -168,7 +168,9 @@ func (p *pass) starting(c container, pod *corev1.Pod) step {
 	}
 	p.wake(startBy(p.status()))
 	if c.troubled() {
-		message := p.trouble(c, pod) + triedUntil + clock(startBy(p.status()))
+		trouble := p.trouble(c, pod)
+		p.obstruct(c.reason, trouble)
+		message := trouble + triedUntil + clock(startBy(p.status()))
 		p.warnOnce(v1alpha1.ConditionDebuggerReady, c.reason, message)
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, message)
 		p.stand(v1alpha1.PhaseStarting, c.reason, message)
@@ -187,6 +189,7 @@ func (p *pass) slow(pod *corev1.Pod) {
 	}
 	message := fmt.Sprintf("container %q in pod %q has been starting for more than %s%s",
 		p.status().Debugger.ContainerName, pod.Name, v1alpha1.FormatDuration(slowStart), diagnosis.StartupHint(p.spec(), pod))
+	p.obstruct(v1alpha1.ReasonNotStarted, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, message)
 	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonStarting, message)
 }
@@ -199,6 +202,7 @@ func (p *pass) startTimedOut(c container, pod *corev1.Pod, held *holdup) step {
 	case c.troubled():
 		reason, why = c.reason, fmt.Sprintf("%s: %s; %s", c.reason, c.message, diagnosis.StartRemedy(p.spec(), c.reason, c.message))
 	}
+	p.obstruct(reason, why)
 	return beginEnding{v1alpha1.OutcomeNotStarted, reason, "the debugger did not start in time: " + why}
 }
 

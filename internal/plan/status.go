@@ -95,6 +95,9 @@ func (p *pass) summarize() {
 	if p.Session.Status.Phase == v1alpha1.PhaseEnded || len(p.status().Conditions) == 0 {
 		return
 	}
+	if p.ran() {
+		p.status().Obstacle = nil
+	}
 	p.sayAttachable()
 	decisive := p.status().DecisiveCondition()
 	if decisive == nil {
@@ -169,11 +172,12 @@ func (p *pass) warnOnce(conditionType, reason, note string) {
 	}
 }
 
-// warnAnew sends a warning also if the reason is the same and more is told of it: why a container does not start comes to light step by step.
-func (p *pass) warnAnew(conditionType, reason, note string) {
-	before := meta.FindStatusCondition(p.Session.Status.Conditions, conditionType)
-	if before == nil || before.Reason != sanitizeReason(reason) || before.Message != sanitizeMessage(note) {
-		p.event(corev1.EventTypeWarning, reason, note)
+// warnAnew sends a warning of the obstacle also if its reason is the same and more is told of it: why a container does not start comes to
+// light step by step.
+func (p *pass) warnAnew(note string) {
+	before, obstacle := p.Session.Status.Obstacle, p.status().Obstacle
+	if before == nil || *before != *obstacle {
+		p.event(corev1.EventTypeWarning, obstacle.Reason, note)
 	}
 }
 

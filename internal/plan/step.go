@@ -130,6 +130,7 @@ func (s ask) take(p *pass) { p.plan.Ask = s.question }
 func (pause) take(*pass) {}
 
 func (s wait) take(p *pass) {
+	p.obstruct(s.reason, s.message)
 	until := p.waitingSince().Add(StartTimeout)
 	if !p.Now.Before(until) {
 		waited := fmt.Sprintf("%s; waited %s for it; apply a new session", s.message, v1alpha1.FormatDuration(StartTimeout))
@@ -140,7 +141,7 @@ func (s wait) take(p *pass) {
 	p.recordNamedTarget()
 	waits := fmt.Sprintf("%s; waiting for it until %s", s.message, clock(until))
 	if s.reason == v1alpha1.ReasonTargetNotStarted || s.reason == v1alpha1.ReasonTargetNotRunning {
-		p.warnAnew(v1alpha1.ConditionAdmissible, s.reason, waits)
+		p.warnAnew(waits)
 	} else {
 		p.warnOnce(v1alpha1.ConditionAdmissible, s.reason, waits)
 	}
@@ -156,6 +157,7 @@ func (s wait) take(p *pass) {
 }
 
 func (s stall) take(p *pass) {
+	p.obstruct(s.reason, s.message)
 	p.warnOnce(v1alpha1.ConditionAdmissible, s.reason, s.message)
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, s.reason, s.message)
 	p.stand(v1alpha1.PhasePending, s.reason, s.message)
@@ -164,9 +166,10 @@ func (s stall) take(p *pass) {
 
 // take says what the debugger waits for, and until when.
 func (s waitStarting) take(p *pass) {
+	p.obstruct(s.reason, s.message)
 	until := startBy(p.status())
 	message := s.message + triedUntil + clock(until)
-	p.warnAnew(v1alpha1.ConditionDebuggerReady, s.reason, message)
+	p.warnAnew(message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, s.reason, message)
 	p.stand(v1alpha1.PhaseStarting, s.reason, message)
 	p.wake(until)
@@ -183,6 +186,7 @@ func (s retry) take(p *pass) { p.plan.Retry = s.err }
 
 func (s retryMaking) take(p *pass) {
 	message := s.err.Error()
+	p.obstruct(v1alpha1.ReasonRetrying, message)
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonRetrying, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonRetrying, message)
 	p.stand(v1alpha1.PhaseStarting, v1alpha1.ReasonRetrying, message)

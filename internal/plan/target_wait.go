@@ -154,7 +154,9 @@ func (p *pass) missedTarget(c container, pod *corev1.Pod) step {
 	case ended == nil && t.lastEnd() != nil:
 		ended = t.lastEnd()
 	case ended == nil:
-		if stop := p.awaitTarget("the target's container ended as the debugger joined it"); stop != nil {
+		const missed = "the target's container ended as the debugger joined it"
+		p.obstruct(v1alpha1.ReasonExited, missed)
+		if stop := p.awaitTarget(missed); stop != nil {
 			return stop
 		}
 	}
