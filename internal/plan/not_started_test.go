@@ -90,7 +90,7 @@ func TestADebuggerThatNeverRan(t *testing.T) {
 	} {
 		for mode, m := range modes(t, tc.options...) {
 			t.Run(name+", "+string(mode), func(t *testing.T) {
-				session := written(m.session, pass(t, about(m.session, m.sees(pulling), at(after(time.Second)))))
+				session := written(m.session, pass(t, about(m.session, m.sees(pulling), at(after(time.Second)))), reworded)
 				if tc.ask != nil {
 					tc.ask(session)
 				}
@@ -99,8 +99,54 @@ func TestADebuggerThatNeverRan(t *testing.T) {
 				if message := said(p); strings.Contains(message, "tried until") {
 					t.Errorf("speaks of a next try: %s", message)
 				}
+				if obstacle := p.Status.Obstacle; (obstacle == nil) != (tc.want.outcome == v1alpha1.OutcomeExpired) ||
+					obstacle != nil && !strings.Contains(said(p), obstacle.Message) {
+					t.Errorf("the obstacle is %+v, and it says %s", obstacle, said(p))
+				}
 			})
 		}
+	}
+}
+
+// reworded is a session whose conditions say the same in other words: those are for people, and nothing is decided by them.
+func reworded(session *v1alpha1.DebugSession) {
+	for i := range session.Status.Conditions {
+		session.Status.Conditions[i].Message = "in other words; tried until doomsday; waiting for it"
+	}
+}
+
+// Nor is what could not be made for a reason that was seen.
+func TestADebuggerThatCouldNotBeMade(t *testing.T) {
+	for mode, m := range modes(t) {
+		if mode == v1alpha1.ModeNode {
+			continue // as a copy
+		}
+		t.Run(string(mode), func(t *testing.T) {
+			failed := withResult(t, about(m.session, target(fixture.Pod()), copyIs(absent())), plan.Result{Err: errBusy})
+			if obstacle := failed.Status.Obstacle; obstacle == nil || obstacle.Reason != v1alpha1.ReasonRetrying {
+				t.Errorf("the obstacle is %+v", obstacle)
+			}
+			p := pass(t, about(written(m.session, failed, reworded), target(fixture.Pod()), copyIs(absent()), freshCopy(absent()), at(after(plan.StartTimeout))))
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted", says: "could not be made in time: "}.check(t, p)
+			if !strings.Contains(said(p), errBusy.Error()+"; apply a new session") {
+				t.Errorf("says %s", said(p))
+			}
+		})
+	}
+}
+
+// What kept a debugger from running is forgotten once it runs.
+func TestADebuggerThatRunsHasNoObstacle(t *testing.T) {
+	for mode, m := range modes(t) {
+		t.Run(string(mode), func(t *testing.T) {
+			waits := pass(t, about(m.session, m.sees(fixture.Waiting("ImagePullBackOff", pullPause))))
+			if obstacle := waits.Status.Obstacle; obstacle == nil || obstacle.Reason != "ErrImagePull" || strings.Contains(obstacle.Message, "tried until") {
+				t.Errorf("the obstacle is %+v", obstacle)
+			}
+			if runs := pass(t, about(written(m.session, waits), m.sees(fixture.Running(now)))); runs.Status.Obstacle != nil {
+				t.Errorf("the obstacle is still %+v", runs.Status.Obstacle)
+			}
+		})
 	}
 }
 
@@ -189,7 +235,7 @@ func TestATargetThatWentBeforeItsDebuggerRan(t *testing.T) {
 func TestNotAfterEndsWhatWaits(t *testing.T) {
 	session := fixture.Session(fixture.NotAfter(after(time.Minute)))
 	session.Finalizers = []string{v1alpha1.Finalizer}
-	session = written(session, pass(t, about(session, targetIs(absent()))))
+	session = written(session, pass(t, about(session, targetIs(absent()))), reworded)
 	p := pass(t, about(session, at(after(time.Minute))))
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeNotStarted, reason: "TargetNotFound", says: `nothing was started: there is no pod "web" in namespace "shop"`, warns: "NotStarted"}.check(t, p)
 }
