@@ -63,7 +63,9 @@ func (p *pass) set(conditionType string, status metav1.ConditionStatus, reason, 
 	})
 }
 
-// condition is the session's condition of that type, as this pass leaves it; nil if there is none.
+// condition is the session's condition of that type, as this pass leaves it; nil if there is none. A condition is the API's own statement of a
+// fact, so a gate may go by its status, its reason and its transition time. It never goes by a message, which is for people
+// (condition_test.go): an end is only repeated in the words that its condition has.
 func (p *pass) condition(conditionType string) *metav1.Condition {
 	return meta.FindStatusCondition(p.status().Conditions, conditionType)
 }
