@@ -28,12 +28,14 @@ func TestAccessIsRecordedBeforeItIsGiven(t *testing.T) {
 			v := about(session, target(fixture.Pod()))
 			v.class = new(plan.Found(class))
 			session = written(session, pass(t, v))
-			if got := session.Status.Access; got == nil || got.Name != debugpod.AccessName(session.UID) || !slices.Equal(got.Subjects, tc.want) {
+			if got := session.Status.Access; got == nil || got.Name != debugpod.AccessName(session.UID) ||
+				!slices.Equal(got.Subjects, tc.want) {
 				t.Fatalf("recorded %+v, want %v", got, tc.want)
 			}
 			p := pass(t, about(session, target(debugged(session, fixture.Running(now)))))
 			want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}.check(t, p)
-			if give := p.Actions[0].(plan.GrantAccess); give.Name != session.Status.Access.Name || give.Pod != "web" || !slices.Equal(give.Subjects, tc.want) {
+			if give := p.Actions[0].(plan.GrantAccess); give.Name != session.Status.Access.Name || give.Pod != "web" ||
+				!slices.Equal(give.Subjects, tc.want) {
 				t.Errorf("gives %+v", give)
 			}
 		})
@@ -79,14 +81,20 @@ func TestGivingAccess(t *testing.T) {
 	}{
 		"worked": {plan.Result{}, want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}},
 		"refused": {plan.Result{Refusal: &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: "exceeded quota"}},
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Refused", says: "giving access: exceeded quota", does: "GrantAccess"}},
-		"nowhere": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: "no such namespace", does: "GrantAccess", retries: true, warns: "Retrying"}},
-		"failed":  {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "GrantAccess", retries: true, warns: "Retrying"}},
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Refused", says: "giving access: exceeded quota",
+				does: "GrantAccess"}},
+		"nowhere": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: "no such namespace",
+			does: "GrantAccess", retries: true, warns: "Retrying"}},
+		"failed": {
+			plan.Result{Err: errBusy},
+			want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "GrantAccess", retries: true, warns: "Retrying"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := withResult(t, v, tc.result)
 			tc.want.check(t, p)
-			if active := p.Status.Phase == v1alpha1.PhaseActive; active != (p.Status.Attach != "") || active != (len(p.Events) == 1 && p.Events[0].Reason == "Active") {
+			if active := p.Status.Phase == v1alpha1.PhaseActive; active != (p.Status.Attach != "") ||
+				active != (len(p.Events) == 1 && p.Events[0].Reason == "Active") {
 				t.Errorf("phase %s, attach %q, events %v", p.Status.Phase, p.Status.Attach, p.Events)
 			}
 		})

@@ -50,7 +50,8 @@ func TestATargetThatChangesBetweenApprovalAndStart(t *testing.T) {
 			p.Status.ContainerStatuses = nil
 			for _, c := range p.Spec.Containers {
 				p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
-					Name: c.Name, State: fixture.Running(now), User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: uid, GID: uid}},
+					Name: c.Name, State: fixture.Running(now),
+					User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: uid, GID: uid}},
 				})
 			}
 		}
@@ -78,7 +79,10 @@ func TestATargetThatChangesBetweenApprovalAndStart(t *testing.T) {
 			options: one(fromTarget), before: runsAs(1000),
 			change: runsAs(0),
 		},
-		"the image of a copy": {options: one(asCopy), change: func(p *corev1.Pod) { p.Spec.Containers[1].Image = "registry.example/other" }},
+		"the image of a copy": {
+			options: one(asCopy),
+			change:  func(p *corev1.Pod) { p.Spec.Containers[1].Image = "registry.example/other" },
+		},
 		"a value that the preview does not show": {
 			options: one(asCopy),
 			before:  func(p *corev1.Pod) { p.Spec.Containers[1].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: "a"}} },
@@ -104,7 +108,8 @@ func TestATargetThatChangesBetweenApprovalAndStart(t *testing.T) {
 			if tc.starts {
 				want{phase: v1alpha1.PhaseStarting}.check(t, p)
 			} else {
-				want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: v1alpha1.ReasonTargetChanged, says: "status.request.preview", warns: "Rejected"}.check(t, p)
+				want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: v1alpha1.ReasonTargetChanged,
+					says: "status.request.preview", warns: "Rejected"}.check(t, p)
 			}
 
 			v.session = written(session, started)
@@ -152,7 +157,8 @@ func TestAnApprovalThatComesAfterTheTimeout(t *testing.T) {
 				want{phase: v1alpha1.PhaseStarting}.check(t, p)
 				return
 			}
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "it was not approved within 1h;", warns: "TimedOut"}.check(t, p)
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "it was not approved within 1h;",
+				warns: "TimedOut"}.check(t, p)
 		})
 	}
 }
@@ -183,7 +189,8 @@ func TestHiddenValuesAreListed(t *testing.T) {
 	if !equality.Semantic.DeepEqual(status.Request.Hidden, hidden) {
 		t.Errorf("lists %v", status.Request.Hidden)
 	}
-	if said := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible).Message; !strings.Contains(said, "status.request.hidden lists are not shown; the hash covers them") {
+	if said := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible).Message; !strings.Contains(said,
+		"status.request.hidden lists are not shown; the hash covers them") {
 		t.Errorf("says %q", said)
 	}
 }

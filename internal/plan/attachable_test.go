@@ -70,7 +70,8 @@ func TestAdmissibleTellsThePresentEnd(t *testing.T) {
 	session.Spec.TTL = &metav1.Duration{Duration: session.Status.ExpiresAt.Sub(session.Status.StartedAt.Time) / 2}
 	p := pass(t, about(session, target(pod)))
 	admissible := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAdmissible)
-	if end := p.Status.ExpiresAt.UTC().Format("2006-01-02T15:04:05Z"); !strings.HasSuffix(admissible.Message, "may be debugged until "+end) {
+	if end := p.Status.ExpiresAt.UTC().Format("2006-01-02T15:04:05Z"); !strings.HasSuffix(admissible.Message,
+		"may be debugged until "+end) {
 		t.Errorf("Admissible says %q, and it ends at %s", admissible.Message, end)
 	}
 }

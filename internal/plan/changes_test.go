@@ -20,7 +20,8 @@ func TestChangesAreRecorded(t *testing.T) {
 	}
 	for i := range 20 {
 		for range 2 {
-			session.Status = plan.Decide(plan.Snapshot{Session: session, Now: fixture.Created, Change: by(i), Trusted: plan.Unknown[*plan.Refusal](fmt.Errorf("no answer"))}).Status
+			session.Status = plan.Decide(plan.Snapshot{Session: session, Now: fixture.Created, Change: by(i),
+				Trusted: plan.Unknown[*plan.Refusal](fmt.Errorf("no answer"))}).Status
 		}
 	}
 	if got := session.Status.Changes; len(got) != 16 || got[0].By != "user-4" || got[15].By != "user-19" {
@@ -34,7 +35,9 @@ func TestChangesAreRecorded(t *testing.T) {
 	} {
 		late := session.DeepCopy()
 		over(&late.Status)
-		if got := plan.Decide(plan.Snapshot{Session: late, Now: fixture.Created, Change: by(20), AuditStore: true, Record: plan.Found(plan.RecordState{Known: true})}).Status.Changes; len(got) > 0 && got[len(got)-1].By != "user-19" {
+		if got := plan.Decide(plan.Snapshot{Session: late, Now: fixture.Created, Change: by(20), AuditStore: true,
+			Record: plan.Found(plan.RecordState{Known: true})}).Status.Changes; len(got) > 0 &&
+			got[len(got)-1].By != "user-19" {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}

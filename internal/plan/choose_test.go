@@ -26,7 +26,8 @@ func TestChoose(t *testing.T) {
 	twins := []corev1.Pod{pod("b", hour), pod("c", hour), pod("a", hour)}
 	unfit := []corev1.Pod{
 		pod("unplaced", 1*hour, fixture.Unplaced), pod("terminating", 1*hour, fixture.Terminating),
-		pod("failed", 1*hour, fixture.Finished(corev1.PodFailed, "", "")), pod("done", 1*hour, fixture.Finished(corev1.PodSucceeded, "", "")),
+		pod("failed", 1*hour, fixture.Finished(corev1.PodFailed, "", "")),
+		pod("done", 1*hour, fixture.Finished(corev1.PodSucceeded, "", "")),
 	}
 
 	for name, tc := range map[string]struct {
@@ -44,13 +45,25 @@ func TestChoose(t *testing.T) {
 		"Newest":                           {pick: v1alpha1.PickNewest, pods: mixed, want: "newest-ready"},
 		"Oldest":                           {pick: v1alpha1.PickOldest, pods: mixed, want: "oldest-ready"},
 		"Oldest, by name":                  {pick: v1alpha1.PickOldest, pods: twins, want: "a"},
-		"Unhealthy, and none is":           {pick: v1alpha1.PickUnhealthy, pods: healthy, says: "each of the 3 pods of spec.target.selector is ready; leave spec.target.pick out"},
-		"Ready, and none is":               {pick: v1alpha1.PickReady, pods: mixed[2:], says: "none of the 2 pods of spec.target.selector is ready; leave spec.target.pick out"},
-		"none lives":                       {pods: unfit, says: "none of the 4 pods of spec.target.selector is on a node and lives"},
-		"a copy of one that failed":        {copy: true, pods: unfit[2:3], want: "failed"},
-		"one that lives, among the dead":   {pods: append(unfit[:len(unfit):len(unfit)], healthy[2]), want: "c"},
-		"one that has not finished":        {pods: []corev1.Pod{pod("finished", hour, never(fixture.Exited(now, 0, "Completed", "")), fixture.NotReady), pod("runs", 2*hour)}, want: "runs"},
-		"no pods":                          {says: "no pod has labels that spec.target.selector selects (app=web)"},
+		"Unhealthy, and none is": {
+			pick: v1alpha1.PickUnhealthy,
+			pods: healthy,
+			says: "each of the 3 pods of spec.target.selector is ready; leave spec.target.pick out",
+		},
+		"Ready, and none is": {
+			pick: v1alpha1.PickReady,
+			pods: mixed[2:],
+			says: "none of the 2 pods of spec.target.selector is ready; leave spec.target.pick out",
+		},
+		"none lives":                     {pods: unfit, says: "none of the 4 pods of spec.target.selector is on a node and lives"},
+		"a copy of one that failed":      {copy: true, pods: unfit[2:3], want: "failed"},
+		"one that lives, among the dead": {pods: append(unfit[:len(unfit):len(unfit)], healthy[2]), want: "c"},
+		"one that has not finished": {
+			pods: []corev1.Pod{pod("finished", hour, never(fixture.Exited(now, 0, "Completed", "")), fixture.NotReady),
+				pod("runs", 2*hour)},
+			want: "runs",
+		},
+		"no pods": {says: "no pod has labels that spec.target.selector selects (app=web)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session(fixture.OfSelector(map[string]string{"app": "web"}), fixture.Pick(tc.pick))
@@ -117,21 +130,34 @@ func TestWithoutCandidates(t *testing.T) {
 		want    want
 	}{
 		"no workload": {fixture.OfWorkload("Deployment", "web"), none, now,
-			want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", says: `there is no Deployment "web" in namespace "shop"`, wakes: soon, warns: "TargetNotFound"}},
+			want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", says: `there is no Deployment "web" in namespace "shop"`,
+				wakes: soon, warns: "TargetNotFound"}},
 		"no workload, just before it is too late": {fixture.OfWorkload("Deployment", "web"), none, waitUntil.Add(-time.Second),
 			want{phase: v1alpha1.PhasePending, wakes: waitUntil}},
 		"no workload for too long": {fixture.OfWorkload("Deployment", "web"), none, waitUntil,
 			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, warns: "TimedOut"}},
 		"no pods for too long": {selecting, plan.Found[[]corev1.Pod](nil), waitUntil,
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "no pod has labels that spec.target.selector selects (app=web)", warns: "TimedOut"}},
+			want{
+				phase:   v1alpha1.PhaseEnded,
+				outcome: v1alpha1.OutcomeTimedOut,
+				says:    "no pod has labels that spec.target.selector selects (app=web)",
+				warns:   "TimedOut",
+			}},
 		"no pods of a workload": {fixture.OfWorkload("Deployment", "web"), plan.Found[[]corev1.Pod](nil), now,
-			want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", says: `Deployment "web" has no pods: see how many replicas it wants`, warns: "TargetNotFound"}},
-		"absent, though nothing is named": {selecting, none, now, want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", warns: "TargetNotFound"}},
+			want{
+				phase:  v1alpha1.PhasePending,
+				reason: "TargetNotFound",
+				says:   `Deployment "web" has no pods: see how many replicas it wants`,
+				warns:  "TargetNotFound",
+			}},
+		"absent, though nothing is named": {selecting, none, now,
+			want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", warns: "TargetNotFound"}},
 		"unreadable": {selecting, plan.Unknown[[]corev1.Pod](errOffline), now,
 			want{phase: v1alpha1.PhasePending, reason: "Unreadable", retries: true, warns: "Unreadable"}},
 		"unreadable, and always will be": {fixture.OfWorkload("ConfigMap", "web"),
 			plan.Unknown[[]corev1.Pod](&plan.Refusal{Reason: v1alpha1.ReasonInvalid, Message: "a ConfigMap selects no pods"}), now,
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "selects no pods", warns: "Rejected"}},
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "selects no pods",
+				warns: "Rejected"}},
 		"awaited": {selecting, plan.Awaited[[]corev1.Pod](), now, want{}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,7 +174,10 @@ func TestWithoutCandidates(t *testing.T) {
 // The API server does not check what is in a label selector of a custom resource.
 func TestASelectorThatIsNone(t *testing.T) {
 	session := fixture.Session(fixture.OfSelector(map[string]string{"app": "no value has spaces"}))
-	session.Spec.Target.Selector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Like", Values: []string{"web"}}}
+	session.Spec.Target.Selector.MatchExpressions = []metav1.LabelSelectorRequirement{
+		{Key: "app", Operator: "Like", Values: []string{"web"}},
+	}
 	p := pass(t, about(session)) // asks for no pods
-	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "spec.target.selector: ", does: "AddFinalizer", warns: "Rejected"}.check(t, p)
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "spec.target.selector: ",
+		does: "AddFinalizer", warns: "Rejected"}.check(t, p)
 }

@@ -27,7 +27,10 @@ func withResult(t *testing.T, v view, result plan.Result) plan.Plan {
 }
 
 func TestMakingTheDebugger(t *testing.T) {
-	refusal := &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: `pods "web" is forbidden: violates PodSecurity "restricted:latest"; use a profile that it allows`}
+	refusal := &plan.Refusal{
+		Reason:  v1alpha1.ReasonRefused,
+		Message: `pods "web" is forbidden: violates PodSecurity "restricted:latest"; use a profile that it allows`,
+	}
 	for mode, options := range map[string][]fixture.SessionOption{"InjectDebugger": nil, "CreatePod": {fixture.AsCopy()}} {
 		session := admitted(t, fixture.Session(options...), fixture.Pod())
 		v := about(session, target(fixture.Pod()), copyIs(absent()))
@@ -36,8 +39,9 @@ func TestMakingTheDebugger(t *testing.T) {
 			want   want
 		}{
 			"worked": {plan.Result{}, want{phase: v1alpha1.PhaseStarting, reason: "Starting", does: mode, wakes: after(plan.StartTimeout)}},
-			"refused": {plan.Result{Refusal: refusal}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "Refused",
-				says: refusal.Message, does: mode}},
+			"refused": {plan.Result{Refusal: refusal},
+				want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "Refused",
+					says: refusal.Message, does: mode}},
 			"gone": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, does: mode}},
 			"failed": {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: errBusy.Error(), does: mode,
 				retries: true, warns: "Retrying", wakes: after(plan.StartTimeout)}},
@@ -46,7 +50,8 @@ func TestMakingTheDebugger(t *testing.T) {
 				p := withResult(t, v, tc.result)
 				tc.want.check(t, p)
 				if tc.result.Refusal != nil {
-					if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAdmissible); c.Status != "False" || c.Reason != "Refused" || p.Status.Message() != refusal.Message {
+					if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionAdmissible); c.Status != "False" ||
+						c.Reason != "Refused" || p.Status.Message() != refusal.Message {
 						t.Errorf("Admissible is %+v", c)
 					}
 				}
@@ -68,7 +73,8 @@ func TestAccessThatCannotBeGivenIsWrittenDownOnce(t *testing.T) {
 	session := admitted(t, fixture.Session(), fixture.Pod())
 	v := about(session, target(debugged(session, fixture.Running(now))))
 	failed := withResult(t, v, plan.Result{Err: errBusy})
-	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: errBusy.Error(), does: "GrantAccess", retries: true, warns: "Retrying", wakes: session.Status.ExpiresAt.Time}.check(t, failed)
+	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: errBusy.Error(), does: "GrantAccess", retries: true, warns: "Retrying",
+		wakes: session.Status.ExpiresAt.Time}.check(t, failed)
 	again := about(written(session, failed), target(debugged(session, fixture.Running(now))), at(after(11*time.Second)))
 	p := withResult(t, again, plan.Result{Err: errBusy})
 	quiet(t, again.session, p)
@@ -97,10 +103,14 @@ func TestTakingTheDebuggerAway(t *testing.T) {
 			result plan.Result
 			want   want
 		}{
-			"worked":  {plan.Result{}, want{phase: v1alpha1.PhaseEnding, does: action, wakes: soon}},
-			"refused": {plan.Result{Refusal: &plan.Refusal{Message: "pods/exec is forbidden"}}, want{phase: v1alpha1.PhaseEnding, does: action, retries: true, warns: "StillRunning"}},
-			"failed":  {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseEnding, does: action, retries: true, warns: "StillRunning"}},
-			"gone":    {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseEnding, does: action, wakes: after(time.Second)}}, // not at once: a node may say so for long
+			"worked": {plan.Result{}, want{phase: v1alpha1.PhaseEnding, does: action, wakes: soon}},
+			"refused": {
+				plan.Result{Refusal: &plan.Refusal{Message: "pods/exec is forbidden"}},
+				want{phase: v1alpha1.PhaseEnding, does: action, retries: true, warns: "StillRunning"},
+			},
+			"failed": {plan.Result{Err: errBusy}, want{phase: v1alpha1.PhaseEnding, does: action, retries: true, warns: "StillRunning"}},
+			// not at once: a node may say so for long
+			"gone": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseEnding, does: action, wakes: after(time.Second)}},
 		} {
 			t.Run(action+" "+name, func(t *testing.T) {
 				p := withResult(t, v, tc.result)

@@ -33,15 +33,25 @@ func TestWaitingContainers(t *testing.T) {
 		"initialising":         {fixture.Waiting("PodInitializing", ""), onItsWay},
 		"no such image":        {fixture.Waiting("ErrImagePull", pullError), troubled("ErrImagePull", "check the image's name and tag")},
 		"no such image, later": {fixture.Waiting("ImagePullBackOff", pullPause), troubled("ErrImagePull", ": "+pullError)},
-		"no image's name":      {fixture.Waiting("InvalidImageName", "couldn't parse image name"), troubled("InvalidImageName", "couldn't parse image name")},
+		"no image's name": {
+			fixture.Waiting("InvalidImageName", "couldn't parse image name"),
+			troubled("InvalidImageName", "couldn't parse image name"),
+		},
 		"image may not be pulled": {fixture.Waiting("ErrImageNeverPull", "Container image is not present with pull policy of Never"),
 			troubled("ErrImageNeverPull", "pull policy of Never")},
 		"no root": {fixture.Waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root"),
 			troubled("CreateContainerConfigError", "set debugger.securityContext.runAsUser")},
-		"no such secret": {fixture.Waiting("CreateContainerConfigError", `secret "nope" not found`), troubled("CreateContainerConfigError", `secret "nope" not found`)},
-		"target does not run": {fixture.Waiting("CreateContainerError", "failed to generate spec opts: invalid target container: container \"de065c\" is not running - in state CONTAINER_EXITED"),
+		"no such secret": {
+			fixture.Waiting("CreateContainerConfigError", `secret "nope" not found`),
+			troubled("CreateContainerConfigError", `secret "nope" not found`),
+		},
+		"target does not run": {fixture.Waiting("CreateContainerError",
+			"failed to generate spec opts: invalid target container: container \"de065c\" is not running - in state CONTAINER_EXITED"),
 			troubled("CreateContainerError", "use mode: PodCopy, with podCopy.quiesce")},
-		"anything else": {fixture.Waiting("CreateContainerError", "context deadline exceeded"), troubled("CreateContainerError", "context deadline exceeded")},
+		"anything else": {
+			fixture.Waiting("CreateContainerError", "context deadline exceeded"),
+			troubled("CreateContainerError", "context deadline exceeded"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := admitted(t, fixture.Session(), fixture.Pod())
@@ -98,7 +108,8 @@ func TestUnschedulableCopy(t *testing.T) {
 	made := copyOf(t, session, fixture.Pod(), func(p *corev1.Pod) {
 		p.Spec.NodeName, p.Status.Phase = "", corev1.PodPending
 		p.Status.Conditions = []corev1.PodCondition{{
-			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available: 1 Insufficient cpu.",
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+			Message: "0/1 nodes are available: 1 Insufficient cpu.",
 		}}
 	})
 	p := pass(t, about(session, copied(made)))
@@ -117,18 +128,22 @@ func TestEndedContainers(t *testing.T) {
 	}{
 		"exited":        {fixture.Exited(now, 0, "Completed", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 0"},
 		"exited with 3": {fixture.Exited(now, 3, "Error", "no such host"), v1alpha1.OutcomeCompleted, "Exited", "exit code 3"},
-		"killed":        {fixture.Exited(now, 137, "OOMKilled", ""), v1alpha1.OutcomeFailed, "OOMKilled", "was killed for memory (OOMKilled, exit code 137)"},
-		"no such command": {fixture.Exited(now, 128, "StartError", `exec: "bash": executable file not found in $PATH`), v1alpha1.OutcomeNotStarted, "StartError",
+		"killed": {fixture.Exited(now, 137, "OOMKilled", ""), v1alpha1.OutcomeFailed, "OOMKilled",
+			"was killed for memory (OOMKilled, exit code 137)"},
+		"no such command": {fixture.Exited(now, 128, "StartError", `exec: "bash": executable file not found in $PATH`),
+			v1alpha1.OutcomeNotStarted, "StartError",
 			"executable file not found"},
 		"not there, says the wrapper": {gaveUp(127, "the image has no gdb; set debugger.command"),
 			v1alpha1.OutcomeNotStarted, "NotStarted", "could not start: the image has no gdb; set debugger.command"},
-		"not to be run": {fixture.Exited(now, 127, "ContainerCannotRun", "no"), v1alpha1.OutcomeNotStarted, "ContainerCannotRun", "set debugger.command"},
+		"not to be run": {fixture.Exited(now, 127, "ContainerCannotRun", "no"), v1alpha1.OutcomeNotStarted, "ContainerCannotRun",
+			"set debugger.command"},
 	} {
 		check := func(t *testing.T, p plan.Plan) {
 			t.Helper()
 			want{phase: v1alpha1.PhaseEnding, outcome: tc.outcome, reason: tc.reason, says: tc.says}.check(t, p)
 			d, ended := p.Status.Debugger, tc.state.Terminated
-			if d.ExitCode == nil || *d.ExitCode != ended.ExitCode || !d.FinishedAt.Time.Equal(now) || d.Message != ended.Message || d.State != v1alpha1.DebuggerTerminated {
+			if d.ExitCode == nil || *d.ExitCode != ended.ExitCode || !d.FinishedAt.Time.Equal(now) || d.Message != ended.Message ||
+				d.State != v1alpha1.DebuggerTerminated {
 				t.Errorf("recorded %+v", d)
 			}
 		}
@@ -139,9 +154,10 @@ func TestEndedContainers(t *testing.T) {
 		if tc.reason == "StartError" { // as a kubelet tells of it that is slow
 			t.Run(name+", and waits", func(t *testing.T) {
 				session := admitted(t, fixture.Session(), fixture.Pod())
-				check(t, pass(t, about(session, target(debugged(session, fixture.Waiting("RunContainerError", "failed to create containerd task"), func(p *corev1.Pod) {
-					p.Status.EphemeralContainerStatuses[0].LastTerminationState = tc.state
-				})))))
+				check(t, pass(t, about(session,
+					target(debugged(session, fixture.Waiting("RunContainerError", "failed to create containerd task"), func(p *corev1.Pod) {
+						p.Status.EphemeralContainerStatuses[0].LastTerminationState = tc.state
+					})))))
 			})
 		}
 		t.Run("copy: "+name, func(t *testing.T) {
@@ -167,7 +183,8 @@ func TestRemediesOfAChangedCopy(t *testing.T) {
 			})
 			session = admitted(t, session, fixture.Pod())
 			made := copyOf(t, session, fixture.Pod(), fixture.ContainerState("app", state))
-			if said := said(pass(t, about(session, copied(made)))); strings.Contains(said, "debugger.") || !strings.Contains(said, "in podCopy.containers") {
+			if said := said(pass(t, about(session, copied(made)))); strings.Contains(said, "debugger.") ||
+				!strings.Contains(said, "in podCopy.containers") {
 				t.Errorf("says %s", said)
 			}
 		})
@@ -178,7 +195,10 @@ func TestRemediesOfAChangedCopy(t *testing.T) {
 func TestNoShell(t *testing.T) {
 	state := fixture.Exited(now, 128, "StartError", `exec: "sh": executable file not found in $PATH`)
 	session := admitted(t, fixture.Session(), fixture.Pod())
-	want{outcome: v1alpha1.OutcomeNotStarted, says: "has no shell, which is what ends"}.check(t, pass(t, about(session, target(debugged(session, state)))))
+	want{
+		outcome: v1alpha1.OutcomeNotStarted,
+		says:    "has no shell, which is what ends",
+	}.check(t, pass(t, about(session, target(debugged(session, state)))))
 
 	session = admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
 	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, state))

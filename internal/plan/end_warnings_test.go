@@ -41,7 +41,8 @@ func warnedActive(t *testing.T, copies bool, options ...fixture.SessionOption) (
 	session = written(session, p)
 	seen := target(debugged(session, fixture.Running(now)))
 	if copies {
-		seen = copied(copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Running(now))))
+		seen = copied(copyOf(t, session, fixture.Pod(),
+			fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Running(now))))
 	}
 	p = pass(t, about(session, seen, accessIs(plan.AccessGranted)))
 	want{phase: v1alpha1.PhaseActive}.check(t, p)
@@ -83,7 +84,12 @@ func TestEndWarnings(t *testing.T) {
 			warns: []string{"ends in 30s, at ", ""}, wakes: []time.Duration{30 * time.Minute, 30 * time.Minute}},
 		"shorter than a warning": {ttl: 5 * time.Minute, looks: []time.Duration{time.Second, 4 * time.Minute},
 			warns: []string{"", "ends in 1m, at "}, wakes: []time.Duration{4 * time.Minute, 5 * time.Minute}},
-		"shorter than each": {ttl: 30 * time.Second, looks: []time.Duration{time.Second}, warns: []string{""}, wakes: []time.Duration{30 * time.Second}},
+		"shorter than each": {
+			ttl:   30 * time.Second,
+			looks: []time.Duration{time.Second},
+			warns: []string{""},
+			wakes: []time.Duration{30 * time.Second},
+		},
 		"as long as it can be": {ttl: 30 * time.Minute, options: []fixture.SessionOption{fixture.NotAfter(after(20 * time.Minute))},
 			looks: []time.Duration{15 * time.Minute}, warns: []string{"it cannot be extended"}, wakes: []time.Duration{19 * time.Minute}},
 	} {
@@ -93,7 +99,8 @@ func TestEndWarnings(t *testing.T) {
 				p := pass(t, about(session, seen, accessIs(plan.AccessGranted), at(after(look))))
 				want{phase: v1alpha1.PhaseActive, wakes: after(tc.wakes[i])}.check(t, p)
 				notes := endingSoon(p)
-				if (len(notes) == 1) != (tc.warns[i] != "") || len(notes) > 1 || len(notes) == 1 && !strings.Contains(notes[0], tc.warns[i]) {
+				if (len(notes) == 1) != (tc.warns[i] != "") || len(notes) > 1 ||
+					len(notes) == 1 && !strings.Contains(notes[0], tc.warns[i]) {
 					t.Errorf("after %s: %q, want %q", look, notes, tc.warns[i])
 				}
 				session = written(session, p)
@@ -129,15 +136,18 @@ func TestEndWarningsOfAMovedEnd(t *testing.T) {
 func TestEndWarningsOfTheDebugger(t *testing.T) {
 	session := fixture.Session()
 	session.Finalizers = []string{v1alpha1.Finalizer}
-	session = written(session, pass(t, about(session, target(fixture.Pod()), ofClass(fixture.Class(endWarnings(time.Minute, 5*time.Minute))))))
+	session = written(session,
+		pass(t, about(session, target(fixture.Pod()), ofClass(fixture.Class(endWarnings(time.Minute, 5*time.Minute))))))
 	p := pass(t, about(session, target(fixture.Pod()), ofClass(fixture.Class(endWarnings(time.Hour)))))
 	inject, ok := p.Actions[0].(plan.InjectDebugger)
 	if !ok {
 		t.Fatalf("does %s", does(p))
 	}
 	command, err := debugpod.Wrap([]string{"sh"}, nil, debugpod.Deadlines{
-		StartBy: session.Status.StartedAt.Add(plan.StartTimeout), End: session.Status.ExpiresAt.Time, Hard: session.Status.HardDeadline.Time,
-		Warnings: []time.Duration{time.Minute, 5 * time.Minute}, Session: types.NamespacedName{Namespace: session.Namespace, Name: session.Name},
+		StartBy: session.Status.StartedAt.Add(plan.StartTimeout), End: session.Status.ExpiresAt.Time,
+		Hard:     session.Status.HardDeadline.Time,
+		Warnings: []time.Duration{time.Minute, 5 * time.Minute},
+		Session:  types.NamespacedName{Namespace: session.Namespace, Name: session.Name},
 	})
 	if err != nil || !slices.Equal(command, inject.Container.Command) {
 		t.Errorf("the debugger runs %q, want %q (%v)", inject.Container.Command, command, err)
@@ -147,7 +157,8 @@ func TestEndWarningsOfTheDebugger(t *testing.T) {
 // What is over is not warned of.
 func TestNoEndWarningOfWhatEnds(t *testing.T) {
 	session, seen := warnedActive(t, false)
-	p := pass(t, about(written(session, plan.Plan{Status: session.Status}, fixture.End), seen, accessIs(plan.AccessGranted), at(after(25*time.Minute))))
+	p := pass(t, about(written(session, plan.Plan{Status: session.Status}, fixture.End), seen, accessIs(plan.AccessGranted),
+		at(after(25*time.Minute))))
 	if notes := endingSoon(p); p.Status.Phase != v1alpha1.PhaseEnding || len(notes) > 0 || p.Status.NextEndWarning != nil {
 		t.Errorf("phase %s, warnings %q, the next at %s", p.Status.Phase, notes, p.Status.NextEndWarning)
 	}
@@ -162,7 +173,8 @@ func TestNoEndWarningOfWhatHasNotStarted(t *testing.T) {
 				fixture.AsCopy()(session)
 			}
 			session.Finalizers = []string{v1alpha1.Finalizer}
-			p := pass(t, about(session, target(fixture.Pod()), copyIs(absent()), ofClass(fixture.Class(endWarnings(time.Minute, 5*time.Minute)))))
+			p := pass(t,
+				about(session, target(fixture.Pod()), copyIs(absent()), ofClass(fixture.Class(endWarnings(time.Minute, 5*time.Minute)))))
 			session = written(session, p)
 			pulls := fixture.Waiting("ErrImagePull", pullError)
 			seen := target(debugged(session, pulls))

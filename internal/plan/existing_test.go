@@ -33,10 +33,19 @@ func TestACopyThatIsOnlyChanged(t *testing.T) {
 		seen fixture.PodOption
 		want want
 	}{
-		"runs":                      {fixture.ContainerState("app", fixture.Running(now)), want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}},
-		"crashes again and again":   {crashing, want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}},
-		"has finished":              {fixture.Finished(corev1.PodSucceeded, "", ""), want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, says: "has finished"}},
-		"cannot pull its new image": {fixture.ContainerState("app", fixture.Waiting("ErrImagePull", "not found")), want{phase: v1alpha1.PhaseStarting, reason: "ErrImagePull", warns: "ErrImagePull"}},
+		"runs": {
+			fixture.ContainerState("app", fixture.Running(now)),
+			want{phase: v1alpha1.PhaseActive, does: "GrantAccess"},
+		},
+		"crashes again and again": {crashing, want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}},
+		"has finished": {
+			fixture.Finished(corev1.PodSucceeded, "", ""),
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, says: "has finished"},
+		},
+		"cannot pull its new image": {
+			fixture.ContainerState("app", fixture.Waiting("ErrImagePull", "not found")),
+			want{phase: v1alpha1.PhaseStarting, reason: "ErrImagePull", warns: "ErrImagePull"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			made := copyOf(t, session, fixture.Pod(), tc.seen)
@@ -82,7 +91,8 @@ func TestTheOperatorsImageIsRecorded(t *testing.T) {
 	}))
 	session.Finalizers = []string{v1alpha1.Finalizer}
 	v := about(session, target(fixture.Pod()))
-	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "does not know its own image", warns: "Rejected", does: ""}.check(t, pass(t, v))
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "does not know its own image",
+		warns: "Rejected", does: ""}.check(t, pass(t, v))
 	v.image = "operator:1"
 	p := pass(t, v)
 	want{phase: v1alpha1.PhaseStarting}.check(t, p)

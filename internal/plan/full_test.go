@@ -24,14 +24,19 @@ func TestAPodIsNotFilledWithDebuggers(t *testing.T) {
 			}
 		})
 	}
-	full := want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "200 debuggers are a part", warns: "Rejected"}
+	full := want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "200 debuggers are a part",
+		warns: "Rejected"}
 	asked := fixture.Session()
 	asked.Finalizers = []string{v1alpha1.Finalizer}
 	want{phase: v1alpha1.PhaseStarting}.check(t, pass(t, about(asked, target(filled(100)))))
 	full.check(t, pass(t, about(asked, target(filled(199)))))
 
 	t.Run("since it was admitted", func(t *testing.T) {
-		want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "Invalid"}.check(t, pass(t, about(session, target(filled(199)))))
+		want{
+			phase:   v1alpha1.PhaseEnding,
+			outcome: v1alpha1.OutcomeRejected,
+			reason:  "Invalid",
+		}.check(t, pass(t, about(session, target(filled(199)))))
 	})
 	t.Run("and is copied without them", func(t *testing.T) {
 		asked := asked.DeepCopy()

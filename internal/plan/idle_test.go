@@ -88,12 +88,18 @@ func TestIdleEnd(t *testing.T) {
 		reason  string
 		by      v1alpha1.StoppedBy
 	}{
-		"idle":              {time.Minute, 2 * time.Minute, debugpod.ExitDeadline, debugpod.WhenIdle, v1alpha1.OutcomeExpired, v1alpha1.ReasonIdleTimeout, v1alpha1.StoppedByIdleTimeout},
-		"after other words": {time.Minute, 2 * time.Minute, debugpod.ExitDeadline, "mine\n" + debugpod.WhenIdle + "\n", v1alpha1.OutcomeExpired, v1alpha1.ReasonIdleTimeout, v1alpha1.StoppedByIdleTimeout},
-		"too early":         {time.Minute, 59 * time.Second, debugpod.ExitDeadline, debugpod.WhenIdle, v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, v1alpha1.StoppedByCommand},
-		"without one":       {0, 2 * time.Minute, debugpod.ExitDeadline, debugpod.WhenIdle, v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, v1alpha1.StoppedByCommand},
-		"another code":      {time.Minute, 2 * time.Minute, 0, debugpod.WhenIdle, v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, v1alpha1.StoppedByCommand},
-		"other words":       {time.Minute, 2 * time.Minute, debugpod.ExitDeadline, "mine", v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, v1alpha1.StoppedByCommand},
+		"idle": {time.Minute, 2 * time.Minute, debugpod.ExitDeadline, debugpod.WhenIdle, v1alpha1.OutcomeExpired,
+			v1alpha1.ReasonIdleTimeout, v1alpha1.StoppedByIdleTimeout},
+		"after other words": {time.Minute, 2 * time.Minute, debugpod.ExitDeadline, "mine\n" + debugpod.WhenIdle + "\n",
+			v1alpha1.OutcomeExpired, v1alpha1.ReasonIdleTimeout, v1alpha1.StoppedByIdleTimeout},
+		"too early": {time.Minute, 59 * time.Second, debugpod.ExitDeadline, debugpod.WhenIdle, v1alpha1.OutcomeCompleted,
+			v1alpha1.ReasonExited, v1alpha1.StoppedByCommand},
+		"without one": {0, 2 * time.Minute, debugpod.ExitDeadline, debugpod.WhenIdle, v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited,
+			v1alpha1.StoppedByCommand},
+		"another code": {time.Minute, 2 * time.Minute, 0, debugpod.WhenIdle, v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited,
+			v1alpha1.StoppedByCommand},
+		"other words": {time.Minute, 2 * time.Minute, debugpod.ExitDeadline,
+			"mine", v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited, v1alpha1.StoppedByCommand},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, _ := active(t, idleTimeout(tc.idle))

@@ -30,7 +30,8 @@ func TestAShellWithoutInput(t *testing.T) {
 		"a container that was there": {v1alpha1.Debugger{Container: "app"}, false},
 	} {
 		for mode, m := range modes(t) {
-			if tc.debugger.Container != "" && mode != v1alpha1.ModePodCopy || mode == v1alpha1.ModeEphemeralContainer && len(tc.debugger.Args) == 1 {
+			if tc.debugger.Container != "" && mode != v1alpha1.ModePodCopy || mode == v1alpha1.ModeEphemeralContainer &&
+				len(tc.debugger.Args) == 1 {
 				continue
 			}
 			t.Run(name+", "+string(mode), func(t *testing.T) {

@@ -30,7 +30,8 @@ func TestACopyIsCutOffBeforeItIsThere(t *testing.T) {
 			t.Errorf("the policy selects %s=%s, and the copy's labels are %v", key, value, made.Labels)
 		}
 	}
-	if len(policy.Spec.PodSelector.MatchLabels) == 0 || len(policy.Spec.PolicyTypes) != 2 || policy.Spec.Ingress != nil || policy.Spec.Egress != nil {
+	if len(policy.Spec.PodSelector.MatchLabels) == 0 || len(policy.Spec.PolicyTypes) != 2 || policy.Spec.Ingress != nil ||
+		policy.Spec.Egress != nil {
 		t.Errorf("the policy is %+v", policy.Spec)
 	}
 	if !debugpod.OwnedBy(policy, session) {
@@ -38,10 +39,17 @@ func TestACopyIsCutOffBeforeItIsThere(t *testing.T) {
 	}
 
 	s, decided := v.decide(t)
-	refused := plan.Conclude(s, decided, []plan.Result{{Action: decided.Actions[0], Refusal: &plan.Refusal{Reason: "NameTaken", Message: "no"}}})
-	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "NameTaken", does: "CreateNetworkPolicy CreatePod"}.check(t, refused)
+	refused := plan.Conclude(s, decided,
+		[]plan.Result{{Action: decided.Actions[0], Refusal: &plan.Refusal{Reason: "NameTaken", Message: "no"}}})
+	want{
+		phase:   v1alpha1.PhaseEnding,
+		outcome: v1alpha1.OutcomeRejected,
+		reason:  "NameTaken",
+		does:    "CreateNetworkPolicy CreatePod",
+	}.check(t, refused)
 	failed := plan.Conclude(s, decided, []plan.Result{{Action: decided.Actions[0], Err: errOffline}})
-	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "CreateNetworkPolicy CreatePod", retries: true, warns: "Retrying"}.check(t, failed)
+	want{phase: v1alpha1.PhaseStarting, reason: "Retrying", does: "CreateNetworkPolicy CreatePod", retries: true,
+		warns: "Retrying"}.check(t, failed)
 }
 
 func TestThePolicyGoesAfterTheCopy(t *testing.T) {
@@ -58,7 +66,11 @@ func TestThePolicyGoesAfterTheCopy(t *testing.T) {
 	p := pass(t, about(over, copyIs(absent())))
 	want{phase: v1alpha1.PhaseEnding, does: "DeleteNetworkPolicy", wakes: now}.check(t, p) // whatever a look would show
 	failed := pass(t, about(over, copyIs(absent())), plan.Result{Action: p.Actions[0], Err: errOffline})
-	want{phase: v1alpha1.PhaseEnding, does: "DeleteNetworkPolicy", retries: true}.check(t, pass(t, about(written(over, failed), copyIs(absent())),
+	want{
+		phase:   v1alpha1.PhaseEnding,
+		does:    "DeleteNetworkPolicy",
+		retries: true,
+	}.check(t, pass(t, about(written(over, failed), copyIs(absent())),
 		plan.Result{Action: p.Actions[0], Err: errOffline}))
 	over = written(over, p)
 
@@ -109,11 +121,14 @@ func TestReplaceOriginal(t *testing.T) {
 		want{phase: v1alpha1.PhaseStarting, reason: "ErrImagePull", warns: "ErrImagePull"}.check(t, pass(t, about(session, copied(made))))
 	})
 	t.Run("if the copy cannot be placed", func(t *testing.T) {
-		made := copyOf(t, session, fixture.Pod(), fixture.Unplaced, fixture.Unschedulable("1 node(s) didn't have free ports for the requested pod ports"))
-		want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", does: "ReplaceOriginal", warns: "Unschedulable"}.check(t, pass(t, about(session, copied(made))))
+		made := copyOf(t, session, fixture.Pod(), fixture.Unplaced,
+			fixture.Unschedulable("1 node(s) didn't have free ports for the requested pod ports"))
+		want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", does: "ReplaceOriginal", warns: "Unschedulable"}.check(t,
+			pass(t, about(session, copied(made))))
 	})
 	t.Run("not if no node would take the copy", func(t *testing.T) {
-		made := copyOf(t, session, fixture.Pod(), fixture.Unplaced, fixture.Unschedulable("1 node(s) didn't match Pod's node affinity/selector"))
+		made := copyOf(t, session, fixture.Pod(), fixture.Unplaced,
+			fixture.Unschedulable("1 node(s) didn't match Pod's node affinity/selector"))
 		want{phase: v1alpha1.PhaseStarting, reason: "Unschedulable", warns: "Unschedulable"}.check(t, pass(t, about(session, copied(made))))
 	})
 	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(name, fixture.Running(now)))
@@ -159,9 +174,14 @@ func TestWhoIsNotReplaced(t *testing.T) {
 		pod     fixture.PodOption
 		want    want
 	}{
-		"one that is made again":              {how(v1alpha1.ReplaceIfUncontrolled), controlled, want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, says: `ReplicaSet "web-7d9f8", which makes it again`, warns: "Rejected"}},
+		"one that is made again": {how(v1alpha1.ReplaceIfUncontrolled), controlled, want{phase: v1alpha1.PhaseEnded,
+			outcome: v1alpha1.OutcomeRejected, says: `ReplicaSet "web-7d9f8", which makes it again`, warns: "Rejected"}},
 		"one that is made again, if one says": {how(v1alpha1.ReplaceAlways), controlled, want{phase: v1alpha1.PhaseStarting}},
-		"a static pod":                        {how(v1alpha1.ReplaceAlways), fixture.Mirror, want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetIsMirrorPod", warns: "Rejected"}},
+		"a static pod": {
+			how(v1alpha1.ReplaceAlways),
+			fixture.Mirror,
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetIsMirrorPod", warns: "Rejected"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session(tc.session)

@@ -88,7 +88,8 @@ func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
 		if status.Phase != v1alpha1.PhaseStarting && status.Phase != v1alpha1.PhaseActive {
 			t.Fatalf("%T in phase %q", action, status.Phase)
 		}
-		if status.Target == nil || status.Target.PodUID+status.Target.NodeUID == "" || status.Debugger == nil || status.Debugger.ContainerName == "" ||
+		if status.Target == nil || status.Target.PodUID+status.Target.NodeUID == "" || status.Debugger == nil ||
+			status.Debugger.ContainerName == "" ||
 			status.StartedAt == nil || status.ExpiresAt == nil || (status.HardDeadline == nil) != s.Session.Spec.Debugger.Unstoppable {
 			t.Fatalf("%T, and the persisted status does not permit it: %+v", action, status)
 		}
@@ -101,8 +102,10 @@ func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
 		if a, ok := action.(plan.InjectDebugger); ok && !s.Session.Spec.Debugger.Unstoppable {
 			holdsDeadlines(t, status, a.Container.Command)
 		}
-		if a, ok := action.(plan.InjectDebugger); ok && (a.UID != status.Target.PodUID || a.Pod.Name != status.Target.PodName || a.Container.Name != status.Debugger.ContainerName) {
-			t.Errorf("injects %q into pod %s (%s), and recorded was %+v, %+v", a.Container.Name, a.Pod, a.UID, status.Target, status.Debugger)
+		if a, ok := action.(plan.InjectDebugger); ok &&
+			(a.UID != status.Target.PodUID || a.Pod.Name != status.Target.PodName || a.Container.Name != status.Debugger.ContainerName) {
+			t.Errorf("injects %q into pod %s (%s), and recorded was %+v, %+v", a.Container.Name, a.Pod, a.UID, status.Target,
+				status.Debugger)
 		}
 		if a, ok := action.(plan.CreatePod); ok && a.Pod.Name != status.Debugger.PodName {
 			t.Errorf("creates copy %q, and recorded was %+v", a.Pod.Name, status.Debugger)
@@ -117,7 +120,8 @@ func holdsDeadlines(t tester, status *v1alpha1.DebugSessionStatus, command []str
 	if recorded == nil {
 		recorded = status.HardDeadline
 	}
-	if end, hard := told(t, command[4]), told(t, command[5]); !end.Equal(recorded.Time) || !hard.Equal(status.HardDeadline.Time) || end.After(hard) {
+	if end, hard := told(t, command[4]), told(t, command[5]); !end.Equal(recorded.Time) || !hard.Equal(status.HardDeadline.Time) ||
+		end.After(hard) {
 		t.Errorf("it ends at %s and at the latest at %s, and recorded was %s, %s", end, hard, recorded, status.HardDeadline)
 	}
 }
@@ -127,20 +131,24 @@ func holdsEnd(t tester, s plan.Snapshot, p plan.Plan) {
 	t.Helper()
 	before, after := s.Session.Status.DeepCopy(), p.Status.DeepCopy()
 	if after.Phase == v1alpha1.PhaseEnded {
-		if after.Outcome == "" || after.EndedAt == nil || after.Attach != "" || !meta.IsStatusConditionTrue(after.Conditions, v1alpha1.ConditionEnded) {
-			t.Errorf("Ended, but: outcome %q, endedAt %s, attach %q, conditions %v", after.Outcome, after.EndedAt, after.Attach, after.Conditions)
+		if after.Outcome == "" || after.EndedAt == nil || after.Attach != "" ||
+			!meta.IsStatusConditionTrue(after.Conditions, v1alpha1.ConditionEnded) {
+			t.Errorf("Ended, but: outcome %q, endedAt %s, attach %q, conditions %v", after.Outcome, after.EndedAt, after.Attach,
+				after.Conditions)
 		}
 		if !p.WakeAt.IsZero() && !after.AwaitsReview() {
 			t.Errorf("an ended session wants to be woken at %s", p.WakeAt)
 		}
 		started := after.Debugger != nil && after.Debugger.StartedAt != nil
-		if d := after.Debugger; (after.Outcome == v1alpha1.OutcomeExpired || after.Outcome == v1alpha1.OutcomeFailed) && d != nil && after.Reason != v1alpha1.ReasonInvalid && !started {
+		if d := after.Debugger; (after.Outcome == v1alpha1.OutcomeExpired || after.Outcome == v1alpha1.OutcomeFailed) && d != nil &&
+			after.Reason != v1alpha1.ReasonInvalid && !started {
 			t.Errorf("%s, and the debugger never ran: %+v", after.Outcome, d)
 		}
 		if after.Outcome == v1alpha1.OutcomeNotStarted && started && after.Debugger.StoppedBy != "" {
 			t.Errorf("%s, and the debugger ran: %+v", after.Outcome, after.Debugger)
 		}
-	} else if waits := after.Phase == v1alpha1.PhaseEnding && after.Class != nil && after.Class.Audit == v1alpha1.AuditRequired; after.Outcome != "" || after.EndedAt != nil && !waits {
+	} else if waits := after.Phase == v1alpha1.PhaseEnding && after.Class != nil &&
+		after.Class.Audit == v1alpha1.AuditRequired; after.Outcome != "" || after.EndedAt != nil && !waits {
 		t.Errorf("phase %s, and yet outcome %q at %s", after.Phase, after.Outcome, after.EndedAt)
 	}
 	if before.Phase != v1alpha1.PhaseEnded {
@@ -230,7 +238,8 @@ func holdsWords(t tester, s plan.Snapshot, p plan.Plan) {
 	said := map[string]string{}
 	for _, c := range status.Conditions {
 		if other, elsewhere := strings.CutPrefix(c.Message, "see condition "); elsewhere {
-			if there := meta.FindStatusCondition(status.Conditions, other); there == nil || strings.HasPrefix(there.Message, "see condition ") {
+			if there := meta.FindStatusCondition(status.Conditions, other); there == nil ||
+				strings.HasPrefix(there.Message, "see condition ") {
 				t.Errorf("condition %s points to %s, and that says nothing: %v", c.Type, other, there)
 			}
 			continue

@@ -21,21 +21,38 @@ func TestLifetimeIsRecordedWhenAdmitted(t *testing.T) {
 		expires time.Time
 		hard    time.Time
 	}{
-		"no ttl":                       {nil, after(policy.DefaultTTL), after(most)},
-		"ttl":                          {[]fixture.SessionOption{fixture.TTL(time.Hour)}, after(time.Hour), after(most)},
-		"the longest ttl":              {[]fixture.SessionOption{fixture.TTL(most)}, after(most), after(most)},
-		"a fraction of a second":       {[]fixture.SessionOption{fixture.TTL(10*time.Second + 999*time.Millisecond)}, after(10 * time.Second), after(most)},
-		"notAfter before the ttl":      {[]fixture.SessionOption{fixture.TTL(time.Hour), fixture.NotAfter(after(time.Minute))}, after(time.Minute), after(time.Minute)},
-		"notAfter after the ttl":       {[]fixture.SessionOption{fixture.TTL(time.Hour), fixture.NotAfter(after(2 * time.Hour))}, after(time.Hour), after(2 * time.Hour)},
-		"notAfter after the most":      {[]fixture.SessionOption{fixture.NotAfter(after(2 * most))}, after(policy.DefaultTTL), after(most)},
-		"notAfter in another timezone": {[]fixture.SessionOption{fixture.NotAfter(after(time.Minute).In(time.FixedZone("", 3600)))}, after(time.Minute), after(time.Minute)},
+		"no ttl":          {nil, after(policy.DefaultTTL), after(most)},
+		"ttl":             {[]fixture.SessionOption{fixture.TTL(time.Hour)}, after(time.Hour), after(most)},
+		"the longest ttl": {[]fixture.SessionOption{fixture.TTL(most)}, after(most), after(most)},
+		"a fraction of a second": {
+			[]fixture.SessionOption{fixture.TTL(10*time.Second + 999*time.Millisecond)},
+			after(10 * time.Second),
+			after(most),
+		},
+		"notAfter before the ttl": {
+			[]fixture.SessionOption{fixture.TTL(time.Hour), fixture.NotAfter(after(time.Minute))},
+			after(time.Minute),
+			after(time.Minute),
+		},
+		"notAfter after the ttl": {
+			[]fixture.SessionOption{fixture.TTL(time.Hour), fixture.NotAfter(after(2 * time.Hour))},
+			after(time.Hour),
+			after(2 * time.Hour),
+		},
+		"notAfter after the most": {[]fixture.SessionOption{fixture.NotAfter(after(2 * most))}, after(policy.DefaultTTL), after(most)},
+		"notAfter in another timezone": {
+			[]fixture.SessionOption{fixture.NotAfter(after(time.Minute).In(time.FixedZone("", 3600)))},
+			after(time.Minute),
+			after(time.Minute),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session(tc.options...)
 			p := pass(t, about(session, target(fixture.Pod()), at(now.Add(123*time.Millisecond))))
 			status := p.Status
 			if !status.StartedAt.Time.Equal(now) || !status.ExpiresAt.Time.Equal(tc.expires) || !status.HardDeadline.Time.Equal(tc.hard) {
-				t.Errorf("from %s until %s, at the latest %s; want %s, %s, %s", status.StartedAt, status.ExpiresAt, status.HardDeadline, now, tc.expires, tc.hard)
+				t.Errorf("from %s until %s, at the latest %s; want %s, %s, %s", status.StartedAt, status.ExpiresAt, status.HardDeadline,
+					now, tc.expires, tc.hard)
 			}
 		})
 	}
@@ -107,14 +124,18 @@ func TestMovingTheDebuggersDeadline(t *testing.T) {
 		want          want
 		expires, ends time.Duration
 	}{
-		"later":                   {half, full, plan.Result{}, want{wakes: after(full)}, full, full},
-		"later, not told":         {half, full, plan.Result{Err: errOffline}, want{wakes: after(half), retries: true, warns: "NotExtended"}, half, full},
-		"later, refused":          {half, full, plan.Result{Refusal: &plan.Refusal{Message: "no"}}, want{wakes: after(half), retries: true, warns: "NotExtended"}, half, full},
-		"later, to nobody":        {half, full, plan.Result{Gone: true}, want{wakes: after(half)}, half, full},
-		"later, when it can be":   {half, full, plan.Result{Deferred: true}, want{wakes: after(half)}, half, full},
-		"earlier":                 {full, half, plan.Result{}, want{wakes: after(half)}, half, half},
-		"earlier, not told":       {full, half, plan.Result{Err: errOffline}, want{wakes: after(half), retries: true, warns: "NotShortened"}, half, full},
-		"earlier, refused":        {full, half, plan.Result{Refusal: &plan.Refusal{Message: "no"}}, want{wakes: after(half), retries: true, warns: "NotShortened"}, half, full},
+		"later": {half, full, plan.Result{}, want{wakes: after(full)}, full, full},
+		"later, not told": {half, full, plan.Result{Err: errOffline},
+			want{wakes: after(half), retries: true, warns: "NotExtended"}, half, full},
+		"later, refused": {half, full, plan.Result{Refusal: &plan.Refusal{Message: "no"}},
+			want{wakes: after(half), retries: true, warns: "NotExtended"}, half, full},
+		"later, to nobody":      {half, full, plan.Result{Gone: true}, want{wakes: after(half)}, half, full},
+		"later, when it can be": {half, full, plan.Result{Deferred: true}, want{wakes: after(half)}, half, full},
+		"earlier":               {full, half, plan.Result{}, want{wakes: after(half)}, half, half},
+		"earlier, not told": {full, half, plan.Result{Err: errOffline},
+			want{wakes: after(half), retries: true, warns: "NotShortened"}, half, full},
+		"earlier, refused": {full, half, plan.Result{Refusal: &plan.Refusal{Message: "no"}},
+			want{wakes: after(half), retries: true, warns: "NotShortened"}, half, full},
 		"earlier, to nobody":      {full, half, plan.Result{Gone: true}, want{wakes: after(half)}, half, full},
 		"earlier, when it can be": {full, half, plan.Result{Deferred: true}, want{wakes: after(half)}, half, full},
 	} {
@@ -126,7 +147,8 @@ func TestMovingTheDebuggersDeadline(t *testing.T) {
 			session = written(session, p)
 			v := about(session, target(pod))
 			move := pass(t, v).Actions[0].(plan.MoveDeadline)
-			if move.Pod.String() != "shop/web" || move.Container != session.Status.Debugger.ContainerName || !slices.Equal(move.Command, debugpod.MoveDeadline(after(tc.to))) {
+			if move.Pod.String() != "shop/web" || move.Container != session.Status.Debugger.ContainerName ||
+				!slices.Equal(move.Command, debugpod.MoveDeadline(after(tc.to))) {
 				t.Errorf("does %+v", move)
 			}
 			tc.result.Action = move
@@ -135,7 +157,8 @@ func TestMovingTheDebuggersDeadline(t *testing.T) {
 			tc.want.check(t, after)
 			expires, ends := now.Add(tc.expires), now.Add(tc.ends)
 			if !after.Status.ExpiresAt.Time.Equal(expires) || !after.Status.Debugger.Deadline.Time.Equal(ends) {
-				t.Errorf("ends at %s, and the debugger at %s; want %s and %s", after.Status.ExpiresAt, after.Status.Debugger.Deadline, expires, ends)
+				t.Errorf("ends at %s, and the debugger at %s; want %s and %s", after.Status.ExpiresAt, after.Status.Debugger.Deadline,
+					expires, ends)
 			}
 			if !expires.Equal(ends) {
 				return
@@ -175,11 +198,14 @@ func TestMovingBack(t *testing.T) {
 func TestMovingBeforeItRuns(t *testing.T) {
 	session := admitted(t, fixture.Session(fixture.TTL(time.Hour)), fixture.Pod())
 	waiting := target(debugged(session, fixture.Waiting("ContainerCreating", "")))
-	for _, tc := range []struct{ ttl, expires time.Duration }{{30 * time.Minute, 30 * time.Minute}, {50 * time.Minute, 50 * time.Minute}, {2 * time.Hour, time.Hour}} {
+	for _, tc := range []struct{ ttl, expires time.Duration }{{30 * time.Minute, 30 * time.Minute}, {50 * time.Minute, 50 * time.Minute},
+		{2 * time.Hour, time.Hour}} {
 		fixture.TTL(tc.ttl)(session)
 		p := pass(t, about(session, waiting))
-		if len(p.Actions) > 0 || !p.Status.ExpiresAt.Time.Equal(after(tc.expires)) || !p.Status.Debugger.Deadline.Time.Equal(after(time.Hour)) {
-			t.Errorf("ttl %s: ends at %s, the debugger at %s, and does %v", tc.ttl, p.Status.ExpiresAt, p.Status.Debugger.Deadline, p.Actions)
+		if len(p.Actions) > 0 || !p.Status.ExpiresAt.Time.Equal(after(tc.expires)) ||
+			!p.Status.Debugger.Deadline.Time.Equal(after(time.Hour)) {
+			t.Errorf("ttl %s: ends at %s, the debugger at %s, and does %v", tc.ttl, p.Status.ExpiresAt,
+				p.Status.Debugger.Deadline, p.Actions)
 		}
 		session = written(session, p)
 	}
@@ -191,7 +217,11 @@ func TestShortenedAndNotTold(t *testing.T) {
 	fixture.TTL(30 * time.Minute)(session)
 	session = written(session, pass(t, about(session, target(pod))))
 	session = written(session, pass(t, about(session, target(pod), at(after(30*time.Minute)))))
-	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, does: "StopDebugger"}.check(t, pass(t, about(session, target(pod), at(after(30*time.Minute)))))
+	want{
+		phase:   v1alpha1.PhaseEnding,
+		outcome: v1alpha1.OutcomeExpired,
+		does:    "StopDebugger",
+	}.check(t, pass(t, about(session, target(pod), at(after(30*time.Minute)))))
 	heard := fixture.Exited(after(30*time.Minute), 124, "Error", "debugsession: ended at its deadline\n")
 	p := pass(t, about(session, target(debugged(session, heard)), at(after(30*time.Minute))))
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeExpired}.check(t, p)
@@ -227,8 +257,10 @@ func TestTheDebuggerEndsItself(t *testing.T) {
 	}
 	ends("as was expected", expired, itself, v1alpha1.OutcomeExpired, v1alpha1.StoppedByDeadline)
 	ends("by a clock that is ahead", session, itself, v1alpha1.OutcomeExpired, v1alpha1.StoppedByDeadline)
-	ends("as it claims, and too early", session, fixture.Exited(after(time.Second), 124, "Error", "debugsession: ended at its deadline\n"), v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand)
-	ends("with that code, of its own", session, fixture.Exited(after(time.Second), 124, "Error", ""), v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand)
+	ends("as it claims, and too early", session, fixture.Exited(after(time.Second), 124, "Error", "debugsession: ended at its deadline\n"),
+		v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand)
+	ends("with that code, of its own", session, fixture.Exited(after(time.Second), 124, "Error", ""), v1alpha1.OutcomeCompleted,
+		v1alpha1.StoppedByCommand)
 }
 
 // A session that an operator recorded which told debuggers no more than their hard deadlines.

@@ -14,7 +14,8 @@ func TestUnknownMode(t *testing.T) {
 	t.Run("asked for", func(t *testing.T) {
 		class := fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, "Teleport") })
 		p := pass(t, about(fixture.Session(another), func(v *view) { v.class = new(plan.Found(class)) }))
-		want{phase: v1alpha1.PhasePending, reason: v1alpha1.ReasonOperatorFault, says: `mode "Teleport"`, does: "AddFinalizer", retries: true, warns: v1alpha1.ReasonOperatorFault}.check(t, p)
+		want{phase: v1alpha1.PhasePending, reason: v1alpha1.ReasonOperatorFault, says: `mode "Teleport"`, does: "AddFinalizer",
+			retries: true, warns: v1alpha1.ReasonOperatorFault}.check(t, p)
 	})
 	session, _ := activeCopy(t)
 	session.Spec.Mode = "Teleport"

@@ -70,7 +70,8 @@ func activeOnNode(t *testing.T) (*v1alpha1.DebugSession, *corev1.Pod) {
 
 func TestAdmitOnANode(t *testing.T) {
 	status := admittedOnNode(t).Status
-	if status.Target.Name != "node/node-1" || status.Target.NodeName != "node-1" || status.Target.NodeUID != nodeUID || status.Target.PodName != "" {
+	if status.Target.Name != "node/node-1" || status.Target.NodeName != "node-1" || status.Target.NodeUID != nodeUID ||
+		status.Target.PodName != "" {
 		t.Errorf("recorded target %+v", status.Target)
 	}
 	if !strings.HasPrefix(status.Debugger.PodName, "node-debugger-node-1-") || status.Debugger.PodUID != "" {
@@ -82,8 +83,12 @@ func TestAdmitOnANode(t *testing.T) {
 		node plan.Observed[*corev1.Node]
 		want want
 	}{
-		"not there yet":   {plan.Absent[*corev1.Node](), want{phase: v1alpha1.PhasePending, reason: "TargetNotFound", says: `there is no node "node-1"`, warns: "TargetNotFound", wakes: after(15 * time.Second)}},
-		"not to be known": {plan.Unknown[*corev1.Node](errOffline), want{phase: v1alpha1.PhasePending, reason: "Unreadable", warns: "Unreadable", retries: true}},
+		"not there yet": {plan.Absent[*corev1.Node](), want{phase: v1alpha1.PhasePending, reason: "TargetNotFound",
+			says: `there is no node "node-1"`, warns: "TargetNotFound", wakes: after(15 * time.Second)}},
+		"not to be known": {
+			plan.Unknown[*corev1.Node](errOffline),
+			want{phase: v1alpha1.PhasePending, reason: "Unreadable", warns: "Unreadable", retries: true},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.want.check(t, pass(t, about(session, forNodes, nodeIs(tc.node))))
@@ -118,7 +123,8 @@ func TestRunOnANode(t *testing.T) {
 			active := written(session, p)
 			over := ending(t, active)
 			want{phase: v1alpha1.PhaseEnding, does: "DeletePod"}.check(t, pass(t, about(over, copied(made))))
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated, says: "no debugger's pod is left"}.check(t, pass(t, about(over, copyIs(absent()))))
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated, says: "no debugger's pod is left"}.check(t,
+				pass(t, about(over, copyIs(absent()))))
 		})
 	})
 }

@@ -74,17 +74,33 @@ func TestADebuggerThatNeverRan(t *testing.T) {
 		ask     fixture.SessionOption
 		want    want
 	}{
-		"its image is not there, when its ttl is over":            {minute, pulling, nil, after(time.Minute), nil, never("ErrImagePull", pullError)},
-		"its image is not there, when notAfter is over":           {[]fixture.SessionOption{fixture.NotAfter(after(time.Minute))}, pulling, nil, after(time.Minute), nil, never("ErrImagePull", pullError)},
-		"its image is not there, after five minutes":              {nil, pulling, nil, after(5 * time.Minute), nil, never("ErrImagePull", pullError)},
-		"its image was not there when its node was last heard of": {minute, corev1.ContainerState{}, nil, after(time.Minute), nil, never("ErrImagePull", pullError)},
-		"its command is not there":                                {nil, fixture.Exited(now, 128, "StartError", "no such file"), nil, after(time.Second), nil, never("StartError", "could not start: no such file")},
-		"its command is not there, seen when its ttl is over": {minute, fixture.Exited(now, 128, "StartError", "no such file"), nil, after(time.Minute), nil,
+		"its image is not there, when its ttl is over": {minute, pulling, nil, after(time.Minute), nil,
+			never("ErrImagePull", pullError)},
+		"its image is not there, when notAfter is over": {[]fixture.SessionOption{fixture.NotAfter(after(time.Minute))}, pulling, nil,
+			after(time.Minute), nil, never("ErrImagePull", pullError)},
+		"its image is not there, after five minutes": {nil, pulling, nil, after(5 * time.Minute), nil,
+			never("ErrImagePull", pullError)},
+		"its image was not there when its node was last heard of": {minute, corev1.ContainerState{}, nil, after(time.Minute), nil,
+			never("ErrImagePull", pullError)},
+		"its command is not there": {nil, fixture.Exited(now, 128, "StartError", "no such file"), nil, after(time.Second), nil,
+			never("StartError", "could not start: no such file")},
+		"its command is not there, seen when its ttl is over": {minute, fixture.Exited(now, 128, "StartError", "no such file"), nil,
+			after(time.Minute), nil,
 			never("StartError", "could not start: no such file")},
 		"somebody ended it": {nil, pulling, nil, after(time.Second), fixture.End,
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, reason: "Terminated", says: "spec.end was set to true; the debugger never ran: container "}},
+			want{
+				phase:   v1alpha1.PhaseEnding,
+				outcome: v1alpha1.OutcomeTerminated,
+				reason:  "Terminated",
+				says:    "spec.end was set to true; the debugger never ran: container ",
+			}},
 		"somebody deleted it": {nil, pulling, nil, after(time.Second), fixture.Deleted,
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, reason: "Terminated", says: "; the debugger never ran: container "}},
+			want{
+				phase:   v1alpha1.PhaseEnding,
+				outcome: v1alpha1.OutcomeTerminated,
+				reason:  "Terminated",
+				says:    "; the debugger never ran: container ",
+			}},
 		"it began to run unseen, when its ttl is over": {minute, fixture.Running(now), nil, after(time.Minute), nil,
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, reason: "Expired"}},
 	} {
@@ -155,7 +171,12 @@ func TestADebuggerThatNeverRanForNoKnownReason(t *testing.T) {
 	for mode, m := range modes(t, fixture.TTL(time.Minute)) {
 		t.Run(string(mode), func(t *testing.T) {
 			p := pass(t, about(m.session, m.sees(corev1.ContainerState{}), at(after(time.Minute))))
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted", says: "the debugger never ran: its time was up at"}.check(t, p)
+			want{
+				phase:   v1alpha1.PhaseEnding,
+				outcome: v1alpha1.OutcomeNotStarted,
+				reason:  "NotStarted",
+				says:    "the debugger never ran: its time was up at",
+			}.check(t, p)
 		})
 	}
 }
@@ -168,9 +189,19 @@ func TestAPodInWhichTheDebuggerNeverRan(t *testing.T) {
 		}
 		waits := fixture.Waiting("ContainerCreating", "")
 		for reason, want := range map[string]want{
-			"Evicted":          {phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "Gone", says: "the debugger never ran: pod "},
-			"OutOfcpu":         {phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "Gone", says: "OutOfcpu"},
-			"DeadlineExceeded": {phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted", says: "hard deadline"},
+			"Evicted": {
+				phase:   v1alpha1.PhaseEnding,
+				outcome: v1alpha1.OutcomeNotStarted,
+				reason:  "Gone",
+				says:    "the debugger never ran: pod ",
+			},
+			"OutOfcpu": {phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "Gone", says: "OutOfcpu"},
+			"DeadlineExceeded": {
+				phase:   v1alpha1.PhaseEnding,
+				outcome: v1alpha1.OutcomeNotStarted,
+				reason:  "NotStarted",
+				says:    "hard deadline",
+			},
 		} {
 			t.Run(reason+", "+string(mode), func(t *testing.T) {
 				want.check(t, pass(t, about(m.session, m.sees(waits, fixture.Finished(corev1.PodFailed, reason, "")))))
@@ -188,7 +219,8 @@ func TestADebuggerThatBeganWhenItsTimeWasUp(t *testing.T) {
 		t.Run(string(mode), func(t *testing.T) {
 			session := m.session
 			for i, state := range []corev1.ContainerState{
-				fixture.Waiting("ContainerCreating", ""), fixture.Running(after(time.Minute)), fixture.Exited(after(2*time.Minute), 143, "Error", ""),
+				fixture.Waiting("ContainerCreating", ""), fixture.Running(after(time.Minute)),
+				fixture.Exited(after(2*time.Minute), 143, "Error", ""),
 			} {
 				session = written(session, pass(t, about(session, m.sees(state), at(after(time.Minute)))))
 				if i == 0 && meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionEnded).Reason != "NotStarted" {
@@ -215,8 +247,10 @@ func TestAnEphemeralDebuggerThatNeverRanIsOverAtItsDeadline(t *testing.T) {
 	v := about(m.session, m.sees(fixture.Waiting("ErrImagePull", pullError)), at(after(time.Minute)))
 	v.session = written(m.session, pass(t, v))
 	p := pass(t, v)
-	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeNotStarted, reason: "ErrImagePull", says: pullError, warns: "NotStarted"}.check(t, p)
-	if !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionStalled) || !meta.IsStatusConditionFalse(p.Status.Conditions, v1alpha1.ConditionReady) {
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeNotStarted, reason: "ErrImagePull", says: pullError,
+		warns: "NotStarted"}.check(t, p)
+	if !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionStalled) ||
+		!meta.IsStatusConditionFalse(p.Status.Conditions, v1alpha1.ConditionReady) {
 		t.Errorf("its conditions are %v", p.Status.Conditions)
 	}
 }
@@ -237,5 +271,11 @@ func TestNotAfterEndsWhatWaits(t *testing.T) {
 	session.Finalizers = []string{v1alpha1.Finalizer}
 	session = written(session, pass(t, about(session, targetIs(absent()))), reworded)
 	p := pass(t, about(session, at(after(time.Minute))))
-	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeNotStarted, reason: "TargetNotFound", says: `nothing was started: there is no pod "web" in namespace "shop"`, warns: "NotStarted"}.check(t, p)
+	want{
+		phase:   v1alpha1.PhaseEnded,
+		outcome: v1alpha1.OutcomeNotStarted,
+		reason:  "TargetNotFound",
+		says:    `nothing was started: there is no pod "web" in namespace "shop"`,
+		warns:   "NotStarted",
+	}.check(t, p)
 }

@@ -54,14 +54,21 @@ func TestADebuggerThatWasKilledForMemory(t *testing.T) {
 		pods(name+", no limit", m, killed, lost(`so node "node-1" had no memory left`))
 		pods(name+", of the whole pod", m, killed, lost(`reached its limit of 48Mi`), wholeLimited)
 		pods(name+", and went on to succeed", m, fixture.Exited(now, 0, "OOMKilled", ""),
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, reason: "Exited", says: "exit code 0; one of its processes was killed for memory (OOMKilled)"})
+			want{
+				phase:   v1alpha1.PhaseEnding,
+				outcome: v1alpha1.OutcomeCompleted,
+				reason:  "Exited",
+				says:    "exit code 0; one of its processes was killed for memory (OOMKilled)",
+			})
 		if mode == v1alpha1.ModeEphemeralContainer {
 			pods(name+", of all containers", m, killed, lost("the sum of its containers' limits"), limited)
 			continue
 		}
 		pods(name+", its own limit", m, killed, lost("it reached its limit of 24Mi; set debugger.resources.limits.memory to more"), own)
-		never := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "OOMKilled", says: "set debugger.resources.limits.memory to more"}
-		never.check(t, pass(t, about(m.session, m.sees(fixture.Exited(now, 128, "StartError", "container init was OOM-killed (memory limit too low?)")))))
+		never := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "OOMKilled",
+			says: "set debugger.resources.limits.memory to more"}
+		never.check(t, pass(t,
+			about(m.session, m.sees(fixture.Exited(now, 128, "StartError", "container init was OOM-killed (memory limit too low?)")))))
 	}
 }
 
@@ -70,7 +77,8 @@ func TestAChangedContainerThatWasKilledForMemory(t *testing.T) {
 	session := admitted(t, fixture.Session(fixture.AsCopy(func(c *v1alpha1.PodCopy) {
 		c.Containers = []v1alpha1.ContainerChange{{Name: "app", Image: "checkout:debug"}}
 	}), func(s *v1alpha1.DebugSession) { s.Spec.Debugger = v1alpha1.Debugger{} }), fixture.Pod())
-	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState("app", fixture.Exited(now, 137, "OOMKilled", "")), fixture.Finished(corev1.PodFailed, "", ""))
+	made := copyOf(t, session, fixture.Pod(), fixture.ContainerState("app", fixture.Exited(now, 137, "OOMKilled", "")),
+		fixture.Finished(corev1.PodFailed, "", ""))
 	p := pass(t, about(session, copied(made), func(v *view) { v.output = new(plan.Found("")) }))
 	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "OOMKilled", says: `container "app"`}.check(t, p)
 }

@@ -69,10 +69,18 @@ func TestOutputIsOfTheRunThatEnded(t *testing.T) {
 		seen    look
 		want    time.Time
 	}{
-		"ephemeral":                     {inModes[v1alpha1.ModeEphemeralContainer].session, inModes[v1alpha1.ModeEphemeralContainer].sees(ended), time.Time{}},
-		"node":                          {inModes[v1alpha1.ModeNode].session, inModes[v1alpha1.ModeNode].sees(ended), time.Time{}},
-		"copy":                          {copies.session, copies.sees(ended), now},
-		"copy that was started again":   {copies.session, copies.sees(fixture.Running(after(time.Second)), lastlyIn(copies.session, ended)), now},
+		"ephemeral": {
+			inModes[v1alpha1.ModeEphemeralContainer].session,
+			inModes[v1alpha1.ModeEphemeralContainer].sees(ended),
+			time.Time{},
+		},
+		"node": {inModes[v1alpha1.ModeNode].session, inModes[v1alpha1.ModeNode].sees(ended), time.Time{}},
+		"copy": {copies.session, copies.sees(ended), now},
+		"copy that was started again": {
+			copies.session,
+			copies.sees(fixture.Running(after(time.Second)), lastlyIn(copies.session, ended)),
+			now,
+		},
 		"copy that is not started anew": {copies.session, copies.sees(ended, never), time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {

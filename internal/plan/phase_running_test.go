@@ -42,7 +42,8 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 			}
 			p.Spec.InitContainers = []corev1.Container{{Name: "done"}, container}
 			p.Status.InitContainerStatuses = []corev1.ContainerStatus{
-				{Name: "done", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}, {Name: "migrate", State: state},
+				{Name: "done", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}},
+				{Name: "migrate", State: state},
 			}
 		}
 	}
@@ -56,27 +57,76 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 		seen []fixture.PodOption
 		want want
 	}{
-		"host port":        {now, unschedulable("0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."), waits("Unschedulable", "podCopy.replaceOriginal")},
-		"ReadWriteOncePod": {now, unschedulable("0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode."), waits("Unschedulable", "one pod alone")},
-		"local volume":     {now, unschedulable("0/3 nodes are available: 3 node(s) didn't match PersistentVolume's node affinity."), waits("Unschedulable", "podCopy.sameNode")},
-		"resource claim":   {now, unschedulable("0/1 nodes are available: 1 cannot allocate all claims, resourceclaim in use."), waits("Unschedulable", "what the copy claims")},
-		"anti-affinity":    {now, unschedulable("0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules."), waits("Unschedulable", "keep it away")},
-		"room":             {now, unschedulable("0/1 nodes are available: 1 Insufficient cpu."), waits("Unschedulable", "ask for less")},
-		"something else":   {now, unschedulable("0/1 nodes are available: 1 node(s) had untolerated taint."), waits("Unschedulable", "needs a node that takes it")},
-		"gates":            {now, []fixture.PodOption{gated}, waits("SchedulingGated", "has to lift them")},
-		"port on the same node": {now, []fixture.PodOption{fixture.Finished(corev1.PodFailed, "NodePorts", "Pod was rejected: Predicate NodePorts failed")},
+		"host port": {
+			now,
+			unschedulable("0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."),
+			waits("Unschedulable", "podCopy.replaceOriginal"),
+		},
+		"ReadWriteOncePod": {
+			now,
+			unschedulable(
+				"0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode."),
+			waits("Unschedulable", "one pod alone"),
+		},
+		"local volume": {
+			now,
+			unschedulable("0/3 nodes are available: 3 node(s) didn't match PersistentVolume's node affinity."),
+			waits("Unschedulable", "podCopy.sameNode"),
+		},
+		"resource claim": {
+			now,
+			unschedulable("0/1 nodes are available: 1 cannot allocate all claims, resourceclaim in use."),
+			waits("Unschedulable", "what the copy claims"),
+		},
+		"anti-affinity": {
+			now,
+			unschedulable("0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules."),
+			waits("Unschedulable", "keep it away"),
+		},
+		"room": {now, unschedulable("0/1 nodes are available: 1 Insufficient cpu."), waits("Unschedulable", "ask for less")},
+		"something else": {
+			now,
+			unschedulable("0/1 nodes are available: 1 node(s) had untolerated taint."),
+			waits("Unschedulable", "needs a node that takes it"),
+		},
+		"gates": {now, []fixture.PodOption{gated}, waits("SchedulingGated", "has to lift them")},
+		"port on the same node": {now,
+			[]fixture.PodOption{fixture.Finished(corev1.PodFailed, "NodePorts", "Pod was rejected: Predicate NodePorts failed")},
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "Predicate NodePorts failed"}},
-		"on its way":             {now, []fixture.PodOption{begun}, want{phase: v1alpha1.PhaseStarting, says: "is being made", wakes: minute}},
-		"volume on another node": {minute, []fixture.PodOption{claiming}, want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "it may wait for the volumes of db-0"}},
-		"node that is not ready": {minute, nil, want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: `see whether node "node-1" is ready`}},
-		"nobody knows what":      {minute, []fixture.PodOption{begun}, want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "kubectl describe pod"}},
-		"init container hangs": {minute, []fixture.PodOption{initializing(false, running)}, want{phase: v1alpha1.PhaseStarting, reason: "Starting",
-			says: `init container "migrate" has run since 2026-`}},
+		"on its way": {
+			now,
+			[]fixture.PodOption{begun},
+			want{phase: v1alpha1.PhaseStarting, says: "is being made", wakes: minute},
+		},
+		"volume on another node": {
+			minute,
+			[]fixture.PodOption{claiming},
+			want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "it may wait for the volumes of db-0"},
+		},
+		"node that is not ready": {
+			minute,
+			nil,
+			want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: `see whether node "node-1" is ready`},
+		},
+		"nobody knows what": {
+			minute,
+			[]fixture.PodOption{begun},
+			want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "kubectl describe pod"},
+		},
+		"init container hangs": {minute, []fixture.PodOption{initializing(false, running)},
+			want{phase: v1alpha1.PhaseStarting, reason: "Starting",
+				says: `init container "migrate" has run since 2026-`}},
 		"sidecar hangs": {minute, []fixture.PodOption{initializing(true, running)}, want{phase: v1alpha1.PhaseStarting, reason: "Starting",
 			says: "its startup probe has not succeeded"}},
-		"init container does not start": {minute, []fixture.PodOption{initializing(false, fixture.Waiting("ErrImagePull", "no such image"))}, want{phase: v1alpha1.PhaseStarting, reason: "Starting",
+		"init container does not start": {minute, []fixture.PodOption{
+			initializing(false, fixture.Waiting("ErrImagePull", "no such image")),
+		}, want{phase: v1alpha1.PhaseStarting, reason: "Starting",
 			says: `init container "migrate" has not started: ErrImagePull: no such image`}},
-		"never": {after(5 * time.Minute), []fixture.PodOption{claiming}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "it may wait for the volumes of db-0"}},
+		"never": {
+			after(5 * time.Minute),
+			[]fixture.PodOption{claiming},
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "it may wait for the volumes of db-0"},
+		},
 	} {
 		t.Run(label, func(t *testing.T) {
 			made := copyOf(t, session, fixture.Pod(), tc.seen...)

@@ -69,14 +69,17 @@ func TestAContainersPrivilegesAreItsDebuggers(t *testing.T) {
 			"with another image":                  changed("app", v1alpha1.ContainerChange{Image: "app:debug"}),
 			"of all with another image":           changed("*", v1alpha1.ContainerChange{Image: "app:debug"}),
 			"with other arguments":                changed("app", v1alpha1.ContainerChange{Args: []string{"-c", "id"}}),
-			"with another environment":            changed("app", v1alpha1.ContainerChange{Env: []corev1.EnvVar{{Name: "LD_PRELOAD", Value: "/x.so"}}}),
+			"with another environment": changed("app",
+				v1alpha1.ContainerChange{Env: []corev1.EnvVar{{Name: "LD_PRELOAD", Value: "/x.so"}}}),
 		} {
 			t.Run(says+" of one "+name, func(t *testing.T) {
 				p := first(t, fixture.Class(strict), fixture.Session(session), fixture.Pod(with(0, sc)))
-				if p.Status.Outcome != v1alpha1.OutcomeRejected || p.Status.Reason != v1alpha1.ReasonClassForbids || !strings.Contains(message(p), "securityContext."+says) {
+				if p.Status.Outcome != v1alpha1.OutcomeRejected || p.Status.Reason != v1alpha1.ReasonClassForbids ||
+					!strings.Contains(message(p), "securityContext."+says) {
 					t.Errorf("%s %s: %s", p.Status.Outcome, p.Status.Reason, message(p))
 				}
-				if p := first(t, fixture.Class(), fixture.Session(session), fixture.Pod(with(0, sc))); p.Status.Phase != v1alpha1.PhaseStarting {
+				if p := first(t, fixture.Class(), fixture.Session(session),
+					fixture.Pod(with(0, sc))); p.Status.Phase != v1alpha1.PhaseStarting {
 					t.Errorf("a class that allows it: %s: %s", p.Status.Outcome, message(p))
 				}
 			})
@@ -89,16 +92,18 @@ func TestAContainersPrivilegesAreItsDebuggers(t *testing.T) {
 			"is added to a container that has": func(*v1alpha1.DebugSession) {},
 			"changes another":                  changed("proxy", v1alpha1.ContainerChange{Command: []string{"sh"}}),
 		} {
-			if p := first(t, fixture.Class(strict), fixture.Session(session), fixture.Pod(with(0, sc))); p.Status.Phase != v1alpha1.PhaseStarting {
+			if p := first(t, fixture.Class(strict), fixture.Session(session),
+				fixture.Pod(with(0, sc))); p.Status.Phase != v1alpha1.PhaseStarting {
 				t.Errorf("%s: a debugger that %s: %s: %s", says, name, p.Status.Outcome, message(p))
 			}
 		}
 	}
 	t.Run("an ordinary container", func(t *testing.T) {
 		ordinary := &corev1.SecurityContext{
-			RunAsUser: new(int64(1000)), RunAsGroup: new(int64(0)), RunAsNonRoot: new(false), ReadOnlyRootFilesystem: new(false), AllowPrivilegeEscalation: new(false),
-			Capabilities:   &corev1.Capabilities{Add: []corev1.Capability{"NET_BIND_SERVICE"}, Drop: []corev1.Capability{"ALL"}},
-			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			RunAsUser: new(int64(1000)), RunAsGroup: new(int64(0)), RunAsNonRoot: new(false), ReadOnlyRootFilesystem: new(false),
+			AllowPrivilegeEscalation: new(false),
+			Capabilities:             &corev1.Capabilities{Add: []corev1.Capability{"NET_BIND_SERVICE"}, Drop: []corev1.Capability{"ALL"}},
+			SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 		}
 		p := first(t, fixture.Class(strict), fixture.Session(takingOver("app", v1alpha1.ProfileGeneral)), fixture.Pod(with(0, ordinary)))
 		want{phase: v1alpha1.PhaseStarting}.check(t, p)
@@ -108,17 +113,26 @@ func TestAContainersPrivilegesAreItsDebuggers(t *testing.T) {
 			fixture.Pod(with(0, &corev1.SecurityContext{RunAsNonRoot: new(false)}), func(p *corev1.Pod) {
 				p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsNonRoot: new(true)}
 			}))
-		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: "runAsNonRoot", warns: "Rejected"}.check(t, p)
+		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: "runAsNonRoot",
+			warns: "Rejected"}.check(t, p)
 	})
 	t.Run("sysadmin gives the privilege itself", func(t *testing.T) {
-		p := first(t, fixture.Class(strict), fixture.Session(takingOver("app", v1alpha1.ProfileSysadmin)), fixture.Pod(with(0, &corev1.SecurityContext{Privileged: new(true)})))
+		p := first(t, fixture.Class(strict), fixture.Session(takingOver("app", v1alpha1.ProfileSysadmin)),
+			fixture.Pod(with(0, &corev1.SecurityContext{Privileged: new(true)})))
 		want{phase: v1alpha1.PhaseStarting}.check(t, p)
 	})
 	t.Run("an init container", func(t *testing.T) {
-		p := first(t, fixture.Class(strict), fixture.Session(takingOver("setup", v1alpha1.ProfileGeneral)), fixture.Pod(func(p *corev1.Pod) {
-			p.Spec.InitContainers[0].SecurityContext = &corev1.SecurityContext{Privileged: new(true)}
-		}))
-		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: `container "setup" would have securityContext.privileged`, warns: "Rejected"}.check(t, p)
+		p := first(t, fixture.Class(strict), fixture.Session(takingOver("setup", v1alpha1.ProfileGeneral)),
+			fixture.Pod(func(p *corev1.Pod) {
+				p.Spec.InitContainers[0].SecurityContext = &corev1.SecurityContext{Privileged: new(true)}
+			}))
+		want{
+			phase:   v1alpha1.PhaseEnded,
+			outcome: v1alpha1.OutcomeRejected,
+			reason:  "ClassForbids",
+			says:    `container "setup" would have securityContext.privileged`,
+			warns:   "Rejected",
+		}.check(t, p)
 	})
 }
 
@@ -128,7 +142,9 @@ func TestRootFromTheTarget(t *testing.T) {
 		"its container": with(0, &corev1.SecurityContext{RunAsUser: root}),
 		"its pod":       func(p *corev1.Pod) { p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: root} },
 		"its image, by the node's word": func(p *corev1.Pod) {
-			p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", State: fixture.Running(now), User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{}}}}
+			p.Status.ContainerStatuses = []corev1.ContainerStatus{
+				{Name: "app", State: fixture.Running(now), User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{}}},
+			}
 		},
 	}
 	fromTarget := func(s *v1alpha1.DebugSession) { s.Spec.Debugger.RunAs = v1alpha1.RunAsFromTarget }
@@ -141,7 +157,8 @@ func TestRootFromTheTarget(t *testing.T) {
 		} {
 			t.Run(source+", "+name, func(t *testing.T) {
 				p := first(t, fixture.Class(strict), fixture.Session(mode, fromTarget), fixture.Pod(pod))
-				want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: "spec.debugger.runAs", warns: "Rejected"}.check(t, p)
+				want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: "spec.debugger.runAs",
+					warns: "Rejected"}.check(t, p)
 				p = first(t, fixture.Class(), fixture.Session(mode, fromTarget), fixture.Pod(pod))
 				want{phase: v1alpha1.PhaseStarting}.check(t, p)
 			})
@@ -150,13 +167,20 @@ func TestRootFromTheTarget(t *testing.T) {
 	t.Run("that the node told of after it was admitted", func(t *testing.T) {
 		seen := func(uid int64) fixture.PodOption {
 			return func(p *corev1.Pod) {
-				p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", State: fixture.Running(now), User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: uid}}}}
+				p.Status.ContainerStatuses = []corev1.ContainerStatus{
+					{Name: "app", State: fixture.Running(now), User: &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: uid}}},
+				}
 			}
 		}
 		session := fixture.Session(fromTarget)
 		session = written(session, first(t, fixture.Class(strict), session, fixture.Pod(seen(1000))))
 		p := pass(t, about(session, target(fixture.Pod(seen(0)))))
-		want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: "spec.debugger.runAs"}.check(t, p)
+		want{
+			phase:   v1alpha1.PhaseEnding,
+			outcome: v1alpha1.OutcomeRejected,
+			reason:  "ClassForbids",
+			says:    "spec.debugger.runAs",
+		}.check(t, p)
 	})
 }
 
@@ -169,7 +193,9 @@ func TestAChangedContainersVolumes(t *testing.T) {
 			c.VolumeDevices = []corev1.VolumeDevice{{Name: "block", DevicePath: "/dev/x"}}
 		},
 		"environment variables": func(c *corev1.Container) {
-			c.EnvFrom = []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "keys"}}}}
+			c.EnvFrom = []corev1.EnvFromSource{
+				{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "keys"}}},
+			}
 		},
 		"variable KEY": func(c *corev1.Container) {
 			c.Env = []corev1.EnvVar{{Name: "KEY", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{Key: "k"}}}}
@@ -178,7 +204,8 @@ func TestAChangedContainersVolumes(t *testing.T) {
 	for says, change := range has {
 		pod := fixture.Pod(func(p *corev1.Pod) { change(&p.Spec.Containers[0]) })
 		p := first(t, fixture.Class(unseeing), fixture.Session(changed("app", sh)), pod)
-		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: says, warns: "Rejected"}.check(t, p)
+		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: says,
+			warns: "Rejected"}.check(t, p)
 		p = first(t, fixture.Class(unseeing), fixture.Session(changed("proxy", sh)), pod)
 		want{phase: v1alpha1.PhaseStarting}.check(t, p)
 		more := v1alpha1.ContainerChange{Resources: &corev1.ResourceRequirements{}}
@@ -193,7 +220,8 @@ func TestTheImageOfAContainerThatBecomesTheDebugger(t *testing.T) {
 	}
 	session := fixture.Session(takingOver("app", v1alpha1.ProfileGeneral))
 	p := first(t, only("tools"), session, fixture.Pod())
-	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: `the image of container "app"`, warns: "Rejected"}.check(t, p)
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: `the image of container "app"`,
+		warns: "Rejected"}.check(t, p)
 	p = first(t, only("app"), session, fixture.Pod())
 	want{phase: v1alpha1.PhaseStarting}.check(t, p)
 	if got := p.Status.Class.Image; got != "docker.io/library/app:1" {

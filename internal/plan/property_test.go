@@ -77,7 +77,8 @@ func drawSession(t *rapid.T, mode v1alpha1.Mode) *v1alpha1.DebugSession {
 	case v1alpha1.ModePodCopy:
 		fixture.AsCopy()(session)
 		session.Spec.PodCopy.Isolate = rapid.IntRange(0, 3).Draw(t, "isolate") == 0
-		session.Spec.PodCopy.ReplaceOriginal = rapid.SampledFrom([]v1alpha1.ReplaceOriginal{"", "", "", v1alpha1.ReplaceIfUncontrolled}).Draw(t, "replace")
+		session.Spec.PodCopy.ReplaceOriginal = rapid.SampledFrom([]v1alpha1.ReplaceOriginal{"", "", "", v1alpha1.ReplaceIfUncontrolled}).
+			Draw(t, "replace")
 	case v1alpha1.ModeNode:
 		onNode(session)
 	}
@@ -88,7 +89,8 @@ func drawSession(t *rapid.T, mode v1alpha1.Mode) *v1alpha1.DebugSession {
 		fixture.TTL(drawTTL(t))(session)
 	}
 	if rapid.IntRange(0, 3).Draw(t, "has notAfter") == 0 {
-		fixture.NotAfter(fixture.Created.Add(time.Duration(rapid.IntRange(-1, 48*60).Draw(t, "notAfter in minutes")) * time.Minute))(session)
+		fixture.NotAfter(fixture.Created.Add(time.Duration(rapid.IntRange(-1, 48*60).Draw(t, "notAfter in minutes")) * time.Minute))(
+			session)
 	}
 	return session
 }
@@ -99,7 +101,8 @@ func drawClass(t *rapid.T) *v1alpha1.DebugClass {
 		fixture.Approvals(1)(&class.Spec)
 	}
 	if class.Spec.Approval != nil && rapid.Bool().Draw(t, "lets emergencies start") {
-		class.Spec.Approval.Emergency = &v1alpha1.EmergencyPolicy{ReviewWithin: metav1.Duration{Duration: time.Minute}, MaxTTL: &metav1.Duration{Duration: 5 * time.Minute}}
+		class.Spec.Approval.Emergency = &v1alpha1.EmergencyPolicy{ReviewWithin: metav1.Duration{Duration: time.Minute},
+			MaxTTL: &metav1.Duration{Duration: 5 * time.Minute}}
 	}
 	if rapid.Bool().Draw(t, "has limits") {
 		class.Spec.Limits = &v1alpha1.ClassLimits{PerNamespace: 1}
@@ -164,10 +167,12 @@ var steps = []step{
 	})},
 	{"the debugger's container is removed", func(_ *rapid.T, w *world) { w.removeDebugger() }},
 	{"its image is not there", func(t *rapid.T, w *world) {
-		w.setDebugger(rapid.SampledFrom([]corev1.ContainerState{fixture.Waiting("ErrImagePull", pullError), fixture.Waiting("ImagePullBackOff", pullPause)}).Draw(t, "state"))
+		w.setDebugger(rapid.SampledFrom([]corev1.ContainerState{fixture.Waiting("ErrImagePull", pullError),
+			fixture.Waiting("ImagePullBackOff", pullPause)}).Draw(t, "state"))
 	}},
 	{"the debugger ends", func(t *rapid.T, w *world) {
-		w.setDebugger(rapid.SampledFrom([]corev1.ContainerState{fixture.Exited(w.now, 0, "Completed", ""), fixture.Exited(w.now, 128, "StartError", "no sh")}).Draw(t, "state"))
+		w.setDebugger(rapid.SampledFrom([]corev1.ContainerState{fixture.Exited(w.now, 0, "Completed", ""),
+			fixture.Exited(w.now, 128, "StartError", "no sh")}).Draw(t, "state"))
 	}},
 	{"end: true", func(_ *rapid.T, w *world) { w.edit(fixture.End) }},
 	{"end: false", func(_ *rapid.T, w *world) { w.edit(func(s *v1alpha1.DebugSession) { s.Spec.End = false }) }},
@@ -240,7 +245,8 @@ var steps = []step{
 }
 
 func reconcile(t *rapid.T, w *world) {
-	fault := rapid.SampledFrom([]fault{noFault, noFault, noFault, noFault, actionFails, answerIsLost, statusIsLost, actionRefused}).Draw(t, "fault")
+	fault := rapid.SampledFrom([]fault{noFault, noFault, noFault, noFault, actionFails, answerIsLost, statusIsLost, actionRefused}).
+		Draw(t, "fault")
 	if seen := w.seenSession; fault != noFault || seen == nil || w.session == nil || seen.ResourceVersion != w.session.ResourceVersion {
 		if p, _ := w.reconcile(fault); p.Retry != nil && !p.WakeAt.IsZero() && !p.WakeAt.After(w.now) {
 			t.Fatalf("tries again without a pause: phase %q, %s", p.Status.Phase, said(p))

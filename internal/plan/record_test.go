@@ -38,7 +38,12 @@ func TestNothingStartsWithoutAStoreForARequiredRecord(t *testing.T) {
 	session := fixture.Session()
 	session.Finalizers = []string{v1alpha1.Finalizer}
 	p := pass(t, about(session, classIs(recordRequired), target(fixture.Pod())))
-	want{phase: v1alpha1.PhasePending, reason: v1alpha1.ReasonNoAuditStore, says: "--audit-store=URL", warns: v1alpha1.ReasonNoAuditStore}.check(t, p)
+	want{
+		phase:  v1alpha1.PhasePending,
+		reason: v1alpha1.ReasonNoAuditStore,
+		says:   "--audit-store=URL",
+		warns:  v1alpha1.ReasonNoAuditStore,
+	}.check(t, p)
 	p = pass(t, about(written(session, p), classIs(recordRequired), target(fixture.Pod()), at(after(plan.StartTimeout))))
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, does: "RemoveFinalizer"}.checkEnded(t, p)
 	p = pass(t, about(session, classIs(recordRequired), target(fixture.Pod()), hasStore))
@@ -77,7 +82,12 @@ func TestGrantedAuditBecomesStricter(t *testing.T) {
 func TestNothingIsMadeWithoutAStoreForARequiredRecord(t *testing.T) {
 	session := requires(admitted(t, fixture.Session(), fixture.Pod()))
 	p := pass(t, about(session, target(fixture.Pod())))
-	want{phase: v1alpha1.PhaseStarting, reason: v1alpha1.ReasonNoAuditStore, says: "--audit-store=URL", warns: v1alpha1.ReasonNoAuditStore}.check(t, p)
+	want{
+		phase:  v1alpha1.PhaseStarting,
+		reason: v1alpha1.ReasonNoAuditStore,
+		says:   "--audit-store=URL",
+		warns:  v1alpha1.ReasonNoAuditStore,
+	}.check(t, p)
 }
 
 // The end of a session that requires a record: its debugger ends as any, all of the end is written down, the record is stored from
@@ -91,7 +101,8 @@ func TestSessionStaysEndingUntilItsRecordIsStored(t *testing.T) {
 	gone := debugged(session, fixture.Exited(now, 137, "Error", ""))
 	p = pass(t, about(session, target(gone), hasStore))
 	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, says: "until its audit record is stored"}.check(t, p)
-	if p.Status.EndedAt == nil || !p.Status.EndedAt.Time.Equal(now) || p.Status.Outcome != "" || p.Status.Debugger.StoppedBy != v1alpha1.StoppedByOperator {
+	if p.Status.EndedAt == nil || !p.Status.EndedAt.Time.Equal(now) || p.Status.Outcome != "" ||
+		p.Status.Debugger.StoppedBy != v1alpha1.StoppedByOperator {
 		t.Fatalf("endedAt %v, outcome %q, stopped by %q", p.Status.EndedAt, p.Status.Outcome, p.Status.Debugger.StoppedBy)
 	}
 	over := written(session, p)

@@ -27,16 +27,34 @@ func TestRehearse(t *testing.T) {
 		says    string
 		fails   error
 	}{
-		"all would be well":              {phase: v1alpha1.PhaseStarting},
-		"of a copy":                      {session: one(fixture.AsCopy()), phase: v1alpha1.PhaseStarting},
-		"of a workload's pod":            {session: one(workload), looks: []look{candidates(*fixture.Pod())}, phase: v1alpha1.PhaseStarting},
-		"the API server would refuse it": {looks: []look{func(v *view) { v.preview = &refusal }}, phase: v1alpha1.PhaseEnded, says: "Pod Security says no"},
-		"of a copy, refused":             {session: one(fixture.AsCopy()), looks: []look{func(v *view) { v.preview = &refusal }}, phase: v1alpha1.PhaseEnded, says: "Pod Security says no"},
-		"it would wait for approval":     {looks: []look{func(v *view) { v.class = &two }}, phase: v1alpha1.PhaseAwaitingApproval, says: "0 of 2 approvals"},
-		"there is no pod":                {looks: []look{targetIs(absent())}, phase: v1alpha1.PhasePending, says: `there is no pod "web"`},
+		"all would be well": {phase: v1alpha1.PhaseStarting},
+		"of a copy":         {session: one(fixture.AsCopy()), phase: v1alpha1.PhaseStarting},
+		"of a workload's pod": {
+			session: one(workload),
+			looks:   []look{candidates(*fixture.Pod())},
+			phase:   v1alpha1.PhaseStarting,
+		},
+		"the API server would refuse it": {
+			looks: []look{func(v *view) { v.preview = &refusal }},
+			phase: v1alpha1.PhaseEnded,
+			says:  "Pod Security says no",
+		},
+		"of a copy, refused": {
+			session: one(fixture.AsCopy()),
+			looks:   []look{func(v *view) { v.preview = &refusal }},
+			phase:   v1alpha1.PhaseEnded,
+			says:    "Pod Security says no",
+		},
+		"it would wait for approval": {
+			looks: []look{func(v *view) { v.class = &two }},
+			phase: v1alpha1.PhaseAwaitingApproval,
+			says:  "0 of 2 approvals",
+		},
+		"there is no pod": {looks: []look{targetIs(absent())}, phase: v1alpha1.PhasePending, says: `there is no pod "web"`},
 		"there is no such container": {
 			session: one(func(s *v1alpha1.DebugSession) { s.Spec.Target.Container = "ap" }),
-			phase:   v1alpha1.PhaseEnded, says: `pod "web" has no container "ap"; its containers are app, proxy, setup; did you mean "app"?`,
+			phase:   v1alpha1.PhaseEnded,
+			says:    `pod "web" has no container "ap"; its containers are app, proxy, setup; did you mean "app"?`,
 		},
 		"the API server does not say": {looks: []look{func(v *view) { v.preview = &unreadable }}, fails: errOffline},
 	} {

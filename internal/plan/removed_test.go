@@ -24,7 +24,8 @@ func anew(session *v1alpha1.DebugSession, state corev1.ContainerState) *corev1.P
 // A kubelet makes an ephemeral container anew that was removed from the runtime. The session is over when that one has ended too.
 func TestAContainerThatWasRemovedFromTheRuntime(t *testing.T) {
 	session, _ := active(t)
-	over := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, reason: v1alpha1.ReasonGone, says: `somebody removed container "debugger-k0y0yq03" from node "node-1"`}
+	over := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, reason: v1alpha1.ReasonGone,
+		says: `somebody removed container "debugger-k0y0yq03" from node "node-1"`}
 	again := fixture.Running(after(10 * time.Second))
 	ended := fixture.Exited(after(5*time.Second), 137, "Error", "")
 	ended.Terminated.StartedAt.Time = now
@@ -38,7 +39,10 @@ func TestAContainerThatWasRemovedFromTheRuntime(t *testing.T) {
 		"it runs anew":                          {session, anew(session, again)},
 		"it runs anew, which is all that tells": {session, debugged(session, again)},
 		"it was told of as killed":              {seen, debugged(session, again)},
-		"it could not be started anew":          {session, debugged(session, fixture.Exited(after(8*time.Second), 128, "StartError", "no memory"))},
+		"it could not be started anew": {
+			session,
+			debugged(session, fixture.Exited(after(8*time.Second), 128, "StartError", "no memory")),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pass(t, about(tc.session, target(tc.pod), at(after(9*time.Second))))
@@ -76,10 +80,14 @@ func TestAContainerThatWasRemovedFromTheRuntime(t *testing.T) {
 			at    time.Time
 			waits bool
 		}{
-			"killed":                   {fixture.Exited(now, 137, "Error", ""), now, true},
-			"told to stop":             {fixture.Exited(now, 143, "Error", ""), now, true},
-			"ended by its command":     {fixture.Exited(now, 1, "Error", ""), now, false},
-			"stopped by its watchdog":  {fixture.Exited(now, 143, "Error", "debugsession: ended before its deadline, as asked\n"), now, false},
+			"killed":               {fixture.Exited(now, 137, "Error", ""), now, true},
+			"told to stop":         {fixture.Exited(now, 143, "Error", ""), now, true},
+			"ended by its command": {fixture.Exited(now, 1, "Error", ""), now, false},
+			"stopped by its watchdog": {
+				fixture.Exited(now, 143, "Error", "debugsession: ended before its deadline, as asked\n"),
+				now,
+				false,
+			},
 			"killed for its memory":    {fixture.Exited(now, 137, "OOMKilled", ""), now, false},
 			"too late to be made anew": {fixture.Exited(after(10*time.Minute), 143, "Error", ""), after(10 * time.Minute), false},
 		} {
@@ -91,9 +99,14 @@ func TestAContainerThatWasRemovedFromTheRuntime(t *testing.T) {
 	})
 }
 
-// A pod that was made is restarted by its kubelet, or not, as its target is. Its session is over in either case, and nothing its command did.
+// A pod that was made is restarted by its kubelet, or not, as its target is. Its session is over in either case, and nothing its command
+// did.
 func TestADebuggerThatItsNodeHasLost(t *testing.T) {
-	forgotten := &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown", Message: "The container could not be located when the pod was deleted."}
+	forgotten := &corev1.ContainerStateTerminated{
+		ExitCode: 137,
+		Reason:   "ContainerStatusUnknown",
+		Message:  "The container could not be located when the pod was deleted.",
+	}
 	restarted := fixture.Exited(now, 255, "Unknown", "").Terminated
 	for mode, made := range map[string]func(*testing.T) (*v1alpha1.DebugSession, *corev1.Pod){
 		"copy": func(t *testing.T) (*v1alpha1.DebugSession, *corev1.Pod) { return activeCopy(t) }, "node": activeOnNode,
@@ -113,7 +126,8 @@ func TestADebuggerThatItsNodeHasLost(t *testing.T) {
 				fixture.ContainerState(session.Status.Debugger.ContainerName, tc.state)(pod)
 				pod.Status.ContainerStatuses[len(pod.Status.ContainerStatuses)-1].LastTerminationState = tc.before
 				p := pass(t, about(session, copied(pod)))
-				want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, reason: v1alpha1.ReasonGone, says: "was restarted, or somebody removed container"}.check(t, p)
+				want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated, reason: v1alpha1.ReasonGone,
+					says: "was restarted, or somebody removed container"}.check(t, p)
 				p = pass(t, about(written(session, p), copyIs(absent())))
 				if by := p.Status.Debugger.StoppedBy; by != v1alpha1.StoppedByOther || p.Status.Outcome != v1alpha1.OutcomeTerminated {
 					t.Errorf("came to %s, stopped by %q", p.Status.Outcome, by)
@@ -134,7 +148,8 @@ func TestAPodWhoseContainersAreAllRestarted(t *testing.T) {
 	}}
 	killed := fixture.Exited(after(28*time.Second), 137, "Error", "")
 	condition := func(p *corev1.Pod) {
-		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: corev1.AllContainersRestarting, Status: corev1.ConditionTrue})
+		p.Status.Conditions = append(p.Status.Conditions,
+			corev1.PodCondition{Type: corev1.AllContainersRestarting, Status: corev1.ConditionTrue})
 	}
 	gone := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: v1alpha1.ReasonTargetRestarted}
 	for name, tc := range map[string]struct {
@@ -144,7 +159,10 @@ func TestAPodWhoseContainersAreAllRestarted(t *testing.T) {
 		"which is on its way":    {[]fixture.PodOption{appIs(fixture.Waiting("RestartingAllContainers", ""), restarting, 1)}, gone},
 		"which is done":          {[]fixture.PodOption{appIs(fixture.Running(after(29*time.Second)), restarting, 1)}, gone},
 		"which the pod tells of": {[]fixture.PodOption{condition}, gone},
-		"which was long before":  {[]fixture.PodOption{appIs(fixture.Running(now.Add(-time.Minute)), restarting, 1)}, want{phase: v1alpha1.PhaseActive}},
+		"which was long before": {
+			[]fixture.PodOption{appIs(fixture.Running(now.Add(-time.Minute)), restarting, 1)},
+			want{phase: v1alpha1.PhaseActive},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pass(t, about(session, target(debugged(session, killed, tc.changes...)), at(after(29*time.Second))))
@@ -171,7 +189,8 @@ func TestAPodWhoseContainersAreAllRestarted(t *testing.T) {
 			pod := made.DeepCopy()
 			change(pod)
 			p := pass(t, about(copySession, copied(pod)))
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: v1alpha1.ReasonTargetRestarted, says: "all containers of the copy"}.check(t, p)
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: v1alpha1.ReasonTargetRestarted,
+				says: "all containers of the copy"}.check(t, p)
 			p = pass(t, about(written(copySession, p), copyIs(absent())))
 			if by := p.Status.Debugger.StoppedBy; by != v1alpha1.StoppedByOther {
 				t.Errorf("stopped by %q", by)
@@ -191,7 +210,10 @@ func TestEndingWhatHasNotStarted(t *testing.T) {
 			pod := debugged(session, fixture.Waiting("ImagePullBackOff", pullPause))
 			p := pass(t, about(session, target(pod)))
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated,
-				says: `spec.end was set to true; the debugger never ran; container "debugger-k0y0yq03" in pod "web" has not started (ErrImagePull), and Kubernetes cannot remove it; it is stopped if it starts; the session ends at ` + tc.never.Format(time.RFC3339)}.check(t, p)
+				says: `spec.end was set to true; the debugger never ran; container "debugger-k0y0yq03" in pod "web" has not started ` +
+					`(ErrImagePull), and Kubernetes cannot remove it; it is stopped if it starts; the session ends at ` +
+					tc.never.Format(time.RFC3339)}.check(t,
+				p)
 			if len(p.Events) != 1 || p.Events[0].Reason != v1alpha1.ReasonNotStarted {
 				t.Errorf("tells %+v", p.Events)
 			}

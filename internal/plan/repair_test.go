@@ -98,7 +98,8 @@ func TestASessionThatWaitsForApprovalWithADamagedStatus(t *testing.T) {
 	for name, take := range map[string]func(*v1alpha1.DebugSessionStatus){
 		"nothing": func(*v1alpha1.DebugSessionStatus) {}, "class": func(s *v1alpha1.DebugSessionStatus) { s.Class = nil },
 		"timeout": func(s *v1alpha1.DebugSessionStatus) { s.Class.ApprovalTimeout = nil },
-		"request": func(s *v1alpha1.DebugSessionStatus) { s.Request = nil }, "target": func(s *v1alpha1.DebugSessionStatus) { s.Target = nil },
+		"request": func(s *v1alpha1.DebugSessionStatus) { s.Request = nil },
+		"target":  func(s *v1alpha1.DebugSessionStatus) { s.Target = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, approvals := asking(t)

@@ -19,7 +19,8 @@ import (
 func granting(change func(*v1alpha1.DebugClassSpec)) plan.Observed[*v1alpha1.DebugClass] {
 	return plan.Found(fixture.Class(fixture.Approvals(1), func(c *v1alpha1.DebugClassSpec) {
 		c.Images = []string{"registry.example/**", "busybox"}
-		c.Defaults = &v1alpha1.ClassDefaults{Image: "registry.example/tools:1", Profile: v1alpha1.ProfileSysadmin, TTL: &metav1.Duration{Duration: 2 * time.Hour}}
+		c.Defaults = &v1alpha1.ClassDefaults{Image: "registry.example/tools:1", Profile: v1alpha1.ProfileSysadmin,
+			TTL: &metav1.Duration{Duration: 2 * time.Hour}}
 		c.Access = &v1alpha1.AccessPolicy{Verbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessExec}}
 		change(c)
 	}))
@@ -35,7 +36,8 @@ func asking(t *testing.T) (*v1alpha1.DebugSession, plan.Observed[[]approval.Appr
 	p := pass(t, v)
 	want{phase: v1alpha1.PhaseAwaitingApproval}.check(t, p)
 	session = written(session, p)
-	return session, plan.Found([]approval.Approval{{DebugApproval: fixture.Approval("bob", session, v1alpha1.DecisionApprove, now), Sealed: true}})
+	return session,
+		plan.Found([]approval.Approval{{DebugApproval: fixture.Approval("bob", session, v1alpha1.DecisionApprove, now), Sealed: true}})
 }
 
 // A class that was edited or swapped since the grant can take the session away, and never gives it more.
@@ -51,13 +53,25 @@ func TestAClassThatChangesBetweenApprovalAndStart(t *testing.T) {
 			c.Access.Verbs = append(c.Access.Verbs, v1alpha1.AccessPortForward)
 			c.Approval = nil
 		}, ""},
-		"image": {func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"busybox"}; c.Defaults.Image = "busybox" }, `the image that it granted: "registry.example/tools:1" is not allowed; it allows busybox`},
+		"image": {
+			func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"busybox"}; c.Defaults.Image = "busybox" },
+			`the image that it granted: "registry.example/tools:1" is not allowed; it allows busybox`,
+		},
 		"profile": {func(c *v1alpha1.DebugClassSpec) {
 			c.Profiles, c.Defaults.Profile = []v1alpha1.Profile{v1alpha1.ProfileGeneral}, ""
 		}, "it granted profile sysadmin, and now allows general"},
-		"ttl":                         {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration, c.Defaults.TTL = time.Hour, nil }, "it granted up to 24h, and its maxTTL is 1h now"},
-		"ttl that it may yet ask for": {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration = 2 * time.Hour }, "it granted up to 24h, and its maxTTL is 2h now"},
-		"access":                      {func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] }, "it granted access by Attach, Exec, and now gives Attach"},
+		"ttl": {
+			func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration, c.Defaults.TTL = time.Hour, nil },
+			"it granted up to 24h, and its maxTTL is 1h now",
+		},
+		"ttl that it may yet ask for": {
+			func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration = 2 * time.Hour },
+			"it granted up to 24h, and its maxTTL is 2h now",
+		},
+		"access": {
+			func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] },
+			"it granted access by Attach, Exec, and now gives Attach",
+		},
 		"use": {func(c *v1alpha1.DebugClassSpec) { c.MaxIdleTimeout = &metav1.Duration{Duration: 10 * time.Minute} },
 			"its maxIdleTimeout is 10m now, which is less than it granted"},
 		"approval": {fixture.Approvals(2), "the approvals it asks for are more: 1 before, 2 now"},
@@ -69,11 +83,13 @@ func TestAClassThatChangesBetweenApprovalAndStart(t *testing.T) {
 			v.class = ptr.To(granting(tc.change))
 			p := pass(t, v)
 			if tc.says != "" {
-				want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: tc.says, warns: "Rejected"}.check(t, p)
+				want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", says: tc.says,
+					warns: "Rejected"}.check(t, p)
 				return
 			}
 			want{phase: v1alpha1.PhaseStarting}.check(t, p)
-			if granted := p.Status.Class; granted.Image != "registry.example/tools:1" || granted.MaxTTL.Duration != 24*time.Hour || len(granted.AccessVerbs) != 2 {
+			if granted := p.Status.Class; granted.Image != "registry.example/tools:1" || granted.MaxTTL.Duration != 24*time.Hour ||
+				len(granted.AccessVerbs) != 2 {
 				t.Errorf("was granted %+v", granted)
 			}
 		})
@@ -95,7 +111,8 @@ func TestAnApprovalThatIsTakenBackAtTheStart(t *testing.T) {
 				t.Errorf("phase %s, actions %v", p.Status.Phase, p.Actions)
 			}
 			unreadable := meta.IsStatusConditionPresentAndEqual(p.Status.Conditions, v1alpha1.ConditionApproved, metav1.ConditionUnknown)
-			if unreadable != (name == "unreadable") || unreadable != (p.Status.Reason == v1alpha1.ReasonUnreadable) || unreadable != (p.Retry != nil) {
+			if unreadable != (name == "unreadable") || unreadable != (p.Status.Reason == v1alpha1.ReasonUnreadable) ||
+				unreadable != (p.Retry != nil) {
 				t.Errorf("reason %s, conditions %v, retries %v", p.Status.Reason, p.Status.Conditions, p.Retry)
 			}
 		})
@@ -119,7 +136,8 @@ func TestAPodThatWasMadeForASessionIsNoTarget(t *testing.T) {
 			hidden.maker = new(plan.Found("of-alice"))
 			refused.check(t, pass(t, hidden))
 			hidden.maker = new(plan.Unknown[string](errBusy))
-			want{phase: v1alpha1.PhasePending, reason: "Unreadable", does: "AddFinalizer", retries: true, warns: "Unreadable"}.check(t, pass(t, hidden))
+			want{phase: v1alpha1.PhasePending, reason: "Unreadable", does: "AddFinalizer", retries: true, warns: "Unreadable"}.check(t,
+				pass(t, hidden))
 		})
 	}
 }

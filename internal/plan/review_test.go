@@ -21,7 +21,10 @@ func declared(s *v1alpha1.DebugSession) {
 // breakglass wants two people's approval, and lets an emergency start before it for ten minutes.
 func breakglass(c *v1alpha1.DebugClassSpec) {
 	fixture.Approvals(2)(c)
-	c.Approval.Emergency = &v1alpha1.EmergencyPolicy{ReviewWithin: metav1.Duration{Duration: time.Hour}, MaxTTL: &metav1.Duration{Duration: 10 * time.Minute}}
+	c.Approval.Emergency = &v1alpha1.EmergencyPolicy{
+		ReviewWithin: metav1.Duration{Duration: time.Hour},
+		MaxTTL:       &metav1.Duration{Duration: 10 * time.Minute},
+	}
 }
 
 // waitsInHaste is an emergency that has been written down what is asked of its approvers, and a view of it.
@@ -34,7 +37,8 @@ func waitsInHaste(t *testing.T, options ...fixture.SessionOption) (*v1alpha1.Deb
 	p := pass(t, v)
 	want{phase: v1alpha1.PhaseAwaitingApproval}.check(t, p)
 	if p.Status.Request == nil || p.Status.Review != nil {
-		t.Fatalf("asks for %+v, review %+v: what is made must be recorded first, and nothing has started", p.Status.Request, p.Status.Review)
+		t.Fatalf("asks for %+v, review %+v: what is made must be recorded first, and nothing has started", p.Status.Request,
+			p.Status.Review)
 	}
 	v.session = written(session, p)
 	v.mayDeclare = new(plan.Found(true))
@@ -65,9 +69,18 @@ func TestAnEmergencyStartsBeforeItsApproval(t *testing.T) {
 		"was denied just now": {change: func(s *v1alpha1.DebugSession, v *view) {
 			v.freshApprovals = new(plan.Found([]approval.Approval{saidBy(s, "bob", v1alpha1.DecisionDeny)}))
 		}, want: want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeDenied, warns: "Denied"}},
-		"may not be one":        {change: func(_ *v1alpha1.DebugSession, v *view) { v.mayDeclare = new(plan.Found(false)) }, want: want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "EmergencyForbidden", warns: "Rejected"}},
-		"may perhaps be one":    {change: func(_ *v1alpha1.DebugSession, v *view) { v.mayDeclare = new(plan.Unknown[bool](errOffline)) }, want: want{phase: v1alpha1.PhasePending, retries: true, warns: "Unreadable"}},
-		"may not use the class": {change: func(_ *v1alpha1.DebugSession, v *view) { v.mayUse = new(plan.Found(false)) }, want: want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "UseForbidden", warns: "Rejected"}},
+		"may not be one": {
+			change: func(_ *v1alpha1.DebugSession, v *view) { v.mayDeclare = new(plan.Found(false)) },
+			want:   want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "EmergencyForbidden", warns: "Rejected"},
+		},
+		"may perhaps be one": {
+			change: func(_ *v1alpha1.DebugSession, v *view) { v.mayDeclare = new(plan.Unknown[bool](errOffline)) },
+			want:   want{phase: v1alpha1.PhasePending, retries: true, warns: "Unreadable"},
+		},
+		"may not use the class": {
+			change: func(_ *v1alpha1.DebugSession, v *view) { v.mayUse = new(plan.Found(false)) },
+			want:   want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "UseForbidden", warns: "Rejected"},
+		},
 		"the class says no more": {change: func(_ *v1alpha1.DebugSession, v *view) {
 			v.class = new(plan.Found(fixture.Class(fixture.Approvals(2))))
 		}, want: want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", warns: "Rejected"}},
@@ -75,7 +88,10 @@ func TestAnEmergencyStartsBeforeItsApproval(t *testing.T) {
 			v.freshApprovals = new(plan.Unknown[[]approval.Approval](errOffline))
 		},
 			want: want{phase: v1alpha1.PhaseAwaitingApproval, retries: true, warns: "Unreadable"}},
-		"is none": {option: func(s *v1alpha1.DebugSession) { s.Spec.Emergency = false }, want: want{phase: v1alpha1.PhaseAwaitingApproval, wakes: now.Add(time.Hour)}},
+		"is none": {
+			option: func(s *v1alpha1.DebugSession) { s.Spec.Emergency = false },
+			want:   want{phase: v1alpha1.PhaseAwaitingApproval, wakes: now.Add(time.Hour)},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := []fixture.SessionOption{}
@@ -91,8 +107,9 @@ func TestAnEmergencyStartsBeforeItsApproval(t *testing.T) {
 			if got := p.Status.Review != nil; got != tc.starts {
 				t.Errorf("review %+v, want one: %t", p.Status.Review, tc.starts)
 			}
-			if tc.starts && (!p.Status.ExpiresAt.Time.Equal(now.Add(10*time.Minute)) || !p.Status.Review.DueAt.Time.Equal(now.Add(time.Hour)) ||
-				meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReviewed).Reason != v1alpha1.ReasonAwaitingReview) {
+			if tc.starts &&
+				(!p.Status.ExpiresAt.Time.Equal(now.Add(10*time.Minute)) || !p.Status.Review.DueAt.Time.Equal(now.Add(time.Hour)) ||
+					meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReviewed).Reason != v1alpha1.ReasonAwaitingReview) {
 				t.Errorf("expires at %s, review %+v", p.Status.ExpiresAt, p.Status.Review)
 			}
 		})
@@ -128,16 +145,20 @@ func TestTheReviewOfAnEmergencyThatRuns(t *testing.T) {
 	})
 	t.Run("acknowledges it, and lets it last as approved", func(t *testing.T) {
 		session, v := hasty(t)
-		v.approvals = new(plan.Found([]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove), saidBy(session, "carol", v1alpha1.DecisionApprove)}))
+		v.approvals = new(plan.Found(
+			[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove), saidBy(session, "carol", v1alpha1.DecisionApprove)}))
 		p := pass(t, v)
 		want{phase: v1alpha1.PhaseActive}.check(t, p)
-		if review := p.Status.Review; review.Decision != v1alpha1.DecisionApprove || review.By != "bob, carol" || review.AfterEnd || review.NextReminder != nil ||
-			!meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReviewed) || !meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionApproved) {
+		if review := p.Status.Review; review.Decision != v1alpha1.DecisionApprove || review.By != "bob, carol" || review.AfterEnd ||
+			review.NextReminder != nil ||
+			!meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionReviewed) ||
+			!meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionApproved) {
 			t.Errorf("review %+v, conditions %+v", review, p.Status.Conditions)
 		}
 		acknowledged := written(session, p)
 		taken := v
-		taken.session, taken.approvals = acknowledged, new(plan.Found([]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}))
+		taken.session, taken.approvals = acknowledged, new(
+			plan.Found([]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}))
 		p = pass(t, taken)
 		want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRevoked}.check(t, p)
 		if p.Status.AwaitsReview() {
@@ -155,7 +176,8 @@ func TestTheReviewOfAnEmergencyThatRuns(t *testing.T) {
 	})
 	t.Run("is not the requester's own", func(t *testing.T) {
 		session, v := hasty(t)
-		v.approvals = new(plan.Found([]approval.Approval{saidBy(session, "alice", v1alpha1.DecisionApprove), saidBy(session, "bob", v1alpha1.DecisionApprove)}))
+		v.approvals = new(plan.Found(
+			[]approval.Approval{saidBy(session, "alice", v1alpha1.DecisionApprove), saidBy(session, "bob", v1alpha1.DecisionApprove)}))
 		if p := pass(t, v); !p.Status.AwaitsReview() {
 			t.Errorf("review %+v", p.Status.Review)
 		}
@@ -184,7 +206,8 @@ func TestTheReviewOfAnEmergencyThatHasEnded(t *testing.T) {
 	}
 
 	overdue := pass(t, about(session, at(late)))
-	if !overdue.Status.ReviewOverdue() || len(overdue.Events) != 1 || overdue.Events[0].Reason != v1alpha1.ReasonReviewOverdue || len(overdue.Actions) > 0 ||
+	if !overdue.Status.ReviewOverdue() || len(overdue.Events) != 1 || overdue.Events[0].Reason != v1alpha1.ReasonReviewOverdue ||
+		len(overdue.Actions) > 0 ||
 		!overdue.WakeAt.Equal(late.Add(approval.ReviewReminder)) {
 		t.Errorf("says %+v, does %q, wakes at %s", overdue.Events, does(overdue), overdue.WakeAt)
 	}
@@ -200,17 +223,26 @@ func TestTheReviewOfAnEmergencyThatHasEnded(t *testing.T) {
 		want   v1alpha1.Decision
 		reason string
 	}{
-		"acknowledged": {[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove), saidBy(session, "carol", v1alpha1.DecisionApprove)}, v1alpha1.DecisionApprove, "Acknowledged"},
-		"denied":       {[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionDeny)}, v1alpha1.DecisionDeny, "DeniedInReview"},
-		"by one":       {[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}, "", "ReviewOverdue"},
-		"by herself":   {[]approval.Approval{saidBy(session, "alice", v1alpha1.DecisionApprove), saidBy(session, "bob", v1alpha1.DecisionApprove)}, "", "ReviewOverdue"},
+		"acknowledged": {
+			[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove), saidBy(session, "carol", v1alpha1.DecisionApprove)},
+			v1alpha1.DecisionApprove,
+			"Acknowledged",
+		},
+		"denied": {[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionDeny)}, v1alpha1.DecisionDeny, "DeniedInReview"},
+		"by one": {[]approval.Approval{saidBy(session, "bob", v1alpha1.DecisionApprove)}, "", "ReviewOverdue"},
+		"by herself": {
+			[]approval.Approval{saidBy(session, "alice", v1alpha1.DecisionApprove), saidBy(session, "bob", v1alpha1.DecisionApprove)},
+			"",
+			"ReviewOverdue",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := about(session, at(late))
 			v.approvals = new(plan.Found(tc.by))
 			p := pass(t, v)
 			reviewed := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionReviewed)
-			if p.Status.Review.Decision != tc.want || p.Status.Review.AfterEnd != (tc.want != "") || reviewed.Reason != tc.reason || p.Status.Outcome != session.Status.Outcome {
+			if p.Status.Review.Decision != tc.want || p.Status.Review.AfterEnd != (tc.want != "") || reviewed.Reason != tc.reason ||
+				p.Status.Outcome != session.Status.Outcome {
 				t.Errorf("review %+v, condition %+v, outcome %s", p.Status.Review, reviewed, p.Status.Outcome)
 			}
 			if tc.want == "" {
@@ -227,7 +259,8 @@ func TestTheReviewOfAnEmergencyThatHasEnded(t *testing.T) {
 // What was approved goes on to count when a session that waits becomes an emergency.
 func TestTheHashOfAnEmergency(t *testing.T) {
 	_, v := waitsInHaste(t, func(s *v1alpha1.DebugSession) { s.Spec.Emergency = false })
-	v.approvals = new(plan.Found([]approval.Approval{saidBy(v.session, "bob", v1alpha1.DecisionApprove), saidBy(v.session, "carol", v1alpha1.DecisionApprove)}))
+	v.approvals = new(plan.Found(
+		[]approval.Approval{saidBy(v.session, "bob", v1alpha1.DecisionApprove), saidBy(v.session, "carol", v1alpha1.DecisionApprove)}))
 	v.session = v.session.DeepCopy()
 	declared(v.session)
 	v.session.Spec.Requester.Seal = "as admission seals the emergency"

@@ -35,15 +35,31 @@ func TestMakeEphemeral(t *testing.T) {
 		at     time.Time
 		want   want
 	}{
-		"as recorded":             {plan.Found(fixture.Pod()), now, want{phase: v1alpha1.PhaseStarting, does: "InjectDebugger", wakes: startBy}},
-		"at the last moment":      {plan.Found(fixture.Pod()), startBy.Add(-1), want{phase: v1alpha1.PhaseStarting, does: "InjectDebugger", wakes: startBy}},
-		"too late":                {plan.Found(fixture.Pod()), startBy, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted"}},
-		"not into another pod":    {plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID))), now, gone("TargetGone", "was replaced")},
-		"not into a finished pod": {plan.Found(fixture.Pod(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory"))), now, gone("TargetFinished", "Evicted: The node was low on memory")},
-		"not into one that goes":  {plan.Found(fixture.Pod(fixture.Terminating)), now, gone("TargetTerminating", "being deleted")},
-		"not into none":           {absent(), now, gone("TargetGone", `pod "web" is gone`)},
-		"not into the unknown":    {unknown(), now, want{phase: v1alpha1.PhaseStarting, retries: true}},
-		"not before it is seen":   {awaited(), now, want{phase: v1alpha1.PhaseStarting}},
+		"as recorded": {
+			plan.Found(fixture.Pod()),
+			now,
+			want{phase: v1alpha1.PhaseStarting, does: "InjectDebugger", wakes: startBy},
+		},
+		"at the last moment": {
+			plan.Found(fixture.Pod()),
+			startBy.Add(-1),
+			want{phase: v1alpha1.PhaseStarting, does: "InjectDebugger", wakes: startBy},
+		},
+		"too late": {
+			plan.Found(fixture.Pod()),
+			startBy,
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted"},
+		},
+		"not into another pod": {plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID))), now, gone("TargetGone", "was replaced")},
+		"not into a finished pod": {
+			plan.Found(fixture.Pod(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory"))),
+			now,
+			gone("TargetFinished", "Evicted: The node was low on memory"),
+		},
+		"not into one that goes": {plan.Found(fixture.Pod(fixture.Terminating)), now, gone("TargetTerminating", "being deleted")},
+		"not into none":          {absent(), now, gone("TargetGone", `pod "web" is gone`)},
+		"not into the unknown":   {unknown(), now, want{phase: v1alpha1.PhaseStarting, retries: true}},
+		"not before it is seen":  {awaited(), now, want{phase: v1alpha1.PhaseStarting}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pass(t, about(session, targetIs(tc.target), at(tc.at)))
@@ -62,11 +78,16 @@ func TestMakeCopy(t *testing.T) {
 		at     time.Time
 		want   want
 	}{
-		"as recorded":             {none, new(plan.Found(fixture.Pod())), now, want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
-		"of one that goes":        {none, new(plan.Found(fixture.Pod(fixture.Terminating))), now, want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
-		"of one that failed":      {none, new(plan.Found(fixture.Pod(fixture.Finished(corev1.PodFailed, "", "")))), now, want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
-		"too late":                {none, nil, startBy, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted"}},
-		"not of another pod":      {none, new(plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID)))), now, gone("TargetGone", "was replaced")},
+		"as recorded": {none, new(plan.Found(fixture.Pod())), now,
+			want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
+		"of one that goes": {none, new(plan.Found(fixture.Pod(fixture.Terminating))), now,
+			want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
+		"of one that failed": {none, new(plan.Found(fixture.Pod(fixture.Finished(corev1.PodFailed, "", "")))), now,
+			want{phase: v1alpha1.PhaseStarting, does: "CreatePod", wakes: startBy}},
+		"too late": {none, nil, startBy,
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted"}},
+		"not of another pod": {none, new(plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID)))), now,
+			gone("TargetGone", "was replaced")},
 		"not of none":             {none, new(absent()), now, gone("TargetGone", `pod "web" is gone`)},
 		"not of the unknown":      {none, new(unknown()), now, want{phase: v1alpha1.PhaseStarting, retries: true}},
 		"not before it is seen":   {none, new(awaited()), now, want{phase: v1alpha1.PhaseStarting}},
@@ -107,7 +128,8 @@ func TestActive(t *testing.T) {
 	if want := "kubectl attach -it -n shop web -c " + name; session.Status.Attach != want {
 		t.Errorf("attach is %q, want %q", session.Status.Attach, want)
 	}
-	if d := session.Status.Debugger; d.Image != fixture.Image || d.ImageID != fixture.ImageID || !d.StartedAt.Time.Equal(now) || d.State != v1alpha1.DebuggerRunning {
+	if d := session.Status.Debugger; d.Image != fixture.Image || d.ImageID != fixture.ImageID || !d.StartedAt.Time.Equal(now) ||
+		d.State != v1alpha1.DebuggerRunning {
 		t.Errorf("recorded %+v", d)
 	}
 	quiet(t, session, pass(t, about(session, target(pod), at(after(time.Minute)))))
@@ -135,13 +157,19 @@ func TestActiveEphemeral(t *testing.T) {
 		target plan.Observed[*corev1.Pod]
 		want   want
 	}{
-		"goes on":                 {plan.Found(pod), want{phase: v1alpha1.PhaseActive, wakes: expires}},
-		"unknown: goes on":        {unknown(), want{phase: v1alpha1.PhaseActive, retries: true, wakes: expires}},
-		"awaited: goes on":        {awaited(), want{phase: v1alpha1.PhaseActive, wakes: expires}},
-		"while its pod goes":      {plan.Found(debugged(session, fixture.Running(now), fixture.Terminating)), want{phase: v1alpha1.PhaseActive, wakes: expires}},
-		"until its pod has gone":  {absent(), gone("TargetGone", "is gone")},
-		"until it is another":     {plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID))), gone("TargetGone", string(fixture.OtherUID))},
-		"until its pod has ended": {plan.Found(debugged(session, fixture.Running(now), fixture.Finished(corev1.PodSucceeded, "", ""))), gone("TargetFinished", "(Succeeded)")},
+		"goes on":          {plan.Found(pod), want{phase: v1alpha1.PhaseActive, wakes: expires}},
+		"unknown: goes on": {unknown(), want{phase: v1alpha1.PhaseActive, retries: true, wakes: expires}},
+		"awaited: goes on": {awaited(), want{phase: v1alpha1.PhaseActive, wakes: expires}},
+		"while its pod goes": {
+			plan.Found(debugged(session, fixture.Running(now), fixture.Terminating)),
+			want{phase: v1alpha1.PhaseActive, wakes: expires},
+		},
+		"until its pod has gone": {absent(), gone("TargetGone", "is gone")},
+		"until it is another":    {plan.Found(fixture.Pod(fixture.UID(fixture.OtherUID))), gone("TargetGone", string(fixture.OtherUID))},
+		"until its pod has ended": {
+			plan.Found(debugged(session, fixture.Running(now), fixture.Finished(corev1.PodSucceeded, "", ""))),
+			gone("TargetFinished", "(Succeeded)"),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.want.check(t, pass(t, about(session, targetIs(tc.target), at(after(10*time.Minute)))))
@@ -166,19 +194,36 @@ func TestActiveCopy(t *testing.T) {
 		looks []look
 		want  want
 	}{
-		"goes on":                    {[]look{copied(made)}, goesOn},
-		"unknown: goes on":           {[]look{copyIs(unknown())}, want{phase: v1alpha1.PhaseActive, retries: true}},
-		"awaited: goes on":           {[]look{copyIs(awaited())}, goesOn},
-		"not in the cache: goes on":  {[]look{copyIs(absent()), freshCopy(plan.Found(made))}, want{phase: v1alpha1.PhaseActive, wakes: after(10*time.Minute + 15*time.Second)}},
-		"nor to be read: goes on":    {[]look{copyIs(absent()), freshCopy(unknown())}, want{phase: v1alpha1.PhaseActive, retries: true}},
-		"disowned: goes on":          {[]look{copied(with(disowned))}, goesOn},
-		"deleted":                    {[]look{copyIs(absent()), freshCopy(absent())}, terminated},
-		"being deleted":              {[]look{copied(with(fixture.Terminating))}, terminated},
-		"replaced":                   {[]look{copied(with(disowned, fixture.UID(fixture.OtherUID)))}, terminated},
-		"at its hard deadline":       {[]look{copied(with(fixture.Finished(corev1.PodFailed, "DeadlineExceeded", "")))}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired}},
-		"evicted":                    {[]look{copied(with(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory")))}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, says: "The node was low on memory"}},
-		"evicted, and so terminated": {[]look{copied(with(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory"), fixture.ContainerState(name, fixture.Exited(now, 137, "Error", ""))))}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, says: "The node was low on memory"}},
-		"failed, as its command did": {[]look{copied(with(fixture.Finished(corev1.PodFailed, "", ""), fixture.ContainerState(name, fixture.Exited(now, 2, "Error", ""))))}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, says: "exit code 2"}},
+		"goes on":          {[]look{copied(made)}, goesOn},
+		"unknown: goes on": {[]look{copyIs(unknown())}, want{phase: v1alpha1.PhaseActive, retries: true}},
+		"awaited: goes on": {[]look{copyIs(awaited())}, goesOn},
+		"not in the cache: goes on": {
+			[]look{copyIs(absent()), freshCopy(plan.Found(made))},
+			want{phase: v1alpha1.PhaseActive, wakes: after(10*time.Minute + 15*time.Second)},
+		},
+		"nor to be read: goes on": {[]look{copyIs(absent()), freshCopy(unknown())}, want{phase: v1alpha1.PhaseActive, retries: true}},
+		"disowned: goes on":       {[]look{copied(with(disowned))}, goesOn},
+		"deleted":                 {[]look{copyIs(absent()), freshCopy(absent())}, terminated},
+		"being deleted":           {[]look{copied(with(fixture.Terminating))}, terminated},
+		"replaced":                {[]look{copied(with(disowned, fixture.UID(fixture.OtherUID)))}, terminated},
+		"at its hard deadline": {
+			[]look{copied(with(fixture.Finished(corev1.PodFailed, "DeadlineExceeded", "")))},
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired},
+		},
+		"evicted": {
+			[]look{copied(with(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory")))},
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, says: "The node was low on memory"},
+		},
+		"evicted, and so terminated": {
+			[]look{
+				copied(with(fixture.Finished(corev1.PodFailed, "Evicted", "The node was low on memory"),
+					fixture.ContainerState(name, fixture.Exited(now, 137, "Error", "")))),
+			},
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, says: "The node was low on memory"},
+		},
+		"failed, as its command did": {[]look{
+			copied(with(fixture.Finished(corev1.PodFailed, "", ""), fixture.ContainerState(name, fixture.Exited(now, 2, "Error", "")))),
+		}, want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, says: "exit code 2"}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			tc.want.check(t, pass(t, about(session, append(tc.looks, at(after(10*time.Minute)))...)))

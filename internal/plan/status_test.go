@@ -34,7 +34,8 @@ func TestWhatOthersSayIsMadeToFit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			session := admitted(t, fixture.Session(), fixture.Pod())
 			v := about(session, target(fixture.Pod()))
-			p := pass(t, v, plan.Result{Action: pass(t, v).Actions[0], Refusal: &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: message}})
+			p := pass(t, v,
+				plan.Result{Action: pass(t, v).Actions[0], Refusal: &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: message}})
 			session = written(session, p)
 			pass(t, about(session, target(fixture.Pod()))) // its event, when it has ended
 		})

@@ -33,12 +33,18 @@ func TestATargetWithADeadlineOfItsOwn(t *testing.T) {
 		hard    time.Time
 		says    string
 	}{
-		"ephemeral: of what is left of it":   {nil, lasting(100, minuteAgo), after(40 * time.Second), after(40 * time.Second), `until 2026-11-24T12:00:41Z, when the activeDeadlineSeconds of pod "web" are over`},
-		"ephemeral: it lasts longer":         {nil, lasting(36000, minuteAgo), after(policy.DefaultTTL), after(36000*time.Second - time.Minute), "until 2026-11-24T12:30:01Z"},
-		"ephemeral: notAfter is earlier":     {[]fixture.SessionOption{fixture.NotAfter(after(10 * time.Second))}, lasting(100, minuteAgo), after(10 * time.Second), after(10 * time.Second), ""},
-		"copy: it begins anew":               {[]fixture.SessionOption{fixture.AsCopy()}, lasting(100, minuteAgo), after(100 * time.Second), after(100 * time.Second), "for the copy has the activeDeadlineSeconds"},
-		"copy: of one that is over":          {[]fixture.SessionOption{fixture.AsCopy()}, lasting(40, minuteAgo), after(40 * time.Second), after(40 * time.Second), "for the copy has the activeDeadlineSeconds"},
-		"copy: the session's ttl is shorter": {[]fixture.SessionOption{fixture.AsCopy(), fixture.TTL(30 * time.Second)}, lasting(40, minuteAgo), after(30 * time.Second), after(40 * time.Second), ""},
+		"ephemeral: of what is left of it": {nil, lasting(100, minuteAgo), after(40 * time.Second), after(40 * time.Second),
+			`until 2026-11-24T12:00:41Z, when the activeDeadlineSeconds of pod "web" are over`},
+		"ephemeral: it lasts longer": {nil, lasting(36000, minuteAgo), after(policy.DefaultTTL), after(36000*time.Second - time.Minute),
+			"until 2026-11-24T12:30:01Z"},
+		"ephemeral: notAfter is earlier": {[]fixture.SessionOption{fixture.NotAfter(after(10 * time.Second))}, lasting(100, minuteAgo),
+			after(10 * time.Second), after(10 * time.Second), ""},
+		"copy: it begins anew": {[]fixture.SessionOption{fixture.AsCopy()}, lasting(100, minuteAgo), after(100 * time.Second),
+			after(100 * time.Second), "for the copy has the activeDeadlineSeconds"},
+		"copy: of one that is over": {[]fixture.SessionOption{fixture.AsCopy()}, lasting(40, minuteAgo), after(40 * time.Second),
+			after(40 * time.Second), "for the copy has the activeDeadlineSeconds"},
+		"copy: the session's ttl is shorter": {[]fixture.SessionOption{fixture.AsCopy(), fixture.TTL(30 * time.Second)},
+			lasting(40, minuteAgo), after(30 * time.Second), after(40 * time.Second), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pod := fixture.Pod(tc.target)
@@ -47,11 +53,13 @@ func TestATargetWithADeadlineOfItsOwn(t *testing.T) {
 			if !status.ExpiresAt.Time.Equal(tc.expires) || !status.HardDeadline.Time.Equal(tc.hard) {
 				t.Errorf("until %s, at the latest %s; want %s, %s", status.ExpiresAt, status.HardDeadline, tc.expires, tc.hard)
 			}
-			if message := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible).Message; !strings.Contains(message, tc.says) {
+			if message := meta.FindStatusCondition(status.Conditions,
+				v1alpha1.ConditionAdmissible).Message; !strings.Contains(message, tc.says) {
 				t.Errorf("says %q, want %q", message, tc.says)
 			}
 			made := pass(t, about(session, target(pod), copyIs(absent()))).Actions
-			if create, ok := made[len(made)-1].(plan.CreatePod); ok && *create.Pod.Spec.ActiveDeadlineSeconds != int64(tc.hard.Sub(now)/time.Second) {
+			if create, ok := made[len(made)-1].(plan.CreatePod); ok &&
+				*create.Pod.Spec.ActiveDeadlineSeconds != int64(tc.hard.Sub(now)/time.Second) {
 				t.Errorf("the copy has %d seconds", *create.Pod.Spec.ActiveDeadlineSeconds)
 			}
 			// A longer ttl does not move the end past it.
@@ -68,7 +76,13 @@ func TestATargetWhoseTimeIsUp(t *testing.T) {
 	session := fixture.Session()
 	session.Finalizers = []string{v1alpha1.Finalizer}
 	p := pass(t, about(session, target(fixture.Pod(lasting(60, now.Add(-time.Minute))))))
-	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetFinished", says: "has run for its activeDeadlineSeconds (60)", warns: "Rejected"}.check(t, p)
+	want{
+		phase:   v1alpha1.PhaseEnded,
+		outcome: v1alpha1.OutcomeRejected,
+		reason:  "TargetFinished",
+		says:    "has run for its activeDeadlineSeconds (60)",
+		warns:   "Rejected",
+	}.check(t, p)
 }
 
 // Somebody may shorten a running pod's time.

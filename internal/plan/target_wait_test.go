@@ -16,7 +16,8 @@ import (
 
 // crashing has container app of the target wait for its next start, after so many.
 func crashing(restarts int32) fixture.PodOption {
-	return appIs(fixture.Waiting("CrashLoopBackOff", "back-off 40s restarting failed container"), fixture.Exited(now.Add(-time.Second), 1, "Error", ""), restarts)
+	return appIs(fixture.Waiting("CrashLoopBackOff", "back-off 40s restarting failed container"),
+		fixture.Exited(now.Add(-time.Second), 1, "Error", ""), restarts)
 }
 
 func appIs(state, last corev1.ContainerState, restarts int32) fixture.PodOption {
@@ -66,21 +67,40 @@ func TestWaitingForTheTargetsContainer(t *testing.T) {
 		"a crash, not restarted yet": {pod: fixture.Pod(fixture.ContainerState("app", fixture.Exited(now, 3, "Error", ""))),
 			want: of(notRunning("it ended (Error, exit code 3)"))},
 		"restarted with all others": {pod: fixture.Pod(appIs(fixture.Waiting("RestartingAllContainers", ""), corev1.ContainerState{
-			Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "RestartingAllContainers"}}, 1)), want: of(notRunning("restarted once"))},
-		"its image": {pod: notYet(fixture.ContainerState("app", imagePull)), want: of(notStarted(`container "app" of pod "web" has not started: ErrImagePull: ` + pullError))},
-		"its settings": {pod: notYet(fixture.ContainerState("app", fixture.Waiting("CreateContainerConfigError", `secret "nope" not found`))),
+			Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "RestartingAllContainers"}}, 1)),
+			want: of(notRunning("restarted once"))},
+		"its image": {
+			pod:  notYet(fixture.ContainerState("app", imagePull)),
+			want: of(notStarted(`container "app" of pod "web" has not started: ErrImagePull: ` + pullError)),
+		},
+		"its settings": {pod: notYet(
+			fixture.ContainerState("app", fixture.Waiting("CreateContainerConfigError", `secret "nope" not found`))),
 			want: of(notStarted(`has not started: CreateContainerConfigError: secret "nope" not found`))},
-		"nothing that is told": {pod: notYet(fixture.ContainerState("app", fixture.Waiting("ContainerCreating", ""))), want: of(notStarted("has not started yet"))},
-		"no word of it":        {pod: notYet(func(p *corev1.Pod) { p.Status.ContainerStatuses = nil }), want: of(notStarted("has not started yet"))},
+		"nothing that is told": {
+			pod:  notYet(fixture.ContainerState("app", fixture.Waiting("ContainerCreating", ""))),
+			want: of(notStarted("has not started yet")),
+		},
+		"no word of it": {
+			pod:  notYet(func(p *corev1.Pod) { p.Status.ContainerStatuses = nil }),
+			want: of(notStarted("has not started yet")),
+		},
 		"an init container": {pod: notYet(fixture.InitContainerState("setup", fixture.Running(now))),
-			want: of(notStarted(`it waits for init container "setup", which has been running since 2026-11-24T12:00:01Z; to debug that one, name it in spec.target.container`))},
-		"an init container's image": {pod: notYet(fixture.InitContainerState("setup", imagePull)), want: of(notStarted(`it waits for init container "setup": ErrImagePull: ` + pullError))},
+			want: of(notStarted(`it waits for init container "setup", which has been running since 2026-11-24T12:00:01Z; ` +
+				`to debug that one, name it in spec.target.container`))},
+		"an init container's image": {
+			pod:  notYet(fixture.InitContainerState("setup", imagePull)),
+			want: of(notStarted(`it waits for init container "setup": ErrImagePull: ` + pullError)),
+		},
 		"an init container that fails": {pod: notYet(fixture.InitContainerState("setup", fixture.Exited(now, 2, "Error", ""))),
 			want: of(notStarted(`it waits for init container "setup", which fails (Error, exit code 2)`))},
-		"a sidecar's probe": {pod: notYet(sidecar, fixture.InitContainerState("setup", fixture.Running(now))), want: of(notStarted(`init container "setup"`, "startup probe"))},
+		"a sidecar's probe": {
+			pod:  notYet(sidecar, fixture.InitContainerState("setup", fixture.Running(now))),
+			want: of(notStarted(`init container "setup"`, "startup probe")),
+		},
 		"an init container before its own": {container: "second", pod: notYet(func(p *corev1.Pod) {
 			p.Spec.InitContainers = append(p.Spec.InitContainers, corev1.Container{Name: "second"})
-		}, fixture.InitContainerState("setup", fixture.Running(now))), want: of(notStarted(`container "second" of pod "web" has not started: it waits for init container "setup"`))},
+		}, fixture.InitContainerState("setup", fixture.Running(now))),
+			want: of(notStarted(`container "second" of pod "web" has not started: it waits for init container "setup"`))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session(ofContainer(tc.container))
@@ -119,7 +139,8 @@ func TestWaitingForTheTargetsContainer(t *testing.T) {
 			running := fixture.Pod(func(p *corev1.Pod) { p.Spec = tc.pod.Spec }, fixture.InitContainerState("second", fixture.Running(now)))
 			session := admitted(t, fixture.Session(ofContainer(tc.container)), running)
 			debugger := session.Status.Debugger.ContainerName
-			for _, word := range []string{"", `failed to generate spec opts: invalid target container: container "de06" is not running`, "unable to find target container app"} {
+			for _, word := range []string{"", `failed to generate spec opts: invalid target container: container "de06" is not running`,
+				"unable to find target container app"} {
 				pod := tc.pod.DeepCopy()
 				fixture.Ephemeral(debugger)(pod)
 				fixture.EphemeralState(debugger, fixture.Waiting("CreateContainerError", word))(pod)
@@ -127,7 +148,8 @@ func TestWaitingForTheTargetsContainer(t *testing.T) {
 					fixture.EphemeralState(debugger, corev1.ContainerState{})(pod)
 				}
 				p := pass(t, about(session, target(pod)))
-				want{phase: v1alpha1.PhaseStarting, reason: tc.want.reason, wakes: after(plan.StartTimeout), warns: tc.want.reason}.check(t, p)
+				want{phase: v1alpha1.PhaseStarting, reason: tc.want.reason, wakes: after(plan.StartTimeout),
+					warns: tc.want.reason}.check(t, p)
 				saysAll(t, p, tc.want.says...)
 				late := pass(t, about(written(session, p), target(pod), at(after(plan.StartTimeout))))
 				want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted}.check(t, late)
@@ -181,9 +203,12 @@ func TestATargetInASharedProcessNamespace(t *testing.T) {
 			change fixture.PodOption
 			reason string
 		}{
-			"that crashes":          {crashing(3), "Starting"},
-			"that has finished":     {never(fixture.Exited(now, 0, "Completed", "")), "Starting"},
-			"that has not been yet": {fixture.ContainerState("app", fixture.Waiting("ContainerCreating", "")), v1alpha1.ReasonTargetNotStarted},
+			"that crashes":      {crashing(3), "Starting"},
+			"that has finished": {never(fixture.Exited(now, 0, "Completed", "")), "Starting"},
+			"that has not been yet": {
+				fixture.ContainerState("app", fixture.Waiting("ContainerCreating", "")),
+				v1alpha1.ReasonTargetNotStarted,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				p := pass(t, about(fixture.Session(), target(fixture.Pod(share, tc.change))))
@@ -216,8 +241,12 @@ func TestATargetThatHasFinishedForGood(t *testing.T) {
 			p.Spec.Containers[0].RestartPolicy, p.Spec.Containers[0].RestartPolicyRules = &policy, rules
 		}
 	}
-	on := func(action corev1.ContainerRestartRuleAction, operator corev1.ContainerRestartRuleOnExitCodesOperator, codes ...int32) corev1.ContainerRestartRule {
-		return corev1.ContainerRestartRule{Action: action, ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: operator, Values: codes}}
+	on := func(action corev1.ContainerRestartRuleAction, operator corev1.ContainerRestartRuleOnExitCodesOperator,
+		codes ...int32) corev1.ContainerRestartRule {
+		return corev1.ContainerRestartRule{
+			Action:    action,
+			ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{Operator: operator, Values: codes},
+		}
 	}
 	const (
 		restart, restartAll = corev1.ContainerRestartRuleActionRestart, corev1.ContainerRestartRuleActionRestartAllContainers
@@ -232,24 +261,58 @@ func TestATargetThatHasFinishedForGood(t *testing.T) {
 		changes   []fixture.PodOption
 		gone      bool
 	}{
-		"of a pod that restarts nothing":           {changes: []fixture.PodOption{never(fixture.Exited(now, 1, "Error", ""))}, gone: true},
-		"of one that restarts on failure, and 0":   {changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyOnFailure), exited(0)}, gone: true},
-		"of one that restarts on failure, and 1":   {changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyOnFailure), exited(1)}},
-		"of one that restarts always":              {changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyAlways), exited(0)}},
-		"by its own policy":                        {changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyAlways), own(corev1.ContainerRestartPolicyNever), exited(1)}, gone: true},
-		"restarted by its own policy":              {changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyNever), own(corev1.ContainerRestartPolicyAlways), exited(0)}},
-		"on failure by its own policy":             {changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyNever), own(corev1.ContainerRestartPolicyOnFailure), exited(1)}},
-		"restarted by its rules":                   {changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restart, in, 42)), exited(42)}},
-		"not by its rules":                         {changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restart, in, 42)), exited(1)}, gone: true},
-		"restarted by what its rules leave out":    {changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restart, notIn, 42)), exited(1)}},
-		"not by what its rules leave out":          {changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restart, notIn, 42)), exited(42)}, gone: true},
-		"restarted with all by its own":            {changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restartAll, in, 42)), exited(42)}},
-		"perhaps restarted with all by another":    {changes: []fixture.PodOption{never(fixture.Exited(now, 1, "Error", "")), proxyRestartsAll}},
-		"not by another, which ended otherwise":    {changes: []fixture.PodOption{never(fixture.Exited(now, 1, "Error", "")), proxyRestartsAll, fixture.ContainerState("proxy", fixture.Exited(now, 1, "Error", ""))}, gone: true},
+		"of a pod that restarts nothing": {changes: []fixture.PodOption{never(fixture.Exited(now, 1, "Error", ""))}, gone: true},
+		"of one that restarts on failure, and 0": {
+			changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyOnFailure), exited(0)},
+			gone:    true,
+		},
+		"of one that restarts on failure, and 1": {changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyOnFailure), exited(1)}},
+		"of one that restarts always":            {changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyAlways), exited(0)}},
+		"by its own policy": {
+			changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyAlways), own(corev1.ContainerRestartPolicyNever), exited(1)},
+			gone:    true,
+		},
+		"restarted by its own policy": {
+			changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyNever), own(corev1.ContainerRestartPolicyAlways), exited(0)},
+		},
+		"on failure by its own policy": {
+			changes: []fixture.PodOption{podPolicy(corev1.RestartPolicyNever), own(corev1.ContainerRestartPolicyOnFailure), exited(1)},
+		},
+		"restarted by its rules": {
+			changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restart, in, 42)), exited(42)},
+		},
+		"not by its rules": {
+			changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restart, in, 42)), exited(1)},
+			gone:    true,
+		},
+		"restarted by what its rules leave out": {
+			changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restart, notIn, 42)), exited(1)},
+		},
+		"not by what its rules leave out": {
+			changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restart, notIn, 42)), exited(42)},
+			gone:    true,
+		},
+		"restarted with all by its own": {
+			changes: []fixture.PodOption{own(corev1.ContainerRestartPolicyNever, on(restartAll, in, 42)), exited(42)},
+		},
+		"perhaps restarted with all by another": {
+			changes: []fixture.PodOption{never(fixture.Exited(now, 1, "Error", "")), proxyRestartsAll},
+		},
+		"not by another, which ended otherwise": {
+			changes: []fixture.PodOption{never(fixture.Exited(now, 1, "Error", "")), proxyRestartsAll,
+				fixture.ContainerState("proxy", fixture.Exited(now, 1, "Error", ""))},
+			gone: true,
+		},
 		"an init container that has done its work": {container: "setup", gone: true},
-		"an init container that is tried again":    {container: "setup", changes: []fixture.PodOption{setupIs(fixture.Exited(now, 1, "Error", ""))}},
-		"a sidecar":                                {container: "setup", changes: []fixture.PodOption{sidecar}},
-		"a sidecar of a pod that restarts nothing": {container: "setup", changes: []fixture.PodOption{sidecar, podPolicy(corev1.RestartPolicyNever)}},
+		"an init container that is tried again": {
+			container: "setup",
+			changes:   []fixture.PodOption{setupIs(fixture.Exited(now, 1, "Error", ""))},
+		},
+		"a sidecar": {container: "setup", changes: []fixture.PodOption{sidecar}},
+		"a sidecar of a pod that restarts nothing": {
+			container: "setup",
+			changes:   []fixture.PodOption{sidecar, podPolicy(corev1.RestartPolicyNever)},
+		},
 		"an init container with a policy of its own": {container: "setup", changes: []fixture.PodOption{func(p *corev1.Pod) {
 			p.Spec.InitContainers[0].RestartPolicy = ptr.To(corev1.ContainerRestartPolicyNever)
 		}}, gone: true},
@@ -258,10 +321,12 @@ func TestATargetThatHasFinishedForGood(t *testing.T) {
 			pod, says := fixture.Pod(tc.changes...), "and is not started again"
 			p := pass(t, about(fixture.Session(ofContainer(tc.container)), target(pod)))
 			if !tc.gone {
-				want{phase: v1alpha1.PhasePending, reason: v1alpha1.ReasonTargetNotRunning, does: "AddFinalizer", warns: "TargetNotRunning"}.check(t, p)
+				want{phase: v1alpha1.PhasePending, reason: v1alpha1.ReasonTargetNotRunning, does: "AddFinalizer",
+					warns: "TargetNotRunning"}.check(t, p)
 				return
 			}
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone, reason: v1alpha1.ReasonTargetFinished, says: says, does: "AddFinalizer", warns: "TargetGone"}.check(t, p)
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone, reason: v1alpha1.ReasonTargetFinished, says: says,
+				does: "AddFinalizer", warns: "TargetGone"}.check(t, p)
 
 			runs := fixture.Pod(func(p *corev1.Pod) { p.Spec = pod.Spec }, setupIs(fixture.Running(now)))
 			session := admitted(t, fixture.Session(ofContainer(tc.container)), runs)
@@ -271,7 +336,8 @@ func TestATargetThatHasFinishedForGood(t *testing.T) {
 			p = pass(t, about(session, target(pod)))
 			over.check(t, p)
 			p = pass(t, about(written(session, p), target(pod))) // it can start no more
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone, reason: v1alpha1.ReasonTargetFinished, warns: "TargetGone"}.check(t, p)
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone, reason: v1alpha1.ReasonTargetFinished,
+				warns: "TargetGone"}.check(t, p)
 			fixture.EphemeralState(session.Status.Debugger.ContainerName, missed(noNamespace))(pod)
 			over.check(t, pass(t, about(session, target(pod)))) // as the debugger joined it
 
@@ -296,7 +362,8 @@ func TestATargetThatEndsAsTheDebuggerJoins(t *testing.T) {
 	const noChild = "runc create failed: can't get final child's PID from pipe: EOF"
 	const noShell = `exec: "sh": executable file not found in $PATH`
 	own := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "StartError"}
-	targets := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: v1alpha1.ReasonTargetRestarted, says: `container "app" of pod "web" ended (Error, exit code 1; restarted 4 times) as debugger`}
+	targets := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: v1alpha1.ReasonTargetRestarted,
+		says: `container "app" of pod "web" ended (Error, exit code 1; restarted 4 times) as debugger`}
 	shared := func(p *corev1.Pod) { p.Spec.ShareProcessNamespace = ptr.To(true) }
 	for name, tc := range map[string]struct {
 		state   corev1.ContainerState
@@ -309,7 +376,8 @@ func TestATargetThatEndsAsTheDebuggerJoins(t *testing.T) {
 		"it ended, and there is no shell":   {missed(noShell), []fixture.PodOption{crashing(4)}, own},
 		"it runs, and something else is up": {missed("OCI runtime create failed: EOF"), nil, own},
 		"it shares its processes":           {missed("OCI runtime create failed: EOF"), []fixture.PodOption{crashing(4), shared}, own},
-		"it has run again since": {missed(noNamespace), []fixture.PodOption{appIs(fixture.Running(after(time.Second)), fixture.Exited(now, 1, "Error", ""), 4)},
+		"it has run again since": {missed(noNamespace),
+			[]fixture.PodOption{appIs(fixture.Running(after(time.Second)), fixture.Exited(now, 1, "Error", ""), 4)},
 			targets},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -326,7 +394,8 @@ func TestATargetThatEndsAsTheDebuggerJoins(t *testing.T) {
 		waits := written(session, p)
 		targets.check(t, pass(t, about(waits, target(debugged(session, missed(noChild), crashing(4))), at(after(time.Second)))))
 		p = pass(t, about(waits, target(debugged(session, missed(noChild))), at(after(3*time.Second))))
-		want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: v1alpha1.ReasonTargetRestarted, says: `container "app" of pod "web" ended as debugger`}.check(t, p)
+		want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: v1alpha1.ReasonTargetRestarted,
+			says: `container "app" of pod "web" ended as debugger`}.check(t, p)
 	})
 }
 
@@ -334,7 +403,9 @@ func TestATargetThatEndsAsTheDebuggerJoins(t *testing.T) {
 func TestFromTargetWaitsForTheUser(t *testing.T) {
 	fromTarget := func(s *v1alpha1.DebugSession) { s.Spec.Debugger.RunAs = v1alpha1.RunAsFromTarget }
 	user := func(p *corev1.Pod) {
-		p.Status.ContainerStatuses[len(p.Status.ContainerStatuses)-1].User = &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: 65532, GID: 65532}}
+		p.Status.ContainerStatuses[len(p.Status.ContainerStatuses)-1].User = &corev1.ContainerUser{
+			Linux: &corev1.LinuxContainerUser{UID: 65532, GID: 65532},
+		}
 	}
 	sets := func(user, group *int64) fixture.PodOption {
 		return func(p *corev1.Pod) {
@@ -352,17 +423,44 @@ func TestFromTargetWaitsForTheUser(t *testing.T) {
 		says          string
 		group         int64
 	}{
-		"nothing is told":                   {pod: notYet(creating), joins: notStarted, copies: notStarted, says: runsAs},
-		"its user is written":               {pod: notYet(creating, sets(uid, nil)), joins: notStarted, copies: notStarted, says: runsAs},
-		"all is written":                    {pod: notYet(creating, sets(uid, uid)), joins: notStarted, copies: starting},
-		"it is on no node":                  {pod: fixture.Pod(fixture.Unplaced), joins: v1alpha1.ReasonTargetNotPlaced, copies: v1alpha1.ReasonTargetNotPlaced},
-		"an init container is awaited":      {pod: notYet(fixture.InitContainerState("setup", fixture.Running(now))), joins: notStarted, copies: notStarted, says: `init container "setup"`},
-		"the kubelet tells":                 {pod: fixture.Pod(running, user), joins: starting, copies: starting, group: 65532},
-		"the kubelet tells of the group":    {pod: fixture.Pod(running, sets(uid, nil), user), joins: starting, copies: starting, group: 65532},
-		"it crashes, and was told of":       {pod: fixture.Pod(crashing(2), user), joins: v1alpha1.ReasonTargetNotRunning, copies: starting, group: 65532},
-		"it runs, and will never be told":   {pod: fixture.Pod(running), joins: v1alpha1.ReasonInvalid, copies: v1alpha1.ReasonInvalid},
-		"the pod failed before it was told": {pod: notYet(creating, fixture.Finished(corev1.PodFailed, "", "")), joins: v1alpha1.ReasonTargetFinished, copies: v1alpha1.ReasonInvalid},
-		"it has finished, and was not told": {pod: fixture.Pod(never(fixture.Exited(now, 0, "", ""))), joins: v1alpha1.ReasonTargetFinished, copies: v1alpha1.ReasonInvalid},
+		"nothing is told":     {pod: notYet(creating), joins: notStarted, copies: notStarted, says: runsAs},
+		"its user is written": {pod: notYet(creating, sets(uid, nil)), joins: notStarted, copies: notStarted, says: runsAs},
+		"all is written":      {pod: notYet(creating, sets(uid, uid)), joins: notStarted, copies: starting},
+		"it is on no node": {
+			pod:    fixture.Pod(fixture.Unplaced),
+			joins:  v1alpha1.ReasonTargetNotPlaced,
+			copies: v1alpha1.ReasonTargetNotPlaced,
+		},
+		"an init container is awaited": {
+			pod:    notYet(fixture.InitContainerState("setup", fixture.Running(now))),
+			joins:  notStarted,
+			copies: notStarted,
+			says:   `init container "setup"`,
+		},
+		"the kubelet tells": {pod: fixture.Pod(running, user), joins: starting, copies: starting, group: 65532},
+		"the kubelet tells of the group": {
+			pod:    fixture.Pod(running, sets(uid, nil), user),
+			joins:  starting,
+			copies: starting,
+			group:  65532,
+		},
+		"it crashes, and was told of": {
+			pod:    fixture.Pod(crashing(2), user),
+			joins:  v1alpha1.ReasonTargetNotRunning,
+			copies: starting,
+			group:  65532,
+		},
+		"it runs, and will never be told": {pod: fixture.Pod(running), joins: v1alpha1.ReasonInvalid, copies: v1alpha1.ReasonInvalid},
+		"the pod failed before it was told": {
+			pod:    notYet(creating, fixture.Finished(corev1.PodFailed, "", "")),
+			joins:  v1alpha1.ReasonTargetFinished,
+			copies: v1alpha1.ReasonInvalid,
+		},
+		"it has finished, and was not told": {
+			pod:    fixture.Pod(never(fixture.Exited(now, 0, "", ""))),
+			joins:  v1alpha1.ReasonTargetFinished,
+			copies: v1alpha1.ReasonInvalid,
+		},
 	} {
 		for mode, options := range map[string][]fixture.SessionOption{"joined": {fromTarget}, "copied": {fixture.AsCopy(), fromTarget}} {
 			t.Run(name+", "+mode, func(t *testing.T) {

@@ -46,24 +46,28 @@ func TestTeardownEphemeral(t *testing.T) {
 		at      time.Time
 		want    want
 	}{
-		"running":                             {session, running, nil, now, stops},
-		"running, in a pod that goes":         {session, plan.Found(debugged(session, fixture.Running(now), fixture.Terminating)), nil, now, stops},
-		"terminated":                          {session, exited, nil, now, isOver("its container has terminated")},
-		"finished, with its pod":              {session, plan.Found(debugged(session, fixture.Running(now), fixture.Finished(corev1.PodFailed, "", ""))), nil, now, isOver("its pod has finished")},
-		"gone":                                {session, absent(), new(absent()), now, isOver("its pod is gone")},
-		"gone, only for the watch":            {session, absent(), &running, now, stops},
-		"gone, nobody knows":                  {session, absent(), new(unknown()), now, blind},
-		"replaced":                            {session, another, &another, now, isOver("its pod is gone")},
-		"replaced, only for the watch":        {session, another, &running, now, stops},
-		"never made":                          {started, bare, &bare, now, isOver("nothing was made")},
-		"made after all":                      {started, bare, &waiting, now, waits},
-		"unknown":                             {session, unknown(), new(unknown()), now, blind},
-		"unknown to the watch":                {session, unknown(), &exited, now, isOver("its container has terminated")},
-		"not seen yet":                        {session, awaited(), nil, now, want{phase: v1alpha1.PhaseEnding}},
-		"yet to start":                        {started, waiting, nil, now, waits},
-		"yet to start, just before it cannot": {started, waiting, nil, never.Add(-time.Second), want{phase: v1alpha1.PhaseEnding, wakes: never}},
-		"cannot start any more":               {started, waiting, &waiting, never, isOver("never started")},
-		"ran, and nothing is said of it":      {session, waiting, nil, never, want{phase: v1alpha1.PhaseEnding, does: "StopDebugger", warns: "StillRunning", wakes: never.Add(15 * time.Second)}},
+		"running": {session, running, nil, now, stops},
+		"running, in a pod that goes": {session, plan.Found(debugged(session, fixture.Running(now), fixture.Terminating)),
+			nil, now, stops},
+		"terminated": {session, exited, nil, now, isOver("its container has terminated")},
+		"finished, with its pod": {session, plan.Found(debugged(session, fixture.Running(now), fixture.Finished(corev1.PodFailed, "", ""))),
+			nil, now, isOver("its pod has finished")},
+		"gone":                         {session, absent(), new(absent()), now, isOver("its pod is gone")},
+		"gone, only for the watch":     {session, absent(), &running, now, stops},
+		"gone, nobody knows":           {session, absent(), new(unknown()), now, blind},
+		"replaced":                     {session, another, &another, now, isOver("its pod is gone")},
+		"replaced, only for the watch": {session, another, &running, now, stops},
+		"never made":                   {started, bare, &bare, now, isOver("nothing was made")},
+		"made after all":               {started, bare, &waiting, now, waits},
+		"unknown":                      {session, unknown(), new(unknown()), now, blind},
+		"unknown to the watch":         {session, unknown(), &exited, now, isOver("its container has terminated")},
+		"not seen yet":                 {session, awaited(), nil, now, want{phase: v1alpha1.PhaseEnding}},
+		"yet to start":                 {started, waiting, nil, now, waits},
+		"yet to start, just before it cannot": {started, waiting, nil, never.Add(-time.Second),
+			want{phase: v1alpha1.PhaseEnding, wakes: never}},
+		"cannot start any more": {started, waiting, &waiting, never, isOver("never started")},
+		"ran, and nothing is said of it": {session, waiting, nil, never,
+			want{phase: v1alpha1.PhaseEnding, does: "StopDebugger", warns: "StillRunning", wakes: never.Add(15 * time.Second)}},
 		"started, as the watch has not seen":  {started, waiting, &running, never, want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}},
 		"cannot be seen when it cannot start": {started, waiting, new(unknown()), never, blind},
 	} {
@@ -100,7 +104,13 @@ func TestWhatIsOverdueIsTriedAgainSoon(t *testing.T) {
 			t.Run(does+", "+why, func(t *testing.T) {
 				for _, action := range pass(t, v).Actions {
 					result.Action = action
-					want{phase: v1alpha1.PhaseEnding, does: does, warns: "StillRunning", retries: true, wakes: after(2 * time.Second)}.check(t, pass(t, v, result))
+					want{
+						phase:   v1alpha1.PhaseEnding,
+						does:    does,
+						warns:   "StillRunning",
+						retries: true,
+						wakes:   after(2 * time.Second),
+					}.check(t, pass(t, v, result))
 				}
 			})
 		}
@@ -114,7 +124,8 @@ func TestStopSweepsTheRecordedContainer(t *testing.T) {
 	session, pod := active(t)
 	session = ending(t, session)
 	stop := pass(t, about(session, target(pod))).Actions[0].(plan.StopDebugger)
-	if stop.Pod.String() != "shop/web" || stop.UID != fixture.PodUID || stop.Container != session.Status.Debugger.ContainerName || !slices.Equal(stop.Command, debugpod.KillCommand()) {
+	if stop.Pod.String() != "shop/web" || stop.UID != fixture.PodUID || stop.Container != session.Status.Debugger.ContainerName ||
+		!slices.Equal(stop.Command, debugpod.KillCommand()) {
 		t.Errorf("stops %+v", stop)
 	}
 }
@@ -125,7 +136,8 @@ func TestADebuggerThatRunsOnAfterItsEndIsReported(t *testing.T) {
 	session = ending(t, session)
 	p := pass(t, about(session, target(pod), at(after(14*time.Second))))
 	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}.check(t, p)
-	if ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady); ready.Reason == v1alpha1.ReasonStillRunning {
+	if ready := meta.FindStatusCondition(p.Status.Conditions,
+		v1alpha1.ConditionDebuggerReady); ready.Reason == v1alpha1.ReasonStillRunning {
 		t.Errorf("says %q of one that was told a moment ago", ready.Message)
 	}
 
@@ -133,7 +145,8 @@ func TestADebuggerThatRunsOnAfterItsEndIsReported(t *testing.T) {
 	p = pass(t, late)
 	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger", warns: "StillRunning", wakes: soon.Add(15 * time.Second)}.check(t, p)
 	ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady)
-	if name := session.Status.Debugger.ContainerName; ready.Reason != v1alpha1.ReasonStillRunning || ready.Message != "see condition Ready" ||
+	if name := session.Status.Debugger.ContainerName; ready.Reason != v1alpha1.ReasonStillRunning ||
+		ready.Message != "see condition Ready" ||
 		!strings.Contains(p.Status.Message(), name) {
 		t.Errorf("says %s: %s; %s", ready.Reason, ready.Message, p.Status.Message())
 	}
@@ -173,19 +186,24 @@ func TestTeardownCopy(t *testing.T) {
 		"there, and not recorded yet": {started, with(), deletes},
 		"being deleted":               {session, with(deletedAt(0)), want{phase: v1alpha1.PhaseEnding, wakes: soon}},
 		"deleted for long":            {session, with(deletedAt(15 * time.Second)), want{phase: v1alpha1.PhaseEnding, wakes: soon}},
-		"held by others":              {session, with(fixture.Terminating, fixture.HeldBy("example.com/hold")), want{phase: v1alpha1.PhaseEnding, wakes: soon}},
-		"gone":                        {session, absent(), isOver("no copy is left")},
-		"never made":                  {started, absent(), isOver("no copy is left")},
-		"a foreign pod":               {started, with(disowned), isOver("no copy is left")},
-		"replaced":                    {session, with(disowned, fixture.UID(fixture.OtherUID)), isOver("no copy is left")},
-		"replaced, and claimed ours":  {session, with(fixture.UID(fixture.OtherUID)), isOver("no copy is left")},
-		"unknown":                     {session, unknown(), want{phase: v1alpha1.PhaseEnding, retries: true}},
+		"held by others": {
+			session,
+			with(fixture.Terminating, fixture.HeldBy("example.com/hold")),
+			want{phase: v1alpha1.PhaseEnding, wakes: soon},
+		},
+		"gone":                       {session, absent(), isOver("no copy is left")},
+		"never made":                 {started, absent(), isOver("no copy is left")},
+		"a foreign pod":              {started, with(disowned), isOver("no copy is left")},
+		"replaced":                   {session, with(disowned, fixture.UID(fixture.OtherUID)), isOver("no copy is left")},
+		"replaced, and claimed ours": {session, with(fixture.UID(fixture.OtherUID)), isOver("no copy is left")},
+		"unknown":                    {session, unknown(), want{phase: v1alpha1.PhaseEnding, retries: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := pass(t, about(tc.session, copyIs(tc.is)))
 			tc.want.check(t, p)
 			resists := name == "held by others" || name == "deleted for long"
-			if ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady); (ready.Reason == v1alpha1.ReasonStillRunning) != resists {
+			if ready := meta.FindStatusCondition(p.Status.Conditions,
+				v1alpha1.ConditionDebuggerReady); (ready.Reason == v1alpha1.ReasonStillRunning) != resists {
 				t.Errorf("that it resists: %t, and is told as %s", resists, ready.Reason)
 			}
 			if len(p.Actions) == 1 {
@@ -195,7 +213,8 @@ func TestTeardownCopy(t *testing.T) {
 			}
 			if name == "held by others" {
 				ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady)
-				const held = `spec.end was set to true; copy "web-debug-k0y0y" is being deleted; it is held by finalizers that others put on it: example.com/hold`
+				const held = `spec.end was set to true; copy "web-debug-k0y0y" is being deleted; ` +
+					`it is held by finalizers that others put on it: example.com/hold`
 				if ready.Reason != "StillRunning" || ready.Message != "see condition Ready" || p.Status.Message() != held {
 					t.Errorf("says %s: %s; %s", ready.Reason, ready.Message, p.Status.Message())
 				}
@@ -249,7 +268,8 @@ func TestAnEndedSessionRests(t *testing.T) {
 	session.Finalizers = []string{"example.com/theirs"}
 	for name, change := range map[string]fixture.SessionOption{
 		"": func(*v1alpha1.DebugSession) {}, "end": fixture.End, "deleted": fixture.Deleted, "longer": fixture.TTL(24 * time.Hour),
-		"end set back": func(s *v1alpha1.DebugSession) { s.Spec.End = false }, "finalizer": func(s *v1alpha1.DebugSession) { s.Finalizers = nil },
+		"end set back": func(s *v1alpha1.DebugSession) { s.Spec.End = false },
+		"finalizer":    func(s *v1alpha1.DebugSession) { s.Finalizers = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := written(session, plan.Plan{Status: session.Status}, change)

@@ -25,27 +25,46 @@ func restarted(at time.Time, code int32, reason string) fixture.PodOption {
 func TestADebuggerThatWentWithItsTarget(t *testing.T) {
 	killed := fixture.Exited(now, 137, "Error", "")
 	session, _ := active(t)
-	gone := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: "TargetRestarted", says: `container "app" of pod "web" ended (OOMKilled, exit code 137)`}
+	gone := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: "TargetRestarted",
+		says: `container "app" of pod "web" ended (OOMKilled, exit code 137)`}
 	finished := gone
 	finished.reason = v1alpha1.ReasonTargetFinished
 	itself := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, reason: "Exited", says: "exit code 137"}
-	starved := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "OOMKilled", says: `container "app" ended at the same time`}
+	starved := want{
+		phase:   v1alpha1.PhaseEnding,
+		outcome: v1alpha1.OutcomeFailed,
+		reason:  "OOMKilled",
+		says:    `container "app" ended at the same time`,
+	}
 	waits := want{phase: v1alpha1.PhaseActive, wakes: after(3 * time.Second)}
 	for name, tc := range map[string]struct {
 		state   corev1.ContainerState
 		changes []fixture.PodOption
 		want    want
 	}{
-		"restarted":                 {killed, []fixture.PodOption{restarted(now, 137, "OOMKilled")}, gone},
-		"restarted a second later":  {killed, []fixture.PodOption{restarted(after(time.Second), 137, "OOMKilled")}, gone},
-		"ended, and stays so":       {killed, []fixture.PodOption{fixture.ContainerState("app", fixture.Exited(now, 137, "OOMKilled", ""))}, gone},
-		"ended for good":            {killed, []fixture.PodOption{never(fixture.Exited(now, 137, "OOMKilled", ""))}, finished},
-		"restarted long before":     {killed, []fixture.PodOption{restarted(now.Add(-time.Minute), 137, "OOMKilled")}, waits},
-		"restarted long after":      {killed, []fixture.PodOption{restarted(after(time.Minute), 137, "OOMKilled")}, waits},
-		"another container's end":   {killed, []fixture.PodOption{fixture.ContainerState("proxy", fixture.Exited(now, 1, "Error", ""))}, waits},
-		"nothing is said of it":     {killed, nil, waits},
-		"killed for its own memory": {fixture.Exited(now, 137, "OOMKilled", ""), []fixture.PodOption{restarted(now, 137, "OOMKilled")}, starved},
-		"in a shared process namespace": {killed, []fixture.PodOption{restarted(now, 137, "OOMKilled"), func(p *corev1.Pod) { p.Spec.ShareProcessNamespace = new(true) }},
+		"restarted":                {killed, []fixture.PodOption{restarted(now, 137, "OOMKilled")}, gone},
+		"restarted a second later": {killed, []fixture.PodOption{restarted(after(time.Second), 137, "OOMKilled")}, gone},
+		"ended, and stays so": {
+			killed,
+			[]fixture.PodOption{fixture.ContainerState("app", fixture.Exited(now, 137, "OOMKilled", ""))},
+			gone,
+		},
+		"ended for good":        {killed, []fixture.PodOption{never(fixture.Exited(now, 137, "OOMKilled", ""))}, finished},
+		"restarted long before": {killed, []fixture.PodOption{restarted(now.Add(-time.Minute), 137, "OOMKilled")}, waits},
+		"restarted long after":  {killed, []fixture.PodOption{restarted(after(time.Minute), 137, "OOMKilled")}, waits},
+		"another container's end": {
+			killed,
+			[]fixture.PodOption{fixture.ContainerState("proxy", fixture.Exited(now, 1, "Error", ""))},
+			waits,
+		},
+		"nothing is said of it": {killed, nil, waits},
+		"killed for its own memory": {
+			fixture.Exited(now, 137, "OOMKilled", ""),
+			[]fixture.PodOption{restarted(now, 137, "OOMKilled")},
+			starved,
+		},
+		"in a shared process namespace": {killed,
+			[]fixture.PodOption{restarted(now, 137, "OOMKilled"), func(p *corev1.Pod) { p.Spec.ShareProcessNamespace = new(true) }},
 			want{phase: v1alpha1.PhaseActive, wakes: after(5 * time.Second)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +105,8 @@ func TestADebuggerThatWentWithItsNode(t *testing.T) {
 				v.session, v.now = written(session, p), after(5*time.Second)
 			}
 			p := pass(t, v)
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: "TargetRestarted", says: `node "node-1"`}.check(t, p)
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTargetGone, reason: "TargetRestarted",
+				says: `node "node-1"`}.check(t, p)
 			v.session = written(v.session, p)
 			p = pass(t, v)
 			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone}.check(t, p)
@@ -99,12 +119,16 @@ func TestADebuggerThatWentWithItsNode(t *testing.T) {
 		})
 	}
 	other := fixture.Exited(now, 255, "Error", "")
-	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted}.check(t, pass(t, about(session, target(debugged(session, other)))))
+	want{
+		phase:   v1alpha1.PhaseEnding,
+		outcome: v1alpha1.OutcomeCompleted,
+	}.check(t, pass(t, about(session, target(debugged(session, other)))))
 }
 
 func TestWhatStoppedTheDebugger(t *testing.T) {
 	session, _ := active(t)
-	exits := func(session *v1alpha1.DebugSession, state corev1.ContainerState, when time.Time, changes ...fixture.PodOption) v1alpha1.StoppedBy {
+	exits := func(session *v1alpha1.DebugSession, state corev1.ContainerState, when time.Time,
+		changes ...fixture.PodOption) v1alpha1.StoppedBy {
 		pod := debugged(session, state, changes...)
 		for range 3 {
 			session = written(session, pass(t, about(session, target(pod), at(when))))
@@ -117,14 +141,23 @@ func TestWhatStoppedTheDebugger(t *testing.T) {
 	swept := fixture.Exited(now, 143, "Error", "debugsession: ended before its deadline, as asked\n")
 	late, hard := after(policy.DefaultTTL), session.Status.HardDeadline.Time
 	for name, tc := range map[string]struct{ got, want v1alpha1.StoppedBy }{
-		"its command ended":            {exits(session, fixture.Exited(now, 0, "Completed", ""), now), v1alpha1.StoppedByCommand},
-		"the operator swept it":        {exits(ending(t, session), swept, now), v1alpha1.StoppedByOperator},
-		"the sweep had to kill it":     {exits(ending(t, session), fixture.Exited(now, 137, "Error", ""), now), v1alpha1.StoppedByOperator},
-		"its deadline was faster":      {exits(session, fixture.Exited(late, 124, "Error", "debugsession: ended at its deadline\n"), late), v1alpha1.StoppedByDeadline},
-		"the hard deadline was faster": {exits(session, fixture.Exited(hard, 124, "Error", "debugsession: ended at its hard deadline\n"), hard), v1alpha1.StoppedByHardDeadline},
-		"somebody signalled it":        {exits(session, swept, now), v1alpha1.StoppedByOther},
-		"its target ended":             {exits(session, fixture.Exited(now, 137, "Error", ""), now, restarted(now, 1, "Error")), v1alpha1.StoppedByTarget},
-		"it never ran":                 {exits(session, gaveUp(125, "the image has no sleep"), now), ""},
+		"its command ended":        {exits(session, fixture.Exited(now, 0, "Completed", ""), now), v1alpha1.StoppedByCommand},
+		"the operator swept it":    {exits(ending(t, session), swept, now), v1alpha1.StoppedByOperator},
+		"the sweep had to kill it": {exits(ending(t, session), fixture.Exited(now, 137, "Error", ""), now), v1alpha1.StoppedByOperator},
+		"its deadline was faster": {
+			exits(session, fixture.Exited(late, 124, "Error", "debugsession: ended at its deadline\n"), late),
+			v1alpha1.StoppedByDeadline,
+		},
+		"the hard deadline was faster": {
+			exits(session, fixture.Exited(hard, 124, "Error", "debugsession: ended at its hard deadline\n"), hard),
+			v1alpha1.StoppedByHardDeadline,
+		},
+		"somebody signalled it": {exits(session, swept, now), v1alpha1.StoppedByOther},
+		"its target ended": {
+			exits(session, fixture.Exited(now, 137, "Error", ""), now, restarted(now, 1, "Error")),
+			v1alpha1.StoppedByTarget,
+		},
+		"it never ran": {exits(session, gaveUp(125, "the image has no sleep"), now), ""},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: stopped by %q, want %q", name, tc.got, tc.want)
@@ -158,7 +191,8 @@ func TestADebuggersLastWordsAreNotBelieved(t *testing.T) {
 			v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand},
 		"that its deadline ended it": {session, says(early, 124, "debugsession: ended at its deadline\n"),
 			v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand},
-		"that its deadline ended it, when the operator did": {ending(t, session), says(early, 143, "debugsession: ended at its hard deadline\ndebugsession: ended before its deadline, as asked\n"),
+		"that its deadline ended it, when the operator did": {ending(t, session),
+			says(early, 143, "debugsession: ended at its hard deadline\ndebugsession: ended before its deadline, as asked\n"),
 			v1alpha1.OutcomeTerminated, v1alpha1.StoppedByOperator},
 		"so much that nothing else has room": {session, says(deadline, 124, "aaaaaaaaaaaaaaaa"),
 			v1alpha1.OutcomeExpired, v1alpha1.StoppedByDeadline},
@@ -169,7 +203,8 @@ func TestADebuggersLastWordsAreNotBelieved(t *testing.T) {
 				session = written(session, pass(t, about(session, target(pod), at(deadline.Add(-time.Second)))))
 			}
 			if session.Status.Outcome != tc.outcome || session.Status.Debugger.StoppedBy != tc.by {
-				t.Errorf("came to %s, stopped by %q; want %s, %q", session.Status.Outcome, session.Status.Debugger.StoppedBy, tc.outcome, tc.by)
+				t.Errorf("came to %s, stopped by %q; want %s, %q", session.Status.Outcome, session.Status.Debugger.StoppedBy,
+					tc.outcome, tc.by)
 			}
 		})
 	}
@@ -194,11 +229,15 @@ func TestWhatStoppedACopy(t *testing.T) {
 		return plan.Found(pod)
 	}
 	for name, tc := range map[string]struct{ got, want v1alpha1.StoppedBy }{
-		"the operator deleted it":  {ends(ending(t, session), absent()), v1alpha1.StoppedByOperator},
-		"somebody deleted it":      {ends(session, absent()), v1alpha1.StoppedByOther},
-		"its node evicted it":      {ends(session, with(fixture.Finished(corev1.PodFailed, "Evicted", ""))), v1alpha1.StoppedByOther},
-		"the kubelet, at its time": {ends(session, with(fixture.Finished(corev1.PodFailed, "DeadlineExceeded", ""))), v1alpha1.StoppedByHardDeadline},
-		"its command ended": {ends(session, with(fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Exited(now, 0, "Completed", "")))),
+		"the operator deleted it": {ends(ending(t, session), absent()), v1alpha1.StoppedByOperator},
+		"somebody deleted it":     {ends(session, absent()), v1alpha1.StoppedByOther},
+		"its node evicted it":     {ends(session, with(fixture.Finished(corev1.PodFailed, "Evicted", ""))), v1alpha1.StoppedByOther},
+		"the kubelet, at its time": {
+			ends(session, with(fixture.Finished(corev1.PodFailed, "DeadlineExceeded", ""))),
+			v1alpha1.StoppedByHardDeadline,
+		},
+		"its command ended": {ends(session,
+			with(fixture.ContainerState(session.Status.Debugger.ContainerName, fixture.Exited(now, 0, "Completed", "")))),
 			v1alpha1.StoppedByCommand},
 	} {
 		if tc.got != tc.want {

@@ -13,7 +13,8 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-var complete = v1alpha1.TranscriptStatus{Key: "transcripts/2026-11-24/shop/hang-1/", Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 100, SHA256: "5ha"}
+var complete = v1alpha1.TranscriptStatus{Key: "transcripts/2026-11-24/shop/hang-1/", Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 100,
+	SHA256: "5ha"}
 
 func transcriptOf(policy v1alpha1.TranscriptPolicy) func(*v1alpha1.DebugClassSpec) {
 	return func(c *v1alpha1.DebugClassSpec) { c.Transcript = policy }
@@ -49,13 +50,15 @@ func TestTranscriptIsGranted(t *testing.T) {
 		session := fixture.Session()
 		session.Finalizers = []string{v1alpha1.Finalizer}
 		store := func(v *view) { v.store = tc.store }
-		waiting := written(session, pass(t, about(session, classIs(transcriptOf(tc.before), fixture.Approvals(1)), target(fixture.Pod()), hasStore)))
+		waiting := written(session,
+			pass(t, about(session, classIs(transcriptOf(tc.before), fixture.Approvals(1)), target(fixture.Pod()), hasStore)))
 		waiting.Status.Class.ApprovalsRequired, waiting.Status.Request = 0, nil
 		p := pass(t, about(waiting, classIs(transcriptOf(tc.class)), target(fixture.Pod()), store))
 		if p.Status.Phase != v1alpha1.PhaseStarting || p.Status.Class.Transcript != tc.want {
 			t.Errorf("%+v: %s, %q: %s", tc, p.Status.Phase, p.Status.Class.Transcript, said(p))
 		}
-		if warned := slices.ContainsFunc(p.Status.Warnings, func(w string) bool { return strings.Contains(w, "what the debugger prints is not kept") }); warned != tc.warns {
+		if warned := slices.ContainsFunc(p.Status.Warnings,
+			func(w string) bool { return strings.Contains(w, "what the debugger prints is not kept") }); warned != tc.warns {
 			t.Errorf("%+v: warnings %q", tc, p.Status.Warnings)
 		}
 	}
@@ -103,8 +106,10 @@ func TestCopyIsNotDeletedBeforeItsLogIsRead(t *testing.T) {
 		"it has ended, and all is read": {session, exited, plan.TranscriptState{Read: true}, now, deletes},
 		"just before the bound":         {session, pod, plan.TranscriptState{}, after(10*time.Second - 1), waits},
 		"at the bound":                  {session, pod, plan.TranscriptState{}, after(10 * time.Second), deletes},
-		"just before the hard deadline": {dueAt(after(3 * time.Second)), pod, plan.TranscriptState{}, after(2 * time.Second), want{phase: v1alpha1.PhaseEnding, wakes: after(3 * time.Second)}},
-		"at the hard deadline":          {dueAt(after(3 * time.Second)), pod, plan.TranscriptState{}, after(3 * time.Second), deletes},
+		"just before the hard deadline": {dueAt(after(3 * time.Second)), pod, plan.TranscriptState{}, after(2 * time.Second),
+			want{phase: v1alpha1.PhaseEnding, wakes: after(3 * time.Second)}},
+		"at the hard deadline": {dueAt(after(3 * time.Second)), pod, plan.TranscriptState{},
+			after(3 * time.Second), deletes},
 		"at the hard deadline, and nothing runs": {
 			dueAt(now), failed, plan.TranscriptState{CaughtUp: true}, after(9 * time.Second),
 			want{phase: v1alpha1.PhaseEnding, wakes: after(plan.TranscriptTimeout)},

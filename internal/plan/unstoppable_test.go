@@ -56,10 +56,14 @@ func TestUnstoppable(t *testing.T) {
 	v := look(session, pod, now)
 	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger"}.check(t, pass(t, v)) // there may be a shell after all
 	_, decided := v.decide(t)
-	failed := plan.Result{Action: decided.Actions[0], Err: errors.New(`exec failed: unable to start container process: exec: "sh": executable file not found in $PATH`)}
+	failed := plan.Result{
+		Action: decided.Actions[0],
+		Err:    errors.New(`exec failed: unable to start container process: exec: "sh": executable file not found in $PATH`),
+	}
 	p = pass(t, v, failed)
 	want{phase: v1alpha1.PhaseEnding, does: "StopDebugger", warns: "Unstoppable"}.check(t, p)
-	if ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady); !strings.Contains(ready.Message, "kubectl delete pod web -n shop") {
+	if ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady); !strings.Contains(ready.Message,
+		"kubectl delete pod web -n shop") {
 		t.Errorf("does not say what can be done: %s", ready.Message)
 	}
 	busy := plan.Result{Action: decided.Actions[0], Err: errOffline}

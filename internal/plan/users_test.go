@@ -22,7 +22,8 @@ func runsAs(name string, uid int64) fixture.PodOption {
 				}
 			}
 		}
-		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{Name: name, User: user, State: fixture.Running(now)})
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses,
+			corev1.ContainerStatus{Name: name, User: user, State: fixture.Running(now)})
 	}
 }
 
@@ -67,7 +68,8 @@ func TestADebuggerOfAnotherUserThanItsTarget(t *testing.T) {
 				}
 				w.check(t, p)
 				if tc.blind != "" {
-					quiet(t, written(session, p), pass(t, about(written(session, p), accessIs(plan.AccessGranted), m.sees(fixture.Running(now), changes...))))
+					quiet(t, written(session, p),
+						pass(t, about(written(session, p), accessIs(plan.AccessGranted), m.sees(fixture.Running(now), changes...))))
 				}
 			})
 		}

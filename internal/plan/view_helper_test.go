@@ -88,7 +88,8 @@ type view struct {
 // decide answers questions until there is a plan, as the controller does.
 func (v view) decide(t tester) (plan.Snapshot, plan.Plan) {
 	t.Helper()
-	s, decided, err := plan.Run(plan.Snapshot{Session: v.session, Now: v.now, OperatorImage: v.image, HashKey: v.hashKey, AuditStore: v.store}, func(s *plan.Snapshot, q plan.Question) error {
+	s, decided, err := plan.Run(plan.Snapshot{Session: v.session, Now: v.now, OperatorImage: v.image, HashKey: v.hashKey,
+		AuditStore: v.store}, func(s *plan.Snapshot, q plan.Question) error {
 		v.answer(t, s, q)
 		return nil
 	})

@@ -16,7 +16,10 @@ import (
 
 func TestBudgetsThatCountACopy(t *testing.T) {
 	budget := func(name string, selector *metav1.LabelSelector) policyv1.PodDisruptionBudget {
-		return policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: selector}}
+		return policyv1.PodDisruptionBudget{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec:       policyv1.PodDisruptionBudgetSpec{Selector: selector},
+		}
 	}
 	web := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
 	all := plan.Found([]policyv1.PodDisruptionBudget{
@@ -31,11 +34,12 @@ func TestBudgetsThatCountACopy(t *testing.T) {
 		says    string
 		event   string
 	}{
-		"of all labels":        {labels, &all, `PodDisruptionBudget "web" counts the copy`, v1alpha1.ReasonCountedByBudget},
-		"of one label":         {app, &all, `PodDisruptionBudget "web" counts the copy`, v1alpha1.ReasonCountedByBudget},
-		"of none":              {func(*v1alpha1.PodCopy) {}, nil, "", ""},
-		"that are not there":   {app, new(plan.Found[[]policyv1.PodDisruptionBudget](nil)), "", ""},
-		"that nobody can read": {app, new(plan.Unknown[[]policyv1.PodDisruptionBudget](errOffline)), "is not known", v1alpha1.ReasonCountedByBudget},
+		"of all labels":      {labels, &all, `PodDisruptionBudget "web" counts the copy`, v1alpha1.ReasonCountedByBudget},
+		"of one label":       {app, &all, `PodDisruptionBudget "web" counts the copy`, v1alpha1.ReasonCountedByBudget},
+		"of none":            {func(*v1alpha1.PodCopy) {}, nil, "", ""},
+		"that are not there": {app, new(plan.Found[[]policyv1.PodDisruptionBudget](nil)), "", ""},
+		"that nobody can read": {app, new(plan.Unknown[[]policyv1.PodDisruptionBudget](errOffline)),
+			"is not known", v1alpha1.ReasonCountedByBudget},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session(fixture.AsCopy(tc.copy))
@@ -44,7 +48,8 @@ func TestBudgetsThatCountACopy(t *testing.T) {
 			v.budgets = tc.budgets
 			p := pass(t, v)
 			want{phase: v1alpha1.PhaseStarting, warns: tc.event}.check(t, p)
-			if got := strings.Join(p.Status.Warnings, "; "); !strings.Contains(got, tc.says) || (got == "") != (tc.says == "") || strings.Contains(got, "other") {
+			if got := strings.Join(p.Status.Warnings, "; "); !strings.Contains(got, tc.says) || (got == "") != (tc.says == "") ||
+				strings.Contains(got, "other") {
 				t.Errorf("warnings %q, want %q", got, tc.says)
 			}
 		})
@@ -53,10 +58,13 @@ func TestBudgetsThatCountACopy(t *testing.T) {
 
 func TestACopyThatIsToldAnotherNameSaysSo(t *testing.T) {
 	named := func(p *corev1.Pod) {
-		p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}}}
+		p.Spec.Containers[0].Env = []corev1.EnvVar{
+			{Name: "POD_NAME", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.name"}}},
+		}
 	}
 	warns := func(s string) bool { return strings.HasPrefix(s, "variable POD_NAME") }
-	if p := first(t, fixture.Class(), fixture.Session(fixture.AsCopy()), fixture.Pod(named)); !slices.ContainsFunc(p.Status.Warnings, warns) {
+	if p := first(t, fixture.Class(), fixture.Session(fixture.AsCopy()),
+		fixture.Pod(named)); !slices.ContainsFunc(p.Status.Warnings, warns) {
 		t.Errorf("warnings %v", p.Status.Warnings)
 	}
 	if p := first(t, fixture.Class(), fixture.Session(), fixture.Pod(named)); len(p.Status.Warnings) > 0 {

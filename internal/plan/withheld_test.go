@@ -22,9 +22,17 @@ func TestApprovalsOfARunningSessionCannotBeRead(t *testing.T) {
 		pod     *corev1.Pod
 		want    want
 	}{
-		"it runs on":                  {session, debugged(session, fixture.Running(now)), want{phase: v1alpha1.PhaseActive, retries: true, warns: "Unreadable"}},
-		"it is yet to be made":        {starting, fixture.Pod(), want{phase: v1alpha1.PhaseStarting, retries: true, warns: "Unreadable"}},
-		"it runs, and waits for that": {starting, debugged(session, fixture.Running(now)), want{phase: v1alpha1.PhaseStarting, retries: true, warns: "Unreadable"}},
+		"it runs on": {
+			session,
+			debugged(session, fixture.Running(now)),
+			want{phase: v1alpha1.PhaseActive, retries: true, warns: "Unreadable"},
+		},
+		"it is yet to be made": {starting, fixture.Pod(), want{phase: v1alpha1.PhaseStarting, retries: true, warns: "Unreadable"}},
+		"it runs, and waits for that": {
+			starting,
+			debugged(session, fixture.Running(now)),
+			want{phase: v1alpha1.PhaseStarting, retries: true, warns: "Unreadable"},
+		},
 		"the debugger has ended": {session, debugged(session, fixture.Exited(now, 0, "Completed", "")),
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeCompleted, retries: true, warns: "Unreadable"}},
 		"the target has ended": {session, debugged(session, fixture.Running(now), fixture.Finished(corev1.PodFailed, "Evicted", "")),

@@ -22,8 +22,8 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// world is a cluster of one session, one target pod, one node and at most one pod of the session's own: as much of an API server, a kubelet and a cache as it
-// takes to see what the plans come to.
+// world is a cluster of one session, one target pod, one node and at most one pod of the session's own: as much of an API server, a kubelet
+// and a cache as it takes to see what the plans come to.
 type world struct {
 	t   tester
 	now time.Time
@@ -95,7 +95,8 @@ const (
 )
 
 func newWorld(t tester, session *v1alpha1.DebugSession, class *v1alpha1.DebugClass) *world {
-	w := &world{t: t, now: fixture.Created, storeUp: true, session: session, class: class, mayUse: true, ours: map[types.UID]bool{}, placed: map[string]bool{}}
+	w := &world{t: t, now: fixture.Created, storeUp: true, session: session, class: class, mayUse: true, ours: map[types.UID]bool{},
+		placed: map[string]bool{}}
 	w.session.ResourceVersion = "0"
 	w.target, w.node = fixture.Pod(), node(nodeUID)
 	w.sync()
@@ -115,7 +116,13 @@ func observed(pod *corev1.Pod) plan.Observed[*corev1.Pod] {
 }
 
 func (w *world) view() view {
-	v := view{session: w.seenSession, now: w.now, access: &w.access, mayUse: new(plan.Found(w.mayUse)), mayDeclare: new(plan.Found(!w.noHaste))}
+	v := view{
+		session:    w.seenSession,
+		now:        w.now,
+		access:     &w.access,
+		mayUse:     new(plan.Found(w.mayUse)),
+		mayDeclare: new(plan.Found(!w.noHaste)),
+	}
 	v.store, v.record, v.transcript = true, &w.record, &w.transcript
 	v.budgets = new(plan.Found[[]policyv1.PodDisruptionBudget](nil))
 	v.labels = labels.Set{corev1.LabelMetadataName: fixture.Namespace}
@@ -290,7 +297,8 @@ func (w *world) checkLog() {
 		return
 	}
 	if until := ending.LastTransitionTime.Add(10 * time.Second); w.now.Before(until) && w.now.Before(status.HardDeadline.Time) {
-		w.t.Fatalf("its pod is deleted at %s, and its log was not read: that is waited for until %s, or its hard deadline, %s", w.now, until, status.HardDeadline)
+		w.t.Fatalf("its pod is deleted at %s, and its log was not read: that is waited for until %s, or its hard deadline, %s", w.now,
+			until, status.HardDeadline)
 	}
 }
 
@@ -549,7 +557,8 @@ func (w *world) setDebugger(state corev1.ContainerState) {
 
 // targetFinished reports whether the container that an ephemeral debugger joins has ended for good: nothing starts beside it.
 func (w *world) targetFinished() bool {
-	if w.target == nil || w.target.Spec.RestartPolicy != corev1.RestartPolicyNever || w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
+	if w.target == nil || w.target.Spec.RestartPolicy != corev1.RestartPolicyNever ||
+		w.session.Spec.Mode != v1alpha1.ModeEphemeralContainer {
 		return false
 	}
 	return slices.ContainsFunc(w.target.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool {
@@ -598,7 +607,8 @@ func (w *world) debuggerStatus() *v1alpha1.DebugSessionStatus {
 func (w *world) checkBounds() {
 	status := &w.session.Status
 	if status.ExpiresAt.After(w.ends) || w.ends.After(status.Debugger.Deadline.Time) {
-		w.t.Fatalf("said to last until %s, and its debugger to end by itself at %s, and that does at %s", status.ExpiresAt, status.Debugger.Deadline, w.ends)
+		w.t.Fatalf("said to last until %s, and its debugger to end by itself at %s, and that does at %s", status.ExpiresAt,
+			status.Debugger.Deadline, w.ends)
 	}
 }
 
@@ -635,7 +645,8 @@ func (w *world) checkEnd() {
 	if status.Phase == v1alpha1.PhaseActive && !w.ends.IsZero() {
 		w.checkBounds()
 	}
-	if w.ended != nil && (status.Phase != v1alpha1.PhaseEnded || status.Outcome != w.ended.Outcome || !status.EndedAt.Equal(w.ended.EndedAt)) {
+	if w.ended != nil &&
+		(status.Phase != v1alpha1.PhaseEnded || status.Outcome != w.ended.Outcome || !status.EndedAt.Equal(w.ended.EndedAt)) {
 		w.t.Fatalf("an ended session is written again: %+v", status)
 	}
 	if status.EndedAt != nil && w.ended == nil {
@@ -648,7 +659,8 @@ func (w *world) checkEnd() {
 	if status.Class != nil && status.Class.Audit == v1alpha1.AuditRequired && status.Audit == nil {
 		w.t.Fatalf("Ended (%s), and its record is not stored", status.Outcome)
 	}
-	if status.Class != nil && status.Class.Transcript == v1alpha1.TranscriptRequired && status.LeavesTranscript() && status.Transcript == nil {
+	if status.Class != nil && status.Class.Transcript == v1alpha1.TranscriptRequired && status.LeavesTranscript() &&
+		status.Transcript == nil {
 		w.t.Fatalf("Ended (%s), and its transcript is not stored", status.Outcome)
 	}
 }
