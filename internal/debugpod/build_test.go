@@ -99,12 +99,14 @@ func keep(what ...v1alpha1.Keep) func(*v1alpha1.DebugSession) {
 // everyField sets each field that a debugger has in both modes.
 func everyField(s *v1alpha1.DebugSession) {
 	s.Spec.Debugger = v1alpha1.Debugger{
-		Image:                    "registry.example/tools@sha256:0123",
-		Command:                  []string{"dlv"},
-		Args:                     []string{"attach", "1"},
-		WorkingDir:               "/work",
-		Env:                      []corev1.EnvVar{{Name: "A", Value: "1"}},
-		EnvFrom:                  []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}}},
+		Image:      "registry.example/tools@sha256:0123",
+		Command:    []string{"dlv"},
+		Args:       []string{"attach", "1"},
+		WorkingDir: "/work",
+		Env:        []corev1.EnvVar{{Name: "A", Value: "1"}},
+		EnvFrom: []corev1.EnvFromSource{
+			{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}},
+		},
 		VolumeMounts:             []corev1.VolumeMount{{Name: "data", MountPath: "/data", ReadOnly: true}},
 		SecurityContext:          &corev1.SecurityContext{RunAsUser: new(int64(1000)), RunAsNonRoot: new(true)},
 		ImagePullPolicy:          corev1.PullNever,
@@ -148,15 +150,20 @@ func TestCopyGolden(t *testing.T) {
 		{"copy-legacy", "web-0", admitted(v1alpha1.ModePodCopy, profile(v1alpha1.ProfileLegacy))},
 		{"copy-every-field", "web-0", admitted(v1alpha1.ModePodCopy, everyField)},
 		{"copy-keep-nothing", "web-0", admitted(v1alpha1.ModePodCopy, keep())},
-		{"copy-keep-all", "web-0", admitted(v1alpha1.ModePodCopy, keep(v1alpha1.KeepLabels, v1alpha1.KeepAnnotations, v1alpha1.KeepInitContainers,
-			v1alpha1.KeepLivenessProbe, v1alpha1.KeepReadinessProbe, v1alpha1.KeepStartupProbe))},
+		{"copy-keep-all",
+			"web-0", admitted(v1alpha1.ModePodCopy, keep(v1alpha1.KeepLabels, v1alpha1.KeepAnnotations, v1alpha1.KeepInitContainers,
+				v1alpha1.KeepLivenessProbe, v1alpha1.KeepReadinessProbe, v1alpha1.KeepStartupProbe))},
 		{"copy-same-node", "web-0", admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Spec.PodCopy.SameNode = true })},
 		{"copy-host-pid", "host", admitted(v1alpha1.ModePodCopy)},
 		{"copy-windows", "windows", admitted(v1alpha1.ModePodCopy)},
 		{"copy-changes", "web-0", admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) {
 			s.Spec.PodCopy.Containers = []v1alpha1.ContainerChange{
 				{Name: "proxy", Image: "proxy:debug"},
-				{Name: "app", Command: []string{"sleep", "infinity"}, Env: []corev1.EnvVar{{Name: "MODE", Value: "debug"}, {Name: "TRACE", Value: "1"}}},
+				{
+					Name:    "app",
+					Command: []string{"sleep", "infinity"},
+					Env:     []corev1.EnvVar{{Name: "MODE", Value: "debug"}, {Name: "TRACE", Value: "1"}},
+				},
 				{Name: "migrate", Image: "migrate:debug", Args: []string{"--dry-run"}},
 				{Name: "*", Image: "busybox:1.36"},
 			}

@@ -95,7 +95,13 @@ func TestShareProcesses(t *testing.T) {
 		{name: "when asked", asked: new(true), want: new(true)},
 		{name: "not when asked not to", asked: new(false), own: new(true), want: new(false)},
 		{name: "not in the host's PID namespace", hostPID: true, want: nil},
-		{name: "not in the host's PID namespace, not when asked either", asked: new(true), own: new(false), hostPID: true, want: new(false)},
+		{
+			name:    "not in the host's PID namespace, not when asked either",
+			asked:   new(true),
+			own:     new(false),
+			hostPID: true,
+			want:    new(false),
+		},
 		{name: "not on Windows", windows: true, want: nil},
 		{name: "not on Windows when asked not to", asked: new(false), windows: true, want: nil},
 	} {

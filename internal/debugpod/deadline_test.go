@@ -31,7 +31,8 @@ func TestWrapKeepsTheCommand(t *testing.T) {
 
 // What the script finds set is sorted, in seconds, and quoted as a shell needs it.
 func TestSettings(t *testing.T) {
-	d := Deadlines{Warnings: []time.Duration{time.Minute, 2 * time.Hour, 90 * time.Second}, Idle: 20 * time.Minute, Session: types.NamespacedName{Namespace: "shop", Name: "a.b-1"}}
+	d := Deadlines{Warnings: []time.Duration{time.Minute, 2 * time.Hour, 90 * time.Second}, Idle: 20 * time.Minute,
+		Session: types.NamespacedName{Namespace: "shop", Name: "a.b-1"}}
 	if got, want := d.settings(), "warnings='7200 90 60' idle='1200' session='-n shop a.b-1'\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

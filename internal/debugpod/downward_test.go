@@ -15,14 +15,18 @@ const jobIndex = "batch.kubernetes.io/job-completion-index"
 // indexed is the pod of an Indexed Job: its index is a label, or an annotation, and comes as a variable.
 func indexed(path string) *corev1.Pod {
 	pod := &corev1.Pod{}
-	pod.Name, pod.Labels, pod.Annotations = "indexed-1", map[string]string{jobIndex: "1", "app": "web"}, map[string]string{jobIndex: "$1", "who": "us"}
+	pod.Name, pod.Labels, pod.Annotations = "indexed-1", map[string]string{
+		jobIndex: "1",
+		"app":    "web",
+	}, map[string]string{jobIndex: "$1", "who": "us"}
 	from := func(name, path string) corev1.EnvVar {
 		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
 	}
 	container := corev1.Container{Name: "app", Env: []corev1.EnvVar{
 		from("INDEX", path), from("GONE", "metadata.labels['gone']"), from("POD_NAME", "metadata.name"), from("NODE", "spec.nodeName"),
 	}}
-	pod.Spec = corev1.PodSpec{Hostname: "indexed-1", Subdomain: "web", Containers: []corev1.Container{container}, InitContainers: []corev1.Container{container}}
+	pod.Spec = corev1.PodSpec{Hostname: "indexed-1", Subdomain: "web", Containers: []corev1.Container{container},
+		InitContainers: []corev1.Container{container}}
 	pod.Spec.InitContainers[0].Name = "setup"
 	return pod
 }
@@ -78,10 +82,13 @@ func TestCopyWarnings(t *testing.T) {
 	target := indexed("metadata.labels['" + jobIndex + "']")
 	target.Spec.Volumes = []corev1.Volume{
 		{Name: "info", VolumeSource: corev1.VolumeSource{DownwardAPI: &corev1.DownwardAPIVolumeSource{Items: []corev1.DownwardAPIVolumeFile{
-			{Path: "labels", FieldRef: field("metadata.labels")}, {Path: "who", FieldRef: field("metadata.annotations['who']")}, {Path: "space", FieldRef: field("metadata.namespace")},
+			{Path: "labels", FieldRef: field("metadata.labels")}, {Path: "who", FieldRef: field("metadata.annotations['who']")},
+			{Path: "space", FieldRef: field("metadata.namespace")},
 		}}}},
 		{Name: "more", VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
-			{DownwardAPI: &corev1.DownwardAPIProjection{Items: []corev1.DownwardAPIVolumeFile{{Path: "uid", FieldRef: field("metadata.uid")}}}},
+			{DownwardAPI: &corev1.DownwardAPIProjection{
+				Items: []corev1.DownwardAPIVolumeFile{{Path: "uid", FieldRef: field("metadata.uid")}},
+			}},
 		}}}},
 	}
 	session := admitted(v1alpha1.ModePodCopy, keep())
@@ -123,7 +130,9 @@ func TestKeptLabels(t *testing.T) {
 
 func TestOmittedContainers(t *testing.T) {
 	omitting := func(names ...string) *v1alpha1.DebugSession {
-		return admitted(v1alpha1.ModePodCopy, keep(v1alpha1.KeepInitContainers), func(s *v1alpha1.DebugSession) { s.Spec.PodCopy.OmitContainers = names })
+		return admitted(v1alpha1.ModePodCopy, keep(v1alpha1.KeepInitContainers), func(s *v1alpha1.DebugSession) {
+			s.Spec.PodCopy.OmitContainers = names
+		})
 	}
 	copied, err := Copy(omitting("proxy", "migrate"), readTarget(t, "web-0"), now)
 	if err != nil {

@@ -24,7 +24,8 @@ func TestProfileOnAContainerThatIsThere(t *testing.T) {
 		{"general adds nothing twice", v1alpha1.ProfileGeneral, nil, guarded},
 		{"netadmin adds to what is there", v1alpha1.ProfileNetadmin, nil, &corev1.SecurityContext{
 			RunAsUser: new(int64(1000)), AllowPrivilegeEscalation: no,
-			Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_PTRACE", "CHOWN", "NET_ADMIN", "NET_RAW"}, Drop: []corev1.Capability{"ALL"}},
+			Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_PTRACE", "CHOWN", "NET_ADMIN", "NET_RAW"},
+				Drop: []corev1.Capability{"ALL"}},
 		}},
 		{"sysadmin lifts what contradicts it", v1alpha1.ProfileSysadmin, nil, &corev1.SecurityContext{
 			RunAsUser: new(int64(1000)), Privileged: yes,
@@ -76,10 +77,18 @@ func TestDebuggerName(t *testing.T) {
 		{"one that is added beside changes", admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) {
 			s.Spec.PodCopy.Containers = []v1alpha1.ContainerChange{{Name: "proxy", Image: "a"}}
 		}), ContainerName(uidA)},
-		{"one that is there", admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Container = "proxy" }), "proxy"},
+		{
+			"one that is there",
+			admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Container = "proxy" }),
+			"proxy",
+		},
 		{"the first that is changed, no init container", admitted(v1alpha1.ModePodCopy, changed("*", "migrate", "proxy", "app")), "proxy"},
 		{"the default if all are", admitted(v1alpha1.ModePodCopy, changed("*")), "app"},
-		{"the one that is named", admitted(v1alpha1.ModePodCopy, changed("proxy"), func(s *v1alpha1.DebugSession) { s.Spec.Target.Container = "app" }), "app"},
+		{
+			"the one that is named",
+			admitted(v1alpha1.ModePodCopy, changed("proxy"), func(s *v1alpha1.DebugSession) { s.Spec.Target.Container = "app" }),
+			"app",
+		},
 	} {
 		if got := DebuggerName(test.session, readTarget(t, "web-0")); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
@@ -90,8 +99,9 @@ func TestDebuggerName(t *testing.T) {
 func TestContainerToTakeOver(t *testing.T) {
 	target := readTarget(t, "web-0")
 	for name, session := range map[string]*v1alpha1.DebugSession{
-		"gone":     admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Container = "gone" }),
-		"not kept": admitted(v1alpha1.ModePodCopy, keep(v1alpha1.KeepLabels), func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Container = "migrate" }),
+		"gone": admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Container = "gone" }),
+		"not kept": admitted(v1alpha1.ModePodCopy, keep(v1alpha1.KeepLabels),
+			func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Container = "migrate" }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Copy(session, target, now)

@@ -29,8 +29,13 @@ func TestHideValues(t *testing.T) {
 			Lifecycle:     &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{HTTPGet: withHeader("secret-4")}},
 		}, {Name: "proxy", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}},
 	}
-	added := corev1.Container{Name: ContainerName(uidA), Env: []corev1.EnvVar{{Name: "MINE", Value: "1"}, {Name: "HTTP_PROXY", Value: "secret-5"}}}
-	changes := &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "app", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}}}
+	added := corev1.Container{
+		Name: ContainerName(uidA),
+		Env:  []corev1.EnvVar{{Name: "MINE", Value: "1"}, {Name: "HTTP_PROXY", Value: "secret-5"}},
+	}
+	changes := &v1alpha1.PodCopy{
+		Containers: []v1alpha1.ContainerChange{{Name: "app", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}},
+	}
 	mine := []corev1.EnvVar{{Name: "MINE", Value: "1"}, {Name: "PASSWORD", Value: "secret-2"}}
 	migrate := v1alpha1.HiddenValues{Container: "migrate", Env: []string{"DSN"}}
 	headers := []string{"Authorization", "Authorization"}
@@ -53,8 +58,11 @@ func TestHideValues(t *testing.T) {
 			},
 		},
 		"a container that becomes the debugger": {
-			session: v1alpha1.DebugSessionSpec{PodCopy: changes, Debugger: v1alpha1.Debugger{Container: "proxy", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}},
-			want:    []v1alpha1.HiddenValues{{Container: "app", Env: []string{"PASSWORD"}, HTTPHeaders: headers}, migrate},
+			session: v1alpha1.DebugSessionSpec{
+				PodCopy:  changes,
+				Debugger: v1alpha1.Debugger{Container: "proxy", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}},
+			},
+			want: []v1alpha1.HiddenValues{{Container: "app", Env: []string{"PASSWORD"}, HTTPHeaders: headers}, migrate},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +91,9 @@ func TestHideValues(t *testing.T) {
 }
 
 func TestHideValuesOfAnEphemeralContainer(t *testing.T) {
-	session := &v1alpha1.DebugSession{Spec: v1alpha1.DebugSessionSpec{Debugger: v1alpha1.Debugger{Env: []corev1.EnvVar{{Name: "MINE", Value: "1"}}}}}
+	session := &v1alpha1.DebugSession{
+		Spec: v1alpha1.DebugSessionSpec{Debugger: v1alpha1.Debugger{Env: []corev1.EnvVar{{Name: "MINE", Value: "1"}}}},
+	}
 	session.UID = uidA
 	container := &corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
 		Name: ContainerName(uidA),

@@ -31,12 +31,14 @@ func TestMountsFrom(t *testing.T) {
 		want    []corev1.VolumeMount
 		left    []string
 	}{
-		{"ephemeral, without parts of volumes", admitted(v1alpha1.ModeEphemeralContainer, from("app")), []corev1.VolumeMount{received}, []string{"/etc/app.conf", "/logs"}},
+		{"ephemeral, without parts of volumes", admitted(v1alpha1.ModeEphemeralContainer, from("app")), []corev1.VolumeMount{received},
+			[]string{"/etc/app.conf", "/logs"}},
 		{"copy, all of it", admitted(v1alpha1.ModePodCopy, from("app")),
 			append([]corev1.VolumeMount{received}, target.Spec.Containers[0].VolumeMounts[1:]...), nil},
 		{"privileged, passing on what it mounts", admitted(v1alpha1.ModeEphemeralContainer, from("app"), profile(v1alpha1.ProfileSysadmin)),
 			target.Spec.Containers[0].VolumeMounts[:1], []string{"/etc/app.conf", "/logs"}},
-		{"one's own wins", admitted(v1alpha1.ModeEphemeralContainer, from("app", other, mine)), []corev1.VolumeMount{other, mine}, []string{"/etc/app.conf", "/logs"}},
+		{"one's own wins", admitted(v1alpha1.ModeEphemeralContainer, from("app", other, mine)), []corev1.VolumeMount{other, mine},
+			[]string{"/etc/app.conf", "/logs"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []corev1.VolumeMount
@@ -82,8 +84,10 @@ func TestTargetRoot(t *testing.T) {
 	}{
 		{"joined", func(*corev1.PodSpec) {}, func(*v1alpha1.DebugSession) {}, "/proc/1/root"},
 		{"not joined", func(*corev1.PodSpec) {}, func(s *v1alpha1.DebugSession) { s.Status.Target.Container = "" }, ""},
-		{"in a process namespace that all share", func(p *corev1.PodSpec) { p.ShareProcessNamespace = new(true) }, func(*v1alpha1.DebugSession) {}, ""},
-		{"in one that none shares", func(p *corev1.PodSpec) { p.ShareProcessNamespace = new(false) }, func(*v1alpha1.DebugSession) {}, "/proc/1/root"},
+		{"in a process namespace that all share", func(p *corev1.PodSpec) { p.ShareProcessNamespace = new(true) },
+			func(*v1alpha1.DebugSession) {}, ""},
+		{"in one that none shares", func(p *corev1.PodSpec) { p.ShareProcessNamespace = new(false) }, func(*v1alpha1.DebugSession) {},
+			"/proc/1/root"},
 		{"in the host's", func(p *corev1.PodSpec) { p.HostPID = true }, func(*v1alpha1.DebugSession) {}, ""},
 		{"on Windows", func(p *corev1.PodSpec) { p.OS = &corev1.PodOS{Name: corev1.Windows} }, func(*v1alpha1.DebugSession) {}, ""},
 		{"as its author says", func(*corev1.PodSpec) {}, func(s *v1alpha1.DebugSession) {

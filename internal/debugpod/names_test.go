@@ -87,7 +87,9 @@ func TestDefaultContainer(t *testing.T) {
 		{"the first when the annotated one is not there", "gone", []string{"app", "proxy"}, "app"},
 		{"none of none", "gone", nil, ""},
 	} {
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"kubectl.kubernetes.io/default-container": test.annotation}}}
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"kubectl.kubernetes.io/default-container": test.annotation}},
+		}
 		for _, name := range test.containers {
 			pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: name})
 		}

@@ -60,14 +60,17 @@ func drawSession(t *rapid.T, target *corev1.Pod) *v1alpha1.DebugSession {
 		session.Spec.Debugger.Container = target.Spec.Containers[0].Name
 	}
 	for i := range target.Spec.Volumes {
-		session.Spec.Debugger.VolumeMounts = append(session.Spec.Debugger.VolumeMounts, corev1.VolumeMount{Name: target.Spec.Volumes[i].Name, MountPath: fmt.Sprint("/", i)})
+		session.Spec.Debugger.VolumeMounts = append(session.Spec.Debugger.VolumeMounts,
+			corev1.VolumeMount{Name: target.Spec.Volumes[i].Name, MountPath: fmt.Sprint("/", i)})
 	}
 	if bools.Draw(t, "has options") {
 		session.Spec.PodCopy = &v1alpha1.PodCopy{
 			SameNode: bools.Draw(t, "same node"),
 			Quiesce:  rapid.SampledFrom([][]v1alpha1.QuiescedContainer{nil, {{Name: "*"}}}).Draw(t, "quiesce"),
-			Keep: rapid.SliceOfDistinct(rapid.SampledFrom([]v1alpha1.Keep{v1alpha1.KeepLabels, v1alpha1.KeepAnnotations, v1alpha1.KeepInitContainers,
-				v1alpha1.KeepLivenessProbe, v1alpha1.KeepReadinessProbe, v1alpha1.KeepStartupProbe}), func(k v1alpha1.Keep) v1alpha1.Keep { return k }).Draw(t, "keep"),
+			Keep: rapid.SliceOfDistinct(
+				rapid.SampledFrom([]v1alpha1.Keep{v1alpha1.KeepLabels, v1alpha1.KeepAnnotations, v1alpha1.KeepInitContainers,
+					v1alpha1.KeepLivenessProbe, v1alpha1.KeepReadinessProbe, v1alpha1.KeepStartupProbe}),
+				func(k v1alpha1.Keep) v1alpha1.Keep { return k }).Draw(t, "keep"),
 		}
 		for i := range target.Spec.Containers {
 			change := fuzzed[v1alpha1.ContainerChange](rapid.Int64().Draw(t, "change seed"))
@@ -150,7 +153,8 @@ func checkCopy(t *rapid.T, session *v1alpha1.DebugSession, target, copied *corev
 	if !OwnedBy(copied, session) || len(copied.OwnerReferences) != 1 {
 		t.Errorf("owners %v, want the session alone, as the controller", copied.OwnerReferences)
 	}
-	keepsLabels := session.Spec.Profile != v1alpha1.ProfileLegacy && session.Spec.PodCopy != nil && slices.Contains(session.Spec.PodCopy.Keep, v1alpha1.KeepLabels)
+	keepsLabels := session.Spec.Profile != v1alpha1.ProfileLegacy && session.Spec.PodCopy != nil &&
+		slices.Contains(session.Spec.PodCopy.Keep, v1alpha1.KeepLabels)
 	wantLabels := map[string]string{v1alpha1.LabelSessionUID: string(session.UID)}
 	for key, value := range target.Labels {
 		if keepsLabels {
@@ -174,7 +178,8 @@ func checkCopy(t *rapid.T, session *v1alpha1.DebugSession, target, copied *corev
 	if len(copied.Spec.EphemeralContainers) > 0 {
 		t.Error("ephemeral containers of the target in the copy")
 	}
-	if copied.Spec.HostPID && copied.Spec.ShareProcessNamespace != nil && *copied.Spec.ShareProcessNamespace && target.Spec.ShareProcessNamespace == nil {
+	if copied.Spec.HostPID && copied.Spec.ShareProcessNamespace != nil && *copied.Spec.ShareProcessNamespace &&
+		target.Spec.ShareProcessNamespace == nil {
 		t.Error("shareProcessNamespace beside hostPID")
 	}
 	wantContainers := len(target.Spec.Containers)
@@ -184,7 +189,8 @@ func checkCopy(t *rapid.T, session *v1alpha1.DebugSession, target, copied *corev
 	if got := len(copied.Spec.Containers); got != wantContainers {
 		t.Errorf("%d containers, want %d", got, wantContainers)
 	}
-	if last := copied.Spec.Containers[len(copied.Spec.Containers)-1]; AddsContainer(&session.Spec) && last.Name != session.Status.Debugger.ContainerName {
+	if last := copied.Spec.Containers[len(copied.Spec.Containers)-1]; AddsContainer(&session.Spec) &&
+		last.Name != session.Status.Debugger.ContainerName {
 		t.Errorf("last container %q, want the debugger", last.Name)
 	}
 }

@@ -18,14 +18,18 @@ func asleep(entries ...v1alpha1.QuiescedContainer) func(*v1alpha1.DebugSession) 
 
 func TestQuiesceGolden(t *testing.T) {
 	for name, session := range map[string]*v1alpha1.DebugSession{
-		"copy-quiesced": admitted(v1alpha1.ModePodCopy, keep(v1alpha1.KeepInitContainers, v1alpha1.KeepLivenessProbe, v1alpha1.KeepStartupProbe),
-			asleep(v1alpha1.QuiescedContainer{Name: "*"}, v1alpha1.QuiescedContainer{Name: "proxy", With: v1alpha1.QuiesceWithOperatorImage})),
+		"copy-quiesced": admitted(v1alpha1.ModePodCopy,
+			keep(v1alpha1.KeepInitContainers, v1alpha1.KeepLivenessProbe, v1alpha1.KeepStartupProbe),
+			asleep(v1alpha1.QuiescedContainer{Name: "*"},
+				v1alpha1.QuiescedContainer{Name: "proxy", With: v1alpha1.QuiesceWithOperatorImage})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := readTarget(t, "web-0")
 			for i := range target.Spec.Containers {
 				target.Spec.Containers[i].WorkingDir = "/srv"
-				target.Spec.Containers[i].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}}}
+				target.Spec.Containers[i].Lifecycle = &corev1.Lifecycle{
+					PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}},
+				}
 			}
 			built, err := Copy(session, target, now)
 			if err != nil {
@@ -46,9 +50,14 @@ func TestWhoSleeps(t *testing.T) {
 		{"one", []func(*v1alpha1.DebugSession){asleep(v1alpha1.QuiescedContainer{Name: "app"})}, []string{"app"}},
 		{"a native sidecar", []func(*v1alpha1.DebugSession){asleep(v1alpha1.QuiescedContainer{Name: "mesh"})}, []string{"mesh"}},
 		{"all, and no init container", []func(*v1alpha1.DebugSession){asleep(all)}, []string{"mesh", "app", "proxy"}},
-		{"all but the debugger", []func(*v1alpha1.DebugSession){asleep(all), func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Container = "app" }}, []string{"mesh", "proxy"}},
+		{
+			"all but the debugger",
+			[]func(*v1alpha1.DebugSession){asleep(all), func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Container = "app" }},
+			[]string{"mesh", "proxy"},
+		},
 		{"all but one with a command", []func(*v1alpha1.DebugSession){asleep(all), func(s *v1alpha1.DebugSession) {
-			s.Spec.PodCopy.Containers = []v1alpha1.ContainerChange{{Name: "app", Command: []string{"dlv"}}, {Name: "proxy", Image: "proxy:2"}}
+			s.Spec.PodCopy.Containers = []v1alpha1.ContainerChange{{Name: "app", Command: []string{"dlv"}},
+				{Name: "proxy", Image: "proxy:2"}}
 		}}, []string{"mesh", "proxy"}},
 		{"none", nil, nil},
 	} {

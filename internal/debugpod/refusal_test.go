@@ -33,8 +33,16 @@ func TestWhatTheTargetDoesNotHave(t *testing.T) {
 		{"an ephemeral container to join", "spec.target.container", admitted(v1alpha1.ModeEphemeralContainer, joins("debugger-old"))},
 		{"an init container to join", "", admitted(v1alpha1.ModeEphemeralContainer, joins("mesh"))},
 		{"a container to change", "spec.podCopy.containers[1].name", admitted(v1alpha1.ModePodCopy, change("gone"))},
-		{"the debugger is no container to change", "spec.podCopy.containers[1].name", admitted(v1alpha1.ModePodCopy, change(ContainerName(uidA)))},
-		{"an init container that is not kept", "spec.podCopy.containers[1].name", admitted(v1alpha1.ModePodCopy, change("migrate", v1alpha1.KeepLabels))},
+		{
+			"the debugger is no container to change",
+			"spec.podCopy.containers[1].name",
+			admitted(v1alpha1.ModePodCopy, change(ContainerName(uidA))),
+		},
+		{
+			"an init container that is not kept",
+			"spec.podCopy.containers[1].name",
+			admitted(v1alpha1.ModePodCopy, change("migrate", v1alpha1.KeepLabels)),
+		},
 		{"an init container that is kept", "", admitted(v1alpha1.ModePodCopy, change("migrate", v1alpha1.KeepInitContainers))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -57,12 +65,15 @@ func TestADebuggerOfThatNameIsThere(t *testing.T) {
 // A session that is not admitted is no invalid session: the caller was too early, and nobody is to be told to change it.
 func TestNotAdmitted(t *testing.T) {
 	for name, session := range map[string]*v1alpha1.DebugSession{
-		"ephemeral without a debugger":  admitted(v1alpha1.ModeEphemeralContainer, func(s *v1alpha1.DebugSession) { s.Status.Debugger = nil }),
-		"ephemeral without a name":      admitted(v1alpha1.ModeEphemeralContainer, func(s *v1alpha1.DebugSession) { s.Status.Debugger.ContainerName = "" }),
-		"copy without a debugger":       admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Status.Debugger = nil }),
-		"copy without a pod's name":     admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Status.Debugger.PodName = "" }),
-		"copy without a container name": admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Status.Debugger.ContainerName = "" }),
-		"copy without a hard deadline":  admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Status.HardDeadline = nil }),
+		"ephemeral without a debugger": admitted(v1alpha1.ModeEphemeralContainer,
+			func(s *v1alpha1.DebugSession) { s.Status.Debugger = nil }),
+		"ephemeral without a name": admitted(v1alpha1.ModeEphemeralContainer,
+			func(s *v1alpha1.DebugSession) { s.Status.Debugger.ContainerName = "" }),
+		"copy without a debugger":   admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Status.Debugger = nil }),
+		"copy without a pod's name": admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Status.Debugger.PodName = "" }),
+		"copy without a container name": admitted(v1alpha1.ModePodCopy,
+			func(s *v1alpha1.DebugSession) { s.Status.Debugger.ContainerName = "" }),
+		"copy without a hard deadline": admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Status.HardDeadline = nil }),
 	} {
 		err := build(session, readTarget(t, "web-0"))
 		var invalid *InvalidError

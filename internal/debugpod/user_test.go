@@ -35,7 +35,13 @@ func TestRunAsTarget(t *testing.T) {
 			p.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: new(int64(3)), RunAsGroup: new(int64(4))}
 		}, user: 1, group: 4},
 		{name: "what the kubelet saw", target: seen, user: 101, group: 102},
-		{name: "another container's", target: seen, session: func(s *v1alpha1.DebugSession) { s.Spec.Target.Container = "proxy" }, user: 7, group: 7},
+		{
+			name:    "another container's",
+			target:  seen,
+			session: func(s *v1alpha1.DebugSession) { s.Spec.Target.Container = "proxy" },
+			user:    7,
+			group:   7,
+		},
 		{name: "root's", target: func(p *corev1.Pod) { p.Spec.Containers[0].SecurityContext = of(0, 0) }},
 		{name: "not to be told", target: func(*corev1.Pod) {}, field: "spec.debugger.runAs"},
 		{name: "root's, which its profile forbids", target: func(p *corev1.Pod) { p.Spec.Containers[0].SecurityContext = of(0, 0) },
