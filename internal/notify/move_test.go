@@ -21,7 +21,9 @@ func session(changes ...func(*v1alpha1.DebugSession)) *v1alpha1.DebugSession {
 	s := exampleSession()
 	s.Status = v1alpha1.DebugSessionStatus{
 		Phase: v1alpha1.PhaseAwaitingApproval, Request: &v1alpha1.RequestStatus{Hash: "sha256:0123456789abcdef", Since: at(0)},
-		Class: &v1alpha1.ClassStatus{EndWarnings: []v1alpha1.Duration{{Duration: 5 * time.Minute}, {Duration: time.Minute}, {Duration: time.Hour}}},
+		Class: &v1alpha1.ClassStatus{
+			EndWarnings: []v1alpha1.Duration{{Duration: 5 * time.Minute}, {Duration: time.Minute}, {Duration: time.Hour}},
+		},
 	}
 	for _, change := range changes {
 		change(s)
@@ -55,13 +57,15 @@ func hasty(started bool) func(*v1alpha1.DebugSession) {
 		if started {
 			running(s)
 			s.Status.Approvals, s.Status.Conditions = nil, nil
-			s.Status.Review = &v1alpha1.ReviewStatus{Since: at(2 * time.Minute), DueAt: at(24 * time.Hour), NextReminder: when(24 * time.Hour)}
+			s.Status.Review = &v1alpha1.ReviewStatus{Since: at(2 * time.Minute), DueAt: at(24 * time.Hour),
+				NextReminder: when(24 * time.Hour)}
 		}
 	}
 }
 
 func acknowledged(s *v1alpha1.DebugSession) {
-	s.Status.Review.Decision, s.Status.Review.By, s.Status.Review.AfterEnd, s.Status.Review.NextReminder = v1alpha1.DecisionApprove, "bob", true, nil
+	s.Status.Review.Decision, s.Status.Review.By, s.Status.Review.AfterEnd, s.Status.Review.NextReminder = v1alpha1.DecisionApprove,
+		"bob", true, nil
 }
 
 func overdue(s *v1alpha1.DebugSession) {
@@ -84,25 +88,74 @@ func TestMoves(t *testing.T) {
 		want    []string
 		next    time.Duration
 	}{
-		"not looked at yet":      {session: &v1alpha1.DebugSession{}},
-		"waits":                  {session: session(), want: []string{"AwaitingApproval/0123456789ab-30m"}},
-		"waits for one more":     {session: session(decided(v1alpha1.DecisionApprove, time.Minute)), want: []string{"AwaitingApproval/0123456789ab-30m"}},
-		"runs":                   {session: session(running), now: 4 * time.Minute, want: []string{"AwaitingApproval", approvedAt, "Active"}, next: 27 * time.Minute},
-		"is about to end":        {session: session(running), now: 27 * time.Minute, want: []string{"AwaitingApproval", approvedAt, "Active", warned5}, next: 31 * time.Minute},
-		"is just about to end":   {session: session(running), now: 31 * time.Minute, want: []string{"AwaitingApproval", approvedAt, "Active", warned1}},
-		"its time is up":         {session: session(running), now: 32 * time.Minute, want: []string{"AwaitingApproval", approvedAt, "Active"}},
-		"waits for a longer ttl": {session: session(running, asksForMore), now: 12 * time.Minute, want: []string{approvedAt, "Active", "AwaitingApproval/0123456789ab-1h"}, next: 27 * time.Minute},
-		"has ended":              {session: session(running, ended(v1alpha1.OutcomeExpired)), now: time.Hour, want: []string{"AwaitingApproval", approvedAt, "Active", "Ended"}},
-		"was denied":             {session: session(decided(v1alpha1.DecisionDeny, time.Minute), ended(v1alpha1.OutcomeDenied)), now: time.Hour, want: []string{"AwaitingApproval", "Denied", "Ended"}},
-		"was denied while it ran": {session: session(running, decided(v1alpha1.DecisionDeny, 9*time.Minute), ended(v1alpha1.OutcomeRevoked)),
+		"not looked at yet": {session: &v1alpha1.DebugSession{}},
+		"waits":             {session: session(), want: []string{"AwaitingApproval/0123456789ab-30m"}},
+		"waits for one more": {
+			session: session(decided(v1alpha1.DecisionApprove, time.Minute)),
+			want:    []string{"AwaitingApproval/0123456789ab-30m"},
+		},
+		"runs": {
+			session: session(running),
+			now:     4 * time.Minute,
+			want:    []string{"AwaitingApproval", approvedAt, "Active"},
+			next:    27 * time.Minute,
+		},
+		"is about to end": {
+			session: session(running),
+			now:     27 * time.Minute,
+			want:    []string{"AwaitingApproval", approvedAt, "Active", warned5},
+			next:    31 * time.Minute,
+		},
+		"is just about to end": {
+			session: session(running),
+			now:     31 * time.Minute,
+			want:    []string{"AwaitingApproval", approvedAt, "Active", warned1},
+		},
+		"its time is up": {
+			session: session(running),
+			now:     32 * time.Minute,
+			want:    []string{"AwaitingApproval", approvedAt, "Active"},
+		},
+		"waits for a longer ttl": {
+			session: session(running, asksForMore),
+			now:     12 * time.Minute,
+			want:    []string{approvedAt, "Active", "AwaitingApproval/0123456789ab-1h"},
+			next:    27 * time.Minute,
+		},
+		"has ended": {
+			session: session(running, ended(v1alpha1.OutcomeExpired)),
+			now:     time.Hour,
+			want:    []string{"AwaitingApproval", approvedAt, "Active", "Ended"},
+		},
+		"was denied": {
+			session: session(decided(v1alpha1.DecisionDeny, time.Minute), ended(v1alpha1.OutcomeDenied)),
+			now:     time.Hour,
+			want:    []string{"AwaitingApproval", "Denied", "Ended"},
+		},
+		"was denied while it ran": {session: session(running, decided(v1alpha1.DecisionDeny, 9*time.Minute),
+			ended(v1alpha1.OutcomeRevoked)),
 			now: time.Hour, want: []string{"AwaitingApproval", approvedAt, "Active", "Denied", "Ended"}},
-		"needed no approval":                     {session: session(running, func(s *v1alpha1.DebugSession) { s.Status.Request, s.Status.Approvals = nil, nil }), now: 4 * time.Minute, want: []string{"Active"}, next: 27 * time.Minute},
-		"was rejected":                           {session: session(func(s *v1alpha1.DebugSession) { s.Status.Request = nil }, ended(v1alpha1.OutcomeRejected)), want: []string{"Ended"}},
+		"needed no approval": {
+			session: session(running, func(s *v1alpha1.DebugSession) { s.Status.Request, s.Status.Approvals = nil, nil }),
+			now:     4 * time.Minute,
+			want:    []string{"Active"},
+			next:    27 * time.Minute,
+		},
+		"was rejected": {
+			session: session(func(s *v1alpha1.DebugSession) { s.Status.Request = nil }, ended(v1alpha1.OutcomeRejected)),
+			want:    []string{"Ended"},
+		},
 		"is an emergency that is about to start": {session: session(hasty(false))},
-		"started before its approval":            {session: session(hasty(true)), now: 4 * time.Minute, want: []string{"Emergency", "Active"}, next: 27 * time.Minute},
+		"started before its approval": {
+			session: session(hasty(true)),
+			now:     4 * time.Minute,
+			want:    []string{"Emergency", "Active"},
+			next:    27 * time.Minute,
+		},
 		"has one approval of two": {session: session(hasty(true), decided(v1alpha1.DecisionApprove, time.Minute)), now: 4 * time.Minute,
 			want: []string{"Emergency", "Active"}, next: 27 * time.Minute},
-		"was reviewed after its end": {session: session(hasty(true), ended(v1alpha1.OutcomeExpired), decided(v1alpha1.DecisionApprove, time.Minute), acknowledged),
+		"was reviewed after its end": {session: session(hasty(true), ended(v1alpha1.OutcomeExpired),
+			decided(v1alpha1.DecisionApprove, time.Minute), acknowledged),
 			now: time.Hour, want: []string{approvedAt, "Emergency", "Active", "Ended"}},
 		"was not reviewed in time": {session: session(hasty(true), ended(v1alpha1.OutcomeExpired), overdue), now: 26 * time.Hour,
 			want: []string{"Emergency", "ReviewOverdue/1795867200", "Active", "Ended"}},
@@ -133,15 +186,42 @@ func TestMissed(t *testing.T) {
 		since, now time.Time
 		want       []string
 	}{
-		"nothing was told":                {session: over, now: now, want: []string{"AwaitingApproval", "Approved/1795780860", "Active", "Ended"}},
-		"some was":                        {session: over, sent: []string{"AwaitingApproval/0123456789ab-30m", "Approved/1795780860"}, now: now, want: []string{"Active", "Ended"}},
-		"all was":                         {session: over, sent: []string{"AwaitingApproval/x", "Approved/1795780860", "Active", "Ended"}, now: now},
-		"another approval was":            {session: over, sent: []string{"AwaitingApproval/x", "Approved/1", "Active", "Ended"}, now: now, want: []string{"Approved/1795780860"}},
-		"the sink is new":                 {session: over, since: t0.Add(3 * time.Minute), now: now, want: []string{"Active", "Ended"}},
-		"the sink is new, and it waits":   {session: waiting, since: now, now: now, want: []string{"AwaitingApproval/0123456789ab-30m"}},
-		"it asks for something else":      {session: waiting, sent: []string{"AwaitingApproval/0123456789ab-10m"}, now: now, want: []string{"AwaitingApproval/0123456789ab-30m"}},
-		"it is long ago":                  {session: over, now: t0.Add(73 * time.Hour)},
-		"it is long ago, and waits still": {session: waiting, now: t0.Add(73 * time.Hour), want: []string{"AwaitingApproval/0123456789ab-30m"}},
+		"nothing was told": {
+			session: over,
+			now:     now,
+			want:    []string{"AwaitingApproval", "Approved/1795780860", "Active", "Ended"},
+		},
+		"some was": {
+			session: over,
+			sent:    []string{"AwaitingApproval/0123456789ab-30m", "Approved/1795780860"},
+			now:     now,
+			want:    []string{"Active", "Ended"},
+		},
+		"all was": {
+			session: over,
+			sent:    []string{"AwaitingApproval/x", "Approved/1795780860", "Active", "Ended"},
+			now:     now,
+		},
+		"another approval was": {
+			session: over,
+			sent:    []string{"AwaitingApproval/x", "Approved/1", "Active", "Ended"},
+			now:     now,
+			want:    []string{"Approved/1795780860"},
+		},
+		"the sink is new":               {session: over, since: t0.Add(3 * time.Minute), now: now, want: []string{"Active", "Ended"}},
+		"the sink is new, and it waits": {session: waiting, since: now, now: now, want: []string{"AwaitingApproval/0123456789ab-30m"}},
+		"it asks for something else": {
+			session: waiting,
+			sent:    []string{"AwaitingApproval/0123456789ab-10m"},
+			now:     now,
+			want:    []string{"AwaitingApproval/0123456789ab-30m"},
+		},
+		"it is long ago": {session: over, now: t0.Add(73 * time.Hour)},
+		"it is long ago, and waits still": {
+			session: waiting,
+			now:     t0.Add(73 * time.Hour),
+			want:    []string{"AwaitingApproval/0123456789ab-30m"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			moves, _ := movesOf(test.session, false, test.now)
@@ -160,7 +240,8 @@ func TestMissed(t *testing.T) {
 func TestWhatIsWrittenDownIsBounded(t *testing.T) {
 	var sent []string
 	for i := range 100 {
-		s := session(running, asksForMore, decided(v1alpha1.DecisionDeny, time.Minute), decided(v1alpha1.DecisionApprove, time.Duration(i)*time.Second))
+		s := session(running, asksForMore, decided(v1alpha1.DecisionDeny, time.Minute),
+			decided(v1alpha1.DecisionApprove, time.Duration(i)*time.Second))
 		s.Spec.TTL.Duration = time.Duration(i)*time.Hour + 59*time.Minute + 59*time.Second
 		moves, _ := movesOf(s, true, t0.Add(31*time.Minute))
 		for _, m := range moves {

@@ -40,7 +40,8 @@ func longest(of v1alpha1.NotificationType) *Message {
 	long := strings.Repeat("€", 2*maxField)
 	switch of {
 	case v1alpha1.NotifyRefused:
-		return refused(&Refusal{User: line(long), Kind: "DebugSession", Operation: "CREATE", Namespace: long[:63], Name: line(long), Class: line(long), Message: line(long)}, "longest", t0)
+		return refused(&Refusal{User: line(long), Kind: "DebugSession", Operation: "CREATE", Namespace: long[:63], Name: line(long),
+			Class: line(long), Message: line(long)}, "longest", t0)
 	case v1alpha1.NotifyTampered:
 		return example(of)
 	}
@@ -127,7 +128,8 @@ func alertmanager(t *testing.T) (address string) {
 	}
 	listens := fmt.Sprint("127.0.0.1:", port)
 	var said bytes.Buffer
-	cmd := exec.Command(binary, "--config.file="+config, "--storage.path="+folder, "--web.listen-address="+listens, "--cluster.listen-address=")
+	cmd := exec.Command(binary, "--config.file="+config, "--storage.path="+folder, "--web.listen-address="+listens,
+		"--cluster.listen-address=")
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -195,7 +197,8 @@ func TestAlertmanager(t *testing.T) {
 			tell(example(v1alpha1.NotifyAwaitingApproval))
 		}
 		waiting := alerts(t, address)
-		if len(waiting) != 1 || waiting[0].Labels["alertname"] != "DebugSessionAwaitsApproval" || waiting[0].Labels["debugsession"] != "checkout-hang" {
+		if len(waiting) != 1 || waiting[0].Labels["alertname"] != "DebugSessionAwaitsApproval" ||
+			waiting[0].Labels["debugsession"] != "checkout-hang" {
 			t.Fatalf("it has %+v", waiting)
 		}
 		if lasts := time.Until(waiting[0].EndsAt); lasts < 30*24*time.Hour {

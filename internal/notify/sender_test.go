@@ -44,13 +44,17 @@ func TestSendersThatCannotBe(t *testing.T) {
 	}{
 		"an address from the Secret that is http":       {v1alpha1.DebugSinkSpec{URLKey: "http"}, "must begin with https://"},
 		"an address from the Secret that is no address": {v1alpha1.DebugSinkSpec{URLKey: "word"}, "not that of an HTTP endpoint"},
-		"an address from the Secret that is a file":     {v1alpha1.DebugSinkSpec{URLKey: "file", AllowHTTP: true}, "not that of an HTTP endpoint"},
+		"an address from the Secret that is a file": {
+			v1alpha1.DebugSinkSpec{URLKey: "file", AllowHTTP: true},
+			"not that of an HTTP endpoint",
+		},
 		"no such key":                     {v1alpha1.DebugSinkSpec{URLKey: "none"}, `has no key "none"`},
 		"a CA that is none":               {v1alpha1.DebugSinkSpec{URL: "https://example.com", CABundle: "x"}, "no certificate in PEM"},
 		"a signature's key that is short": {v1alpha1.DebugSinkSpec{URL: "https://example.com", SignatureKey: "word"}, "too short"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := newSender(&test.spec, map[string][]byte{"http": []byte("http://example.com/hook-of-slack"), "word": []byte("hook-of-slack"), "file": []byte("file:///hook-of-slack")})
+			_, err := newSender(&test.spec, map[string][]byte{"http": []byte("http://example.com/hook-of-slack"),
+				"word": []byte("hook-of-slack"), "file": []byte("file:///hook-of-slack")})
 			if err == nil || !strings.Contains(err.Error(), test.wrong) || strings.Contains(err.Error(), "hook-of-slack") {
 				t.Errorf("says %v, and should say %q", err, test.wrong)
 			}

@@ -18,24 +18,33 @@ func templated(body string) *v1alpha1.DebugSinkSpec {
 
 func TestTemplates(t *testing.T) {
 	for name, test := range map[string]struct{ body, wrong string }{
-		"good":                     {`{"text": {{ json .Text }}, "who": {{ with .Session }}{{ json .Requester }}{{ else }}null{{ end }}}`, ""},
-		"with a secret":            {`{"key": {{ secret "key" | json }}}`, ""},
-		"with loops":               {`[{{ range $i := 3 }}{{ if $i }},{{ end }}{{ $i }}{{ end }}]`, ""},
-		"that does not parse":      {`{{ .Text`, "unclosed action"},
-		"of nothing":               {`{"x": {{ .Nothing }}}`, "can't evaluate field Nothing"},
-		"of what is not always":    {`{"x": {{ json .Session.Name }}}`, "nil pointer"},
-		"unquoted":                 {`{"text": "{{ .Text }}"}`, "quote each value by the function json"},
-		"with a missing secret":    {`{"key": {{ secret "nokey" | json }}}`, `has no key "nokey"`},
-		"that defines templates":   {`{{ define "x" }}{{ template "x" }}{{ end }}{{ template "x" }}`, "must define no templates"},
-		"that calls itself":        {`{{ template "body" }}`, "must not call templates"},
-		"with a block":             {`{{ block "x" . }}{}{{ end }}`, "must define no templates"},
-		"with deep loops":          {`{{ range 9 }}{{ range 9 }}{{ range 9 }}{{ end }}{{ end }}{{ end }}`, "must not nest more than 2 loops"},
-		"with deep loops in an if": {`{{ range 9 }}{{ range 9 }}{{ if true }}{{ else }}{{ range 9 }}{{ end }}{{ end }}{{ end }}{{ end }}`, "must not nest more than 2 loops"},
-		"with a large loop":        {`{{ range 1000000000 }}{{ end }}`, "larger than 1000"},
-		"with a large variable":    {`{{ $n := 1e9 }}{{ range $n }}{{ end }}`, "larger than 1000"},
-		"with a number in parens":  {`{{ range (print (len (printf "%v" 5000))) }}{{ end }}`, "larger than 1000"},
-		"that writes without end":  {`{{ range 1000 }}{{ range 1000 }}{{ json $ }}{{ end }}{{ end }}`, "longer than 65536 bytes"},
-		"that pads without end":    {`{{ range 1000 }}{{ printf "%9999d" 1 }}{{ end }}`, "longer than 65536 bytes"},
+		"good": {
+			`{"text": {{ json .Text }}, "who": {{ with .Session }}{{ json .Requester }}{{ else }}null{{ end }}}`,
+			"",
+		},
+		"with a secret":          {`{"key": {{ secret "key" | json }}}`, ""},
+		"with loops":             {`[{{ range $i := 3 }}{{ if $i }},{{ end }}{{ $i }}{{ end }}]`, ""},
+		"that does not parse":    {`{{ .Text`, "unclosed action"},
+		"of nothing":             {`{"x": {{ .Nothing }}}`, "can't evaluate field Nothing"},
+		"of what is not always":  {`{"x": {{ json .Session.Name }}}`, "nil pointer"},
+		"unquoted":               {`{"text": "{{ .Text }}"}`, "quote each value by the function json"},
+		"with a missing secret":  {`{"key": {{ secret "nokey" | json }}}`, `has no key "nokey"`},
+		"that defines templates": {`{{ define "x" }}{{ template "x" }}{{ end }}{{ template "x" }}`, "must define no templates"},
+		"that calls itself":      {`{{ template "body" }}`, "must not call templates"},
+		"with a block":           {`{{ block "x" . }}{}{{ end }}`, "must define no templates"},
+		"with deep loops": {
+			`{{ range 9 }}{{ range 9 }}{{ range 9 }}{{ end }}{{ end }}{{ end }}`,
+			"must not nest more than 2 loops",
+		},
+		"with deep loops in an if": {
+			`{{ range 9 }}{{ range 9 }}{{ if true }}{{ else }}{{ range 9 }}{{ end }}{{ end }}{{ end }}{{ end }}`,
+			"must not nest more than 2 loops",
+		},
+		"with a large loop":       {`{{ range 1000000000 }}{{ end }}`, "larger than 1000"},
+		"with a large variable":   {`{{ $n := 1e9 }}{{ range $n }}{{ end }}`, "larger than 1000"},
+		"with a number in parens": {`{{ range (print (len (printf "%v" 5000))) }}{{ end }}`, "larger than 1000"},
+		"that writes without end": {`{{ range 1000 }}{{ range 1000 }}{{ json $ }}{{ end }}{{ end }}`, "longer than 65536 bytes"},
+		"that pads without end":   {`{{ range 1000 }}{{ printf "%9999d" 1 }}{{ end }}`, "longer than 65536 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := newSender(templated(test.body), map[string][]byte{"key": []byte("k")})
@@ -57,7 +66,8 @@ func TestASessionCannotBreakOutOfATemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, reason := range []string{`"}, {"evil": "`, "a\x00\x1b[31mred\r\n\u202egnp\u200b", `{{ secret "key" }}`, "</script>\\", string([]byte{0xff, 0xfe})} {
+	for _, reason := range []string{`"}, {"evil": "`, "a\x00\x1b[31mred\r\n\u202egnp\u200b", `{{ secret "key" }}`,
+		"</script>\\", string([]byte{0xff, 0xfe})} {
 		s := exampleSession()
 		s.Spec.Reason = reason
 		body, err := execute(to.template, "application/json", messageOf(s, move{notificationType: v1alpha1.NotifyEnded, at: t0}))
