@@ -15,10 +15,9 @@ const jobIndex = "batch.kubernetes.io/job-completion-index"
 // indexed is the pod of an Indexed Job: its index is a label, or an annotation, and comes as a variable.
 func indexed(path string) *corev1.Pod {
 	pod := &corev1.Pod{}
-	pod.Name, pod.Labels, pod.Annotations = "indexed-1", map[string]string{
-		jobIndex: "1",
-		"app":    "web",
-	}, map[string]string{jobIndex: "$1", "who": "us"}
+	pod.Name = "indexed-1"
+	pod.Labels = map[string]string{jobIndex: "1", "app": "web"}
+	pod.Annotations = map[string]string{jobIndex: "$1", "who": "us"}
 	from := func(name, path string) corev1.EnvVar {
 		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
 	}
