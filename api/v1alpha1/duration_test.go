@@ -10,7 +10,8 @@ import (
 
 func TestFormatDuration(t *testing.T) {
 	for text, want := range map[string]string{
-		"1h": "1h", "60m": "1h", "90m": "1h30m", "10m": "10m", "90s": "1m30s", "10s": "10s", "0s": "0s", "3601s": "1h0m1s", "100h": "100h", "1500ms": "1.5s", "-1h": "-1h",
+		"1h": "1h", "60m": "1h", "90m": "1h30m", "10m": "10m", "90s": "1m30s", "10s": "10s", "0s": "0s", "3601s": "1h0m1s", "100h": "100h",
+		"1500ms": "1.5s", "-1h": "-1h",
 	} {
 		d, err := time.ParseDuration(text)
 		if err != nil {
@@ -28,7 +29,8 @@ func TestFormatDuration(t *testing.T) {
 
 func TestDurationIsWrittenAsPeopleDo(t *testing.T) {
 	for text, d := range map[string]time.Duration{
-		`"1h"`: time.Hour, `"30m"`: 30 * time.Minute, `"1h30m"`: 90 * time.Minute, `"24h"`: 24 * time.Hour, `"10s"`: 10 * time.Second, `"0s"`: 0,
+		`"1h"`: time.Hour, `"30m"`: 30 * time.Minute, `"1h30m"`: 90 * time.Minute, `"24h"`: 24 * time.Hour,
+		`"10s"`: 10 * time.Second, `"0s"`: 0,
 	} {
 		written, err := json.Marshal(v1alpha1.Duration{Duration: d})
 		if err != nil || string(written) != text {

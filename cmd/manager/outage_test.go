@@ -83,7 +83,8 @@ func TestTheManagerStartsBeforeItsKinds(t *testing.T) {
 	manager := startManager(t, environment, newProxy(t, environment.Config.Host))
 	install := func(plural string) {
 		t.Helper()
-		if _, err := envtest.InstallCRDs(environment.Config, envtest.CRDInstallOptions{Paths: []string{kind(plural)}, ErrorIfPathMissing: true}); err != nil {
+		if _, err := envtest.InstallCRDs(environment.Config,
+			envtest.CRDInstallOptions{Paths: []string{kind(plural)}, ErrorIfPathMissing: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -174,7 +175,8 @@ func startManager(t *testing.T, environment *envtest.Environment, through *proxy
 	}
 	m := &running{probes: freeAddress(t), ended: make(chan struct{})}
 	m.cmd = exec.Command(os.Args[0], "--leader-elect", "--metrics-bind-address=0", "--health-probe-bind-address="+m.probes,
-		"--webhook-host=localhost", "--webhook-port="+strconv.Itoa(environment.WebhookInstallOptions.LocalServingPort), "--kubeconfig="+kubeconfig)
+		"--webhook-host=localhost", "--webhook-port="+strconv.Itoa(environment.WebhookInstallOptions.LocalServingPort),
+		"--kubeconfig="+kubeconfig)
 	m.cmd.Env = append(os.Environ(), roleVariable+"=manager")
 	m.cmd.Stdout, m.cmd.Stderr = m, m
 	if err := m.cmd.Start(); err != nil {

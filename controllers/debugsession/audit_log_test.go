@@ -27,7 +27,8 @@ func TestAuditLogKeys(t *testing.T) {
 			Approvals:  []v1alpha1.ApprovalStatus{{Name: "ok", By: "bob", Decision: v1alpha1.DecisionApprove}},
 			Target:     &v1alpha1.TargetStatus{PodName: "web", PodUID: "uid-2", NodeName: "node-1"},
 			Debugger: &v1alpha1.DebuggerStatus{
-				PodName: "web", ContainerName: "debugger-1", ImageID: "busybox@sha256:0", ExitCode: ptr.To[int32](143), StoppedBy: v1alpha1.StoppedByOperator,
+				PodName: "web", ContainerName: "debugger-1", ImageID: "busybox@sha256:0", ExitCode: ptr.To[int32](143),
+				StoppedBy: v1alpha1.StoppedByOperator,
 			},
 			StartedAt: &at, ExpiresAt: &later, HardDeadline: &later, EndedAt: &later,
 		},
@@ -37,7 +38,8 @@ func TestAuditLogKeys(t *testing.T) {
 		"message", "its time was up", "requester", "alice", "approvals", []string{"Approve by bob"},
 		"targetPod", "web", "targetNode", "node-1", "targetUID", types.UID("uid-2"),
 		"debuggerPod", "web", "debuggerContainer", "debugger-1", "imageID", "busybox@sha256:0",
-		"startedAt", "2026-11-24T12:00:00Z", "expiresAt", "2026-11-24T13:00:00Z", "hardDeadline", "2026-11-24T13:00:00Z", "endedAt", "2026-11-24T13:00:00Z",
+		"startedAt", "2026-11-24T12:00:00Z", "expiresAt", "2026-11-24T13:00:00Z", "hardDeadline", "2026-11-24T13:00:00Z", "endedAt",
+		"2026-11-24T13:00:00Z",
 		"outcome", v1alpha1.OutcomeExpired, "stoppedBy", v1alpha1.StoppedByOperator, "exitCode", int32(143),
 	}
 	if got := auditLog(session); !reflect.DeepEqual(got, want) {

@@ -24,15 +24,27 @@ func TestClassify(t *testing.T) {
 		err    error
 		want   string
 	}{
-		"no error":                  {inject, nil, done},
-		"not found":                 {inject, apierrors.NewNotFound(pods, "web"), gone},
-		"of another UID":            {inject, apierrors.NewInvalid(kind, "web", field.ErrorList{field.Invalid(field.NewPath("metadata", "uid"), "1", "field is immutable")}), gone},
-		"invalid":                   {inject, apierrors.NewInvalid(kind, "web", field.ErrorList{field.Required(field.NewPath("spec", "image"), "")}), refused},
-		"forbidden":                 {inject, apierrors.NewForbidden(pods, "web", errors.New("violates PodSecurity")), refused},
-		"bad request":               {inject, apierrors.NewBadRequest("admission webhook denied it"), refused},
-		"too large":                 {inject, apierrors.NewRequestEntityTooLargeError("limit is 3145728"), refused},
-		"conflict":                  {inject, apierrors.NewConflict(pods, "web", errors.New("the object has been modified")), unknown},
-		"conflict, when deleting":   {remove, apierrors.NewConflict(pods, "web", errors.New("the UID in the precondition does not match")), gone},
+		"no error":  {inject, nil, done},
+		"not found": {inject, apierrors.NewNotFound(pods, "web"), gone},
+		"of another UID": {
+			inject,
+			apierrors.NewInvalid(kind, "web", field.ErrorList{field.Invalid(field.NewPath("metadata", "uid"), "1", "field is immutable")}),
+			gone,
+		},
+		"invalid": {
+			inject,
+			apierrors.NewInvalid(kind, "web", field.ErrorList{field.Required(field.NewPath("spec", "image"), "")}),
+			refused,
+		},
+		"forbidden":   {inject, apierrors.NewForbidden(pods, "web", errors.New("violates PodSecurity")), refused},
+		"bad request": {inject, apierrors.NewBadRequest("admission webhook denied it"), refused},
+		"too large":   {inject, apierrors.NewRequestEntityTooLargeError("limit is 3145728"), refused},
+		"conflict":    {inject, apierrors.NewConflict(pods, "web", errors.New("the object has been modified")), unknown},
+		"conflict, when deleting": {
+			remove,
+			apierrors.NewConflict(pods, "web", errors.New("the UID in the precondition does not match")),
+			gone,
+		},
 		"not found, when deleting":  {remove, apierrors.NewNotFound(pods, "web"), gone},
 		"too many requests":         {inject, apierrors.NewTooManyRequests("busy", 1), unknown},
 		"timeout":                   {inject, apierrors.NewServerTimeout(pods, "patch", 1), unknown},
@@ -57,7 +69,8 @@ func TestClassify(t *testing.T) {
 			if got != tc.want || !reflect.DeepEqual(result.Action, tc.action) {
 				t.Errorf("%T: %s (%v), want %s", result.Action, got, result, tc.want)
 			}
-			if got == refused && (result.Refusal.Reason != v1alpha1.ReasonRefused || !strings.Contains(result.Refusal.Message, tc.err.Error())) {
+			if got == refused &&
+				(result.Refusal.Reason != v1alpha1.ReasonRefused || !strings.Contains(result.Refusal.Message, tc.err.Error())) {
 				t.Errorf("refused with %+v, and the API server said %v", result.Refusal, tc.err)
 			}
 		})

@@ -25,7 +25,8 @@ func TestWhatHasEndedStandsLast(t *testing.T) {
 	defer queue.ShutDown()
 	was, ended, runs := phased("ended", v1alpha1.PhaseEnding), phased("ended", v1alpha1.PhaseEnded), phased("runs", v1alpha1.PhaseActive)
 	lowPriority().Update(t.Context(), event.UpdateEvent{ObjectOld: was, ObjectNew: ended}, queue)
-	queue.AddWithOpts(priorityqueue.AddOpts{Priority: new(-100)}, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(phased("found", v1alpha1.PhaseActive))})
+	queue.AddWithOpts(priorityqueue.AddOpts{Priority: new(-100)},
+		ctrl.Request{NamespacedName: client.ObjectKeyFromObject(phased("found", v1alpha1.PhaseActive))})
 	queue.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(runs)})
 	for _, want := range []string{"runs", "found", "ended"} {
 		if got, _, _ := queue.GetWithPriority(); got.Name != want {

@@ -32,7 +32,10 @@ func TestRehearsalsAreLimited(t *testing.T) {
 		t.Errorf("rehearsed %d times, want 3", rehearsed)
 	}
 	dryRun := &admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{DryRun: new(true)}}
-	want := []string{"dry run: the session may be created; what would become of it cannot be found out now, as too many sessions are being created: try again in a minute"}
+	want := []string{
+		"dry run: the session may be created; what would become of it cannot be found out now, as too many sessions are being created: " +
+			"try again in a minute",
+	}
 	if said := s.foresee(t.Context(), dryRun, &v1alpha1.DebugSession{}); rehearsed != 3 || !slices.Equal(said, want) {
 		t.Errorf("rehearsed %d times, said %q", rehearsed, said)
 	}

@@ -53,7 +53,8 @@ func TestManifestsAgreeWithTheCode(t *testing.T) {
 			if *service != want {
 				t.Errorf("%s: %s is called at %v, want %v", kind, hook.Name, service, want)
 			}
-			if _, path := server.WebhookMux().Handler(httptest.NewRequest(http.MethodPost, *service.Path, http.NoBody)); path != *service.Path {
+			if _, path := server.WebhookMux().
+				Handler(httptest.NewRequest(http.MethodPost, *service.Path, http.NoBody)); path != *service.Path {
 				t.Errorf("%s: nothing is served at %s", kind, *service.Path)
 			}
 			sideEffects := admissionregistrationv1.SideEffectClassNone
@@ -71,7 +72,8 @@ func TestManifestsAgreeWithTheCode(t *testing.T) {
 			}
 			installed++
 			if !slices.ContainsFunc(hooks, func(h certs.Hook) bool {
-				return h.Mutating == (kind == "MutatingWebhookConfiguration") && h.Name == hook.Name && h.Path == *hook.ClientConfig.Service.Path &&
+				return h.Mutating == (kind == "MutatingWebhookConfiguration") && h.Name == hook.Name &&
+					h.Path == *hook.ClientConfig.Service.Path &&
 					slices.Equal([]string{h.Resource}, hook.Rules[0].Resources) && slices.Equal(h.Operations, hook.Rules[0].Operations) &&
 					slices.Equal(h.Conditions, hook.MatchConditions)
 			}) {

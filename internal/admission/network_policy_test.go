@@ -32,8 +32,10 @@ func TestNetworkPolicyIsForTheWebhooks(t *testing.T) {
 	var deployment appsv1.Deployment
 	manifest(t, &deployment, "manager", "deployment.yaml")
 
-	if pods := deployment.Spec.Template.Labels; policy.Namespace != deployment.Namespace || !labels.SelectorFromSet(policy.Spec.PodSelector.MatchLabels).Matches(labels.Set(pods)) {
-		t.Errorf("it selects %v in %s, and the operator's pods are %v in %s", policy.Spec.PodSelector.MatchLabels, policy.Namespace, pods, deployment.Namespace)
+	if pods := deployment.Spec.Template.Labels; policy.Namespace != deployment.Namespace ||
+		!labels.SelectorFromSet(policy.Spec.PodSelector.MatchLabels).Matches(labels.Set(pods)) {
+		t.Errorf("it selects %v in %s, and the operator's pods are %v in %s", policy.Spec.PodSelector.MatchLabels, policy.Namespace, pods,
+			deployment.Namespace)
 	}
 	if !slices.Equal(policy.Spec.PolicyTypes, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}) {
 		t.Errorf("it is for %v", policy.Spec.PolicyTypes)

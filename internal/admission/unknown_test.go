@@ -122,7 +122,8 @@ func TestChangedAfterTheStamp(t *testing.T) {
 			session := stamped(server)
 			change(session)
 			response := server.validateSession(t.Context(), request(t, session))
-			if response.Allowed || !strings.Contains(response.Result.Message, "another admission webhook or policy of this cluster changed the session") {
+			if response.Allowed ||
+				!strings.Contains(response.Result.Message, "another admission webhook or policy of this cluster changed the session") {
 				t.Errorf("answered %+v", response.AdmissionResponse)
 			}
 		})

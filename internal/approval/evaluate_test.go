@@ -34,16 +34,25 @@ func TestEvaluate(t *testing.T) {
 		change func(*approval.Approval, *v1alpha1.DebugSession)
 		reason string
 	}{
-		"for the session":     {func(*approval.Approval, *v1alpha1.DebugSession) {}, v1alpha1.ReasonCounted},
-		"while none asked":    {func(a *approval.Approval, _ *v1alpha1.DebugSession) { a.Unbound = true }, v1alpha1.ReasonUnbound},
-		"of nobody":           {func(a *approval.Approval, _ *v1alpha1.DebugSession) { a.Spec.Approver = nil }, v1alpha1.ReasonUnbound},
-		"without a seal":      {func(a *approval.Approval, _ *v1alpha1.DebugSession) { a.Sealed = false }, v1alpha1.ReasonNotTrusted},
-		"for another session": {func(_ *approval.Approval, s *v1alpha1.DebugSession) { s.UID = fixture.OtherUID }, v1alpha1.ReasonOtherSession},
-		"for another request": {func(_ *approval.Approval, s *v1alpha1.DebugSession) { s.Status.Request.Hash = "sha256:2" }, v1alpha1.ReasonOtherRequest},
+		"for the session":  {func(*approval.Approval, *v1alpha1.DebugSession) {}, v1alpha1.ReasonCounted},
+		"while none asked": {func(a *approval.Approval, _ *v1alpha1.DebugSession) { a.Unbound = true }, v1alpha1.ReasonUnbound},
+		"of nobody":        {func(a *approval.Approval, _ *v1alpha1.DebugSession) { a.Spec.Approver = nil }, v1alpha1.ReasonUnbound},
+		"without a seal":   {func(a *approval.Approval, _ *v1alpha1.DebugSession) { a.Sealed = false }, v1alpha1.ReasonNotTrusted},
+		"for another session": {
+			func(_ *approval.Approval, s *v1alpha1.DebugSession) { s.UID = fixture.OtherUID },
+			v1alpha1.ReasonOtherSession,
+		},
+		"for another request": {
+			func(_ *approval.Approval, s *v1alpha1.DebugSession) { s.Status.Request.Hash = "sha256:2" },
+			v1alpha1.ReasonOtherRequest,
+		},
 		"after its time": {func(a *approval.Approval, _ *v1alpha1.DebugSession) {
 			a.CreationTimestamp.Time = asked.Add(time.Minute)
 		}, v1alpha1.ReasonSessionEnded},
-		"of the requester": {func(a *approval.Approval, s *v1alpha1.DebugSession) { a.Spec.Approver = s.Spec.Requester }, v1alpha1.ReasonSelfApproval},
+		"of the requester": {
+			func(a *approval.Approval, s *v1alpha1.DebugSession) { a.Spec.Approver = s.Spec.Requester },
+			v1alpha1.ReasonSelfApproval,
+		},
 		"of one who may": {func(a *approval.Approval, s *v1alpha1.DebugSession) {
 			a.Spec.Approver, s.Status.Class.SelfApproval = s.Spec.Requester, true
 		}, v1alpha1.ReasonCounted},

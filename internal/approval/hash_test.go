@@ -21,14 +21,17 @@ func TestRequestHash(t *testing.T) {
 	hash := func(key string, spec *v1alpha1.DebugSessionSpec, target types.UID, made approval.Payload) string {
 		return approval.RequestHash([]byte(key), spec, session.Status.Class, target, made)
 	}
-	container := corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", Command: []string{"sh"}}}
+	container := corev1.EphemeralContainer{
+		EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", Command: []string{"sh"}},
+	}
 	pod, placed := fixture.Pod(), fixture.Pod()
 	placed.Spec.NodeName, placed.Spec.ActiveDeadlineSeconds = "elsewhere", new(int64(60))
 	before := hash("key", &session.Spec, "uid", approval.AddedPayload(container))
 	if !strings.HasPrefix(before, "sha256:") || before != hash("key", &session.Spec, "uid", approval.AddedPayload(container)) {
 		t.Errorf("it is %s, and then another", before)
 	}
-	if hash("key", &session.Spec, "uid", approval.CreatedPayload(pod)) != hash("key", &session.Spec, "uid", approval.CreatedPayload(placed)) {
+	if hash("key", &session.Spec, "uid", approval.CreatedPayload(pod)) !=
+		hash("key", &session.Spec, "uid", approval.CreatedPayload(placed)) {
 		t.Error("it depends on where and when a pod is made")
 	}
 	longer := session.Spec.DeepCopy()

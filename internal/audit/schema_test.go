@@ -27,7 +27,8 @@ func full() (*v1alpha1.DebugSession, []v1alpha1.DebugApproval) {
 		Username: "alice", UID: "1", Groups: []string{"sre"}, Extra: map[string]v1alpha1.ExtraValue{"scopes": {"a"}}, Seal: "sealed",
 	}
 	session.Status = v1alpha1.DebugSessionStatus{
-		Phase: v1alpha1.PhaseEnded, Outcome: v1alpha1.OutcomeTerminated, StartedAt: &now, ExpiresAt: &now, HardDeadline: &now, EndedAt: &now,
+		Phase: v1alpha1.PhaseEnded, Outcome: v1alpha1.OutcomeTerminated, StartedAt: &now, ExpiresAt: &now, HardDeadline: &now,
+		EndedAt:    &now,
 		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionEnded, Reason: "Terminated", Message: "spec.end was set to true"}},
 		Class:      &v1alpha1.ClassStatus{Name: "standard", Audit: v1alpha1.AuditRequired},
 		Request:    &v1alpha1.RequestStatus{Hash: "sha256:1", Since: now},
@@ -41,15 +42,19 @@ func full() (*v1alpha1.DebugSession, []v1alpha1.DebugApproval) {
 			StoppedBy: v1alpha1.StoppedByOperator,
 		},
 		Transcript: &v1alpha1.TranscriptStatus{
-			Key: "transcripts/2026-11-27/shop/hang-1/", Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 100, SHA256: "5ha", Cut: true, Incomplete: "its pod was gone",
+			Key: "transcripts/2026-11-27/shop/hang-1/", Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 100, SHA256: "5ha", Cut: true,
+			Incomplete: "its pod was gone",
 		},
 		Warnings: []string{"a warning"},
 	}
-	session.Status.Changes = []v1alpha1.ChangeStatus{{By: "alice", At: now, TTL: &v1alpha1.Duration{Duration: 3600e9}}, {By: "carol", At: now, End: true}}
+	session.Status.Changes = []v1alpha1.ChangeStatus{{By: "alice", At: now, TTL: &v1alpha1.Duration{Duration: 3600e9}},
+		{By: "carol", At: now, End: true}}
 	session.Status.DeletedBy = &v1alpha1.DeletionStatus{By: "dave", At: now}
 	approval := fixture.Approval("yes", session, v1alpha1.DecisionApprove, at)
 	approval.Spec.Reason = "go ahead"
-	session.Status.Approvals = []v1alpha1.ApprovalStatus{{Name: "yes", By: "bob", At: now, Decision: v1alpha1.DecisionApprove, TTL: &v1alpha1.Duration{Duration: 1800e9}}}
+	session.Status.Approvals = []v1alpha1.ApprovalStatus{
+		{Name: "yes", By: "bob", At: now, Decision: v1alpha1.DecisionApprove, TTL: &v1alpha1.Duration{Duration: 1800e9}},
+	}
 	late := fixture.Approval("late", session, v1alpha1.DecisionDeny, at)
 	return session, []v1alpha1.DebugApproval{*approval, *late}
 }
@@ -77,7 +82,8 @@ func TestSchema(t *testing.T) {
 	refusal.Omitted = 2
 	for name, record := range map[string]*Record{
 		"full": OfSession("eu-1", session, approvals), "bare": OfSession("", fixture.Session(), nil),
-		"refusal": OfRefusal("eu-1", refusal), "review": OfReview("eu-1", session, Reference{Key: "records/a.json", SHA256: "1"}, approvals),
+		"refusal": OfRefusal("eu-1", refusal),
+		"review":  OfReview("eu-1", session, Reference{Key: "records/a.json", SHA256: "1"}, approvals),
 	} {
 		text, err := record.Encode()
 		if err != nil {
@@ -110,7 +116,8 @@ func TestRecordTellsAll(t *testing.T) {
 	session, approvals := full()
 	record := OfSession("eu-1", session, approvals)
 	s := record.Session
-	if len(s.Approvals) != 2 || !s.Approvals[0].Counted || s.Approvals[0].Reason != "go ahead" || s.Approvals[0].Approver.Username != "bob" || s.Approvals[1].Counted {
+	if len(s.Approvals) != 2 || !s.Approvals[0].Counted || s.Approvals[0].Reason != "go ahead" ||
+		s.Approvals[0].Approver.Username != "bob" || s.Approvals[1].Counted {
 		t.Errorf("approvals: %+v", s.Approvals)
 	}
 	text, err := record.Encode()
@@ -149,7 +156,8 @@ func TestReviewHasItsOwnRecord(t *testing.T) {
 		t.Errorf("%s, at %s", late.Key(), late.Time())
 	}
 	r := late.Review
-	if r.By != "bob" || r.Decision != v1alpha1.DecisionApprove || len(r.Approvals) != 2 || r.Approvals[0].Reason != "go ahead" || r.Session.Key != own.Key() {
+	if r.By != "bob" || r.Decision != v1alpha1.DecisionApprove || len(r.Approvals) != 2 || r.Approvals[0].Reason != "go ahead" ||
+		r.Session.Key != own.Key() {
 		t.Errorf("%+v", r)
 	}
 	text, err := late.Encode()
@@ -180,8 +188,13 @@ func TestReviewHasItsOwnRecord(t *testing.T) {
 // What the refused have sent is told in bounds, without the seal that somebody may have been given.
 func TestRefusalIsBounded(t *testing.T) {
 	long := strings.Repeat("ä", 1<<16)
-	object := []byte(`{"spec": {"className": "` + long + `", "requester": {"username": "alice", "seal": "sealed"}, "reason": "` + long + `"}}`)
-	user := UserFrom(&authenticationv1.UserInfo{Username: long, Groups: make([]string, 5000), Extra: map[string]authenticationv1.ExtraValue{"scopes": {long}, long: {"a"}}})
+	object := []byte(`{"spec": {"className": "` + long +
+		`", "requester": {"username": "alice", "seal": "sealed"}, "reason": "` + long + `"}}`)
+	user := UserFrom(&authenticationv1.UserInfo{
+		Username: long,
+		Groups:   make([]string, 5000),
+		Extra:    map[string]authenticationv1.ExtraValue{"scopes": {long}, long: {"a"}},
+	})
 	attempt := AttemptOf(at, "DebugSession", "CREATE", long, object, long)
 	refusal := NewRefusal("shop", user, attempt)
 	for range 1000 {
@@ -192,10 +205,12 @@ func TestRefusalIsBounded(t *testing.T) {
 		t.Errorf("%d bytes, %d times: %v", len(text), refusal.Count, err)
 	}
 	decoded, err := Decode(text)
-	if err != nil || decoded.Key() != OfRefusal("", refusal).Key() || !strings.HasPrefix(decoded.Key(), "records/2026-11-27/shop/refused-") {
+	if err != nil || decoded.Key() != OfRefusal("", refusal).Key() ||
+		!strings.HasPrefix(decoded.Key(), "records/2026-11-27/shop/refused-") {
 		t.Errorf("%+v: %v", decoded, err)
 	}
-	if unreadable := AttemptOf(at, "DebugSession", "CREATE", "hang", []byte(`{"spec": 1`), "no"); unreadable.Spec != "" || unreadable.Message != "no" {
+	if unreadable := AttemptOf(at, "DebugSession", "CREATE", "hang", []byte(`{"spec": 1`), "no"); unreadable.Spec != "" ||
+		unreadable.Message != "no" {
 		t.Errorf("%+v", unreadable)
 	}
 }

@@ -97,22 +97,32 @@ func TestVerify(t *testing.T) {
 		tamper func(memory)
 		want   []string
 	}{
-		"whole":                 {func(memory) {}, nil},
-		"a record changed":      {func(m memory) { m[record(2)] = append(m[record(2)], ' ') }, []string{"RecordChanged 3"}},
-		"a record removed":      {func(m memory) { delete(m, record(2)) }, []string{"RecordRemoved 3"}},
-		"two records exchanged": {func(m memory) { m[record(1)], m[record(2)] = m[record(2)], m[record(1)] }, []string{"RecordChanged 2", "RecordChanged 3"}},
-		"a record added":        {func(m memory) { m["records/2026-11-27/shop/forged.json"] = m[record(0)] }, []string{"RecordAdded 0"}},
-		"a link changed":        {func(m memory) { m[LinkKey(3)] = []byte(strings.ReplaceAll(string(m[LinkKey(3)]), "hang-2", "hang-9")) }, []string{"RecordAdded 0", "LinkChanged 3", "LinkChanged 4"}},
+		"whole":            {func(memory) {}, nil},
+		"a record changed": {func(m memory) { m[record(2)] = append(m[record(2)], ' ') }, []string{"RecordChanged 3"}},
+		"a record removed": {func(m memory) { delete(m, record(2)) }, []string{"RecordRemoved 3"}},
+		"two records exchanged": {
+			func(m memory) { m[record(1)], m[record(2)] = m[record(2)], m[record(1)] },
+			[]string{"RecordChanged 2", "RecordChanged 3"},
+		},
+		"a record added": {func(m memory) { m["records/2026-11-27/shop/forged.json"] = m[record(0)] }, []string{"RecordAdded 0"}},
+		"a link changed": {
+			func(m memory) { m[LinkKey(3)] = []byte(strings.ReplaceAll(string(m[LinkKey(3)]), "hang-2", "hang-9")) },
+			[]string{"RecordAdded 0", "LinkChanged 3", "LinkChanged 4"},
+		},
 		"a link removed":        {func(m memory) { delete(m, LinkKey(3)) }, []string{"RecordAdded 0", "LinkRemoved 3"}},
 		"a record and its link": {func(m memory) { delete(m, LinkKey(3)); delete(m, record(2)) }, []string{"LinkRemoved 3"}},
-		"links exchanged":       {func(m memory) { m[LinkKey(2)], m[LinkKey(3)] = m[LinkKey(3)], m[LinkKey(2)] }, []string{"RecordAdded 0", "RecordAdded 0", "LinkChanged 2", "LinkChanged 3", "LinkChanged 4"}},
-		"the last cut off":      {func(m memory) { delete(m, LinkKey(5)); delete(m, record(4)) }, []string{"CutOff 5"}},
-		"all of it":             {func(m memory) { clear(m) }, []string{"CutOff 1"}},
+		"links exchanged": {
+			func(m memory) { m[LinkKey(2)], m[LinkKey(3)] = m[LinkKey(3)], m[LinkKey(2)] },
+			[]string{"RecordAdded 0", "RecordAdded 0", "LinkChanged 2", "LinkChanged 3", "LinkChanged 4"},
+		},
+		"the last cut off": {func(m memory) { delete(m, LinkKey(5)); delete(m, record(4)) }, []string{"CutOff 5"}},
+		"all of it":        {func(m memory) { clear(m) }, []string{"CutOff 1"}},
 		"written anew by another": {func(m memory) {
 			clear(m)
 			forged, _ := filled(t, another, 5)
 			maps.Copy(m, forged)
-		}, []string{"RecordAdded 0", "RecordAdded 0", "RecordAdded 0", "RecordAdded 0", "RecordAdded 0", "LinkChanged 1", "LinkChanged 2", "LinkChanged 3", "LinkChanged 4", "LinkChanged 5", "LinkChanged 5"}},
+		}, []string{"RecordAdded 0", "RecordAdded 0", "RecordAdded 0", "RecordAdded 0", "RecordAdded 0", "LinkChanged 1", "LinkChanged 2",
+			"LinkChanged 3", "LinkChanged 4", "LinkChanged 5", "LinkChanged 5"}},
 		"an older state of it, with other records": {func(m memory) {
 			clear(m)
 			older, _ := filled(t, private, 3)
@@ -156,14 +166,18 @@ func TestVerifyTranscripts(t *testing.T) {
 		"changed":                   {func(m memory) { m[key+"1.cast"] = []byte("A") }, []string{"TranscriptChanged 1"}},
 		"a part removed":            {func(m memory) { delete(m, key+"2.cast") }, []string{"TranscriptRemoved 1"}},
 		"a part added":              {func(m memory) { m[key+"3.cast"] = nil }, []string{"TranscriptChanged 1"}},
-		"parts exchanged":           {func(m memory) { m[key+"1.cast"], m[key+"2.cast"] = m[key+"2.cast"], m[key+"1.cast"] }, []string{"TranscriptChanged 1"}},
-		"removed, with its record":  {func(m memory) { clear(m) }, []string{"CutOff 1"}},
+		"parts exchanged": {
+			func(m memory) { m[key+"1.cast"], m[key+"2.cast"] = m[key+"2.cast"], m[key+"1.cast"] },
+			[]string{"TranscriptChanged 1"},
+		},
+		"removed, with its record": {func(m memory) { clear(m) }, []string{"CutOff 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := memory{key + "1.cast": []byte("a"), key + "2.cast": []byte("b")}
 			ended := metav1.NewTime(at)
 			session.Status.EndedAt = &ended
-			session.Status.Transcript = &v1alpha1.TranscriptStatus{Key: key, Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 2, SHA256: Digest([]byte("ab"))}
+			session.Status.Transcript = &v1alpha1.TranscriptStatus{Key: key, Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 2,
+				SHA256: Digest([]byte("ab"))}
 			head := store.put(t, Head{}, OfSession("", session, nil), private)
 			tc.tamper(store)
 			finds(t, store, public, head, tc.want)

@@ -40,7 +40,8 @@ func record(i int) *audit.Record {
 }
 
 func refusal() *audit.Record {
-	return audit.OfRefusal("", audit.NewRefusal("shop", audit.User{Username: "mallory"}, audit.AttemptOf(at, "DebugSession", "CREATE", "hang", nil, "no")))
+	return audit.OfRefusal("",
+		audit.NewRefusal("shop", audit.User{Username: "mallory"}, audit.AttemptOf(at, "DebugSession", "CREATE", "hang", nil, "no")))
 }
 
 func put(t *testing.T, c *Chain, i int) Stored {
@@ -204,7 +205,8 @@ func TestFileStore(t *testing.T) {
 		t.Errorf("what is not there: %v", err)
 	}
 	part := audit.TranscriptPrefix + "2026-11-28/shop/hang-1/000001-1764336000123456789-1-0."
-	for _, key := range []string{stored.Key, audit.LinkKey(2), part + "cast", part + "txt"} { // of an operator that was killed while it wrote
+	// of an operator that was killed while it wrote
+	for _, key := range []string{stored.Key, audit.LinkKey(2), part + "cast", part + "txt"} {
 		if err := os.MkdirAll(filepath.Join(folder, filepath.Dir(key)), 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -67,16 +67,26 @@ func TestBlocking(t *testing.T) {
 		"neither a number nor a string": {
 			manifest: spec(sound + ", podCopy: {containers: [{name: app, resources: {limits: {cpu: true}}}]}"),
 			want: []string{
-				`spec.podCopy.containers[0].resources.limits.cpu: Invalid value: "boolean": spec.podCopy.containers[0].resources.limits.cpu in body must be of type integer,string: "boolean"`,
+				`spec.podCopy.containers[0].resources.limits.cpu: Invalid value: "boolean": ` +
+					`spec.podCopy.containers[0].resources.limits.cpu in body must be of type integer,string: "boolean"`,
 			},
 		},
-		"a length":  {manifest: spec(sound + ", reason: " + strings.Repeat("a", 1025)), want: []string{"spec.reason: Too long: may not be more than 1024 bytes"}},
-		"no number": {manifest: spec("mode: PodCopy, target: {podName: web}, debugger: {command: [" + strings.Repeat("sh,", 65) + "]}"), want: []string{"spec.debugger.command: Too many: 65: must have at most 64 items"}},
+		"a length": {
+			manifest: spec(sound + ", reason: " + strings.Repeat("a", 1025)),
+			want:     []string{"spec.reason: Too long: may not be more than 1024 bytes"},
+		},
+		"no number": {
+			manifest: spec("mode: PodCopy, target: {podName: web}, debugger: {command: [" + strings.Repeat("sh,", 65) + "]}"),
+			want:     []string{"spec.debugger.command: Too many: 65: must have at most 64 items"},
+		},
 		"all at once": {
-			manifest: strings.Replace(spec("mode: Copy, debugger: {volumeMounts: [{name: a, mountPath: /a}, {name: b, mountPath: /a}]}"), "shop", "shop, labels: {a: '!'}", 1),
+			manifest: strings.Replace(spec("mode: Copy, debugger: {volumeMounts: [{name: a, mountPath: /a}, {name: b, mountPath: /a}]}"),
+				"shop", "shop, labels: {a: '!'}", 1),
 			want: []string{
-				`metadata.labels: Invalid value: "!": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an ` +
-					`alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
+				`metadata.labels: Invalid value: "!": a valid label must be an empty string or consist of alphanumeric characters, '-', ` +
+					`'_' or '.', and must start and end with an ` +
+					`alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is ` +
+					`'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
 				`spec.debugger.volumeMounts[1]: Duplicate value: {"mountPath":"/a"}`,
 				`spec.mode: Unsupported value: "Copy": supported values: "EphemeralContainer", "PodCopy", "Node"`,
 				"spec.target: Required value",
@@ -86,7 +96,11 @@ func TestBlocking(t *testing.T) {
 			manifest: strings.Replace(spec("mode: Copy, target: {}, debugger: {}"), "name: hang", "generateName: hang-", 1),
 			want:     []string{`spec.mode: Unsupported value: "Copy": supported values: "EphemeralContainer", "PodCopy", "Node"`},
 		},
-		"of what was sound":      {manifest: spec(sound + ", end: 1"), old: spec(sound), want: []string{`spec.end: Invalid value: "integer": spec.end in body must be of type boolean: "integer"`}},
+		"of what was sound": {
+			manifest: spec(sound + ", end: 1"),
+			old:      spec(sound),
+			want:     []string{`spec.end: Invalid value: "integer": spec.end in body must be of type boolean: "integer"`},
+		},
 		"of what never was":      {manifest: spec(sound + ", end: 1"), old: spec("mode: Copy, target: {podName: web}, debugger: {}")},
 		"of more than anybody's": {manifest: spec("mode: Copy, target: {}, debugger: {command: [" + strings.Repeat("1,", 1000) + "]}")},
 	}
@@ -118,7 +132,9 @@ func TestInstalled(t *testing.T) {
 	if !s.Installed(definition) {
 		t.Error("the CRD that it was made from is not recognized")
 	}
-	newer := &unstructured.Unstructured{Object: parse(t, strings.ReplaceAll(string(content), "- PodCopy\n", "- PodCopy\n                - Other\n"))}
+	newer := &unstructured.Unstructured{
+		Object: parse(t, strings.ReplaceAll(string(content), "- PodCopy\n", "- PodCopy\n                - Other\n")),
+	}
 	if s.Installed(newer) {
 		t.Error("a CRD with another enum is taken for the same")
 	}

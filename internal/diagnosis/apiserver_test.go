@@ -39,7 +39,8 @@ func TestWhatIsInjectedTwiceIsNamed(t *testing.T) {
 		field.Duplicate(spec.Child("volumes").Index(1).Child("name"), "data"),
 	})
 	message := diagnosis.Refused(err, "")
-	if want := "set podCopy.omitContainers: [proxy, setup]"; !strings.Contains(message, want) || !strings.Contains(message, "admission webhook or policy") {
+	if want := "set podCopy.omitContainers: [proxy, setup]"; !strings.Contains(message, want) ||
+		!strings.Contains(message, "admission webhook or policy") {
 		t.Errorf("%s, want %q in it", message, want)
 	}
 }
@@ -48,7 +49,8 @@ func TestUIDDiffers(t *testing.T) {
 	metadata, pod := field.NewPath("metadata"), schema.GroupKind{Kind: "Pod"}
 	other := apierrors.NewInvalid(pod, "web", field.ErrorList{field.Invalid(metadata.Child("uid"), "1", "field is immutable")})
 	named := apierrors.NewInvalid(pod, "web", field.ErrorList{field.Invalid(metadata.Child("name"), "1", "field is immutable")})
-	if !diagnosis.UIDDiffers(fmt.Errorf("patching: %w", other)) || diagnosis.UIDDiffers(named) || diagnosis.UIDDiffers(errors.New("metadata.uid")) {
+	if !diagnosis.UIDDiffers(fmt.Errorf("patching: %w", other)) || diagnosis.UIDDiffers(named) ||
+		diagnosis.UIDDiffers(errors.New("metadata.uid")) {
 		t.Error("another pod of the name is not told from what else is invalid")
 	}
 }

@@ -33,10 +33,14 @@ func TestMemoryLimit(t *testing.T) {
 	whole := func(p *corev1.Pod) { p.Spec.Resources = &memory }
 	ephemeral, copied := &fixture.Session().Spec, &fixture.Session(fixture.AsCopy()).Spec
 	for says, got := range map[string]string{
-		"it reached its limit of 48Mi; set debugger.resources.limits.memory to more":  diagnosis.MemoryLimit(copied, fixture.Pod(own), "debugger"),
-		"reached its limit of 48Mi; have it use less, or set debugger.resources":      diagnosis.MemoryLimit(copied, fixture.Pod(whole), "debugger"),
-		"reached its limit of 48Mi; have it use less, or use mode: PodCopy":           diagnosis.MemoryLimit(ephemeral, fixture.Pod(whole), "debugger"),
-		`so node "node-1" had no memory left; have it use less, or use mode: PodCopy`: diagnosis.MemoryLimit(ephemeral, fixture.Pod(), "debugger"),
+		"it reached its limit of 48Mi; set debugger.resources.limits.memory to more": diagnosis.MemoryLimit(copied,
+			fixture.Pod(own), "debugger"),
+		"reached its limit of 48Mi; have it use less, or set debugger.resources": diagnosis.MemoryLimit(copied,
+			fixture.Pod(whole), "debugger"),
+		"reached its limit of 48Mi; have it use less, or use mode: PodCopy": diagnosis.MemoryLimit(ephemeral,
+			fixture.Pod(whole), "debugger"),
+		`so node "node-1" had no memory left; have it use less, or use mode: PodCopy`: diagnosis.MemoryLimit(ephemeral,
+			fixture.Pod(), "debugger"),
 	} {
 		if !strings.Contains(got, says) {
 			t.Errorf("%q, want %q in it", got, says)

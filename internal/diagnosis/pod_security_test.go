@@ -16,12 +16,16 @@ func TestOldDebuggerRefused(t *testing.T) {
 		want     []string
 		unwanted string
 	}{
-		"the old one": {level + `allowPrivilegeEscalation != false (container "debugger-old" must set securityContext.allowPrivilegeEscalation=false)`,
+		"the old one": {level +
+			`allowPrivilegeEscalation != false (container "debugger-old" must set securityContext.allowPrivilegeEscalation=false)`,
 			[]string{`container "debugger-old"`, "mode: PodCopy", "is within the level"}, "profile: restricted"},
-		"several old ones": {level + `unrestricted capabilities (containers "debugger-old", "debugger-older" must set securityContext.capabilities.drop=["ALL"]), ` +
-			`seccompProfile (pod or container "debugger-old" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost")`,
+		"several old ones": {level +
+			`unrestricted capabilities (containers "debugger-old", "debugger-older" must set securityContext.capabilities.drop=["ALL"]), ` +
+			`seccompProfile (pod or container "debugger-old" must set securityContext.seccompProfile.type to "RuntimeDefault" ` +
+			`or "Localhost")`,
 			[]string{`container "debugger-old", "debugger-older", such`, "mode: PodCopy"}, "profile: restricted"},
-		"both": {level + `allowPrivilegeEscalation != false (containers "debugger-old", "debugger-new" must set securityContext.allowPrivilegeEscalation=false)`,
+		"both": {level + `allowPrivilegeEscalation != false (containers "debugger-old", "debugger-new" must set ` +
+			`securityContext.allowPrivilegeEscalation=false)`,
 			[]string{`container "debugger-old"`, "mode: PodCopy", "profile: restricted", "this debugger is beyond it"}, "within the level"},
 		"the new one": {level + `privileged (container "debugger-new" must not set securityContext.privileged=true)`,
 			[]string{"profile: restricted"}, "PodCopy"},

@@ -13,14 +13,17 @@ import (
 func TestStartFailure(t *testing.T) {
 	ephemeral, copied := &fixture.Session().Spec, &fixture.Session(fixture.AsCopy()).Spec
 	noShell := &corev1.ContainerStateTerminated{Reason: "StartError", Message: `exec: "sh": executable file not found in $PATH`}
-	if reason, message := diagnosis.StartFailure(ephemeral, "tool:1", noShell); reason != "StartError" || !strings.Contains(message, "tool:1 has no shell") {
+	if reason, message := diagnosis.StartFailure(ephemeral, "tool:1", noShell); reason != "StartError" ||
+		!strings.Contains(message, "tool:1 has no shell") {
 		t.Errorf("%s: %s", reason, message)
 	}
-	if _, message := diagnosis.StartFailure(copied, "tool:1", noShell); !strings.Contains(message, "set debugger.command to a program that tool:1 has") {
+	if _, message := diagnosis.StartFailure(copied, "tool:1", noShell); !strings.Contains(message,
+		"set debugger.command to a program that tool:1 has") {
 		t.Error(message)
 	}
 	small := &corev1.ContainerStateTerminated{Reason: "StartError", Message: "container init was OOM-killed (memory limit too low?)"}
-	if reason, message := diagnosis.StartFailure(ephemeral, "tool:1", small); reason != diagnosis.OOMKilled || !strings.Contains(message, "set debugger.resources.limits.memory") {
+	if reason, message := diagnosis.StartFailure(ephemeral, "tool:1", small); reason != diagnosis.OOMKilled ||
+		!strings.Contains(message, "set debugger.resources.limits.memory") {
 		t.Errorf("%s: %s", reason, message)
 	}
 }

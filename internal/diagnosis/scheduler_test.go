@@ -13,15 +13,36 @@ func TestScheduler(t *testing.T) {
 		says string
 		held bool
 	}{
-		"0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.":                     {"podCopy.replaceOriginal frees it", true},
-		"0/1 nodes are available: 1 node has pod using PersistentVolumeClaim … and ReadWriteOncePod access mode.":    {"one pod alone", true},
-		"0/2 nodes are available: 2 node(s) didn't match PersistentVolume's node affinity.":                          {"podCopy.sameNode", false},
-		"0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims: volume binding":                  {"what the copy's volumes are bound to", false},
-		"0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.":                                   {"unscheduled", true},
-		"0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints.":                           {"unscheduled", true},
-		"0/1 nodes are available: 1 Insufficient memory.":                                                            {"ask for less", true},
-		"0/1 nodes are available: 1 cannot allocate all claims.":                                                     {"what the copy claims", true},
-		"0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }. No preemption": {"see the message", false},
+		"0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.": {
+			"podCopy.replaceOriginal frees it",
+			true,
+		},
+		"0/1 nodes are available: 1 node has pod using PersistentVolumeClaim … and ReadWriteOncePod access mode.": {
+			"one pod alone",
+			true,
+		},
+		"0/2 nodes are available: 2 node(s) didn't match PersistentVolume's node affinity.": {
+			"podCopy.sameNode",
+			false,
+		},
+		"0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims: volume binding": {
+			"what the copy's volumes are bound to",
+			false,
+		},
+		"0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.":         {"unscheduled", true},
+		"0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints.": {"unscheduled", true},
+		"0/1 nodes are available: 1 Insufficient memory.": {
+			"ask for less",
+			true,
+		},
+		"0/1 nodes are available: 1 cannot allocate all claims.": {
+			"what the copy claims",
+			true,
+		},
+		"0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/unreachable: }. No preemption": {
+			"see the message",
+			false,
+		},
 	} {
 		if got := diagnosis.SchedulingRemedy(message); !strings.Contains(got, tc.says) {
 			t.Errorf("%s: %q, want %q in it", message, got, tc.says)

@@ -15,7 +15,9 @@ func web(command ...string) *corev1.Pod {
 	pod.Namespace, pod.Name = "shop", "web"
 	pod.Spec.InitContainers = []corev1.Container{{Name: "setup"}}
 	pod.Spec.Containers = []corev1.Container{{Name: "app"}}
-	pod.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", Command: command}}}
+	pod.Spec.EphemeralContainers = []corev1.EphemeralContainer{
+		{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", Command: command}},
+	}
 	return pod
 }
 

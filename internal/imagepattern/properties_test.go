@@ -45,7 +45,8 @@ func FuzzNormalize(f *testing.F) {
 // FuzzMatches holds that nothing panics, that what is allowed is an image's name, and that an image is allowed or not
 // however much of its name is written.
 func FuzzMatches(f *testing.F) {
-	for _, pattern := range []string{"busybox", "busybox:1.*", "registry.example/**", "**/a@sha256:*", "*.example/a*/**/b", "*:5000/a", "**"} {
+	for _, pattern := range []string{"busybox", "busybox:1.*", "registry.example/**", "**/a@sha256:*", "*.example/a*/**/b",
+		"*:5000/a", "**"} {
 		for _, image := range []string{"busybox", "registry.example/a/b", "busybox:1.36@" + evil, "[::1]:5000/a", "Not An Image"} {
 			f.Add(pattern, image)
 		}

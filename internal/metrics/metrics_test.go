@@ -180,7 +180,8 @@ func TestOutcomesAreCounted(t *testing.T) {
 	r.Ended(ended(v1alpha1.OutcomeRejected, v1alpha1.ReasonClassForbids, v1alpha1.ModePodCopy))
 	r.Ended(ended(v1alpha1.OutcomeRejected, v1alpha1.ReasonUseForbidden, ""))
 	r.Ended(ended(v1alpha1.OutcomeFailed, "OOMKilled", ""))
-	want := map[string]float64{"EphemeralContainer Failed": 1, "PodCopy Expired": 2, "PodCopy Rejected": 1, "EphemeralContainer Rejected": 1}
+	want := map[string]float64{"EphemeralContainer Failed": 1, "PodCopy Expired": 2, "PodCopy Rejected": 1,
+		"EphemeralContainer Rejected": 1}
 	if got := nonzero(t, r, "debugsession_outcomes_total"); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -227,7 +228,8 @@ func at(phase v1alpha1.Phase, class string, change func(*v1alpha1.DebugSession))
 
 func since(kind string, before time.Duration) func(*v1alpha1.DebugSession) {
 	return func(s *v1alpha1.DebugSession) {
-		s.Status.Conditions = append(s.Status.Conditions, metav1.Condition{Type: kind, LastTransitionTime: metav1.NewTime(now.Now().Add(-before))})
+		s.Status.Conditions = append(s.Status.Conditions,
+			metav1.Condition{Type: kind, LastTransitionTime: metav1.NewTime(now.Now().Add(-before))})
 	}
 }
 

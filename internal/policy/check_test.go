@@ -31,13 +31,21 @@ func TestCheck(t *testing.T) {
 		says    string // empty: it is allowed
 	}{
 		"nothing asked for": {nil, nil, ""},
-		"a mode":            {func(c *class) { c.Modes = []v1alpha1.Mode{v1alpha1.ModePodCopy} }, nil, "spec.mode: EphemeralContainer is not allowed; it allows PodCopy"},
+		"a mode": {
+			func(c *class) { c.Modes = []v1alpha1.Mode{v1alpha1.ModePodCopy} },
+			nil,
+			"spec.mode: EphemeralContainer is not allowed; it allows PodCopy",
+		},
 		"a profile": {
 			func(c *class) { c.Profiles = []v1alpha1.Profile{v1alpha1.ProfileBaseline} },
 			func(s *spec) { s.Profile = v1alpha1.ProfileSysadmin }, "spec.profile: sysadmin is not allowed; it allows baseline",
 		},
-		"no image":      {nil, func(s *spec) { s.Debugger.Image = "" }, "spec.debugger.image: name an image"},
-		"another image": {tools, func(s *spec) { s.Debugger.Image = "busybox" }, `spec.debugger.image: "busybox" is not allowed; it allows tools:*`},
+		"no image": {nil, func(s *spec) { s.Debugger.Image = "" }, "spec.debugger.image: name an image"},
+		"another image": {
+			tools,
+			func(s *spec) { s.Debugger.Image = "busybox" },
+			`spec.debugger.image: "busybox" is not allowed; it allows tools:*`,
+		},
 		"no image's name": {
 			tools, func(s *spec) { s.Debugger.Image = "tools:" }, `spec.debugger.image: "tools:" is not an image's name`,
 		},
@@ -74,7 +82,9 @@ func TestCheck(t *testing.T) {
 				c.Resources = &v1alpha1.ResourceBounds{Debugger: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}}
 			},
 			func(s *spec) {
-				s.Debugger.Resources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")}}
+				s.Debugger.Resources = &corev1.ResourceRequirements{
+					Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("1Gi")},
+				}
 			},
 			"spec.debugger.resources",
 		},
@@ -90,7 +100,8 @@ func TestCheck(t *testing.T) {
 			"spec.ttl: 2h is longer than the maxTTL, 1h",
 		},
 		"the longest idleTimeout": {
-			func(c *class) { c.MaxIdleTimeout = duration(10 * time.Minute) }, func(s *spec) { s.IdleTimeout = duration(10 * time.Minute) }, "",
+			func(c *class) { c.MaxIdleTimeout = duration(10 * time.Minute) },
+			func(s *spec) { s.IdleTimeout = duration(10 * time.Minute) }, "",
 		},
 		"a longer idleTimeout": {
 			func(c *class) { c.MaxIdleTimeout = duration(10 * time.Minute) }, func(s *spec) { s.IdleTimeout = duration(11 * time.Minute) },

@@ -18,10 +18,12 @@ func TestGrant(t *testing.T) {
 	session := fixture.Session()
 	t.Run("where the class says nothing", func(t *testing.T) {
 		granted := policy.Grant(fixture.Class(), &session.Spec)
-		if granted.TTL.Duration != policy.DefaultTTL || granted.MaxTTL.Duration != 24*time.Hour || granted.Profile != v1alpha1.ProfileGeneral {
+		if granted.TTL.Duration != policy.DefaultTTL || granted.MaxTTL.Duration != 24*time.Hour ||
+			granted.Profile != v1alpha1.ProfileGeneral {
 			t.Errorf("granted %+v", granted)
 		}
-		if granted.ApprovalsRequired != 0 || !slices.Equal(granted.AccessVerbs, []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs}) {
+		if granted.ApprovalsRequired != 0 ||
+			!slices.Equal(granted.AccessVerbs, []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs}) {
 			t.Errorf("granted %+v", granted)
 		}
 	})
@@ -81,9 +83,18 @@ func TestRevalidate(t *testing.T) {
 		"as it was": {func(*v1alpha1.DebugClassSpec) {}, ""},
 		"widened":   {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration *= 2; c.Approval = nil }, ""},
 		"images":    {func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"tools"} }, "the image that it granted"},
-		"profiles":  {func(c *v1alpha1.DebugClassSpec) { c.Profiles = []v1alpha1.Profile{v1alpha1.ProfileBaseline} }, "it granted profile general, and now allows baseline"},
-		"time":      {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL = *duration(time.Hour) }, "it granted up to 24h, and its maxTTL is 1h now"},
-		"access":    {func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] }, "it granted access by Attach, Exec, and now gives Attach"},
+		"profiles": {
+			func(c *v1alpha1.DebugClassSpec) { c.Profiles = []v1alpha1.Profile{v1alpha1.ProfileBaseline} },
+			"it granted profile general, and now allows baseline",
+		},
+		"time": {
+			func(c *v1alpha1.DebugClassSpec) { c.MaxTTL = *duration(time.Hour) },
+			"it granted up to 24h, and its maxTTL is 1h now",
+		},
+		"access": {
+			func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] },
+			"it granted access by Attach, Exec, and now gives Attach",
+		},
 		"approvals": {func(c *v1alpha1.DebugClassSpec) { c.Approval.Required = 2 }, "the approvals it asks for are more: 1 before, 2 now"},
 		"whose":     {func(c *v1alpha1.DebugClassSpec) { c.Approval.SelfApproval = false }, "it let the requester's own approval count"},
 		"the hash":  {func(c *v1alpha1.DebugClassSpec) { c.Approval.RequireRequestHash = true }, "requestHash"},

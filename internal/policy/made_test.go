@@ -24,21 +24,34 @@ func TestCheckAdded(t *testing.T) {
 		sc   *corev1.SecurityContext
 		says string
 	}{
-		"nothing":                         {nil, ""},
-		"what the profile adds":           {&corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_ADMIN"}}}, ""},
-		"what every container has":        {&corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"CAP_CHOWN"}}}, ""},
-		"what another profile adds":       {&corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_PTRACE"}}}, "capabilities.add: SYS_PTRACE"},
+		"nothing": {nil, ""},
+		"what the profile adds": {
+			&corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_ADMIN"}}},
+			"",
+		},
+		"what every container has": {
+			&corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"CAP_CHOWN"}}},
+			"",
+		},
+		"what another profile adds": {
+			&corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_PTRACE"}}},
+			"capabilities.add: SYS_PTRACE",
+		},
 		"everything":                      {&corev1.SecurityContext{Privileged: new(true)}, "privileged: true"},
 		"root, as the target's container": {&corev1.SecurityContext{RunAsUser: new(int64(0))}, "leave runAs out"},
 	} {
-		added := &corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", SecurityContext: tc.sc}}
+		added := &corev1.EphemeralContainer{
+			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", SecurityContext: tc.sc},
+		}
 		why := policy.CheckAdded(session, added, fixture.Pod())
 		if (why != "") != (tc.says != "") || !strings.Contains(why, tc.says) {
 			t.Errorf("%s: it says %q, want %q", name, why, tc.says)
 		}
 	}
 	session.Status.Class.Allows.SecurityContext = true
-	added := &corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{SecurityContext: &corev1.SecurityContext{Privileged: new(true)}}}
+	added := &corev1.EphemeralContainer{
+		EphemeralContainerCommon: corev1.EphemeralContainerCommon{SecurityContext: &corev1.SecurityContext{Privileged: new(true)}},
+	}
 	if why := policy.CheckAdded(session, added, fixture.Pod()); why != "" {
 		t.Errorf("where the class allows it: %s", why)
 	}
@@ -49,17 +62,27 @@ func TestCheckCreated(t *testing.T) {
 	changed := func(change v1alpha1.ContainerChange) *v1alpha1.DebugSession {
 		return madeFor(fixture.AsCopy(func(c *v1alpha1.PodCopy) { c.Containers = []v1alpha1.ContainerChange{change} }))
 	}
-	privileged := corev1.PodSpec{InitContainers: []corev1.Container{{Name: "setup", SecurityContext: &corev1.SecurityContext{Privileged: new(true)}}}}
+	privileged := corev1.PodSpec{
+		InitContainers: []corev1.Container{{Name: "setup", SecurityContext: &corev1.SecurityContext{Privileged: new(true)}}},
+	}
 	mounting := corev1.PodSpec{Containers: []corev1.Container{{Name: "app", VolumeMounts: []corev1.VolumeMount{{Name: "data"}}}}}
 	for name, tc := range map[string]struct {
 		session *v1alpha1.DebugSession
 		spec    *corev1.PodSpec
 		says    string
 	}{
-		"as it is":                       {madeFor(), &privileged, ""},
-		"with other resources":           {changed(v1alpha1.ContainerChange{Name: "setup"}), &privileged, ""},
-		"with another command":           {changed(v1alpha1.ContainerChange{Name: "setup", Command: []string{"sh"}}), &privileged, "spec.podCopy.containers[0]: container \"setup\" would have securityContext.privileged"},
-		"with another image and volumes": {changed(v1alpha1.ContainerChange{Name: "*", Image: "sh:1"}), &mounting, `container "app" has volume data of the target`},
+		"as it is":             {madeFor(), &privileged, ""},
+		"with other resources": {changed(v1alpha1.ContainerChange{Name: "setup"}), &privileged, ""},
+		"with another command": {
+			changed(v1alpha1.ContainerChange{Name: "setup", Command: []string{"sh"}}),
+			&privileged,
+			"spec.podCopy.containers[0]: container \"setup\" would have securityContext.privileged",
+		},
+		"with another image and volumes": {
+			changed(v1alpha1.ContainerChange{Name: "*", Image: "sh:1"}),
+			&mounting,
+			`container "app" has volume data of the target`,
+		},
 	} {
 		why := policy.CheckCreated(tc.session, tc.spec)
 		if (why != "") != (tc.says != "") || !strings.Contains(why, tc.says) {

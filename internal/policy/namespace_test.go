@@ -17,7 +17,9 @@ import (
 func TestOwnNamespace(t *testing.T) {
 	const own = "tools"
 	named := func(operator metav1.LabelSelectorOperator, values ...string) *metav1.LabelSelector {
-		return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: corev1.LabelMetadataName, Operator: operator, Values: values}}}
+		return &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: corev1.LabelMetadataName, Operator: operator, Values: values}},
+		}
 	}
 	for name, tc := range map[string]struct {
 		selector *metav1.LabelSelector
@@ -66,9 +68,21 @@ func TestNodesInOneNamespaceAlone(t *testing.T) {
 		namespace labels.Set
 		says      string
 	}{
-		"a class that does not allow the mode": {func(c *v1alpha1.DebugClassSpec) { c.NodeNamespace = "ops" }, in("ops"), "spec.mode: Node is not allowed"},
-		"a class that names no namespace":      {func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) }, in("ops"), "names no namespace"},
-		"nor one without a name":               {func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) }, nil, "names no namespace"},
+		"a class that does not allow the mode": {
+			func(c *v1alpha1.DebugClassSpec) { c.NodeNamespace = "ops" },
+			in("ops"),
+			"spec.mode: Node is not allowed",
+		},
+		"a class that names no namespace": {
+			func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) },
+			in("ops"),
+			"names no namespace",
+		},
+		"nor one without a name": {
+			func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) },
+			nil,
+			"names no namespace",
+		},
 		"another namespace": {func(c *v1alpha1.DebugClassSpec) {
 			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
 		}, in("shop"), `in namespace "ops" alone`},

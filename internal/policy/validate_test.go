@@ -25,13 +25,16 @@ func TestValidate(t *testing.T) {
 		change func(*class)
 		says   []string // each of another fault
 	}{
-		"a class":             {func(*class) {}, nil},
-		"a pattern":           {func(c *class) { c.Images = []string{"tools", "a b"} }, []string{"spec.images[1]: "}},
-		"a default image":     {func(c *class) { c.Defaults = &v1alpha1.ClassDefaults{Image: "a b"} }, []string{"spec.defaults.image: "}},
-		"a forbidden default": {func(c *class) { c.Images, c.Defaults = []string{"tools"}, &v1alpha1.ClassDefaults{Image: "busybox"} }, []string{`spec.defaults.image: "busybox" is not allowed`}},
-		"no resource":         {bounds("pods", "1"), []string{`spec.resources.pod: "pods" is no resource of a container`}},
-		"no bound":            {bounds(corev1.ResourceMemory, "0"), []string{"spec.resources.pod: 0 of memory is no bound"}},
-		"an extended one":     {bounds("nvidia.com/gpu", "0"), nil},
+		"a class":         {func(*class) {}, nil},
+		"a pattern":       {func(c *class) { c.Images = []string{"tools", "a b"} }, []string{"spec.images[1]: "}},
+		"a default image": {func(c *class) { c.Defaults = &v1alpha1.ClassDefaults{Image: "a b"} }, []string{"spec.defaults.image: "}},
+		"a forbidden default": {
+			func(c *class) { c.Images, c.Defaults = []string{"tools"}, &v1alpha1.ClassDefaults{Image: "busybox"} },
+			[]string{`spec.defaults.image: "busybox" is not allowed`},
+		},
+		"no resource":     {bounds("pods", "1"), []string{`spec.resources.pod: "pods" is no resource of a container`}},
+		"no bound":        {bounds(corev1.ResourceMemory, "0"), []string{"spec.resources.pod: 0 of memory is no bound"}},
+		"an extended one": {bounds("nvidia.com/gpu", "0"), nil},
 		"everything at once": {func(c *class) {
 			c.Reason, c.NamespaceSelector, c.PodSelector = &v1alpha1.ReasonPolicy{Pattern: "("}, nonsense, nonsense
 		}, []string{"spec.reason.pattern: ", "spec.namespaceSelector: ", "spec.podSelector: "}},

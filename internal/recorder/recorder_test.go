@@ -86,7 +86,8 @@ func TestLateReviewIsStored(t *testing.T) {
 					}
 					session.Status.Audit = &v1alpha1.AuditStatus{Key: stored.Key, SHA256: stored.SHA256}
 				}
-				session.Status.Review = &v1alpha1.ReviewStatus{Since: ended, DueAt: ended, Decision: v1alpha1.DecisionApprove, By: "bob", At: &ended, AfterEnd: true}
+				session.Status.Review = &v1alpha1.ReviewStatus{Since: ended, DueAt: ended, Decision: v1alpha1.DecisionApprove, By: "bob",
+					At: &ended, AfterEnd: true}
 				r.lost(session)
 				ctx, cancel := context.WithTimeout(t.Context(), tryTimeout)
 				defer cancel()
@@ -99,7 +100,8 @@ func TestLateReviewIsStored(t *testing.T) {
 				if own.Review != nil {
 					own, late = late, own
 				}
-				if text, err := store.Read(t.Context(), own.Key()); err != nil || late.Review.By != "bob" || late.Review.Session.Key != own.Key() || late.Review.Session.SHA256 != audit.Digest(text) {
+				if text, err := store.Read(t.Context(), own.Key()); err != nil || late.Review.By != "bob" ||
+					late.Review.Session.Key != own.Key() || late.Review.Session.SHA256 != audit.Digest(text) {
 					t.Errorf("%+v, %v", late.Review, err)
 				}
 				if result, err := audit.Verify(t.Context(), store, public, nil); err != nil || len(result.Faults) > 0 || result.Links != 2 {

@@ -51,7 +51,8 @@ func recordRefusals(t *testing.T, records *Recorder) (r *Refusals, stop func()) 
 }
 
 func attempt(name string) audit.Attempt {
-	return audit.AttemptOf(time.Now(), "DebugSession", "CREATE", name, []byte(`{"spec": {"className": "production", "reason": "now"}}`), "may not use class production")
+	return audit.AttemptOf(time.Now(), "DebugSession", "CREATE", name, []byte(`{"spec": {"className": "production", "reason": "now"}}`),
+		"may not use class production")
 }
 
 // A user who is refused without end has a record for each of the first refusals, and then one a minute that counts them.
@@ -72,7 +73,8 @@ func TestRefusalsOfOneUserAreCounted(t *testing.T) {
 		time.Sleep(refusalsOfUser.Every + refusalPause)
 		found := records()
 		last := found[slices.IndexFunc(found, func(r *audit.Record) bool { return r.Refusal.Count > 1 })].Refusal
-		if len(found) != refusalsOfUser.Burst+2 || last.Count != tries-refusalsOfUser.Burst || len(last.Attempts) != 8 || last.Attempts[7].Name != fmt.Sprint("try-", tries-1) {
+		if len(found) != refusalsOfUser.Burst+2 || last.Count != tries-refusalsOfUser.Burst || len(last.Attempts) != 8 ||
+			last.Attempts[7].Name != fmt.Sprint("try-", tries-1) {
 			t.Errorf("%d records, the last %+v", len(found), last)
 		}
 		first := found[slices.IndexFunc(found, func(r *audit.Record) bool { return r.Refusal.Attempts[0].Name == "try-0" })].Refusal

@@ -156,13 +156,17 @@ func TestKindsDoNotShareSeals(t *testing.T) {
 func TestChange(t *testing.T) {
 	s, at := seal.New([]byte("key")), time.Date(2026, 11, 27, 12, 0, 0, 5, time.FixedZone("there", 3600))
 	changed := func(edit func(*v1alpha1.DebugSession)) *v1alpha1.DebugSession {
-		session := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{UID: "1"}, Spec: v1alpha1.DebugSessionSpec{TTL: &metav1.Duration{Duration: time.Hour}, End: true}}
+		session := &v1alpha1.DebugSession{
+			ObjectMeta: metav1.ObjectMeta{UID: "1"},
+			Spec:       v1alpha1.DebugSessionSpec{TTL: &metav1.Duration{Duration: time.Hour}, End: true},
+		}
 		session.Annotations = map[string]string{v1alpha1.AnnotationChangedBy: s.Change(session, `ali"ce`, at)}
 		edit(session)
 		return session
 	}
 	change := s.VerifyChange(changed(func(*v1alpha1.DebugSession) {}))
-	if change == nil || change.By != `ali"ce` || !change.End || change.TTL.Duration != time.Hour || !change.At.Time.Equal(at.Truncate(time.Second)) {
+	if change == nil || change.By != `ali"ce` || !change.End || change.TTL.Duration != time.Hour ||
+		!change.At.Time.Equal(at.Truncate(time.Second)) {
 		t.Fatalf("%+v", change)
 	}
 	for what, edit := range map[string]func(*v1alpha1.DebugSession){

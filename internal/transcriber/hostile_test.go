@@ -183,7 +183,8 @@ func TestHostileDebugger(t *testing.T) {
 				status, memory := log.follows(t, store, tty)
 				t.Logf("%d KiB of memory; %.1f MiB were read of %d MiB; the transcript has %.1f MiB in %d parts",
 					memory>>10, float64(log.read)/mib, hostileBytes/mib, float64(status.Bytes)/mib, status.Parts)
-				if !status.Cut || status.Incomplete != "" || status.Bytes > transcript.MaxBytes+1<<10 || status.Bytes < transcript.MaxBytes-mib {
+				if !status.Cut || status.Incomplete != "" || status.Bytes > transcript.MaxBytes+1<<10 ||
+					status.Bytes < transcript.MaxBytes-mib {
 					t.Errorf("%+v", status)
 				}
 				if memory > streamBytes {
@@ -193,10 +194,12 @@ func TestHostileDebugger(t *testing.T) {
 					t.Errorf("%d bytes were read", log.read)
 				}
 				got := printed(t, store, status)
-				if end := got[len(got)-200:]; !strings.HasSuffix(strings.TrimRight(end, "\r\n"), "[debugsession: the transcript is cut here, as it has reached 10 MiB]") {
+				if end := got[len(got)-200:]; !strings.HasSuffix(strings.TrimRight(end, "\r\n"),
+					"[debugsession: the transcript is cut here, as it has reached 10 MiB]") {
 					t.Errorf("it ends with %q", end)
 				}
-				if harmful := strings.IndexFunc(got, func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }); !tty && harmful >= 0 {
+				if harmful := strings.IndexFunc(got, func(r rune) bool { return r != '\n' && r != '\t' && unicode.IsControl(r) }); !tty &&
+					harmful >= 0 {
 					t.Errorf("at %d of the text is %q", harmful, got[harmful])
 				}
 				if !utf8.ValidString(got) {

@@ -160,7 +160,8 @@ func attached() *v1alpha1.DebugSession {
 	session, at := fixture.Session(), metav1.NewTime(time.Now().Truncate(time.Second))
 	session.Spec.Debugger.TTY = true
 	session.Status = v1alpha1.DebugSessionStatus{
-		Phase: v1alpha1.PhaseActive, StartedAt: &at, Class: &v1alpha1.ClassStatus{Name: "standard", Transcript: v1alpha1.TranscriptBestEffort},
+		Phase: v1alpha1.PhaseActive, StartedAt: &at,
+		Class:    &v1alpha1.ClassStatus{Name: "standard", Transcript: v1alpha1.TranscriptBestEffort},
 		Debugger: &v1alpha1.DebuggerStatus{PodName: "web", ContainerName: "debugger", StartedAt: &at},
 	}
 	return session
@@ -279,7 +280,8 @@ func TestLogWithoutEndIsGivenUp(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		status := operator.State(session, false).Stored
-		if took := time.Since(began); status == nil || !strings.Contains(status.Incomplete, "does not end it") || took > plan.TranscriptTimeout+10*time.Second {
+		if took := time.Since(began); status == nil || !strings.Contains(status.Incomplete, "does not end it") ||
+			took > plan.TranscriptTimeout+10*time.Second {
 			t.Errorf("after %s: %+v", took, status)
 		}
 		operator.stop()
@@ -297,9 +299,21 @@ func TestTranscriptIsIncomplete(t *testing.T) {
 		"its log is gone": {func(n *node) {
 			n.fails = apierrors.NewBadRequest("container \"debugger\" in pod \"web\" is not available")
 		}, "is not available", 30 * time.Second},
-		"the node does not answer":   {func(n *node) { n.fails = errors.New("dial tcp: i/o timeout") }, "i/o timeout", plan.TranscriptTimeout + 15*time.Second},
-		"the kubelet says something": {func(n *node) { n.lines, n.ended = []string{"unable to retrieve container logs\n"}, true }, "unable to retrieve container logs", 30 * time.Second},
-		"lines were removed":         {func(n *node) { n.lines, n.ended = nil, true; n.lines = append(n.lines, "2126-11-28T14:00:00Z later\n") }, "had removed lines", 30 * time.Second},
+		"the node does not answer": {
+			func(n *node) { n.fails = errors.New("dial tcp: i/o timeout") },
+			"i/o timeout",
+			plan.TranscriptTimeout + 15*time.Second,
+		},
+		"the kubelet says something": {
+			func(n *node) { n.lines, n.ended = []string{"unable to retrieve container logs\n"}, true },
+			"unable to retrieve container logs",
+			30 * time.Second,
+		},
+		"lines were removed": {
+			func(n *node) { n.lines, n.ended = nil, true; n.lines = append(n.lines, "2126-11-28T14:00:00Z later\n") },
+			"had removed lines",
+			30 * time.Second,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -370,7 +384,8 @@ func TestTranscriptIsCut(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		status := operator.State(session, false).Stored
-		if got := printed(t, store, status); !status.Cut || len(got) > transcript.MaxBytes+1000 || !strings.Contains(got[len(got)-100:], "the transcript is cut here") {
+		if got := printed(t, store, status); !status.Cut || len(got) > transcript.MaxBytes+1000 ||
+			!strings.Contains(got[len(got)-100:], "the transcript is cut here") {
 			t.Errorf("%+v: ends with %q", status, got[max(0, len(got)-100):])
 		}
 		operator.stop()

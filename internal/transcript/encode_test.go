@@ -27,7 +27,8 @@ func TestCast(t *testing.T) {
 		t.Error(diff)
 	}
 	events, err := Events(cast)
-	if err != nil || len(events) != 3 || events[1].Data != "\x1b[31m<red>\ufffd\r\n" || events[1].At.Round(time.Millisecond) != 90123*time.Millisecond {
+	if err != nil || len(events) != 3 || events[1].Data != "\x1b[31m<red>\ufffd\r\n" ||
+		events[1].At.Round(time.Millisecond) != 90123*time.Millisecond {
 		t.Errorf("%+v, %v", events, err)
 	}
 	for _, broken := range []string{"", "{}", `{"version":1}`, string(cast) + "[1]x"} {
@@ -56,7 +57,8 @@ func TestTranscriptIsBounded(t *testing.T) {
 				last = added
 			}
 		}
-		if size > MaxBytes+1<<10 || size < MaxBytes-1<<18 || !e.Cut() || !strings.Contains(string(last), "the transcript is cut here, as it has reached 10 MiB") {
+		if size > MaxBytes+1<<10 || size < MaxBytes-1<<18 || !e.Cut() ||
+			!strings.Contains(string(last), "the transcript is cut here, as it has reached 10 MiB") {
 			t.Errorf("%s: %d bytes, cut %v, ends with %.200q", format, size, e.Cut(), last)
 		}
 	}

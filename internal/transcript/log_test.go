@@ -134,7 +134,8 @@ func TestNamesOfParts(t *testing.T) {
 			t.Errorf("%d: %s is %+v, %v", i, part.Name(), got, ok)
 		}
 	}
-	for _, name := range []string{"", "1-2-3-4.cast", "000001-0000000000000000001-1-0.json", "000001-0000000000000000001-1.cast", "a-b-c-d.txt"} {
+	for _, name := range []string{"", "1-2-3-4.cast", "000001-0000000000000000001-1-0.json", "000001-0000000000000000001-1.cast",
+		"a-b-c-d.txt"} {
 		if part, ok := ParsePart(name); ok {
 			t.Errorf("%q: %+v", name, part)
 		}

@@ -37,12 +37,17 @@ func TestApprovalIsVouchedFor(t *testing.T) {
 		counted   bool
 		want      bool
 	}{
-		"given while identities were held":                    {believing{since: created}, v1alpha1.DecisionApprove, false, true},
-		"given before":                                        {believing{since: created.Add(time.Second)}, v1alpha1.DecisionApprove, false, false},
-		"given before, and counted then":                      {believing{since: created.Add(time.Second)}, v1alpha1.DecisionApprove, true, true},
-		"while the policy is gone":                            {believing{policy: errors.New("gone")}, v1alpha1.DecisionApprove, false, false},
-		"while the policy is gone, what runs on it goes on":   {believing{policy: errors.New("gone")}, v1alpha1.DecisionApprove, true, true},
-		"a denial permits nothing, so its seal is enough":     {believing{since: created.Add(time.Second)}, v1alpha1.DecisionDeny, false, true},
+		"given while identities were held": {believing{since: created}, v1alpha1.DecisionApprove, false, true},
+		"given before": {believing{since: created.Add(time.Second)}, v1alpha1.DecisionApprove,
+			false, false},
+		"given before, and counted then": {believing{since: created.Add(time.Second)},
+			v1alpha1.DecisionApprove, true, true},
+		"while the policy is gone": {believing{policy: errors.New("gone")}, v1alpha1.DecisionApprove,
+			false, false},
+		"while the policy is gone, what runs on it goes on": {believing{policy: errors.New("gone")},
+			v1alpha1.DecisionApprove, true, true},
+		"a denial permits nothing, so its seal is enough": {believing{since: created.Add(time.Second)},
+			v1alpha1.DecisionDeny, false, true},
 		"a denial while the policy is gone, which is no less": {believing{policy: errors.New("gone")}, v1alpha1.DecisionDeny, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -232,16 +232,34 @@ func findsTampering(t *testing.T, server *server) {
 		tamper func(t *testing.T, bucket *blob.Bucket)
 		want   string
 	}{
-		"nothing":                    {func(*testing.T, *blob.Bucket) {}, "5 links"},
-		"a record is changed":        {func(t *testing.T, b *blob.Bucket) { change(t, b, record(2).Key()) }, "5 links, RecordChanged 3"},
-		"a record is removed":        {func(t *testing.T, b *blob.Bucket) { remove(t, b, record(2).Key()) }, "5 links, RecordRemoved 3"},
-		"a record is added":          {func(t *testing.T, b *blob.Bucket) { write(t, b, "records/2026-11-27/team-1/forged.json", "{}") }, "5 links, RecordAdded 0"},
-		"records are exchanged":      {func(t *testing.T, b *blob.Bucket) { exchange(t, b, record(1).Key(), record(2).Key()) }, "5 links, RecordChanged 2, RecordChanged 3"},
-		"a link is changed":          {func(t *testing.T, b *blob.Bucket) { change(t, b, audit.LinkKey(3)) }, "5 links, LinkChanged 4"},
-		"a link and its record go":   {func(t *testing.T, b *blob.Bucket) { remove(t, b, audit.LinkKey(3), record(2).Key()) }, "4 links, LinkRemoved 3"},
-		"links are exchanged":        {func(t *testing.T, b *blob.Bucket) { exchange(t, b, audit.LinkKey(2), audit.LinkKey(3)) }, "5 links, RecordAdded 0, RecordAdded 0, LinkChanged 2, LinkChanged 3, LinkChanged 4"},
-		"the end is cut off":         {func(t *testing.T, b *blob.Bucket) { remove(t, b, audit.LinkKey(5), record(4).Key()) }, "4 links, CutOff 5"},
-		"a link is forged after all": {func(t *testing.T, b *blob.Bucket) { write(t, b, audit.LinkKey(6), "{}") }, "6 links, LinkChanged 6"},
+		"nothing":             {func(*testing.T, *blob.Bucket) {}, "5 links"},
+		"a record is changed": {func(t *testing.T, b *blob.Bucket) { change(t, b, record(2).Key()) }, "5 links, RecordChanged 3"},
+		"a record is removed": {func(t *testing.T, b *blob.Bucket) { remove(t, b, record(2).Key()) }, "5 links, RecordRemoved 3"},
+		"a record is added": {
+			func(t *testing.T, b *blob.Bucket) { write(t, b, "records/2026-11-27/team-1/forged.json", "{}") },
+			"5 links, RecordAdded 0",
+		},
+		"records are exchanged": {
+			func(t *testing.T, b *blob.Bucket) { exchange(t, b, record(1).Key(), record(2).Key()) },
+			"5 links, RecordChanged 2, RecordChanged 3",
+		},
+		"a link is changed": {func(t *testing.T, b *blob.Bucket) { change(t, b, audit.LinkKey(3)) }, "5 links, LinkChanged 4"},
+		"a link and its record go": {
+			func(t *testing.T, b *blob.Bucket) { remove(t, b, audit.LinkKey(3), record(2).Key()) },
+			"4 links, LinkRemoved 3",
+		},
+		"links are exchanged": {
+			func(t *testing.T, b *blob.Bucket) { exchange(t, b, audit.LinkKey(2), audit.LinkKey(3)) },
+			"5 links, RecordAdded 0, RecordAdded 0, LinkChanged 2, LinkChanged 3, LinkChanged 4",
+		},
+		"the end is cut off": {
+			func(t *testing.T, b *blob.Bucket) { remove(t, b, audit.LinkKey(5), record(4).Key()) },
+			"4 links, CutOff 5",
+		},
+		"a link is forged after all": {
+			func(t *testing.T, b *blob.Bucket) { write(t, b, audit.LinkKey(6), "{}") },
+			"6 links, LinkChanged 6",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, bucket := server.open(t, strings.ReplaceAll(name, " ", "-")+"/")

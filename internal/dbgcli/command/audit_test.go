@@ -46,7 +46,8 @@ func store(t *testing.T) (address string) {
 	ended("old", "shop", "standard", "alice", 100*24*time.Hour)
 	ended("hang", "shop", "production", "alice", 2*time.Hour)
 	ended("leak", "bank", "production", "bob", time.Hour)
-	attempt := audit.AttemptOf(now, "DebugSession", "CREATE", "heist", []byte(`{"spec": {"className": "production"}}`), "mallory may not use class production")
+	attempt := audit.AttemptOf(now, "DebugSession", "CREATE", "heist", []byte(`{"spec": {"className": "production"}}`),
+		"mallory may not use class production")
 	refusal := audit.NewRefusal("bank", audit.UserFrom(&authenticationv1.UserInfo{Username: "mallory"}), attempt)
 	refusal.Add(attempt)
 	if _, err := chain.Put(t.Context(), audit.OfRefusal("eu-1", refusal), now); err != nil {
@@ -115,7 +116,8 @@ func TestAuditList(t *testing.T) {
 			t.Errorf("%s: json has %d records: %v", args, len(records), err)
 		}
 		out, problems, err := dbgAudit(t.Context(), append(strings.Fields(args), "list", "--store="+at)...)
-		if lines := strings.Count(out, "\n"); err != nil || len(want) > 0 && lines != len(want)+1 || len(want) == 0 && problems != "No such records.\n" {
+		if lines := strings.Count(out, "\n"); err != nil || len(want) > 0 && lines != len(want)+1 ||
+			len(want) == 0 && problems != "No such records.\n" {
 			t.Errorf("%s: table:\n%s%s%v", args, out, problems, err)
 		}
 	}
@@ -143,14 +145,16 @@ func TestAuditListIsHarmless(t *testing.T) {
 
 func TestAuditListShowsRefusals(t *testing.T) {
 	out, _, err := dbgAudit(t.Context(), "list", "--store="+store(t), "--requester=mallory")
-	if err != nil || !strings.Contains(out, audit.OutcomeRefused) || !strings.Contains(out, "2 times since") || !strings.Contains(out, "may not use class production") {
+	if err != nil || !strings.Contains(out, audit.OutcomeRefused) || !strings.Contains(out, "2 times since") ||
+		!strings.Contains(out, "may not use class production") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
 func TestAuditListMistakes(t *testing.T) {
 	for args, want := range map[string]string{
-		"list": "--store=URL", "list --store=file:///nowhere -o yaml": "it can be json or csv", "list --store=nothing://x": "cannot be opened",
+		"list": "--store=URL", "list --store=file:///nowhere -o yaml": "it can be json or csv",
+		"list --store=nothing://x":                  "cannot be opened",
 		"verify --store=file:///nowhere --head=1:2": "--head needs --public-key",
 	} {
 		if _, _, err := dbgAudit(t.Context(), strings.Fields(args)...); err == nil || !strings.Contains(fmt.Sprint(err), want) {

@@ -35,7 +35,9 @@ func TestCanI(t *testing.T) {
 				w.Header().Set("Content-Type", "application/json")
 				switch r.Method + " " + r.URL.Path {
 				case "POST /apis/authentication.k8s.io/v1/selfsubjectreviews":
-					fmt.Fprint(w, `{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "status": {"userInfo": {"username": "alice"}}}`)
+					fmt.Fprint(w,
+						`{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "status": {"userInfo": `+
+							`{"username": "alice"}}}`)
 				case "GET /apis/debugsession.dev/v1alpha1/debugclasses/standard":
 					fmt.Fprint(w, `{"metadata": {"name": "standard"}, "spec": {"maxTTL": "1h", "defaults": {"ttl": "30m"}}}`)
 				case "POST /apis/debugsession.dev/v1alpha1/namespaces/shop/debugsessions":

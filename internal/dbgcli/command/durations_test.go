@@ -28,11 +28,16 @@ func cluster(t *testing.T, sent *bytes.Buffer) *httptest.Server {
 	session := v1alpha1.DebugSession{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "debugsession.dev/v1alpha1", Kind: "DebugSession"},
 		ObjectMeta: metav1.ObjectMeta{Name: "hang", Namespace: "shop", UID: "1"},
-		Spec:       v1alpha1.DebugSessionSpec{Mode: v1alpha1.ModeEphemeralContainer, TTL: &metav1.Duration{Duration: time.Hour}, Requester: &v1alpha1.Identity{Username: "alice"}},
-		Status: v1alpha1.DebugSessionStatus{Phase: v1alpha1.PhaseAwaitingApproval, Request: &v1alpha1.RequestStatus{Hash: "sha256:0", Preview: &runtime.RawExtension{Raw: []byte(`{"name":"debugger"}`)}},
+		Spec: v1alpha1.DebugSessionSpec{Mode: v1alpha1.ModeEphemeralContainer, TTL: &metav1.Duration{Duration: time.Hour},
+			Requester: &v1alpha1.Identity{Username: "alice"}},
+		Status: v1alpha1.DebugSessionStatus{Phase: v1alpha1.PhaseAwaitingApproval,
+			Request:   &v1alpha1.RequestStatus{Hash: "sha256:0", Preview: &runtime.RawExtension{Raw: []byte(`{"name":"debugger"}`)}},
 			Approvals: []v1alpha1.ApprovalStatus{{Name: "hang-bob"}}},
 	}
-	class := v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{Name: "standard"}, Spec: v1alpha1.DebugClassSpec{MaxTTL: metav1.Duration{Duration: 8 * time.Hour}}}
+	class := v1alpha1.DebugClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "standard"},
+		Spec:       v1alpha1.DebugClassSpec{MaxTTL: metav1.Duration{Duration: 8 * time.Hour}},
+	}
 	answers := map[string]any{
 		"GET debugsessions":             v1alpha1.DebugSessionList{Items: []v1alpha1.DebugSession{session}},
 		"GET hang":                      session,

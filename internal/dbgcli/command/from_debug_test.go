@@ -74,7 +74,8 @@ func TestFromDebugAsTheConformanceCasesSay(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := specOf(t, args, debugpod.ContainerNames(&shape.Pod))
-				if diff := cmp.Diff(asDefaulted(&want, shape.Pod.Spec.InitContainers), asDefaulted(got, shape.Pod.Spec.InitContainers)); diff != "" {
+				if diff := cmp.Diff(asDefaulted(&want, shape.Pod.Spec.InitContainers),
+					asDefaulted(got, shape.Pod.Spec.InitContainers)); diff != "" {
 					t.Errorf("%s (-case +from-debug)\n%s", strings.Join(args, " "), diff)
 				}
 			})

@@ -14,13 +14,15 @@ import (
 func TestFlagsOfKubectlDebug(t *testing.T) {
 	root := New(genericiooptions.IOStreams{}, "v1")
 	compared := 0
-	debug.NewCmdDebug(cmdutil.NewFactory(genericclioptions.NewConfigFlags(true)), genericiooptions.IOStreams{}).Flags().VisitAll(func(theirs *pflag.Flag) {
-		ours := root.Flags().Lookup(theirs.Name)
-		if ours == nil || ours.Shorthand != theirs.Shorthand || ours.Value.Type() != theirs.Value.Type() {
-			t.Errorf("kubectl debug has --%s, -%s, of type %s, and kubectl dbg has %+v", theirs.Name, theirs.Shorthand, theirs.Value.Type(), ours)
-		}
-		compared++
-	})
+	debug.NewCmdDebug(cmdutil.NewFactory(genericclioptions.NewConfigFlags(true)), genericiooptions.IOStreams{}).Flags().
+		VisitAll(func(theirs *pflag.Flag) {
+			ours := root.Flags().Lookup(theirs.Name)
+			if ours == nil || ours.Shorthand != theirs.Shorthand || ours.Value.Type() != theirs.Value.Type() {
+				t.Errorf("kubectl debug has --%s, -%s, of type %s, and kubectl dbg has %+v", theirs.Name, theirs.Shorthand,
+					theirs.Value.Type(), ours)
+			}
+			compared++
+		})
 	if compared < 20 {
 		t.Errorf("compared only %d flags", compared)
 	}

@@ -68,7 +68,8 @@ func TestTableFitsItsTerminal(t *testing.T) {
 	lines := func() [][]string {
 		return [][]string{
 			{"NAMESPACE", "NAME", "TARGET", "PHASE", "WHY", "LEFT", "REQUESTER", "AGE"},
-			{"shop", "alice-checkout-261128-043323", "checkout-77fb487ff8-r8m8b", "AwaitingApproval", "1 approval from someone allowed to approve class production", "", "alice", "6s"},
+			{"shop", "alice-checkout-261128-043323", "checkout-77fb487ff8-r8m8b", "AwaitingApproval",
+				"1 approval from someone allowed to approve class production", "", "alice", "6s"},
 		}
 	}
 	for _, room := range []int{0, 60, 80, 100, 120, 300} {

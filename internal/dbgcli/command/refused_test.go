@@ -16,11 +16,15 @@ func TestRefusedSessionExitsWith120(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			if strings.HasSuffix(r.URL.Path, "/selfsubjectreviews") {
-				fmt.Fprint(w, `{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "status": {"userInfo": {"username": "alice"}}}`)
+				fmt.Fprint(w,
+					`{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "status": {"userInfo": `+
+						`{"username": "alice"}}}`)
 				return
 			}
 			w.WriteHeader(status)
-			fmt.Fprintf(w, `{"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": %q, "code": %d, "message": "spec.profile: no"}`, reason, status)
+			fmt.Fprintf(w,
+				`{"apiVersion": "v1", "kind": "Status", "status": "Failure", "reason": %q, "code": %d, "message": "spec.profile: no"}`,
+				reason, status)
 		}))
 		_, code, message := runAt(t, server.URL, "web", "--", "id")
 		server.Close()

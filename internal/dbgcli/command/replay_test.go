@@ -41,13 +41,15 @@ func taped(t *testing.T) (folder string, keys []string) {
 	return folder, keys
 }
 
-func tape(t *testing.T, store *auditstore.Store, session *v1alpha1.DebugSession, format v1alpha1.TranscriptFormat) *v1alpha1.TranscriptStatus {
+func tape(t *testing.T, store *auditstore.Store, session *v1alpha1.DebugSession,
+	format v1alpha1.TranscriptFormat) *v1alpha1.TranscriptStatus {
 	t.Helper()
 	encoder, key := transcript.NewEncoder(format, "shop/hang"), audit.TranscriptKey(session)
 	for i, line := range []string{"/ # \x1b[31mls\r\n", "bin\r\n"} {
 		at := fixture.Created.Add(time.Duration(i) * time.Minute)
 		part := transcript.Part{Number: i + 1, Cursor: transcript.Cursor{At: at, Lines: 1}, Format: format}
-		if err := store.Create(t.Context(), key+part.Name(), encoder.Append(nil, transcript.Chunk{At: at, Data: []byte(line)})); err != nil {
+		if err := store.Create(t.Context(), key+part.Name(),
+			encoder.Append(nil, transcript.Chunk{At: at, Data: []byte(line)})); err != nil {
 			t.Fatal(err)
 		}
 	}

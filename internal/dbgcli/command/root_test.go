@@ -8,6 +8,7 @@ import (
 
 func TestTranslationsAreNotRead(t *testing.T) {
 	if !untranslated.Asked {
-		t.Error("kubectl's libraries have read their translations, which each start of kubectl dbg pays for: untranslated was initialized too late")
+		t.Error("kubectl's libraries have read their translations, which each start of kubectl dbg pays for: " +
+			"untranslated was initialized too late")
 	}
 }

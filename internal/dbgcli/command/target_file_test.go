@@ -52,7 +52,8 @@ func TestNamespaceOfTheFile(t *testing.T) {
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "status": {"userInfo": {"username": "alice"}}}`)
+		fmt.Fprint(w,
+			`{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "status": {"userInfo": {"username": "alice"}}}`)
 	}))
 	defer server.Close()
 	for args, want := range map[string]string{

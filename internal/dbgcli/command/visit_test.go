@@ -51,7 +51,10 @@ func TestWaitingTellsOfThePull(t *testing.T) {
 			Target: &v1alpha1.TargetStatus{PodName: "web"}, Debugger: &v1alpha1.DebuggerStatus{PodName: "web", ContainerName: "debugger-1"},
 		},
 	}
-	for status, want := range map[int]string{http.StatusOK: "pulls registry.example.com/big:1\n", http.StatusForbidden: "starts big:1 in pod web\n"} {
+	for status, want := range map[int]string{
+		http.StatusOK:        "pulls registry.example.com/big:1\n",
+		http.StatusForbidden: "starts big:1 in pod web\n",
+	} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			asked := make(chan string, 100)
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +63,8 @@ func TestWaitingTellsOfThePull(t *testing.T) {
 				case strings.HasSuffix(r.URL.Path, "/events"):
 					asked <- r.URL.Query().Get("fieldSelector")
 					w.WriteHeader(status)
-					_ = json.NewEncoder(w).Encode(corev1.EventList{Items: []corev1.Event{{Reason: "Pulling", Message: `Pulling image "registry.example.com/big:1"`}}})
+					_ = json.NewEncoder(w).Encode(
+						corev1.EventList{Items: []corev1.Event{{Reason: "Pulling", Message: `Pulling image "registry.example.com/big:1"`}}})
 				case r.URL.Query().Get("watch") != "":
 					w.WriteHeader(http.StatusMethodNotAllowed)
 				default:
@@ -69,14 +73,16 @@ func TestWaitingTellsOfThePull(t *testing.T) {
 			}))
 			defer server.Close()
 			config := filepath.Join(t.TempDir(), "config")
-			if err := os.WriteFile(config, []byte("apiVersion: v1\nkind: Config\nclusters: [{name: a, cluster: {server: '"+server.URL+"'}}]\n"+
-				"contexts: [{name: a, context: {cluster: a, namespace: shop}}]\ncurrent-context: a\n"), 0o600); err != nil {
+			if err := os.WriteFile(config,
+				[]byte("apiVersion: v1\nkind: Config\nclusters: [{name: a, cluster: {server: '"+server.URL+"'}}]\n"+
+					"contexts: [{name: a, context: {cluster: a, namespace: shop}}]\ncurrent-context: a\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			flags := genericclioptions.NewConfigFlags(true)
 			flags.KubeConfig = &config
 			said := &screen{}
-			env := &environment{IOStreams: genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &bytes.Buffer{}, ErrOut: said}, config: flags, now: time.Now}
+			env := &environment{IOStreams: genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &bytes.Buffer{}, ErrOut: said},
+				config: flags, now: time.Now}
 			conn, err := env.connect()
 			if err != nil {
 				t.Fatal(err)
@@ -100,7 +106,8 @@ func TestWaitingTellsOfThePull(t *testing.T) {
 			if err := <-waited; err == nil {
 				t.Error("it waited for nothing")
 			}
-			if !strings.Contains(selector, "involvedObject.fieldPath=spec.ephemeralContainers{debugger-1}") || !strings.Contains(selector, "involvedObject.name=web") {
+			if !strings.Contains(selector, "involvedObject.fieldPath=spec.ephemeralContainers{debugger-1}") ||
+				!strings.Contains(selector, "involvedObject.name=web") {
 				t.Errorf("asked for the events of %s", selector)
 			}
 			if !strings.Contains(said.String(), want) {

@@ -31,8 +31,11 @@ func TestDiff(t *testing.T) {
 	}
 	ephemeral := `{"name":"debugger","image":"busybox","targetContainerName":"app"}`
 	changing := request(v1alpha1.ModePodCopy,
-		`{"spec":{"containers":[{"name":"app","image":"web:debug","env":[{"name":"PASSWORD","value":"(hidden)"},{"name":"LEVEL","value":"debug"}]}]}}`)
-	changing.Spec.PodCopy = &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "app", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}}}
+		`{"spec":{"containers":[{"name":"app","image":"web:debug","env":[{"name":"PASSWORD","value":"(hidden)"},{"name":"LEVEL",`+
+			`"value":"debug"}]}]}}`)
+	changing.Spec.PodCopy = &v1alpha1.PodCopy{
+		Containers: []v1alpha1.ContainerChange{{Name: "app", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}},
+	}
 	for name, test := range map[string]struct {
 		session *v1alpha1.DebugSession
 		pod     *corev1.Pod
@@ -41,7 +44,8 @@ func TestDiff(t *testing.T) {
 	}{
 		"beside the application": {
 			request(v1alpha1.ModeEphemeralContainer, ephemeral), pod,
-			[]string{"--- pod web", "+++ with a debugger", "\n+  ephemeralContainers:\n", "\n+  - image: busybox\n", "\n+    targetContainerName: app\n"},
+			[]string{"--- pod web", "+++ with a debugger", "\n+  ephemeralContainers:\n", "\n+  - image: busybox\n",
+				"\n+    targetContainerName: app\n"},
 			[]string{"\n-", "uid", "Running"},
 		},
 		"a pod that cannot be read": {
@@ -49,11 +53,13 @@ func TestDiff(t *testing.T) {
 			[]string{"--- nothing (the pod cannot be read)", "\n+  - image: busybox\n"}, nil,
 		},
 		"a copy": {
-			request(v1alpha1.ModePodCopy, `{"metadata":{"name":"web-debug"},"spec":{"containers":[{"name":"app","image":"web:debug"}]}}`), pod,
+			request(v1alpha1.ModePodCopy, `{"metadata":{"name":"web-debug"},"spec":{"containers":[{"name":"app","image":"web:debug"}]}}`),
+			pod,
 			[]string{"+++ its copy", "\n-  labels:\n", "\n-    image: web:1\n", "\n+  - image: web:debug\n"}, []string{"uid"},
 		},
 		"a copy whose values are hidden": {
-			changing, pod, []string{"\n-    image: web:1\n", "\n+    image: web:debug\n", "\n+      value: debug\n", "\n       value: (hidden)\n"}, []string{"secret"},
+			changing, pod, []string{"\n-    image: web:1\n", "\n+    image: web:debug\n", "\n+      value: debug\n",
+				"\n       value: (hidden)\n"}, []string{"secret"},
 		},
 		"a node": {
 			request(v1alpha1.ModeNode, `{"metadata":{"name":"node-debug"},"spec":{"hostPID":true,"containers":null}}`), nil,

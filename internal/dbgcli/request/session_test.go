@@ -83,23 +83,26 @@ func TestSession(t *testing.T) {
 				Custom: &corev1.Container{Env: []corev1.EnvVar{{Name: "A", Value: "0"}, {Name: "C", Value: "3"}}, WorkingDir: "/tmp"},
 				Class:  "production", Reason: "INC-1", TTL: 90 * time.Minute, NotAfter: &notAfter,
 			},
-			`{target: {podName: web, container: app}, mode: EphemeralContainer, className: production, reason: INC-1, ttl: 1h30m, profile: netadmin,
-  notAfter: "2026-11-27T12:40:05Z", debugger: {image: busybox, args: ["-x"], workingDir: /tmp, imagePullPolicy: Always,
+			`{target: {podName: web, container: app}, mode: EphemeralContainer, className: production, reason: INC-1, ttl: 1h30m,
+  profile: netadmin, notAfter: "2026-11-27T12:40:05Z", debugger: {image: busybox, args: ["-x"], workingDir: /tmp, imagePullPolicy: Always,
   env: [{name: A, value: "0"}, {name: B, value: "2"}, {name: C, value: "3"}]}}`,
 		},
 		"a copy": {
-			Options{Target: "web", CopyTo: "web-debug", Stdin: true, TTY: true, Image: "busybox", ShareProcesses: true, SameNode: true, Keep: Kept{Labels: true, InitContainers: true}},
+			Options{Target: "web", CopyTo: "web-debug", Stdin: true, TTY: true, Image: "busybox", ShareProcesses: true, SameNode: true,
+				Keep: Kept{Labels: true, InitContainers: true}},
 			`{target: {podName: web}, mode: PodCopy, debugger: {image: busybox, stdin: true, tty: true},
   podCopy: {name: web-debug, shareProcesses: true, sameNode: true, keep: [Labels, InitContainers]}}`,
 		},
 		"a container of a copy": {
 			Options{Target: "web", Copy: true, Container: "app", Command: []string{"sh"}, Stdin: true, TTY: true},
-			`{target: {podName: web}, mode: PodCopy, debugger: {container: app, command: [sh], stdin: true, tty: true}, podCopy: {shareProcesses: false, keep: []}}`,
+			`{target: {podName: web}, mode: PodCopy, debugger: {container: app, command: [sh], stdin: true, tty: true}, podCopy: ` +
+				`{shareProcesses: false, keep: []}}`,
 		},
 		"other images alone": {
-			Options{Target: "web", CopyTo: "x", SetImages: map[string]string{"*": "busybox", "app": "app:debug"}, Replace: true, Keep: Kept{InitContainers: true}},
-			`{target: {podName: web}, mode: PodCopy, debugger: {}, podCopy: {name: x, shareProcesses: false, keep: [InitContainers], replaceOriginal: Always,
-  containers: [{name: "*", image: busybox}, {name: app, image: "app:debug"}]}}`,
+			Options{Target: "web", CopyTo: "x", SetImages: map[string]string{"*": "busybox", "app": "app:debug"}, Replace: true,
+				Keep: Kept{InitContainers: true}},
+			`{target: {podName: web}, mode: PodCopy, debugger: {}, podCopy: {name: x, shareProcesses: false, keep: [InitContainers],
+  replaceOriginal: Always, containers: [{name: "*", image: busybox}, {name: app, image: "app:debug"}]}}`,
 		},
 		"an idle end": {
 			Options{Target: "web", Image: "busybox", Stdin: true, TTY: true, IdleTimeout: 15 * time.Minute},
@@ -107,7 +110,8 @@ func TestSession(t *testing.T) {
 		},
 		"an emergency": {
 			Options{Target: "web", Stdin: true, TTY: true, Class: "breakglass", Reason: "INC-1", Emergency: true},
-			`{target: {podName: web}, mode: EphemeralContainer, className: breakglass, reason: INC-1, emergency: true, debugger: {stdin: true, tty: true}}`,
+			`{target: {podName: web}, mode: EphemeralContainer, className: breakglass, reason: INC-1, emergency: true, debugger: {stdin: ` +
+				`true, tty: true}}`,
 		},
 		"a node": {
 			Options{Target: "node/worker", Image: "busybox", Stdin: true, TTY: true, Profile: "sysadmin"},
@@ -175,7 +179,8 @@ func TestUnused(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	for _, o := range []Options{{Target: "web"}, {Target: "web", Copy: true, Container: "app"}, {Target: "web", CopyTo: "x", Container: "app"}} {
+	for _, o := range []Options{{Target: "web"}, {Target: "web", Copy: true, Container: "app"},
+		{Target: "web", CopyTo: "x", Container: "app"}} {
 		if got := o.Unused(); got != "" {
 			t.Errorf("%+v: %q", o, got)
 		}
@@ -184,11 +189,14 @@ func TestUnused(t *testing.T) {
 
 func TestName(t *testing.T) {
 	for want, who := range map[string][2]string{
-		"alice-checkout-261127-114005":                                  {"alice", "checkout"},
-		"alice-smith-web-7d9f8-x2k4q-261127-114005":                     {"alice.smith@example.com", "web-7d9f8-x2k4q"},
-		"gitops-web-261127-114005":                                      {"system:serviceaccount:flux:gitops", "web"},
-		"debug-debug-261127-114005":                                     {"", "…"},
-		"a-very-long-user-a-pod-of-a-name-that-has-no-en-261127-114005": {"a-very-long-user-name", "a-pod-of-a-name-that-has-no-end-at-all"},
+		"alice-checkout-261127-114005":              {"alice", "checkout"},
+		"alice-smith-web-7d9f8-x2k4q-261127-114005": {"alice.smith@example.com", "web-7d9f8-x2k4q"},
+		"gitops-web-261127-114005":                  {"system:serviceaccount:flux:gitops", "web"},
+		"debug-debug-261127-114005":                 {"", "…"},
+		"a-very-long-user-a-pod-of-a-name-that-has-no-en-261127-114005": {
+			"a-very-long-user-name",
+			"a-pod-of-a-name-that-has-no-end-at-all",
+		},
 	} {
 		if got := Name(who[0], who[1], now); got != want || len(got) > 63 {
 			t.Errorf("%q: %s, want %s", who, got, want)
@@ -206,9 +214,11 @@ func TestGate(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	for name, none := range map[string]*v1alpha1.DebugSession{
-		"a person reads":            session(v1alpha1.ModeEphemeralContainer, v1alpha1.Debugger{Command: []string{"top"}, Stdin: true, TTY: true}),
-		"no shell is needed":        session(v1alpha1.ModePodCopy, v1alpha1.Debugger{Command: []string{"/tool"}}),
-		"the image runs as it is":   session(v1alpha1.ModeEphemeralContainer, v1alpha1.Debugger{Command: []string{"/tool"}, Unstoppable: true}),
+		"a person reads": session(v1alpha1.ModeEphemeralContainer,
+			v1alpha1.Debugger{Command: []string{"top"}, Stdin: true, TTY: true}),
+		"no shell is needed": session(v1alpha1.ModePodCopy, v1alpha1.Debugger{Command: []string{"/tool"}}),
+		"the image runs as it is": session(v1alpha1.ModeEphemeralContainer,
+			v1alpha1.Debugger{Command: []string{"/tool"}, Unstoppable: true}),
 		"a shell that reads a pipe": session(v1alpha1.ModeEphemeralContainer, v1alpha1.Debugger{Stdin: true}),
 	} {
 		before := none.DeepCopy()

@@ -12,8 +12,11 @@ func TestPulledBy(t *testing.T) {
 		events []corev1.Event
 		want   string
 	}{
-		"nothing is said":                 {},
-		"begun":                           {[]corev1.Event{{Reason: "Scheduled", Message: "assigned"}, pulling}, "registry.example.com/big:1"},
+		"nothing is said": {},
+		"begun": {
+			[]corev1.Event{{Reason: "Scheduled", Message: "assigned"}, pulling},
+			"registry.example.com/big:1",
+		},
 		"done":                            {[]corev1.Event{pulling, {Reason: "Pulled", Message: "Successfully pulled"}}, ""},
 		"it was there":                    {[]corev1.Event{{Reason: "Pulled", Message: "already present on machine"}}, ""},
 		"somebody else's words, no image": {[]corev1.Event{{Reason: "Pulling", Message: "an image"}}, ""},

@@ -23,11 +23,13 @@ func TestEndWarnings(t *testing.T) {
 			t.Errorf("after %s: the last at %s, the next at %s; want %s", after, last, next, want)
 		}
 	}
-	if got, want := EndWarning(s, now.Add(25*time.Minute)), "this session ends in 5m, at "+ends.Local().Format(time.TimeOnly)+"; kubectl dbg extend -n shop hang +30m extends it"; got != want {
+	if got, want := EndWarning(s, now.Add(25*time.Minute)), "this session ends in 5m, at "+ends.Local().Format(time.TimeOnly)+
+		"; kubectl dbg extend -n shop hang +30m extends it"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	s.Status.HardDeadline = s.Status.ExpiresAt
-	if got, want := EndWarning(s, now.Add(29*time.Minute)), "this session ends in 1m, at "+ends.Local().Format(time.TimeOnly)+"; it cannot be extended"; got != want {
+	if got, want := EndWarning(s, now.Add(29*time.Minute)), "this session ends in 1m, at "+ends.Local().Format(time.TimeOnly)+
+		"; it cannot be extended"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

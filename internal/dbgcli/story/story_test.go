@@ -28,8 +28,9 @@ func session(change func(*v1alpha1.DebugSession)) *v1alpha1.DebugSession {
 		Status: v1alpha1.DebugSessionStatus{
 			Target: &v1alpha1.TargetStatus{Name: "checkout-x", PodName: "checkout-x", Container: "app"},
 			Class: &v1alpha1.ClassStatus{
-				TTL: v1alpha1.Duration{Duration: 30 * time.Minute}, ApprovalTimeout: &v1alpha1.Duration{Duration: time.Hour}, ApprovalsRequired: 1,
-				Image: "busybox:1.36", AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach},
+				TTL: v1alpha1.Duration{Duration: 30 * time.Minute}, ApprovalTimeout: &v1alpha1.Duration{Duration: time.Hour},
+				ApprovalsRequired: 1,
+				Image:             "busybox:1.36", AccessVerbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach},
 			},
 		},
 	}
@@ -40,7 +41,8 @@ func session(change func(*v1alpha1.DebugSession)) *v1alpha1.DebugSession {
 func stand(phase v1alpha1.Phase, condition, reason, message string) func(*v1alpha1.DebugSession) {
 	return func(s *v1alpha1.DebugSession) {
 		s.Status.Phase, s.Status.Reason = phase, reason
-		s.Status.Conditions = append(s.Status.Conditions, metav1.Condition{Type: condition, Status: metav1.ConditionFalse, Reason: reason, Message: message})
+		s.Status.Conditions = append(s.Status.Conditions,
+			metav1.Condition{Type: condition, Status: metav1.ConditionFalse, Reason: reason, Message: message})
 	}
 }
 
@@ -64,10 +66,13 @@ func TestProgressOfAPull(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	for want, s := range map[string]*v1alpha1.DebugSession{
-		"waits for the operator, 1m":  session(func(*v1alpha1.DebugSession) {}),
-		"there is no pod \"web\", 1m": session(stand(v1alpha1.PhasePending, v1alpha1.ConditionAdmissible, v1alpha1.ReasonTargetNotFound, `there is no pod "web"`)),
+		"waits for the operator, 1m": session(func(*v1alpha1.DebugSession) {}),
+		"there is no pod \"web\", 1m": session(stand(v1alpha1.PhasePending, v1alpha1.ConditionAdmissible, v1alpha1.ReasonTargetNotFound,
+			`there is no pod "web"`)),
 		"waits for 1 approval, 50m left": session(func(s *v1alpha1.DebugSession) {
-			s.Status.Phase, s.Status.WaitingFor, s.Status.Request = v1alpha1.PhaseAwaitingApproval, "1 approval", &v1alpha1.RequestStatus{Since: *at(-10 * time.Minute)}
+			s.Status.Phase, s.Status.WaitingFor, s.Status.Request = v1alpha1.PhaseAwaitingApproval, "1 approval", &v1alpha1.RequestStatus{
+				Since: *at(-10 * time.Minute),
+			}
 		}),
 		"starts busybox:1.36 in pod checkout-x, 12s": session(func(s *v1alpha1.DebugSession) {
 			s.Status.Phase, s.Status.StartedAt = v1alpha1.PhaseStarting, at(-12*time.Second)
@@ -156,10 +161,12 @@ func TestEmergency(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
 	}
-	if waiting := Waiting([]v1alpha1.DebugSession{*s}); len(waiting) != 1 || !MayApprove(s, "bob") || MayApprove(s, "alice") || Counts(s, "word") {
+	if waiting := Waiting([]v1alpha1.DebugSession{*s}); len(waiting) != 1 || !MayApprove(s, "bob") || MayApprove(s, "alice") ||
+		Counts(s, "word") {
 		t.Errorf("waiting %d; bob may review it: %t, alice: %t", len(waiting), MayApprove(s, "bob"), MayApprove(s, "alice"))
 	}
-	if row, facts := strings.Join(Row(s, now), " | "), Request(s); !strings.Contains(row, "to be reviewed") || !slices.ContainsFunc(facts, func(f Fact) bool { return f.Name == "emergency" }) {
+	if row, facts := strings.Join(Row(s, now), " | "), Request(s); !strings.Contains(row, "to be reviewed") ||
+		!slices.ContainsFunc(facts, func(f Fact) bool { return f.Name == "emergency" }) {
 		t.Errorf("row %s, who reviews sees %v", row, facts)
 	}
 	if next := Next(s); !strings.Contains(next, "kubectl dbg approve hang -n shop, to review it") {
@@ -170,16 +177,20 @@ func TestEmergency(t *testing.T) {
 		t.Errorf("row %s", row)
 	}
 	s.Status.Review.Decision, s.Status.Review.By, s.Status.Review.At = v1alpha1.DecisionDeny, "bob\033[2J", at(0)
-	if review := Review(s); review != "denied in review by bob\uFFFD[2J" || !strings.Contains(told(), "0s "+review+"\n") || len(Waiting([]v1alpha1.DebugSession{*s})) > 0 || !Counts(s, "word") {
+	if review := Review(s); review != "denied in review by bob\uFFFD[2J" || !strings.Contains(told(), "0s "+review+"\n") ||
+		len(Waiting([]v1alpha1.DebugSession{*s})) > 0 || !Counts(s, "word") {
 		t.Errorf("review %q, told:\n%s", review, told())
 	}
 }
 
 func TestRow(t *testing.T) {
 	waiting := session(func(s *v1alpha1.DebugSession) {
-		s.Status.Phase, s.Status.WaitingFor, s.Status.Request = v1alpha1.PhaseAwaitingApproval, "1 approval", &v1alpha1.RequestStatus{Since: *at(0)}
+		s.Status.Phase, s.Status.WaitingFor, s.Status.Request = v1alpha1.PhaseAwaitingApproval, "1 approval", &v1alpha1.RequestStatus{
+			Since: *at(0),
+		}
 	})
-	if got, want := strings.Join(Row(waiting, now), " | "), "hang | checkout-x | AwaitingApproval | 1 approval | 1h | alice | 1m"; got != want {
+	if got, want := strings.Join(Row(waiting, now), " | "),
+		"hang | checkout-x | AwaitingApproval | 1 approval | 1h | alice | 1m"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	for user, want := range map[string]bool{"alice": false, "bob": true} {

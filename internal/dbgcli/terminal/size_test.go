@@ -26,7 +26,8 @@ func TestSizeIsToldAgainWhileNothingIsShown(t *testing.T) {
 		next := func(width uint16, after time.Duration) {
 			t.Helper()
 			before := time.Now()
-			if size := s.Next(); size == nil || *size != (remotecommand.TerminalSize{Width: width, Height: width - 56}) || time.Since(before) != after {
+			if size := s.Next(); size == nil || *size != (remotecommand.TerminalSize{Width: width, Height: width - 56}) ||
+				time.Since(before) != after {
 				t.Fatalf("told %v after %v, want width %d after %v", size, time.Since(before), width, after)
 			}
 		}

@@ -14,7 +14,9 @@ import (
 // A kind that the API server does not serve is unknown. Were it taken for absent, sessions would lose their approvals by it.
 func TestWhatCannotBeWatchedIsNotAbsent(t *testing.T) {
 	unfilled := apierrors.NewTimeoutError("failed waiting for *v1alpha1.DebugApproval Informer to sync", 0)
-	unserved := &apierrors.StatusError{ErrStatus: apierrors.NewGenericServerResponse(404, "list", schema.GroupResource{}, "", "", 0, true).ErrStatus}
+	unserved := &apierrors.StatusError{
+		ErrStatus: apierrors.NewGenericServerResponse(404, "list", schema.GroupResource{}, "", "", 0, true).ErrStatus,
+	}
 	c := &caches{}
 	for _, object := range []any{&v1alpha1.DebugApproval{}, &v1alpha1.DebugApprovalList{}} {
 		if err := c.because(object, unfilled); err == nil || !strings.Contains(err.Error(), "only begun") {

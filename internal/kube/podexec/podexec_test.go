@@ -19,9 +19,10 @@ import (
 // node answers every exec by writing that much to the command's standard error, and has it exit with 1.
 func node(t *testing.T, megabytes int) *Executor {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		conn := wsstream.NewConn(map[string]wsstream.ChannelProtocolConfig{"v5.channel.k8s.io": {Binary: true, Channels: []wsstream.ChannelType{
-			wsstream.ReadChannel, wsstream.WriteChannel, wsstream.WriteChannel, wsstream.WriteChannel, wsstream.ReadChannel,
-		}}})
+		conn := wsstream.NewConn(
+			map[string]wsstream.ChannelProtocolConfig{"v5.channel.k8s.io": {Binary: true, Channels: []wsstream.ChannelType{
+				wsstream.ReadChannel, wsstream.WriteChannel, wsstream.WriteChannel, wsstream.WriteChannel, wsstream.ReadChannel,
+			}}})
 		_, streams, err := conn.Open(w, req)
 		if err != nil {
 			t.Error(err)
@@ -34,7 +35,8 @@ func node(t *testing.T, megabytes int) *Executor {
 				return
 			}
 		}
-		_, _ = streams[3].Write([]byte(`{"status":"Failure","reason":"NonZeroExitCode","message":"exit code 1","details":{"causes":[{"reason":"ExitCode","message":"1"}]}}`))
+		_, _ = streams[3].Write([]byte(`{"status":"Failure","reason":"NonZeroExitCode","message":"exit code ` +
+			`1","details":{"causes":[{"reason":"ExitCode","message":"1"}]}}`))
 	}))
 	t.Cleanup(server.Close)
 	return to(t, server.URL)

@@ -33,18 +33,24 @@ func TestEndsOf(t *testing.T) {
 	long := strings.Repeat("0123456789", 1000)
 	again := strings.Repeat("0123456789\n", 1000)
 	for name, tc := range map[string]struct{ log, own, later, fails string }{
-		"nothing":                        {},
-		"little":                         {log: at(0, "a\nb\n"), own: "a\nb\n"},
-		"no line break at its end":       {log: at(0, "a\nb"), own: "a\nb"},
-		"empty lines":                    {log: at(0, "a\n\n\nb\n"), own: "a\n\n\nb\n"},
-		"a long line":                    {log: at(0, long), own: long[len(long)-kept:]},
-		"many lines":                     {log: at(0, again), own: again[len(again)-kept:]},
-		"in the second of the end":       {log: at(900*time.Millisecond, "a\n"), own: "a\n"},
-		"of a later run":                 {log: at(time.Second, "b\nc\n"), later: "b\nc\n"},
-		"of both":                        {log: at(0, "a\n") + at(2*time.Second, "b\n"), own: "a\n", later: "b\n"},
-		"a long line of a later run":     {log: at(0, "a\n") + at(2*time.Second, long), own: "a\n", later: long[len(long)-kept:]},
-		"a container that was removed":   {log: "unable to retrieve container logs for containerd://0566c674d990", fails: "the kubelet says: unable to retrieve container logs for containerd://0566c674d990"},
-		"a log that was removed":         {log: "failed to try resolving symlinks in path \"/var/log/0.log\": no such file or directory", fails: "the kubelet says: failed to try resolving"},
+		"nothing":                    {},
+		"little":                     {log: at(0, "a\nb\n"), own: "a\nb\n"},
+		"no line break at its end":   {log: at(0, "a\nb"), own: "a\nb"},
+		"empty lines":                {log: at(0, "a\n\n\nb\n"), own: "a\n\n\nb\n"},
+		"a long line":                {log: at(0, long), own: long[len(long)-kept:]},
+		"many lines":                 {log: at(0, again), own: again[len(again)-kept:]},
+		"in the second of the end":   {log: at(900*time.Millisecond, "a\n"), own: "a\n"},
+		"of a later run":             {log: at(time.Second, "b\nc\n"), later: "b\nc\n"},
+		"of both":                    {log: at(0, "a\n") + at(2*time.Second, "b\n"), own: "a\n", later: "b\n"},
+		"a long line of a later run": {log: at(0, "a\n") + at(2*time.Second, long), own: "a\n", later: long[len(long)-kept:]},
+		"a container that was removed": {
+			log:   "unable to retrieve container logs for containerd://0566c674d990",
+			fails: "the kubelet says: unable to retrieve container logs for containerd://0566c674d990",
+		},
+		"a log that was removed": {
+			log:   "failed to try resolving symlinks in path \"/var/log/0.log\": no such file or directory",
+			fails: "the kubelet says: failed to try resolving",
+		},
 		"the same, as a program's words": {log: at(0, "failed to try resolving symlinks\n"), own: "failed to try resolving symlinks\n"},
 		"a kubelet's words at the end":   {log: at(0, "a\n") + "failed to read the log", own: "a\n"},
 	} {
@@ -54,7 +60,8 @@ func TestEndsOf(t *testing.T) {
 			"end with bytes": iotest.DataErrReader,
 		} {
 			got, err := endsOf(reader(strings.NewReader(tc.log)), ended)
-			if string(got.own) != tc.own || string(got.later) != tc.later || (err != nil) != (tc.fails != "") || err != nil && !strings.Contains(err.Error(), tc.fails) {
+			if string(got.own) != tc.own || string(got.later) != tc.later || (err != nil) != (tc.fails != "") ||
+				err != nil && !strings.Contains(err.Error(), tc.fails) {
 				t.Errorf("%s, %s: %.60q and %.60q, %v", name, how, got.own, got.later, err)
 			}
 		}
@@ -78,17 +85,47 @@ func TestEndOfARun(t *testing.T) {
 		want, fails       string
 		asks              []string
 	}{
-		"the only one":             {current: at(0, "a\n"), want: "a\n", asks: []string{"current"}},
-		"not started again yet":    {current: at(0, "a\n"), ended: ended, want: "a\n", asks: []string{"current"}},
-		"started again":            {previous: at(0, "a\n"), current: at(time.Second, "b\n"), ended: ended, want: "a\n", asks: []string{"current", "previous"}},
-		"which wrote nothing yet":  {previous: at(0, "a\n"), current: silent, ended: ended, want: "a\n", asks: []string{"current", "previous"}},
-		"its log is removed":       {previous: "failed to open log file \"0.log\"", current: at(2*time.Second, "b\n"), ended: ended, want: "b\n", asks: []string{"current", "previous"}},
-		"twice":                    {previous: at(3*time.Second, "b\n"), current: at(5*time.Second, "c\n"), ended: ended, want: "c\n", asks: []string{"current", "previous"}},
+		"the only one":          {current: at(0, "a\n"), want: "a\n", asks: []string{"current"}},
+		"not started again yet": {current: at(0, "a\n"), ended: ended, want: "a\n", asks: []string{"current"}},
+		"started again": {
+			previous: at(0, "a\n"),
+			current:  at(time.Second, "b\n"),
+			ended:    ended,
+			want:     "a\n",
+			asks:     []string{"current", "previous"},
+		},
+		"which wrote nothing yet": {
+			previous: at(0, "a\n"),
+			current:  silent,
+			ended:    ended,
+			want:     "a\n",
+			asks:     []string{"current", "previous"},
+		},
+		"its log is removed": {
+			previous: "failed to open log file \"0.log\"",
+			current:  at(2*time.Second, "b\n"),
+			ended:    ended,
+			want:     "b\n",
+			asks:     []string{"current", "previous"},
+		},
+		"twice": {
+			previous: at(3*time.Second, "b\n"),
+			current:  at(5*time.Second, "c\n"),
+			ended:    ended,
+			want:     "c\n",
+			asks:     []string{"current", "previous"},
+		},
 		"the current is not there": {previous: at(0, "a\n"), ended: ended, want: "a\n", asks: []string{"current", "previous"}},
 		"it wrote nothing":         {current: silent, ended: ended, asks: []string{"current", "previous"}},
 		"neither is there":         {ended: ended, fails: "not found", asks: []string{"current", "previous"}},
-		"both are removed":         {previous: gone, current: gone, ended: ended, fails: "the kubelet says", asks: []string{"current", "previous"}},
-		"the only one has no log":  {fails: "not found", asks: []string{"current"}},
+		"both are removed": {
+			previous: gone,
+			current:  gone,
+			ended:    ended,
+			fails:    "the kubelet says",
+			asks:     []string{"current", "previous"},
+		},
+		"the only one has no log": {fails: "not found", asks: []string{"current"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
@@ -101,7 +138,8 @@ func TestEndOfARun(t *testing.T) {
 				if log == "" {
 					w.Header().Set("Content-Type", "application/json")
 					w.WriteHeader(http.StatusBadRequest)
-					_, _ = fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"BadRequest","code":400,"message":%q}`, none)
+					_, _ = fmt.Fprintf(w,
+						`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"BadRequest","code":400,"message":%q}`, none)
 					return
 				}
 				if log != silent {

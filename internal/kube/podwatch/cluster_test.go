@@ -238,7 +238,8 @@ func createPods(b *testing.B, pods corev1client.PodInterface, n int) {
 	b.Helper()
 	pod := examplePod("")
 	for i := range 30 {
-		pod.Spec.Containers[0].Env = append(pod.Spec.Containers[0].Env, corev1.EnvVar{Name: fmt.Sprint("VARIABLE_", i), Value: "some value of some length"})
+		pod.Spec.Containers[0].Env = append(pod.Spec.Containers[0].Env,
+			corev1.EnvVar{Name: fmt.Sprint("VARIABLE_", i), Value: "some value of some length"})
 	}
 	size, err := json.Marshal(pod)
 	if err != nil {

@@ -38,7 +38,8 @@ func TestWithoutStreamingListsAPodIsListedFirst(t *testing.T) {
 				case r.URL.Query().Get("sendInitialEvents") != "":
 					refuse(metav1.Status{
 						Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid,
-						Message: "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled",
+						Message: "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature " +
+							"gate is enabled",
 					})(rw, r)
 				case r.URL.Query().Get("watch") == "":
 					s.list(rw)
@@ -184,11 +185,17 @@ func TestAStreamThatBreaksBeforeItHasToldIsAnError(t *testing.T) {
 		sent  []event
 		check func(error) bool
 	}{
-		"nothing":                    {nil, func(err error) bool { return errors.Is(err, errCutShort) }},
-		"the pod but not the end":    {[]event{{watch.Added, newPod("a", "1")}}, func(err error) bool { return errors.Is(err, errCutShort) }},
-		"an error":                   {[]event{{watch.Error, &tooMany}}, apierrors.IsInternalError},
-		"something that is no pod":   {[]event{{watch.Added, &tooMany}}, func(err error) bool { return err != nil }},
-		"a bookmark of another kind": {[]event{{watch.Bookmark, newPod("", "1")}}, func(err error) bool { return errors.Is(err, errCutShort) }},
+		"nothing": {nil, func(err error) bool { return errors.Is(err, errCutShort) }},
+		"the pod but not the end": {
+			[]event{{watch.Added, newPod("a", "1")}},
+			func(err error) bool { return errors.Is(err, errCutShort) },
+		},
+		"an error":                 {[]event{{watch.Error, &tooMany}}, apierrors.IsInternalError},
+		"something that is no pod": {[]event{{watch.Added, &tooMany}}, func(err error) bool { return err != nil }},
+		"a bookmark of another kind": {
+			[]event{{watch.Bookmark, newPod("", "1")}},
+			func(err error) bool { return errors.Is(err, errCutShort) },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
