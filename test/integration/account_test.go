@@ -100,7 +100,8 @@ func askedSince(count int, namespace string) []string {
 	var made []string
 	for _, request := range requests.made[count:] {
 		elsewhere := strings.Contains(request, "/namespaces/test-") && !strings.Contains(request, "/namespaces/"+namespace+"/")
-		forMany := strings.HasPrefix(request, "WATCH ") || strings.Contains(request, "/debugclasses/") || strings.HasSuffix(request, "/configmaps/"+audit.AnchorName)
+		forMany := strings.HasPrefix(request, "WATCH ") || strings.Contains(request, "/debugclasses/") ||
+			strings.HasSuffix(request, "/configmaps/"+audit.AnchorName)
 		if !forMany && !elsewhere {
 			made = append(made, request)
 		}

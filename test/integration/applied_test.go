@@ -101,8 +101,9 @@ var _ = Describe("a manifest that is applied again", Ordered, ContinueOnFailure,
 			"bare": "", "ttl": ", ttl: " + again, "hash": ", ttl: " + ttl + ", requestHash: '" + asking.Status.Request.Hash + "'",
 			"uid": ", sessionUID: " + string(asking.UID), "approver": ", approver: {username: bob}",
 		} {
-			approvals = append(approvals, "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: "+name+", namespace: "+namespace+"}\n"+
-				"spec: {sessionName: hang, decision: Approve"+more+"}\n")
+			approvals = append(approvals,
+				"apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: "+name+", namespace: "+namespace+"}\n"+
+					"spec: {sessionName: hang, decision: Approve"+more+"}\n")
 		}
 		thrice(ctx, bob, approvals, "apply", "apply", flags...)
 		approval := &v1alpha1.DebugApproval{}
@@ -110,11 +111,13 @@ var _ = Describe("a manifest that is applied again", Ordered, ContinueOnFailure,
 		Expect(approval.Spec.SessionUID).To(Equal(asking.UID))
 
 		// What means the same may also be written otherwise.
-		_, stderr, err := kubectl(bob, "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: ttl, namespace: "+namespace+"}\n"+
-			"spec: {sessionName: hang, decision: Approve, ttl: "+ttl+"}\n", append([]string{"apply", "-f", "-"}, flags...)...)
+		_, stderr, err := kubectl(bob,
+			"apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: ttl, namespace: "+namespace+"}\n"+
+				"spec: {sessionName: hang, decision: Approve, ttl: "+ttl+"}\n", append([]string{"apply", "-f", "-"}, flags...)...)
 		Expect(err).NotTo(HaveOccurred(), stderr)
-		_, stderr, err = kubectl(bob, "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: ttl, namespace: "+namespace+"}\n"+
-			"spec: {sessionName: hang, decision: Approve, ttl: 31m}\n", append([]string{"apply", "-f", "-"}, flags...)...)
+		_, stderr, err = kubectl(bob,
+			"apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: ttl, namespace: "+namespace+"}\n"+
+				"spec: {sessionName: hang, decision: Approve, ttl: 31m}\n", append([]string{"apply", "-f", "-"}, flags...)...)
 		Expect(err).To(HaveOccurred())
 		Expect(stderr).To(ContainSubstring("an approval never changes"))
 		judged(ctx, approval, v1alpha1.ReasonCounted)
@@ -274,7 +277,8 @@ func settled(ctx context.Context, manifests []string) map[string]kept {
 	Eventually(func() error {
 		now := stored(ctx, manifests)
 		for name, object := range now {
-			if judged := strings.HasPrefix(name, "DebugSession/") || strings.HasPrefix(name, "DebugApproval/"); judged && !strings.Contains(object.judgement, "conditions:") {
+			if judged := strings.HasPrefix(name, "DebugSession/") || strings.HasPrefix(name, "DebugApproval/"); judged &&
+				!strings.Contains(object.judgement, "conditions:") {
 				return fmt.Errorf("%s has no status", name)
 			}
 		}

@@ -144,7 +144,8 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		approve(ctx, bob, "yes")
 		activate(ctx, session)
 		Expect(k8s.Delete(ctx, &v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{Name: class}})).To(Succeed())
-		Expect(k8s.Delete(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bob-approve-" + class}})).To(Succeed())
+		Expect(k8s.Delete(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "bob-approve-" + class}})).
+			To(Succeed())
 		endsAs(ctx, session, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
 		onTime(session)
 		nothingLeft(ctx, namespace)
@@ -255,7 +256,8 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 
 	It("does not start once its requester may not use the class any more", func(ctx SpecContext) {
 		session := ask(ctx, 1, time.Hour)
-		Expect(k8s.Delete(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "alice-use-" + class}})).To(Succeed())
+		Expect(k8s.Delete(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "alice-use-" + class}})).
+			To(Succeed())
 		Eventually(func() bool {
 			return allowed(ctx, "alice", namespace, v1alpha1.GroupVersion.Group, "debugclasses", v1alpha1.VerbUse, class)
 		}).Should(BeFalse())
@@ -279,7 +281,8 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 		Expect(refusal(alice.Create(ctx, copied))).To(ContainSubstring("spec.approver is who creates the approval"))
 
 		word = approve(ctx, bob, "yes")
-		Expect(alice.Status().Patch(ctx, word.DeepCopy(), mergePatch(`{"status":{"conditions":null}}`))).To(MatchError(ContainSubstring("forbidden")))
+		Expect(alice.Status().Patch(ctx, word.DeepCopy(), mergePatch(`{"status":{"conditions":null}}`))).
+			To(MatchError(ContainSubstring("forbidden")))
 		for _, patch := range []string{
 			`{"status":{"conditions":null}}`, `{"metadata":{"labels":{"debugsession.dev/session-uid":"0"}}}`,
 			`{"metadata":{"annotations":{"debugsession.dev/session":"other"}}}`, `{"metadata":{"finalizers":["example.com/mine"]}}`,
@@ -317,7 +320,8 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 			g.Expect(session.Status.Approvals[0].By).To(Equal("carol"))
 			old := &v1alpha1.DebugApproval{}
 			g.Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "yes"}, old)).To(Succeed())
-			g.Expect(meta.FindStatusCondition(old.Status.Conditions, v1alpha1.ConditionCounted).Reason).To(Equal(v1alpha1.ReasonOtherSession))
+			g.Expect(meta.FindStatusCondition(old.Status.Conditions, v1alpha1.ConditionCounted).Reason).
+				To(Equal(v1alpha1.ReasonOtherSession))
 		}).Should(Succeed())
 		edit(ctx, session, fixture.End)
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))

@@ -200,14 +200,18 @@ var _ = Describe("the audit record", func() {
 		deleted := active(ctx, node, namespace, "deleted", pod)
 		Expect(k8s.Delete(ctx, deleted.DeepCopy())).To(Succeed())
 		gone(ctx, deleted.DeepCopy())
-		Eventually(func() (string, error) { return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace) }).Should(ContainSubstring("deleted"))
+		Eventually(func() (string, error) {
+			return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace)
+		}).Should(ContainSubstring("deleted"))
 
 		stop() // what ended before an operator had a store is stored when it has one
 		folder = filepath.Join(GinkgoT().TempDir(), "other")
 		startOperator(node, storing(folder))
 		ended := session.DeepCopy()
 		edit(ctx, active(ctx, node, namespace, "third", pod), fixture.End)
-		Eventually(func() (string, error) { return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace) }).Should(ContainSubstring("third"))
+		Eventually(func() (string, error) {
+			return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace)
+		}).Should(ContainSubstring("third"))
 		refreshed(ctx, Default, ended)
 		Expect(ended.Status.Audit).To(Equal(session.Status.Audit), "what is stored is not stored again")
 	})
@@ -227,7 +231,8 @@ var _ = Describe("the audit record", func() {
 		Expect(session.Finalizers).To(ContainElement(v1alpha1.Finalizer))
 		refreshed(ctx, Default, pod)
 		for _, status := range pod.Status.EphemeralContainerStatuses {
-			Expect(status.State.Terminated != nil).To(Equal(status.Name == session.Status.Debugger.ContainerName), "its debugger lives no longer for that")
+			Expect(status.State.Terminated != nil).To(Equal(status.Name == session.Status.Debugger.ContainerName),
+				"its debugger lives no longer for that")
 		}
 		strip := session.DeepCopy()
 		strip.Finalizers = nil
@@ -243,7 +248,8 @@ var _ = Describe("the audit record", func() {
 			g.Expect(said.Message).To(ContainSubstring("the audit store cannot be written"))
 			all := &eventsv1.EventList{}
 			g.Expect(k8s.List(ctx, all, client.InNamespace(namespace))).To(Succeed())
-			g.Expect(all.Items).To(ContainElement(And(HaveField("Regarding.UID", other.UID), HaveField("Reason", v1alpha1.ReasonNotRecorded))))
+			g.Expect(all.Items).
+				To(ContainElement(And(HaveField("Regarding.UID", other.UID), HaveField("Reason", v1alpha1.ReasonNotRecorded))))
 		}).WithTimeout(2 * retry.LastPause).Should(Succeed())
 
 		Expect(os.Remove(folder)).To(Succeed())
@@ -251,12 +257,16 @@ var _ = Describe("the audit record", func() {
 		Eventually(func() bool { // the pauses have grown
 			return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(session), session.DeepCopy()))
 		}).WithTimeout(retry.LastPause + patience).Should(BeTrue())
-		Eventually(func() (string, error) { return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace) }).Should(And(ContainSubstring("hang"), ContainSubstring("other")))
+		Eventually(func() (string, error) {
+			return dbgAudit(ctx, "list", "--store=file://"+folder, "-n", namespace)
+		}).Should(And(ContainSubstring("hang"), ContainSubstring("other")))
 		recorded(ctx, other)
-		Expect(meta.FindStatusCondition(other.Status.Conditions, v1alpha1.ConditionRecorded)).To(BeNil(), "what was said of the failure is over")
+		Expect(meta.FindStatusCondition(other.Status.Conditions, v1alpha1.ConditionRecorded)).To(BeNil(),
+			"what was said of the failure is over")
 	})
 
-	It("that is required keeps sessions from starting where there is no store, and holds what runs where there is none any more", func(ctx SpecContext) {
+	It("that is required keeps sessions from starting where there is no store, and holds what runs where there is "+
+		"none any more", func(ctx SpecContext) {
 		stop := begin(ctx)
 		pod := runningPod(ctx, namespace, "web")
 		session := asked(namespace, "hang", fixture.Of("web"), ofClass(requiring(ctx, namespace)))
@@ -296,14 +306,19 @@ var _ = Describe("the audit record", func() {
 		session := active(ctx, node, namespace, "hang", pod)
 		to := func(ttl time.Duration, end bool, claim string) client.Object {
 			return &v1alpha1.DebugSession{
-				TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession"},
-				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "hang", Annotations: map[string]string{v1alpha1.AnnotationChangedBy: claim}},
-				Spec:       v1alpha1.DebugSessionSpec{TTL: &metav1.Duration{Duration: ttl}, End: end},
+				TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession"},
+				ObjectMeta: metav1.ObjectMeta{
+					Namespace:   namespace,
+					Name:        "hang",
+					Annotations: map[string]string{v1alpha1.AnnotationChangedBy: claim},
+				},
+				Spec: v1alpha1.DebugSessionSpec{TTL: &metav1.Duration{Duration: ttl}, End: end},
 			}
 		}
 		change := func(who client.Client, ttl time.Duration, end bool) {
 			GinkgoHelper()
-			Expect(who.Patch(ctx, to(ttl, end, "").(*v1alpha1.DebugSession), mergePatch(fmt.Sprintf(`{"spec":{"ttl":%q,"end":%t}}`, ttl, end)))).To(Succeed())
+			Expect(who.Patch(ctx, to(ttl, end, "").(*v1alpha1.DebugSession),
+				mergePatch(fmt.Sprintf(`{"spec":{"ttl":%q,"end":%t}}`, ttl, end)))).To(Succeed())
 		}
 		change(carol, 20*time.Minute, false)
 		Eventually(func(g Gomega) {
@@ -316,9 +331,11 @@ var _ = Describe("the audit record", func() {
 			"what is not sealed": `carol-of-` + namespace + ` {"at":"2026-11-27T12:00:00Z","end":true}`,
 			"another's name":     strings.ReplaceAll(sealed, "carol-of-", "alice-of-"),
 		} {
-			text, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{v1alpha1.AnnotationChangedBy: claim}}})
+			text, err := json.Marshal(
+				map[string]any{"metadata": map[string]any{"annotations": map[string]string{v1alpha1.AnnotationChangedBy: claim}}})
 			Expect(err).NotTo(HaveOccurred())
-			Expect(dave.Patch(ctx, session.DeepCopy(), mergePatch(string(text)))).To(MatchError(ContainSubstring("is written by the operator's admission")), what)
+			Expect(dave.Patch(ctx, session.DeepCopy(), mergePatch(string(text)))).
+				To(MatchError(ContainSubstring("is written by the operator's admission")), what)
 		}
 		Expect(carol.Patch(ctx, session.DeepCopy(), mergePatch(`{"metadata":{"annotations":null}}`))).To(Succeed())
 		refreshed(ctx, Default, session)
@@ -341,7 +358,8 @@ var _ = Describe("the audit record", func() {
 			g.Expect(err).NotTo(HaveOccurred())
 			var records []audit.Record
 			g.Expect(json.Unmarshal([]byte(out), &records)).To(Succeed())
-			g.Expect(records).To(ContainElement(And(HaveField("Session.Name", "deleted"), HaveField("Session.DeletedBy", "carol-of-"+namespace))))
+			g.Expect(records).
+				To(ContainElement(And(HaveField("Session.Name", "deleted"), HaveField("Session.DeletedBy", "carol-of-"+namespace))))
 		}).Should(Succeed())
 	})
 
@@ -366,8 +384,9 @@ var _ = Describe("the audit record", func() {
 		}).Should(Succeed())
 		for _, record := range records {
 			Expect(record.Refusal.User.Groups).To(ContainElement("system:authenticated"))
-			Expect(record.Refusal.Attempts).To(HaveExactElements(And(HaveField("Name", HavePrefix("try-")), HaveField("Kind", "DebugSession"),
-				HaveField("Spec", ContainSubstring("nobody looks")), HaveField("Message", ContainSubstring("may not use class")))))
+			Expect(record.Refusal.Attempts).
+				To(HaveExactElements(And(HaveField("Name", HavePrefix("try-")), HaveField("Kind", "DebugSession"),
+					HaveField("Spec", ContainSubstring("nobody looks")), HaveField("Message", ContainSubstring("may not use class")))))
 		}
 		data := anchored(ctx, folder).Data()
 		out, err := dbgAudit(ctx, "verify", "--store=file://"+folder, "--public-key="+data["publicKey"], "--head="+data["head"])
@@ -389,7 +408,8 @@ var _ = Describe("the audit record", func() {
 		last := len(keys) // other specs have left sessions, which are recorded too
 		data := anchor.Data()
 		verify := func() (string, error) {
-			return dbgAudit(ctx, "verify", "--store=file://"+folder, "--public-key="+data["publicKey"], "--head="+data["head"], "-o", "json")
+			return dbgAudit(ctx,
+				"verify", "--store=file://"+folder, "--public-key="+data["publicKey"], "--head="+data["head"], "-o", "json")
 		}
 		out, err := verify()
 		Expect(err).NotTo(HaveOccurred(), out)
@@ -402,7 +422,10 @@ var _ = Describe("the audit record", func() {
 			"a record changed":  {func() error { return change(at(keys[1]), "{", "{ ") }, "RecordChanged 2"},
 			"a record removed":  {func() error { return os.Remove(at(keys[1])) }, "RecordRemoved 2"},
 			"records exchanged": {func() error { return exchange(at(keys[0]), at(keys[1])) }, "RecordChanged 1, RecordChanged 2"},
-			"links exchanged":   {func() error { return exchange(at(audit.LinkKey(1)), at(audit.LinkKey(2))) }, "LinkChanged 1, LinkChanged 2, LinkChanged 3"},
+			"links exchanged": {
+				func() error { return exchange(at(audit.LinkKey(1)), at(audit.LinkKey(2))) },
+				"LinkChanged 1, LinkChanged 2, LinkChanged 3",
+			},
 			"the end cut off": {func() error {
 				return errors.Join(os.Remove(at(keys[last-1])), os.Remove(at(audit.LinkKey(int64(last)))))
 			}, fmt.Sprint("CutOff ", last)},
@@ -455,7 +478,8 @@ var _ = Describe("the roles for people", func() {
 	It("let who edits a namespace end a session and not delete it, its admin delete it, and an auditor read all", func(ctx SpecContext) {
 		namespace := newNamespace(ctx, nil)
 		for user, roles := range map[string][]string{
-			"the-editor": {"debugsession-editor", "debugsession-viewer"}, "the-admin": {"debugsession-editor", "debugsession-viewer", "debugsession-admin"},
+			"the-editor": {"debugsession-editor", "debugsession-viewer"},
+			"the-admin":  {"debugsession-editor", "debugsession-viewer", "debugsession-admin"},
 		} {
 			for _, role := range roles {
 				meta := metav1.ObjectMeta{Namespace: namespace, Name: user + "-" + role}
@@ -477,14 +501,18 @@ var _ = Describe("the roles for people", func() {
 		}
 		// The API server's authorizer learns of bindings a moment later.
 		for user, verbs := range map[string][]string{
-			"the-editor": {"create", "update", "patch", "get", "list"}, "the-admin": {"create", "delete", "deletecollection"}, "the-auditor": {"get", "list", "watch"},
+			"the-editor": {"create", "update", "patch", "get", "list"}, "the-admin": {"create", "delete", "deletecollection"},
+			"the-auditor": {"get", "list", "watch"},
 		} {
 			for _, verb := range verbs {
 				Eventually(may(user, verb, "debugsessions")).Should(BeTrue(), user+" "+verb)
 			}
 		}
 		Eventually(may("the-editor", "delete", "debugapprovals")).Should(BeTrue(), "which takes an approval back")
-		for user, verbs := range map[string][]string{"the-editor": {"delete", "deletecollection"}, "the-auditor": {"create", "update", "patch", "delete"}} {
+		for user, verbs := range map[string][]string{
+			"the-editor":  {"delete", "deletecollection"},
+			"the-auditor": {"create", "update", "patch", "delete"},
+		} {
 			for _, verb := range verbs {
 				Expect(may(user, verb, "debugsessions")()).To(BeFalse(), user+" "+verb)
 			}

@@ -63,7 +63,8 @@ func injected(ctx context.Context, session *v1alpha1.DebugSession, pod *corev1.P
 }
 
 // active creates a session on the pod and has its debugger run.
-func active(ctx context.Context, node *kubelet, namespace, name string, pod *corev1.Pod, options ...fixture.SessionOption) *v1alpha1.DebugSession {
+func active(ctx context.Context, node *kubelet, namespace, name string, pod *corev1.Pod,
+	options ...fixture.SessionOption) *v1alpha1.DebugSession {
 	GinkgoHelper()
 	session := create(ctx, namespace, name, append([]fixture.SessionOption{fixture.Of(pod.Name)}, options...)...)
 	if session.Spec.Mode == v1alpha1.ModePodCopy {
@@ -84,7 +85,8 @@ func copied(ctx context.Context, session *v1alpha1.DebugSession) *corev1.Pod {
 	Eventually(func(g Gomega) {
 		refreshed(ctx, g, session)
 		g.Expect(session.Status.Debugger).NotTo(BeNil(), said(session))
-		g.Expect(k8s.Get(ctx, types.NamespacedName{Namespace: session.Namespace, Name: session.Status.Debugger.PodName}, made)).To(Succeed(), said(session))
+		g.Expect(k8s.Get(ctx, types.NamespacedName{Namespace: session.Namespace, Name: session.Status.Debugger.PodName}, made)).
+			To(Succeed(), said(session))
 	}).Should(Succeed())
 	return made
 }

@@ -62,11 +62,14 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 		newClass(ctx, name("not-yours"))
 		Eventually(refusedOf(ctx, of("standard"))).Should(And(
 			HavePrefix(`"carol" may not use class "standard" in namespace "`+namespace+`"`),
-			HaveSuffix(fmt.Sprintf(`; you may use class %q here, and it allows this session: set spec.className to it (kubectl describe debugclass %s shows all that it allows)`,
+			HaveSuffix(fmt.Sprintf(`; you may use class %q here, and it allows this session: `+
+				`set spec.className to it (kubectl describe debugclass %s shows all that it allows)`,
 				name("here"), name("here")))))
-		Eventually(refusedOf(ctx, of("standard", asCopy))).Should(ContainSubstring(fmt.Sprintf("you may use class %q here, and it allows this session", name("copies"))))
+		Eventually(refusedOf(ctx, of("standard", asCopy))).
+			Should(ContainSubstring(fmt.Sprintf("you may use class %q here, and it allows this session", name("copies"))))
 		class(ctx, "also")
-		Eventually(refusedOf(ctx, of("standard"))).Should(ContainSubstring(fmt.Sprintf("you may use any of the classes %q, %q here, and each allows", name("also"), name("here"))))
+		Eventually(refusedOf(ctx, of("standard"))).
+			Should(ContainSubstring(fmt.Sprintf("you may use any of the classes %q, %q here, and each allows", name("also"), name("here"))))
 
 		By("a real one, with kubectl, as with a dry run")
 		_, stderr, err := kubectl(carol, manifestOf(namespace, "standard"), "create", "-f", "-")
@@ -80,16 +83,19 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 		Expect(out).To(ContainSubstring("EphemeralContainer"))
 	})
 
-	DescribeTable("or that forbids it is told of those that allow it", func(ctx SpecContext, forbid func(*v1alpha1.DebugClass), change func(*v1alpha1.DebugSessionSpec), says string) {
-		class(ctx, "narrow", forbid)
-		class(ctx, "wide", func(c *v1alpha1.DebugClass) { c.Spec.Profiles = append(c.Spec.Profiles, v1alpha1.ProfileRestricted) })
-		session := of(name("narrow"), change)
-		Eventually(refusedOf(ctx, session)).Should(And(ContainSubstring(says),
-			ContainSubstring(fmt.Sprintf("; you may use class %q here, and it allows this session: set spec.className to it", name("wide")))))
-	},
+	DescribeTable("or that forbids it is told of those that allow it",
+		func(ctx SpecContext, forbid func(*v1alpha1.DebugClass), change func(*v1alpha1.DebugSessionSpec), says string) {
+			class(ctx, "narrow", forbid)
+			class(ctx, "wide", func(c *v1alpha1.DebugClass) { c.Spec.Profiles = append(c.Spec.Profiles, v1alpha1.ProfileRestricted) })
+			session := of(name("narrow"), change)
+			Eventually(refusedOf(ctx, session)).Should(And(ContainSubstring(says),
+				ContainSubstring(fmt.Sprintf("; you may use class %q here, and it allows this session: "+
+					"set spec.className to it", name("wide")))))
+		},
 		Entry("mode", copiesOnly, func(*v1alpha1.DebugSessionSpec) {}, "spec.mode: EphemeralContainer is not allowed; it allows PodCopy"),
 		Entry("namespace", elsewhere, func(*v1alpha1.DebugSessionSpec) {}, "is not for this namespace: its namespaceSelector is team=bank"),
-		Entry("image", func(c *v1alpha1.DebugClass) { c.Spec.Images = []string{"registry.example/**"} }, func(*v1alpha1.DebugSessionSpec) {},
+		Entry("image", func(c *v1alpha1.DebugClass) { c.Spec.Images = []string{"registry.example/**"} },
+			func(*v1alpha1.DebugSessionSpec) {},
 			`spec.debugger.image: "busybox:1.36" is not allowed; it allows registry.example/**`),
 		Entry("profile", func(*v1alpha1.DebugClass) {}, func(s *v1alpha1.DebugSessionSpec) { s.Profile = v1alpha1.ProfileRestricted },
 			"spec.profile: restricted is not allowed; it allows general"),
@@ -99,13 +105,15 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 		class(ctx, "images", func(c *v1alpha1.DebugClass) { c.Spec.Images = []string{"registry.example/**"} })
 		class(ctx, "copies", copiesOnly)
 		Eventually(refusedOf(ctx, of("standard"))).Should(HaveSuffix(fmt.Sprintf(
-			"; you may use class %q here, but it does not allow this session as it is written: kubectl describe debugclass %s shows what it allows", name("images"), name("images"))))
+			"; you may use class %q here, but it does not allow this session as it is written: "+
+				"kubectl describe debugclass %s shows what it allows", name("images"), name("images"))))
 	})
 
 	It("is told if there is none, and where to look", func(ctx SpecContext) {
 		newClass(ctx, name("not-yours"))
 		Expect(refusedOf(ctx, of("standard"))()).To(ContainSubstring(
-			`no other class for mode EphemeralContainer is yours to use in namespace "` + namespace + `": kubectl get debugclasses shows those that there are`))
+			`no other class for mode EphemeralContainer is yours to use in namespace "` + namespace +
+				`": kubectl get debugclasses shows those that there are`))
 		_, _, err := kubectl(dave, "", "get", "debugclasses")
 		Expect(err).NotTo(HaveOccurred())
 	})
@@ -142,14 +150,16 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 		Eventually(func() []string {
 			Expect(carol.Create(ctx, of(mistyped), client.DryRunAll)).To(Succeed())
 			return carol.warnings.all()
-		}).Should(ContainElement(fmt.Sprintf("there is no DebugClass %s yet: the session waits for it; did you mean %q?", mistyped, name("prod"))))
+		}).Should(ContainElement(
+			fmt.Sprintf("there is no DebugClass %s yet: the session waits for it; did you mean %q?", mistyped, name("prod"))))
 	})
 
 	It("is asked the same where it is refused, and told that there is none of that name", func(ctx SpecContext) {
 		class(ctx, "prod")
 		mistyped := "prdo-" + namespace
 		Eventually(refusedOf(ctx, of(mistyped))).Should(And(
-			HavePrefix(fmt.Sprintf(`"carol" may not use class %q in namespace %q, and there is no DebugClass of that name; you may use class %q here, `, mistyped, namespace, name("prod"))),
+			HavePrefix(fmt.Sprintf(`"carol" may not use class %q in namespace %q, and there is no DebugClass of that name; `+
+				`you may use class %q here, `, mistyped, namespace, name("prod"))),
 			HaveSuffix(fmt.Sprintf("; did you mean %q?", name("prod")))))
 	})
 

@@ -61,21 +61,32 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		})
 		session := of("node", "")
 		session.Spec.Mode, session.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: "node-1"}
-		Eventually(func() string { return refusal(alice.Create(ctx, session)) }).Should(ContainSubstring(`nodes may be debugged in namespace "elsewhere" alone`))
+		Eventually(func() string {
+			return refusal(alice.Create(ctx, session))
+		}).Should(ContainSubstring(`nodes may be debugged in namespace "elsewhere" alone`))
 	})
 
-	DescribeTable("that does not allow volumes lets nobody read by env what they perhaps may not", func(ctx SpecContext, source corev1.EnvVarSource) {
+	DescribeTable("that does not allow volumes lets nobody read by env what they perhaps may not", func(ctx SpecContext,
+		source corev1.EnvVarSource) {
 		newClass(ctx, class)
 		env := []corev1.EnvVar{{Name: "STOLEN", ValueFrom: &source}}
 		own := of("own", "web")
 		own.Spec.Debugger.Env = env
-		Eventually(func() string { return refusal(alice.Create(ctx, own)) }).Should(ContainSubstring("env STOLEN: reading ConfigMaps, Secrets and files is not allowed"))
+		Eventually(func() string {
+			return refusal(alice.Create(ctx, own))
+		}).Should(ContainSubstring("env STOLEN: reading ConfigMaps, Secrets and files is not allowed"))
 		copied := of("copied", "web")
-		copied.Spec.Mode, copied.Spec.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "app", Env: env}}}
+		copied.Spec.Mode, copied.Spec.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{
+			Containers: []v1alpha1.ContainerChange{{Name: "app", Env: env}},
+		}
 		Expect(refusal(alice.Create(ctx, copied))).To(ContainSubstring("env STOLEN: reading"))
 	},
-		Entry("of a Secret", corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}, Key: "k"}}),
-		Entry("of a ConfigMap", corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}, Key: "k"}}),
+		Entry("of a Secret", corev1.EnvVarSource{
+			SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}, Key: "k"},
+		}),
+		Entry("of a ConfigMap", corev1.EnvVarSource{
+			ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}, Key: "k"},
+		}),
 	)
 
 	DescribeTable("lets nobody have what it does not allow", func(ctx SpecContext, change func(*v1alpha1.DebugSessionSpec), says string) {
@@ -88,7 +99,8 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		})
 		session := of("hang", "web")
 		session.Spec.Mode, session.Spec.PodCopy, session.Spec.Reason = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{}, "INC-7"
-		Eventually(func() error { return alice.Create(ctx, session.DeepCopy(), client.DryRunAll) }).Should(Succeed(), "nothing else is wrong with it")
+		Eventually(func() error { return alice.Create(ctx, session.DeepCopy(), client.DryRunAll) }).Should(Succeed(),
+			"nothing else is wrong with it")
 		change(&session.Spec)
 		Expect(refusal(alice.Create(ctx, session, client.DryRunAll))).To(ContainSubstring(says))
 	},
@@ -113,7 +125,9 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		Entry("of the volumes of a container", func(s *v1alpha1.DebugSessionSpec) { s.Debugger.MountsFrom = "app" },
 			"spec.debugger.mountsFrom: mounting the target's volumes is not allowed"),
 		Entry("of Secrets", func(s *v1alpha1.DebugSessionSpec) {
-			s.Debugger.EnvFrom = []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}}}}
+			s.Debugger.EnvFrom = []corev1.EnvFromSource{
+				{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "s"}}},
+			}
 		}, "spec.debugger.envFrom: reading ConfigMaps and Secrets is not allowed"),
 		Entry("of the place of the target", func(s *v1alpha1.DebugSessionSpec) { s.PodCopy.ReplaceOriginal = v1alpha1.ReplaceAlways },
 			"spec.podCopy.replaceOriginal: deleting the target is not allowed"),
@@ -122,7 +136,9 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		Entry("without a reason", func(s *v1alpha1.DebugSessionSpec) { s.Reason = "" }, "spec.reason: "),
 		Entry("for another reason", func(s *v1alpha1.DebugSessionSpec) { s.Reason = "just looking" }, `it must match "^INC-[0-9]+"`),
 		Entry("for others", func(s *v1alpha1.DebugSessionSpec) {
-			s.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}, {Kind: v1alpha1.SubjectUser, Name: "mallory"}}}
+			s.Access = &v1alpha1.Access{
+				Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}, {Kind: v1alpha1.SubjectUser, Name: "mallory"}},
+			}
 		}, `spec.access.subjects[1]: User "mallory" may not be given access`),
 	)
 
@@ -130,7 +146,8 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		newClass(ctx, class, func(c *v1alpha1.DebugClass) {
 			c.Spec.Profiles = []v1alpha1.Profile{v1alpha1.ProfileGeneral, v1alpha1.ProfileRestricted}
 			c.Spec.Images = []string{"registry.example/tools"}
-			c.Spec.Defaults = &v1alpha1.ClassDefaults{Image: "registry.example/tools", Profile: v1alpha1.ProfileRestricted, TTL: &metav1.Duration{Duration: 7 * time.Minute}}
+			c.Spec.Defaults = &v1alpha1.ClassDefaults{Image: "registry.example/tools", Profile: v1alpha1.ProfileRestricted,
+				TTL: &metav1.Duration{Duration: 7 * time.Minute}}
 			c.Spec.Access = &v1alpha1.AccessPolicy{
 				Verbs:    []v1alpha1.AccessVerb{v1alpha1.AccessExec},
 				Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectUser, Name: "carol"}},
@@ -195,7 +212,8 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 		Eventually(given).Should(BeEmpty())
 	},
-		Entry(nil, v1alpha1.AccessAttach), Entry(nil, v1alpha1.AccessExec), Entry(nil, v1alpha1.AccessLogs), Entry(nil, v1alpha1.AccessPortForward),
+		Entry(nil, v1alpha1.AccessAttach), Entry(nil, v1alpha1.AccessExec), Entry(nil, v1alpha1.AccessLogs),
+		Entry(nil, v1alpha1.AccessPortForward),
 	)
 
 	It("that is replaced by a wider one between approval and start widens nothing", func(ctx SpecContext) {
@@ -212,7 +230,9 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 			c.Spec.MaxTTL = metav1.Duration{Duration: 24 * time.Hour}
 			c.Spec.Defaults = &v1alpha1.ClassDefaults{TTL: &metav1.Duration{Duration: 12 * time.Hour}}
 			c.Spec.Profiles = append(c.Spec.Profiles, v1alpha1.ProfileSysadmin)
-			c.Spec.Access = &v1alpha1.AccessPolicy{Verbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs, v1alpha1.AccessExec, v1alpha1.AccessPortForward}}
+			c.Spec.Access = &v1alpha1.AccessPolicy{
+				Verbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessLogs, v1alpha1.AccessExec, v1alpha1.AccessPortForward},
+			}
 			c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1}
 		})
 		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
@@ -239,9 +259,11 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 			g.Expect(err).NotTo(HaveOccurred())
 			lines := strings.Split(strings.TrimSpace(out), "\n")
 			g.Expect(lines).To(HaveLen(2))
-			g.Expect(strings.Fields(lines[0])).To(Equal([]string{"NAME", "MODES", "APPROVALS", "MAX-TTL", "SESSIONS", "AGE", "PROFILES", "IMAGES"}))
+			g.Expect(strings.Fields(lines[0])).
+				To(Equal([]string{"NAME", "MODES", "APPROVALS", "MAX-TTL", "SESSIONS", "AGE", "PROFILES", "IMAGES"}))
 			g.Expect(regexp.MustCompile(` {2,}`).Split(lines[1], -1)).To(HaveExactElements(
-				class, "EphemeralContainer, PodCopy", "1", "1h30m", "1", MatchRegexp("^[0-9]+s$"), "general, restricted", "busybox:1.*, registry.example/debug/**"))
+				class, "EphemeralContainer, PodCopy", "1", "1h30m", "1", MatchRegexp("^[0-9]+s$"), "general, restricted",
+				"busybox:1.*, registry.example/debug/**"))
 		}).Should(Succeed())
 		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseStarting)
@@ -290,6 +312,7 @@ var _ = Describe("an approver", Ordered, func() {
 		reviewed := newApproval(namespace, "yes", "hang")
 		reviewed.Spec.RequestHash, reviewed.Spec.TTL = session.Status.Request.Hash, session.Spec.TTL
 		Expect(k8s.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"ttl":"50m"}}`))).To(Succeed())
-		Expect(refusal(k8s.Create(ctx, reviewed))).To(HavePrefix("spec.ttl: session \"hang\" asks for something else now: you approve 1m, it is 50m"))
+		Expect(refusal(k8s.Create(ctx, reviewed))).
+			To(HavePrefix("spec.ttl: session \"hang\" asks for something else now: you approve 1m, it is 50m"))
 	})
 })

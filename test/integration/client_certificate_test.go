@@ -35,17 +35,24 @@ func showCertificates(folder string) {
 		Expect(os.WriteFile(file, content, 0o600)).To(Succeed())
 		return file
 	}
-	maker := rotator.CertRotator{CAName: "webhook-clients", DNSName: shownName, ExtKeyUsages: &[]x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	maker := rotator.CertRotator{
+		CAName:       "webhook-clients",
+		DNSName:      shownName,
+		ExtKeyUsages: &[]x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
 	ca, err := maker.CreateCACert(time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour))
 	Expect(err).NotTo(HaveOccurred())
 	cert, key, err := maker.CreateCertPEM(ca, time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour))
 	Expect(err).NotTo(HaveOccurred())
 	shownCA = write("ca.crt", ca.CertPEM)
 	kubeconfig := write("kubeconfig", fmt.Appendf(nil,
-		"apiVersion: v1\nkind: Config\nusers:\n- name: '*'\n  user: {client-certificate: %s, client-key: %s}\n", write("tls.crt", cert), write("tls.key", key)))
+		"apiVersion: v1\nkind: Config\nusers:\n- name: '*'\n  user: {client-certificate: %s, client-key: %s}\n",
+		write("tls.crt", cert), write("tls.key", key)))
 	config := "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\nplugins:\n"
 	for _, plugin := range []string{"MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"} {
-		config += fmt.Sprintf("- name: %s\n  configuration: {apiVersion: apiserver.config.k8s.io/v1, kind: WebhookAdmissionConfiguration, kubeConfigFile: %s}\n", plugin, kubeconfig)
+		config += fmt.Sprintf("- name: %s\n  configuration: {apiVersion: apiserver.config.k8s.io/v1, kind: "+
+			"WebhookAdmissionConfiguration, kubeConfigFile: %s}\n",
+			plugin, kubeconfig)
 	}
 	environment.ControlPlane.GetAPIServer().Configure().Set("admission-control-config-file", write("admission.yaml", []byte(config)))
 }
@@ -78,6 +85,7 @@ var _ = Describe("a client certificate that is demanded", func() {
 			o.Webhook.ClientCAFile, o.Webhook.ClientName = shownCA, "somebody"
 		})
 		Eventually(readiness(ctx)).Should(Equal(trusted))
-		Expect(k8s.Create(ctx, newSession("default", "refused", "nothing"), client.DryRunAll)).To(MatchError(ContainSubstring("failed calling webhook")))
+		Expect(k8s.Create(ctx, newSession("default", "refused", "nothing"), client.DryRunAll)).
+			To(MatchError(ContainSubstring("failed calling webhook")))
 	})
 })

@@ -27,7 +27,9 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 
 	It("belongs to its session, and to no workload and no Service", func(ctx SpecContext) {
 		pod := runningPod(ctx, namespace, "web", func(p *corev1.Pod) {
-			p.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: "1", Controller: new(true)}}
+			p.OwnerReferences = []metav1.OwnerReference{
+				{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", UID: "1", Controller: new(true)},
+			}
 		})
 		session := active(ctx, node, namespace, "hang", pod, fixture.AsCopy())
 		made := copied(ctx, session)
@@ -46,8 +48,11 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, priority)).To(Succeed()) })
 		pod := runningPod(ctx, namespace, "web", func(p *corev1.Pod) { p.Spec.PriorityClassName = priority.Name })
 		for _, allowed := range []bool{true, false} {
-			class := newClass(ctx, fmt.Sprint(namespace, "-", allowed), func(c *v1alpha1.DebugClass) { c.Spec.AllowVolumes, c.Spec.AllowPriority = allowed, allowed })
-			made := copied(ctx, active(ctx, node, namespace, fmt.Sprint("copy-", allowed), pod, fixture.AsCopy(), func(s *v1alpha1.DebugSession) { s.Spec.ClassName = class.Name }))
+			class := newClass(ctx, fmt.Sprint(namespace, "-", allowed), func(c *v1alpha1.DebugClass) {
+				c.Spec.AllowVolumes, c.Spec.AllowPriority = allowed, allowed
+			})
+			made := copied(ctx, active(ctx, node, namespace, fmt.Sprint("copy-", allowed), pod, fixture.AsCopy(),
+				func(s *v1alpha1.DebugSession) { s.Spec.ClassName = class.Name }))
 			Expect(made.Spec.AutomountServiceAccountToken).To(Or(BeNil(), HaveValue(Equal(allowed))))
 			Expect(made.Spec.AutomountServiceAccountToken == nil).To(Equal(allowed))
 			Expect(made.Spec.Priority).To(HaveValue(BeEquivalentTo(map[bool]int32{true: 7, false: 0}[allowed])))
@@ -70,7 +75,8 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 		Entry("a pod that says it is the operator's", func(p *corev1.Pod) {
 			p.Labels = map[string]string{v1alpha1.LabelSessionUID: "5e551040-0000-4000-8000-000000000009"}
 			p.OwnerReferences = []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: "hang", UID: "5e551040-0000-4000-8000-000000000009", Controller: new(true),
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: "DebugSession", Name: "hang", UID: "5e551040-0000-4000-8000-000000000009",
+				Controller: new(true),
 			}}
 		}),
 	)
@@ -124,7 +130,8 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 	It("says that it expired when the kubelet ended it at its deadline", func(ctx SpecContext) {
 		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), fixture.AsCopy())
 		made := copied(ctx, session)
-		setStatus(ctx, made, fixture.Finished(corev1.PodFailed, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"))
+		setStatus(ctx, made,
+			fixture.Finished(corev1.PodFailed, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline"))
 		endsAs(ctx, session, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
 		isGone(ctx, made)
 	})

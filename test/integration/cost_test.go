@@ -33,7 +33,8 @@ var _ = Describe("what the operator costs", Ordered, func() {
 		settled := active(ctx, node, namespace, "settled", pod)
 		edit(ctx, settled, fixture.End)
 		endsAs(ctx, settled, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
-		Expect(len(requestsFor(namespace))).To(BeNumerically("<=", 15), "17 with the two SubjectAccessReviews, which are of no namespace: three more than without classes and access")
+		Expect(len(requestsFor(namespace))).To(BeNumerically("<=", 15),
+			"17 with the two SubjectAccessReviews, which are of no namespace: three more than without classes and access")
 		running := active(ctx, node, namespace, "running", pod)
 		Eventually(func(g Gomega) { // its last event was sent
 			before := len(requestsFor(namespace))
@@ -128,7 +129,11 @@ func unrelated(ctx context.Context, namespace string, count int) {
 		workers.Go(func() {
 			for i := next.Add(1) - 1; i < int64(count); i = next.Add(1) - 1 {
 				pod := fixture.Pod()
-				pod.ObjectMeta = metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprint("idle-", i), Labels: map[string]string{"app": "idle"}}
+				pod.ObjectMeta = metav1.ObjectMeta{
+					Namespace: namespace,
+					Name:      fmt.Sprint("idle-", i),
+					Labels:    map[string]string{"app": "idle"},
+				}
 				if k8s.Create(ctx, pod) != nil {
 					failed.Add(1)
 				}

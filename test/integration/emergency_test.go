@@ -90,7 +90,8 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		Eventually(func(g Gomega) {
 			events := &eventsv1.EventList{}
 			g.Expect(k8s.List(ctx, events, client.InNamespace(namespace))).To(Succeed())
-			g.Expect(events.Items).To(ContainElement(And(HaveField("Reason", v1alpha1.ReasonEmergency), HaveField("Note", ContainSubstring("INC-1: nobody answers")))))
+			g.Expect(events.Items).To(ContainElement(
+				And(HaveField("Reason", v1alpha1.ReasonEmergency), HaveField("Note", ContainSubstring("INC-1: nobody answers")))))
 		}).Should(Succeed())
 
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}}
@@ -115,13 +116,15 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(reviewed(session)).To(Equal(v1alpha1.ReasonDeniedInReview))
-			g.Expect(meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionEnded)).To(HaveField("Reason", string(v1alpha1.OutcomeRevoked)))
+			g.Expect(meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionEnded)).
+				To(HaveField("Reason", string(v1alpha1.OutcomeRevoked)))
 		}).Should(Succeed())
 	})
 
 	It("is refused of who may not declare it, without a reason, and of a class that allows none", func(ctx SpecContext) {
 		session := hasty()
-		Expect(newPerson("mallory").Create(ctx, session)).To(MatchError(ContainSubstring(`"mallory" may not start sessions before their approval under class`)))
+		Expect(newPerson("mallory").Create(ctx, session)).
+			To(MatchError(ContainSubstring(`"mallory" may not start sessions before their approval under class`)))
 		session = hasty()
 		session.Spec.Reason = " "
 		Expect(alice.Create(ctx, session)).To(MatchError(ContainSubstring("an emergency needs")))
@@ -130,7 +133,8 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		newClass(ctx, session.Spec.ClassName, func(c *v1alpha1.DebugClass) { c.Spec.Approval = &v1alpha1.ApprovalPolicy{Required: 1} })
 		may(ctx, namespace, "alice", v1alpha1.VerbUse, session.Spec.ClassName)
 		may(ctx, namespace, "alice", v1alpha1.VerbEmergency, session.Spec.ClassName)
-		Expect(alice.Create(ctx, session)).To(MatchError(And(ContainSubstring("spec.emergency"), ContainSubstring("apply the session without it"))))
+		Expect(alice.Create(ctx, session)).
+			To(MatchError(And(ContainSubstring("spec.emergency"), ContainSubstring("apply the session without it"))))
 	})
 
 	It("is kept for its review: nobody can have the garbage collector delete it", func(ctx SpecContext) {
@@ -142,7 +146,8 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		owned.Spec.Emergency = false
 		Expect(alice.Create(ctx, owned)).To(Succeed())
 		reaches(ctx, owned, v1alpha1.PhaseAwaitingApproval)
-		Expect(alice.Patch(ctx, owned.DeepCopy(), mergePatch(`{"spec":{"emergency":true}}`))).To(MatchError(ContainSubstring("an emergency must be reviewed")))
+		Expect(alice.Patch(ctx, owned.DeepCopy(), mergePatch(`{"spec":{"emergency":true}}`))).
+			To(MatchError(ContainSubstring("an emergency must be reviewed")))
 
 		free := hasty()
 		free.Name = "free"
@@ -191,8 +196,10 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		reaches(ctx, session, v1alpha1.PhaseStarting)
 		Expect(session.Status.Request.Hash).To(Equal(hash))
 		Expect(reviewed(session)).To(Equal(v1alpha1.ReasonAwaitingReview))
-		Expect(alice.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"emergency":false}}`))).To(MatchError(ContainSubstring("emergency cannot be taken back")))
-		Expect(mallory.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"requester":{"seal":"forged"}}}`))).To(MatchError(ContainSubstring("requester is stamped")))
+		Expect(alice.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"emergency":false}}`))).
+			To(MatchError(ContainSubstring("emergency cannot be taken back")))
+		Expect(mallory.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"requester":{"seal":"forged"}}}`))).
+			To(MatchError(ContainSubstring("requester is stamped")))
 	})
 
 	It("cannot be reviewed by its requester", func(ctx SpecContext) {
@@ -202,13 +209,15 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		word := newApproval(namespace, "word", "hang")
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, word)
-			g.Expect(meta.FindStatusCondition(word.Status.Conditions, v1alpha1.ConditionCounted)).To(HaveField("Reason", v1alpha1.ReasonSelfApproval))
+			g.Expect(meta.FindStatusCondition(word.Status.Conditions, v1alpha1.ConditionCounted)).
+				To(HaveField("Reason", v1alpha1.ReasonSelfApproval))
 		}).Should(Succeed())
 		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(session), session)).To(Succeed())
 		Expect(session.Status.AwaitsReview()).To(BeTrue())
 	})
 
-	DescribeTable("is reviewed when it has ended, and overdue until then", func(ctx SpecContext, decision v1alpha1.Decision, reason string) {
+	DescribeTable("is reviewed when it has ended, and overdue until then", func(ctx SpecContext, decision v1alpha1.Decision,
+		reason string) {
 		session := ended(ctx)
 		Expect(reviewed(session)).To(Equal(v1alpha1.ReasonAwaitingReview))
 		past := metav1.NewTime(time.Now().Add(-time.Hour).Truncate(time.Second))

@@ -22,7 +22,9 @@ var _ = Describe("the end of a session", func() {
 		newClass(ctx, "idles", func(c *v1alpha1.DebugClass) { c.Spec.MaxIdleTimeout = &metav1.Duration{Duration: time.Minute} })
 		ofClass := func(s *v1alpha1.DebugSession) { s.Spec.ClassName = "idles" }
 		pod := runningPod(ctx, namespace, "web")
-		longer := asked(namespace, "longer", ofClass, func(s *v1alpha1.DebugSession) { s.Spec.IdleTimeout = &metav1.Duration{Duration: 2 * time.Minute} })
+		longer := asked(namespace, "longer", ofClass, func(s *v1alpha1.DebugSession) {
+			s.Spec.IdleTimeout = &metav1.Duration{Duration: 2 * time.Minute}
+		})
 		Eventually(func() string { return refusal(k8s.Create(ctx, longer.DeepCopy(), client.DryRunAll)) }).Should(
 			ContainSubstring("spec.idleTimeout: 2m is longer than the maxIdleTimeout, 1m"))
 		session := active(ctx, node, namespace, "hang", pod, ofClass)
@@ -44,7 +46,8 @@ var _ = Describe("the end of a session", func() {
 		})
 		ofClass := func(s *v1alpha1.DebugSession) { s.Spec.ClassName = "warns" }
 		ephemeral := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"), ofClass, fixture.TTL(30*time.Second))
-		copied := active(ctx, node, namespace, "copy", runningPod(ctx, namespace, "shop"), ofClass, fixture.TTL(30*time.Second), fixture.AsCopy())
+		copied := active(ctx, node, namespace,
+			"copy", runningPod(ctx, namespace, "shop"), ofClass, fixture.TTL(30*time.Second), fixture.AsCopy())
 		Expect(ephemeral.Status.NextEndWarning.Time).To(Equal(ephemeral.Status.ExpiresAt.Add(-26 * time.Second)))
 
 		warnings := func(g Gomega) map[string]int {
@@ -53,7 +56,8 @@ var _ = Describe("the end of a session", func() {
 			sent := map[string]int{}
 			for i := range all.Items {
 				if e := &all.Items[i]; e.Reason == v1alpha1.ReasonEndingSoon {
-					g.Expect(e.Note).To(MatchRegexp("^the session ends in [0-9]+s, at .*; to extend it raise spec.ttl, as kubectl dbg extend does$"))
+					g.Expect(e.Note).
+						To(MatchRegexp("^the session ends in [0-9]+s, at .*; to extend it raise spec.ttl, as kubectl dbg extend does$"))
 					sent[e.Regarding.Name]++
 				}
 			}

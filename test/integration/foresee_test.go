@@ -67,13 +67,18 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		}).Should(Succeed())
 	},
 		Entry("in the container", func(s *v1alpha1.DebugSessionSpec) { s.Target.Container = "ap" },
-			`as things are now, this session ends as Rejected: spec.target.container: pod "web" has no container "ap"; its containers are app, proxy; did you mean "app"?`),
+			`as things are now, this session ends as Rejected: spec.target.container: pod "web" has no container "ap"; `+
+				`its containers are app, proxy; did you mean "app"?`),
 		Entry("in debugger.container", func(s *v1alpha1.DebugSessionSpec) {
 			s.Mode, s.Debugger = v1alpha1.ModePodCopy, v1alpha1.Debugger{Container: "porxy"}
-		}, `as things are now, this session ends as Rejected: spec.debugger.container: pod web has no container or init container "porxy": name one of its own, app, proxy; did you mean "proxy"?`),
+		}, `as things are now, this session ends as Rejected: spec.debugger.container: `+
+			`pod web has no container or init container "porxy": name one of its own, app, proxy; did you mean "proxy"?`),
 		Entry("in podCopy.containers", func(s *v1alpha1.DebugSessionSpec) {
-			s.Mode, s.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "apps", Image: "app:2"}}}
-		}, `as things are now, this session ends as Rejected: spec.podCopy.containers[0].name: pod web has no container or init container "apps": name one of its own, app, proxy; did you mean "app"?`),
+			s.Mode, s.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{
+				Containers: []v1alpha1.ContainerChange{{Name: "apps", Image: "app:2"}},
+			}
+		}, `as things are now, this session ends as Rejected: spec.podCopy.containers[0].name: `+
+			`pod web has no container or init container "apps": name one of its own, app, proxy; did you mean "app"?`),
 		Entry("in a volume", func(s *v1alpha1.DebugSessionSpec) {
 			s.Debugger.VolumeMounts = []corev1.VolumeMount{{Name: "dta", MountPath: "/data"}}
 		}, `as things are now, this session ends as Rejected: spec.debugger.volumeMounts[0].name: pod "web" has no volume "dta"`),
@@ -89,7 +94,8 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 	It("by a selector is warned that nothing has such labels, and what the pod that is chosen lacks", func(ctx SpecContext) {
 		selecting := func(value, container string) *v1alpha1.DebugSession {
 			session := of(func(s *v1alpha1.DebugSessionSpec) {
-				s.Target = v1alpha1.Target{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": value}}, Container: container}
+				s.Target = v1alpha1.Target{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": value}},
+					Container: container}
 			})
 			session.Name = value + container
 			return session
@@ -98,20 +104,25 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		Expect(create(ctx, selecting("wbe", ""))).To(ContainElement(And(
 			HavePrefix("no pod has labels that spec.target.selector selects (app=wbe)"), ContainSubstring("ends as TimedOut"))))
 		Expect(create(ctx, selecting("web", "ap"))).To(ContainElement(ContainSubstring(
-			`this session ends as Rejected: spec.target.container: pod "web" has no container "ap"; its containers are app, proxy; did you mean "app"?`)))
+			`this session ends as Rejected: spec.target.container: pod "web" has no container "ap"; its containers are app, proxy; ` +
+				`did you mean "app"?`)))
 		known(ctx)
 		asked, warned := askedSoFar(), len(erin.warnings.all())
 		Expect(erin.Create(ctx, selecting("web", "app"))).To(Succeed())
 		Expect(erin.warnings.all()[warned:]).To(BeEmpty())
 		reaches(ctx, selecting("web", "app"), v1alpha1.PhaseStarting)
-		Expect(count(askedSince(asked, namespace), "GET /api/v1/namespaces/"+namespace+"/pods/web")).To(BeZero(), "what was listed is not read again")
+		Expect(count(askedSince(asked, namespace), "GET /api/v1/namespaces/"+namespace+"/pods/web")).To(BeZero(),
+			"what was listed is not read again")
 	})
 
 	It("by a workload is warned that it has no pods, and what the pod that is chosen lacks", func(ctx SpecContext) {
 		labels := map[string]string{"app": "web"}
 		deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"}, Spec: appsv1.DeploymentSpec{
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}}},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1"}}},
+			},
 		}}
 		Expect(k8s.Create(ctx, deployment)).To(Succeed())
 		within := func(name string, change ...func(*v1alpha1.DebugSessionSpec)) *v1alpha1.DebugSession {
@@ -122,26 +133,35 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 			return session
 		}
 		Expect(create(ctx, within("early"))).To(ContainElement(And(
-			HavePrefix(`Deployment "web" has no pods: see how many replicas it wants, and its events; waiting for it until `), ContainSubstring("ends as TimedOut"))))
+			HavePrefix(`Deployment "web" has no pods: see how many replicas it wants, and its events; waiting for it until `),
+			ContainSubstring("ends as TimedOut"))))
 
 		// It has a container that its Deployment does not tell of.
 		runningPod(ctx, namespace, "web-0", func(p *corev1.Pod) { p.Labels = labels })
-		Expect(create(ctx, within("slip", func(s *v1alpha1.DebugSessionSpec) { s.Target.Container = "porxy" }))).To(ContainElement(ContainSubstring(
-			`this session ends as Rejected: spec.target.container: pod "web-0" has no container "porxy"; its containers are app, proxy; did you mean "proxy"?`)))
+		Expect(create(ctx, within("slip", func(s *v1alpha1.DebugSessionSpec) { s.Target.Container = "porxy" }))).
+			To(ContainElement(ContainSubstring(
+				`this session ends as Rejected: spec.target.container: pod "web-0" has no container "porxy"; ` +
+					`its containers are app, proxy; did you mean "proxy"?`)))
 		Expect(create(ctx, within("copy", func(s *v1alpha1.DebugSessionSpec) {
-			s.Mode, s.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "apps", Image: "app:2"}}}
-		}))).To(ContainElement(ContainSubstring(`this session ends as Rejected: spec.podCopy.containers[0].name: pod web-0 has no container or init container "apps"`)))
+			s.Mode, s.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{
+				Containers: []v1alpha1.ContainerChange{{Name: "apps", Image: "app:2"}},
+			}
+		}))).To(ContainElement(ContainSubstring(`this session ends as Rejected: spec.podCopy.containers[0].name: ` +
+			`pod web-0 has no container or init container "apps"`)))
 
 		known(ctx)
 		asked, warned := askedSoFar(), len(erin.warnings.all())
 		Expect(erin.Create(ctx, within("hang", func(s *v1alpha1.DebugSessionSpec) { s.Target.Container = "proxy" }))).To(Succeed())
 		Expect(erin.warnings.all()[warned:]).To(BeEmpty())
-		Expect(count(askedSince(asked, namespace), "GET /api/v1/namespaces/"+namespace+"/pods/web-0")).To(BeZero(), "what was listed is not read again")
+		Expect(count(askedSince(asked, namespace), "GET /api/v1/namespaces/"+namespace+"/pods/web-0")).To(BeZero(),
+			"what was listed is not read again")
 	})
 
 	It("is told until when its pod is waited for, and how to correct it", func(ctx SpecContext) {
-		Expect(create(ctx, of())).To(ContainElement(MatchRegexp(`^there is no pod "web" in namespace "` + namespace + `"; waiting for it until .*Z; ` +
-			`if it is not there by then, this session ends as TimedOut; if the name is wrong, correct the manifest and run: kubectl replace --force -n ` + namespace + ` -f FILE$`)))
+		Expect(create(ctx, of())).
+			To(ContainElement(MatchRegexp(`^there is no pod "web" in namespace "` + namespace + `"; waiting for it until .*Z; ` +
+				`if it is not there by then, this session ends as TimedOut; if the name is wrong, correct the manifest and run: ` +
+				`kubectl replace --force -n ` + namespace + ` -f FILE$`)))
 		runningPod(ctx, namespace, "web")
 		session := of()
 		reaches(ctx, session, v1alpha1.PhaseStarting)
@@ -156,7 +176,9 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		corrected := strings.ReplaceAll(manifestOf(namespace, class), "podName: web", "podName: wed")
 		_, stderr, err = kubectl(erin, corrected, "apply", "-f", "-")
 		Expect(err).To(HaveOccurred())
-		Expect(stderr).To(ContainSubstring("target cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE"))
+		Expect(stderr).
+			To(ContainSubstring("target cannot be changed: only ttl and end can; apply a new session, or replace this one, " +
+				"which ends it: kubectl replace --force -f FILE"))
 		_, stderr, err = kubectl(erin, corrected, "replace", "--force", "-f", "-")
 		Expect(err).NotTo(HaveOccurred(), stderr)
 		reaches(ctx, of(), v1alpha1.PhaseStarting)
@@ -186,7 +208,8 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		It("says that all would be well, and makes nothing", func(ctx SpecContext) {
 			pod := runningPod(ctx, namespace, "web")
 			for _, session := range []*v1alpha1.DebugSession{of(), of(inCopy)} {
-				Expect(dryRun(ctx, session)).To(MatchRegexp(`^dry run: the API server would accept the debugger for web; class "` + class + `" asks for no approval, and the session would end at .*Z$`))
+				Expect(dryRun(ctx, session)).To(MatchRegexp(`^dry run: the API server would accept the debugger for web; class "` + class +
+					`" asks for no approval, and the session would end at .*Z$`))
 			}
 			refreshed(ctx, Default, pod)
 			Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
@@ -203,7 +226,8 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 			Expect(k8s.Patch(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
 				mergePatch(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`))).To(Succeed())
 			Eventually(func() string { return dryRun(ctx, of()) }).Should(And(
-				HavePrefix("dry run: the session would end as Rejected: the API server refused it: "), ContainSubstring("violates PodSecurity"), ContainSubstring("use mode: PodCopy")))
+				HavePrefix("dry run: the session would end as Rejected: the API server refused it: "),
+				ContainSubstring("violates PodSecurity"), ContainSubstring("use mode: PodCopy")))
 			Expect(dryRun(ctx, of(inCopy))).To(ContainSubstring("violates PodSecurity"))
 			out, stderr, err := kubectl(erin, manifestOf(namespace, class), "apply", "--dry-run=server", "-f", "-")
 			Expect(err).NotTo(HaveOccurred(), "that it would be refused is no refusal")
@@ -224,7 +248,8 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 
 		It("says whose approval would be waited for", func(ctx SpecContext) {
 			runningPod(ctx, namespace, "web")
-			Expect(k8s.Patch(ctx, &v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{Name: class}}, mergePatch(`{"spec":{"approval":{"required":1}}}`))).To(Succeed())
+			Expect(k8s.Patch(ctx, &v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{Name: class}},
+				mergePatch(`{"spec":{"approval":{"required":1}}}`))).To(Succeed())
 			Eventually(func() string { return dryRun(ctx, of()) }).Should(HavePrefix(
 				"dry run: the API server would accept the debugger; the session would wait for approval: 0 of 1 approvals; waiting until "))
 		})
@@ -244,8 +269,9 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 			for _, session := range []*v1alpha1.DebugSession{of(), of(func(s *v1alpha1.DebugSessionSpec) { s.Target.Container = "nope" })} {
 				Expect(blind.Create(ctx, session, client.DryRunAll)).To(Succeed())
 			}
-			Expect(blind.warnings.all()).To(ContainElement(fmt.Sprintf("dry run: the session may be created; what would become of it is told only to those who may "+
-				"get pods in namespace %q (kubectl auth can-i get pods -n %s)", namespace, namespace)))
+			Expect(blind.warnings.all()).
+				To(ContainElement(fmt.Sprintf("dry run: the session may be created; what would become of it is told only to those who may "+
+					"get pods in namespace %q (kubectl auth can-i get pods -n %s)", namespace, namespace)))
 			Expect(strings.Join(blind.warnings.all(), "\n")).NotTo(ContainSubstring("s3cret"))
 		})
 	})

@@ -36,7 +36,8 @@ func stampedFor(ctx context.Context, path string, object client.Object, user aut
 	review := admissionv1.AdmissionReview{
 		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
 		Request: &admissionv1.AdmissionRequest{
-			UID: "forged", Operation: admissionv1.Create, Namespace: object.GetNamespace(), UserInfo: user, Object: runtime.RawExtension{Raw: raw},
+			UID: "forged", Operation: admissionv1.Create, Namespace: object.GetNamespace(), UserInfo: user,
+			Object: runtime.RawExtension{Raw: raw},
 		},
 	}
 	body, err := json.Marshal(review)
@@ -83,7 +84,8 @@ func whoami(ctx context.Context, who *person) *v1alpha1.Identity {
 // configurations are the two of the webhooks, as they are.
 func configurations(ctx context.Context) []client.Object {
 	GinkgoHelper()
-	both := []client.Object{&admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{}}
+	both := []client.Object{&admissionregistrationv1.MutatingWebhookConfiguration{},
+		&admissionregistrationv1.ValidatingWebhookConfiguration{}}
 	for _, configuration := range both {
 		Expect(k8s.Get(ctx, client.ObjectKey{Name: certs.ConfigurationName}, configuration)).To(Succeed())
 	}
@@ -107,7 +109,9 @@ func restore(ctx context.Context, object client.Object) {
 }
 
 // policy are the one that holds identities and its binding, as they are.
-func policy(ctx context.Context) (*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding) {
+func policy(ctx context.Context) (
+	*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding,
+) {
 	GinkgoHelper()
 	policy, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
 	for _, object := range []client.Object{policy, binding} {
@@ -122,7 +126,8 @@ func forgivePolicy() {
 	DeferCleanup(func(ctx SpecContext) {
 		policy, binding := policy(ctx)
 		for _, object := range []client.Object{policy, binding} {
-			Expect(k8s.Patch(ctx, object, mergePatch(fmt.Sprintf(`{"metadata":{"annotations":{"debugsession.dev/enforced-since":%q,"debugsession.dev/enforced-generation":"%s.%d"}}}`,
+			Expect(k8s.Patch(ctx, object, mergePatch(fmt.Sprintf(`{"metadata":{"annotations":{"debugsession.dev/enforced-since":%q,`+
+				`"debugsession.dev/enforced-generation":"%s.%d"}}}`,
 				object.GetCreationTimestamp().UTC().Format(time.RFC3339), object.GetUID(), object.GetGeneration())))).To(Succeed())
 		}
 	})
@@ -160,7 +165,8 @@ func patchWebhooks(field, value string) func(context.Context) {
 		for _, configuration := range configurations(ctx) {
 			var patch []map[string]any
 			for hook := range hookNames(configuration) {
-				patch = append(patch, map[string]any{"op": "add", "path": "/webhooks/" + strconv.Itoa(hook) + "/" + field, "value": json.RawMessage(value)})
+				patch = append(patch,
+					map[string]any{"op": "add", "path": "/webhooks/" + strconv.Itoa(hook) + "/" + field, "value": json.RawMessage(value)})
 			}
 			content, err := json.Marshal(patch)
 			Expect(err).NotTo(HaveOccurred())
@@ -261,7 +267,9 @@ var _ = Describe("a seal that was forged at the webhook", Ordered, ContinueOnFai
 		removeWebhooks(ctx)
 		believed := []*v1alpha1.DebugSession{}
 		for _, policies := range policies {
-			Eventually(func() error { return mallory.Create(ctx, forged.DeepCopy(), client.DryRunAll) }).Should(refused, "before the policy is "+policies.are)
+			Eventually(func() error {
+				return mallory.Create(ctx, forged.DeepCopy(), client.DryRunAll)
+			}).Should(refused, "before the policy is "+policies.are)
 			policies.weakens(ctx)
 			for _, webhooks := range webhooks {
 				combination := "the policy is " + policies.are + ", and the webhooks are " + webhooks.are
@@ -295,7 +303,8 @@ var _ = Describe("a seal that was forged at the webhook", Ordered, ContinueOnFai
 		Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
 	})
 
-	DescribeTable("is refused by the policy, or by the webhooks while the operator mends the policy", func(ctx SpecContext, weaken func(context.Context), called bool) {
+	DescribeTable("is refused by the policy, or by the webhooks while the operator mends the policy", func(ctx SpecContext,
+		weaken func(context.Context), called bool) {
 		before := configurations(ctx)
 		restoreWebhooks(ctx)
 		forgivePolicy()
@@ -312,7 +321,8 @@ var _ = Describe("a seal that was forged at the webhook", Ordered, ContinueOnFai
 				policies.weakens(ctx)
 				Expect(mallory.Create(ctx, forged.DeepCopy())).To(refused, policies.are)
 				Eventually(func(g Gomega) {
-					now, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
+					now, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{},
+						&admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
 					g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(whole), now)).To(Succeed())
 					g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(bound), binding)).To(Succeed())
 					g.Expect(now.Spec).To(Equal(whole.Spec))

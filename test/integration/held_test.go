@@ -175,7 +175,8 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 			}
 			return count
 		}
-		full := And(HaveKeyWithValue("all", 3), HaveKeyWithValue("alice", BeNumerically("<=", 2)), HaveKeyWithValue("bob", BeNumerically("<=", 2)))
+		full := And(HaveKeyWithValue("all", 3), HaveKeyWithValue("alice", BeNumerically("<=", 2)),
+			HaveKeyWithValue("bob", BeNumerically("<=", 2)))
 		Eventually(started).Should(full)
 		Consistently(started).WithTimeout(time.Second).Should(full)
 		refreshed(ctx, Default, pod)

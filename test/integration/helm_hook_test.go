@@ -61,7 +61,8 @@ var _ = Describe("a hook of the Helm chart", Ordered, ContinueOnFailure, func() 
 
 			wrong := "{modes: [PodCopy], profiles: [general], maxTTL: 1h, images: [busybox], defaults: {image: bash}}"
 			_, err = hook(ctx, "apply", file(class("helm-a", wrong)+class("helm-c", allowed)))
-			Expect(err).To(MatchError(And(ContainSubstring("nothing was changed"), ContainSubstring(`"bash" is not allowed by spec.images`))))
+			Expect(err).
+				To(MatchError(And(ContainSubstring("nothing was changed"), ContainSubstring(`"bash" is not allowed by spec.images`))))
 			Expect(exists(ctx, "helm-b")).To(BeTrue())
 			Expect(exists(ctx, "helm-c")).To(BeFalse())
 
@@ -80,7 +81,8 @@ var _ = Describe("a hook of the Helm chart", Ordered, ContinueOnFailure, func() 
 
 		It("sets a class as the values have it, whoever wrote it", func(ctx SpecContext) {
 			newClass(ctx, "helm-taken", func(c *v1alpha1.DebugClass) { c.Spec.AllowVolumes = true })
-			_, err := hook(ctx, "apply", file(class("helm-taken", "{modes: [PodCopy], profiles: [general], maxTTL: 7m, allowVolumes: false}")))
+			_, err := hook(ctx,
+				"apply", file(class("helm-taken", "{modes: [PodCopy], profiles: [general], maxTTL: 7m, allowVolumes: false}")))
 			Expect(err).NotTo(HaveOccurred())
 			have := &v1alpha1.DebugClass{}
 			Expect(k8s.Get(ctx, client.ObjectKey{Name: "helm-taken"}, have)).To(Succeed())
@@ -96,7 +98,8 @@ var _ = Describe("a hook of the Helm chart", Ordered, ContinueOnFailure, func() 
 		It("verifies that what is created is stamped", func(ctx SpecContext) {
 			out, err := hook(ctx, "verify", "default")
 			Expect(err).NotTo(HaveOccurred())
-			Expect(out).To(And(ContainSubstring("ok: the operator stamps"), ContainSubstring("ok: an approval in somebody else's name is refused")))
+			Expect(out).
+				To(And(ContainSubstring("ok: the operator stamps"), ContainSubstring("ok: an approval in somebody else's name is refused")))
 		})
 
 		It("keeps the operator from being uninstalled while a session runs", func(ctx SpecContext) {

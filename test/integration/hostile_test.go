@@ -67,14 +67,16 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 		activeOf(ctx, alice, node, session, pod)
 		before := session.DeepCopy()
 
-		Expect(mallory.Status().Patch(ctx, session.DeepCopy(), mergePatch(`{"status":{"phase":"Ended"}}`))).To(MatchError(ContainSubstring("forbidden")))
+		Expect(mallory.Status().Patch(ctx, session.DeepCopy(), mergePatch(`{"status":{"phase":"Ended"}}`))).
+			To(MatchError(ContainSubstring("forbidden")))
 		_, stderr, err := kubectl(mallory, "", "scale", "dbg/hang", "-n", namespace, "--replicas=2")
 		Expect(err).To(HaveOccurred(), stderr)
 		for _, patch := range []string{
 			`{"metadata":{"labels":{"debugsession.dev/session-uid":"0","app":"web"}}}`,
 			`{"metadata":{"annotations":{"debugsession.dev/session":"other"}}}`,
 			`{"metadata":{"finalizers":["debugsession.dev/teardown","example.com/mine"]}}`,
-			`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"mine","uid":"1","blockOwnerDeletion":true,"controller":true}]}}`,
+			`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"mine","uid":"1","blockOwnerDeletion":true,` +
+				`"controller":true}]}}`,
 			`{"status":{"phase":"Ended","access":{"name":"x","subjects":[{"kind":"User","name":"mallory"}]}}}`,
 		} {
 			Expect(mallory.Patch(ctx, session.DeepCopy(), mergePatch(patch))).To(Succeed(), patch)
@@ -97,7 +99,8 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 	It("cannot hide a copy from its end by taking its labels and its owner away", func(ctx SpecContext) {
 		session := copying(ctx, nil)
 		hidden := copied(ctx, session)
-		Expect(mallory.Patch(ctx, hidden, mergePatch(`{"metadata":{"labels":null,"annotations":null,"ownerReferences":null}}`))).To(Succeed())
+		Expect(mallory.Patch(ctx, hidden, mergePatch(`{"metadata":{"labels":null,"annotations":null,"ownerReferences":null}}`))).
+			To(Succeed())
 		Consistently(phase(ctx, session)).WithTimeout(500 * time.Millisecond).Should(Equal(v1alpha1.PhaseActive))
 		edit(ctx, session, fixture.End)
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
@@ -121,7 +124,9 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 	It("cannot debug a copy of somebody else's by hiding whose it is", func(ctx SpecContext) {
 		session := copying(ctx, nil)
 		made := copied(ctx, session)
-		Expect(mallory.Patch(ctx, made, mergePatch(`{"metadata":{"labels":{"debugsession.dev/session-uid":null,"mine":"yes"},"annotations":null,"ownerReferences":null}}`))).To(Succeed())
+		Expect(mallory.Patch(ctx, made, mergePatch(
+			`{"metadata":{"labels":{"debugsession.dev/session-uid":null,"mine":"yes"},"annotations":null,"ownerReferences":null}}`))).
+			To(Succeed())
 		may(ctx, namespace, "mallory", v1alpha1.VerbUse, "standard")
 
 		for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy} {
@@ -163,7 +168,8 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 		Expect(alice.Patch(ctx, victim, mergePatch(`{"metadata":{
 			"labels":{"debugsession.dev/session-uid":"`+string(session.UID)+`"},
 			"annotations":{"debugsession.dev/session":"copy"},
-			"ownerReferences":[{"apiVersion":"debugsession.dev/v1alpha1","kind":"DebugSession","name":"copy","uid":"`+string(session.UID)+`","controller":true}]}}`))).
+			"ownerReferences":[{"apiVersion":"debugsession.dev/v1alpha1","kind":"DebugSession","name":"copy","uid":"`+string(session.UID)+
+			`","controller":true}]}}`))).
 			To(Succeed())
 		Expect(node.set(ctx, victim, "app", running())).To(Succeed())
 		runningPod(ctx, namespace, "late")

@@ -127,7 +127,8 @@ func (k *kubelet) set(ctx context.Context, pod *corev1.Pod, container string, st
 		return err
 	}
 	*pod = *now
-	if state.Running == nil || !slices.ContainsFunc(pod.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return c.Name == container }) {
+	if state.Running == nil ||
+		!slices.ContainsFunc(pod.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return c.Name == container }) {
 		return nil
 	}
 	return k.guard(ctx, client.ObjectKeyFromObject(pod), container)

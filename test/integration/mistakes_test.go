@@ -40,7 +40,8 @@ var _ = Describe("a slip of the pen", Ordered, ContinueOnFailure, func() {
 		Entry("in quiesce", quiesced(v1alpha1.QuiescedContainer{Name: "app"}, v1alpha1.QuiescedContainer{Name: "prox"}),
 			`spec.podCopy.quiesce[1].name: pod web has no container or init container "prox": name one of its own, app, proxy, migrate`),
 		Entry("in quiesce, of what the copy would wait for", quiesced(v1alpha1.QuiescedContainer{Name: "migrate"}),
-			`spec.podCopy.quiesce[0].name: "migrate" is an init container, and the copy would wait for it for ever: leave InitContainers out of spec.podCopy.keep`),
+			`spec.podCopy.quiesce[0].name: "migrate" is an init container, and the copy would wait for it for ever: `+
+				`leave InitContainers out of spec.podCopy.keep`),
 		Entry("in podCopy.containers", fixture.AsCopy(func(c *v1alpha1.PodCopy) {
 			c.Containers = []v1alpha1.ContainerChange{{Name: "web", Image: "web:debug"}}
 		}), `spec.podCopy.containers[0].name: pod web has no container or init container "web": name one of its own, app, proxy, migrate`),

@@ -45,7 +45,9 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, node)).To(Succeed()) })
 		onNode := func(namespace string) *v1alpha1.DebugSession {
 			session := asked(namespace, "disk")
-			session.Spec.ClassName, session.Spec.Mode, session.Spec.Target = class.Name, v1alpha1.ModeNode, v1alpha1.Target{NodeName: node.Name}
+			session.Spec.ClassName, session.Spec.Mode, session.Spec.Target = class.Name, v1alpha1.ModeNode, v1alpha1.Target{
+				NodeName: node.Name,
+			}
 			return session
 		}
 		Expect(k8s.Create(ctx, onNode(newNamespace(ctx, nil)))).To(MatchError(ContainSubstring("nodes may be debugged in namespace")))
@@ -99,7 +101,8 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Conditions).To(ContainElement(And(
-				HaveField("Type", v1alpha1.ConditionDebuggerReady), HaveField("Message", ContainSubstring("held by finalizers that others put on it: example.com/hold")))))
+				HaveField("Type", v1alpha1.ConditionDebuggerReady),
+				HaveField("Message", ContainSubstring("held by finalizers that others put on it: example.com/hold")))))
 		}).Should(Succeed())
 		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
 		so := askedSoFar()

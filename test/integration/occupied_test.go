@@ -47,7 +47,8 @@ spec: {sessionName: hang, decision: Deny}
 	It("is not possible by an approval of somebody who may approve nothing", func() {
 		said, err := run(alice, deny, clientSide)
 		Expect(err).To(HaveOccurred())
-		Expect(said).To(ContainSubstring(`"alice" may not approve any class in namespace "` + namespace + `", so this would count for nothing`))
+		Expect(said).
+			To(ContainSubstring(`"alice" may not approve any class in namespace "` + namespace + `", so this would count for nothing`))
 	})
 
 	DescribeTable("is refused for approvals, before the session asks and after",
@@ -103,7 +104,8 @@ spec: {sessionName: hang, decision: Deny}
 			Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "hang"}, session)).To(Succeed())
 			Expect(alice.Patch(ctx, session, mergePatch(`{"spec":{"ttl":"15m"}}`))).To(Succeed())
 			Expect(alice.Patch(ctx, session, mergePatch(`{"metadata":{"labels":{"team":"shop"}}}`))).To(Succeed())
-			_, stderr, err := kubectl(alice, `{"apiVersion":"debugsession.dev/v1alpha1","kind":"DebugSession","metadata":{"name":"hang","labels":{"by":"a-tool"}}}`,
+			_, stderr, err := kubectl(alice,
+				`{"apiVersion":"debugsession.dev/v1alpha1","kind":"DebugSession","metadata":{"name":"hang","labels":{"by":"a-tool"}}}`,
 				"apply", "--server-side", "--field-manager=labeller", "-n", namespace, "-f", "-")
 			Expect(err).NotTo(HaveOccurred(), stderr)
 			said, err = run(alice, strings.Replace(reviewedManifest, "podName: web}", "podName: web}, end: true", 1), serverSide)

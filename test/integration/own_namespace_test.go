@@ -49,7 +49,8 @@ var _ = Describe("namespaces that are worth the whole cluster", func() {
 		class := func(name string, change func(*v1alpha1.DebugClassSpec)) []string {
 			GinkgoHelper()
 			class := &v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DebugClassSpec{
-				Modes: []v1alpha1.Mode{v1alpha1.ModePodCopy}, Profiles: []v1alpha1.Profile{v1alpha1.ProfileGeneral}, MaxTTL: metav1.Duration{Duration: 3600e9},
+				Modes: []v1alpha1.Mode{v1alpha1.ModePodCopy}, Profiles: []v1alpha1.Profile{v1alpha1.ProfileGeneral},
+				MaxTTL: metav1.Duration{Duration: 3600e9},
 			}}
 			change(&class.Spec)
 			before := len(admin.warnings.all())

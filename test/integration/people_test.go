@@ -157,7 +157,8 @@ func kubectl(as *person, manifest string, arguments ...string) (stdout, stderr s
 	file := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
 	Expect(os.WriteFile(file, config, 0o600)).To(Succeed())
 	run := func() {
-		command := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), append([]string{"--kubeconfig", file}, arguments...)...)
+		command := exec.Command(filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"),
+			append([]string{"--kubeconfig", file}, arguments...)...)
 		command.Stdin = strings.NewReader(manifest)
 		var out, errors strings.Builder
 		command.Stdout, command.Stderr = &out, &errors

@@ -31,8 +31,16 @@ var _ = Describe("the policy by which the API server holds identities", func() {
 			{wanted, `{"spec":{"matchConstraints":{"namespaceSelector":` + selector + `}}}`},
 			{wanted, `{"spec":{"matchConstraints":{"objectSelector":` + selector + `}}}`},
 			{wanted, `{"spec":{"matchConstraints":{"matchPolicy":"Exact"}}}`},
-			{wanted, `{"spec":{"matchConstraints":{"excludeResourceRules":[{"apiGroups":["*"],"apiVersions":["*"],"operations":["CREATE"],"resources":["debugsessions"]}]}}}`},
-			{wanted, `{"spec":{"matchConstraints":{"resourceRules":[{"apiGroups":["debugsession.dev"],"apiVersions":["*"],"operations":["UPDATE"],"resources":["debugsessions"]}]}}}`},
+			{
+				wanted,
+				`{"spec":{"matchConstraints":{"excludeResourceRules":[{"apiGroups":["*"],"apiVersions":["*"],"operations":["CREATE"],` +
+					`"resources":["debugsessions"]}]}}}`,
+			},
+			{
+				wanted,
+				`{"spec":{"matchConstraints":{"resourceRules":[{"apiGroups":["debugsession.dev"],"apiVersions":["*"],` +
+					`"operations":["UPDATE"],"resources":["debugsessions"]}]}}}`,
+			},
 			{wanted, `{"spec":{"matchConditions":[{"name":"never","expression":"false"}]}}`},
 			{wanted, `{"spec":{"paramKind":{"apiVersion":"v1","kind":"ConfigMap"}}}`},
 			{wanted, `{"spec":{"validations":[{"expression":"true"}]}}`},
@@ -41,7 +49,11 @@ var _ = Describe("the policy by which the API server holds identities", func() {
 			{wantedBinding, `{"spec":{"validationActions":["Warn","Audit"]}}`},
 			{wantedBinding, `{"spec":{"matchResources":{"namespaceSelector":` + selector + `}}}`},
 			{wantedBinding, `{"spec":{"matchResources":{"objectSelector":` + selector + `}}}`},
-			{wantedBinding, `{"spec":{"matchResources":{"excludeResourceRules":[{"apiGroups":["*"],"apiVersions":["*"],"operations":["*"],"resources":["*"]}]}}}`},
+			{
+				wantedBinding,
+				`{"spec":{"matchResources":{"excludeResourceRules":[{"apiGroups":["*"],"apiVersions":["*"],"operations":["*"],` +
+					`"resources":["*"]}]}}}`,
+			},
 			{wantedBinding, `{"spec":{"policyName":"another"}}`},
 			{wantedBinding, `{"spec":{"paramRef":{"name":"none","parameterNotFoundAction":"Allow"}}}`},
 		} {
@@ -57,7 +69,8 @@ var _ = Describe("the policy by which the API server holds identities", func() {
 			Expect(k8s.Delete(ctx, object.DeepCopyObject().(client.Object))).To(Succeed())
 		}
 		Eventually(func(g Gomega) {
-			now, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
+			now, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{},
+				&admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(wanted), now)).To(Succeed())
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(wanted), binding)).To(Succeed())
 			g.Expect(now.Spec).To(Equal(wanted.Spec))
@@ -87,7 +100,8 @@ var _ = Describe("what an administrator adds to the webhooks", func() {
 		GinkgoHelper()
 		mutating := configurations(ctx)[0]
 		for i, name := range hookNames(mutating) {
-			patch = strings.ReplaceAll(patch, "/webhooks/"+strings.TrimSuffix(name, ".debugsession.dev")+"/", fmt.Sprintf("/webhooks/%d/", i))
+			patch = strings.ReplaceAll(patch, "/webhooks/"+strings.TrimSuffix(name, ".debugsession.dev")+"/",
+				fmt.Sprintf("/webhooks/%d/", i))
 		}
 		Expect(k8s.Patch(ctx, mutating, client.RawPatch(types.JSONPatchType, []byte(patch)))).To(Succeed())
 	}
@@ -99,11 +113,17 @@ var _ = Describe("what an administrator adds to the webhooks", func() {
 		change(ctx, patch)
 		Eventually(readiness(ctx)).Should(ContainSubstring(says))
 	},
-		Entry("an objectSelector", `[{"op":"add","path":"/webhooks/sessions/objectSelector","value":{"matchLabels":{"a":"b"}}}]`, "has an objectSelector (a=b)"),
-		Entry("a condition", `[{"op":"add","path":"/webhooks/sessions/matchConditions/-","value":{"name":"mine","expression":"request.userInfo.username != 'mallory'"}}]`,
+		Entry("an objectSelector", `[{"op":"add","path":"/webhooks/sessions/objectSelector","value":{"matchLabels":{"a":"b"}}}]`,
+			"has an objectSelector (a=b)"),
+		Entry("a condition",
+			`[{"op":"add","path":"/webhooks/sessions/matchConditions/-","value":{"name":"mine","expression":"request.userInfo.username != `+
+				`'mallory'"}}]`,
 			`has a matchCondition "mine" that is not the operator's`),
-		Entry("a condition in place of ours", `[{"op":"replace","path":"/webhooks/sessions/matchConditions/0/expression","value":"false"}]`, "is not the operator's"),
-		Entry("another path", `[{"op":"add","path":"/webhooks/sessions/clientConfig/url","value":"https://localhost:1/validate/debugclasses"}]`, "is called at"),
+		Entry("a condition in place of ours", `[{"op":"replace","path":"/webhooks/sessions/matchConditions/0/expression","value":"false"}]`,
+			"is not the operator's"),
+		Entry("another path",
+			`[{"op":"add","path":"/webhooks/sessions/clientConfig/url","value":"https://localhost:1/validate/debugclasses"}]`,
+			"is called at"),
 		Entry("a narrower rule", `[{"op":"replace","path":"/webhooks/sessions/rules/0/scope","value":"Cluster"}]`, "has no rule for"),
 	)
 
@@ -116,14 +136,16 @@ var _ = Describe("what an administrator adds to the webhooks", func() {
 		Expect(k8s.Create(ctx, waiting)).To(Succeed())
 		reaches(ctx, waiting, v1alpha1.PhasePending)
 		const cloud = `{"matchExpressions":[{"key":"control-plane","operator":"DoesNotExist"}]}`
-		change(ctx, `[{"op":"add","path":"/webhooks/approvals/namespaceSelector","value":`+cloud+`},{"op":"add","path":"/webhooks/sessions/namespaceSelector","value":`+cloud+`}]`)
+		change(ctx, `[{"op":"add","path":"/webhooks/approvals/namespaceSelector","value":`+cloud+
+			`},{"op":"add","path":"/webhooks/sessions/namespaceSelector","value":`+cloud+`}]`)
 		Consistently(readiness(ctx)).WithTimeout(300 * time.Millisecond).Should(Equal(trusted))
 		Eventually(func() error { return k8s.Create(ctx, newSession(system, "new", "web"), client.DryRunAll) }).
 			Should(MatchError(ContainSubstring("its webhooks are not called here")))
 
 		pod := runningPod(ctx, system, "web")
 		endsAs(ctx, waiting, v1alpha1.OutcomeRejected, v1alpha1.ReasonNotTrusted)
-		Expect(said(waiting)).To(ContainSubstring(`MutatingWebhookConfiguration "debugsession" leaves namespace "` + system + `" out by its namespaceSelector (!control-plane)`))
+		Expect(said(waiting)).To(ContainSubstring(
+			`MutatingWebhookConfiguration "debugsession" leaves namespace "` + system + `" out by its namespaceSelector (!control-plane)`))
 		refreshed(ctx, Default, pod)
 		Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
 

@@ -57,10 +57,12 @@ var _ = Describe("what the API server refuses", Ordered, ContinueOnFailure, func
 			namespace := newNamespace(ctx, map[string]string{"pod-security.kubernetes.io/enforce": level})
 			runningPod(ctx, namespace, "web", hardened)
 			session := create(ctx, namespace, "hang", append([]fixture.SessionOption{change}, options...)...)
-			refused(ctx, session, `violates PodSecurity "`+level+`:latest": `, says, "use a profile that the namespace's Pod Security level allows")
+			refused(ctx, session, `violates PodSecurity "`+level+`:latest": `, says,
+				"use a profile that the namespace's Pod Security level allows")
 		},
 			Entry("baseline, of privileges", "baseline", fixture.SessionOption(privileged), "privileged (container"),
-			Entry("restricted, of a capability", "restricted", fixture.SessionOption(asItIs), "allowPrivilegeEscalation != false (container"),
+			Entry("restricted, of a capability", "restricted", fixture.SessionOption(asItIs),
+				"allowPrivilegeEscalation != false (container"),
 		)
 	}
 
@@ -89,7 +91,8 @@ var _ = Describe("what the API server refuses", Ordered, ContinueOnFailure, func
 		Eventually(func() error {
 			trial := pod.DeepCopy()
 			trial.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
-				Name: "trial", Image: "busybox:1", ImagePullPolicy: corev1.PullIfNotPresent, TerminationMessagePolicy: corev1.TerminationMessageReadFile,
+				Name: "trial", Image: "busybox:1", ImagePullPolicy: corev1.PullIfNotPresent,
+				TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 			}}}
 			return k8s.SubResource("ephemeralcontainers").Update(ctx, trial, client.DryRunAll)
 		}).Should(MatchError(ContainSubstring("bring your own"))) // the API server learns of policies a moment later
@@ -102,7 +105,10 @@ func quotaCounts(ctx context.Context, namespace string) {
 	GinkgoHelper()
 	quota := &corev1.ResourceQuota{}
 	Expect(k8s.Get(ctx, client.ObjectKey{Namespace: namespace, Name: "pods"}, quota)).To(Succeed())
-	quota.Status = corev1.ResourceQuotaStatus{Hard: quota.Spec.Hard, Used: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")}}
+	quota.Status = corev1.ResourceQuotaStatus{
+		Hard: quota.Spec.Hard,
+		Used: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("1")},
+	}
 	Expect(k8s.Status().Update(ctx, quota)).To(Succeed())
 	Eventually(func() error {
 		pod := fixture.Pod()
@@ -117,13 +123,20 @@ func forbidBusybox(ctx context.Context) {
 	policy := &admissionv1.ValidatingAdmissionPolicy{
 		ObjectMeta: metav1.ObjectMeta{Name: "no-busybox"},
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
-			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
-				Operations: []admissionv1.OperationType{admissionv1.Update},
-				Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods/ephemeralcontainers"}},
-			}}}},
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{
+				RuleWithOperations: admissionv1.RuleWithOperations{
+					Operations: []admissionv1.OperationType{admissionv1.Update},
+					Rule: admissionv1.Rule{
+						APIGroups:   []string{""},
+						APIVersions: []string{"v1"},
+						Resources:   []string{"pods/ephemeralcontainers"},
+					},
+				},
+			}}},
 			Validations: []admissionv1.Validation{{
-				Expression: "!has(object.spec.ephemeralContainers) || object.spec.ephemeralContainers.all(c, !c.image.startsWith('busybox'))",
-				Message:    "bring your own busybox",
+				Expression: "!has(object.spec.ephemeralContainers) || object.spec.ephemeralContainers.all(c, " +
+					"!c.image.startsWith('busybox'))",
+				Message: "bring your own busybox",
 			}},
 		},
 	}
@@ -131,7 +144,9 @@ func forbidBusybox(ctx context.Context) {
 		ObjectMeta: metav1.ObjectMeta{Name: "no-busybox"},
 		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
 			PolicyName: "no-busybox", ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
-			MatchResources: &admissionv1.MatchResources{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"no-busybox": "true"}}},
+			MatchResources: &admissionv1.MatchResources{
+				NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"no-busybox": "true"}},
+			},
 		},
 	}
 	for _, object := range []client.Object{policy, binding} {

@@ -82,7 +82,8 @@ var _ = Describe("a pod that is replaced after it was recorded", func() {
 
 	It("is not debugged by an operator that does not see it yet", func(ctx SpecContext) {
 		reconciler := &debugsession.Reconciler{
-			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Enqueuer: &debugsession.Enqueuer{}, Exec: podexec.NewLimiter(node, 1), Seal: keyless{},
+			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Enqueuer: &debugsession.Enqueuer{}, Exec: podexec.NewLimiter(node, 1),
+			Seal:    keyless{},
 			Records: storeless{}, Events: events.NewFakeRecorder(10), Metrics: uncounted{}, Clock: clock.RealClock{},
 		}
 		Eventually(func(g Gomega) { // once the API server has taken note that the webhook is gone
@@ -115,7 +116,12 @@ func leaveUnanswered(ctx context.Context) (answer func()) {
 			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"unanswered": "true"}},
 			Rules: []admissionv1.RuleWithOperations{{
 				Operations: []admissionv1.OperationType{admissionv1.Update},
-				Rule:       admissionv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"pods/ephemeralcontainers"}, Scope: &scope},
+				Rule: admissionv1.Rule{
+					APIGroups:   []string{""},
+					APIVersions: []string{"v1"},
+					Resources:   []string{"pods/ephemeralcontainers"},
+					Scope:       &scope,
+				},
 			}},
 		}},
 	}
@@ -127,7 +133,8 @@ func leaveUnanswered(ctx context.Context) (answer func()) {
 	Eventually(func() error { // the API server takes note a moment later
 		trial := pod.DeepCopy()
 		trial.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
-			Name: "trial", Image: "trial:1", ImagePullPolicy: corev1.PullIfNotPresent, TerminationMessagePolicy: corev1.TerminationMessageReadFile,
+			Name: "trial", Image: "trial:1", ImagePullPolicy: corev1.PullIfNotPresent,
+			TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 		}}}
 		return k8s.SubResource("ephemeralcontainers").Update(ctx, trial, client.DryRunAll)
 	}).Should(MatchError(ContainSubstring("failed calling webhook")))

@@ -82,7 +82,8 @@ var _ = Describe("an operator that starts where classes and approvals cannot be 
 	}
 
 	It("for want of rights, ends sessions, and begins those that wait when it has the rights again", func(ctx SpecContext) {
-		copySession := active(ctx, node, namespace, "copy", runningPod(ctx, namespace, "shop"), fixture.AsCopy(), fixture.TTL(25*time.Second))
+		copySession := active(ctx, node, namespace,
+			"copy", runningPod(ctx, namespace, "shop"), fixture.AsCopy(), fixture.TTL(25*time.Second))
 		unwanted := active(ctx, node, namespace, "unwanted", runningPod(ctx, namespace, "api"))
 		ephemeral := starts(ctx, 25*time.Second)
 		waiting := create(ctx, namespace, "waiting", fixture.Of("late"))

@@ -29,7 +29,8 @@ var _ = Describe("the record of an ended session", Ordered, func() {
 	// look has the operator look again: its timers go by a clock that is not the fake one.
 	look := func(ctx SpecContext, session *v1alpha1.DebugSession) error {
 		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"looked":"`+clock.Now().String()+`"}}}`))
-		return k8s.Patch(ctx, &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Name}}, patch)
+		return k8s.Patch(ctx,
+			&v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: session.Namespace, Name: session.Name}}, patch)
 	}
 
 	It("goes when its class's retention has passed, unless a tool would apply it again", func(ctx SpecContext) {
@@ -51,7 +52,9 @@ var _ = Describe("the record of an ended session", Ordered, func() {
 
 		clock.Step(59 * time.Minute)
 		Expect(look(ctx, plain)).To(Succeed())
-		Consistently(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(plain), plain) }).WithTimeout(time.Second).Should(Succeed())
+		Consistently(func() error {
+			return k8s.Get(ctx, client.ObjectKeyFromObject(plain), plain)
+		}).WithTimeout(time.Second).Should(Succeed())
 
 		clock.Step(2 * time.Minute)
 		Expect(look(ctx, owned)).To(Succeed())
@@ -59,6 +62,8 @@ var _ = Describe("the record of an ended session", Ordered, func() {
 		Eventually(func() bool {
 			return apierrors.IsNotFound(k8s.Get(ctx, client.ObjectKeyFromObject(plain), plain))
 		}).Should(BeTrue())
-		Consistently(func() error { return k8s.Get(ctx, client.ObjectKeyFromObject(owned), owned) }).WithTimeout(time.Second).Should(Succeed())
+		Consistently(func() error {
+			return k8s.Get(ctx, client.ObjectKeyFromObject(owned), owned)
+		}).WithTimeout(time.Second).Should(Succeed())
 	})
 })

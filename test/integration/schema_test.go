@@ -31,15 +31,25 @@ var specs = map[string]struct {
 	"DebugSession": {
 		sound: "className: anything, mode: PodCopy, target: {podName: web}, debugger: {image: busybox, command: [sh]}",
 		wrong: map[string]string{
-			`spec.mode: Unsupported value: "Copy": supported values: "EphemeralContainer", "PodCopy", "Node"`: "className: anything, mode: Copy, target: {podName: web}, debugger: {image: busybox}",
-			"spec.target: Required value":                                    "className: anything, mode: PodCopy, debugger: {image: busybox}",
-			"spec.reason: Too long: may not be more than 1024 bytes":         "className: anything, mode: PodCopy, target: {podName: web}, debugger: {image: busybox}, reason: " + strings.Repeat("a", 1025),
-			"spec.debugger.command: Too many: 65":                            "className: anything, mode: PodCopy, target: {podName: web}, debugger: {image: busybox, command: [" + strings.Repeat("sh,", 65) + "]}",
-			"spec.end: Invalid value: \"string\"":                            "className: anything, mode: PodCopy, target: {podName: web}, debugger: {image: busybox, command: [sh]}, end: 'yes'",
-			"spec.notAfter: Invalid value: \"tomorrow\"":                     "className: anything, mode: PodCopy, target: {podName: web}, debugger: {image: busybox, command: [sh]}, notAfter: tomorrow",
-			"spec.debugger.resources.limits.cpu: Invalid value: \"boolean\"": "className: anything, mode: PodCopy, target: {podName: web}, debugger: {image: busybox, resources: {limits: {cpu: true}}}",
-			"spec.podCopy.keep[0]: Unsupported value: \"Everything\"":        "className: anything, mode: Copy, target: {workload: {}}, debugger: {}, podCopy: {keep: [Everything]}, ttl: 5",
-			"spec.debugger: Invalid value: \"string\"":                       "className: anything, mode: PodCopy, target: {podName: web}, debugger: busybox",
+			`spec.mode: Unsupported value: "Copy": supported values: "EphemeralContainer", "PodCopy", "Node"`: "className: anything, " +
+				"mode: Copy, target: {podName: web}, debugger: {image: busybox}",
+			"spec.target: Required value": "className: anything, mode: PodCopy, " +
+				"debugger: {image: busybox}",
+			"spec.reason: Too long: may not be more than 1024 bytes": "className: anything, mode: PodCopy, target: {podName: web}, " +
+				"debugger: {image: busybox}, reason: " + strings.Repeat("a", 1025),
+			"spec.debugger.command: Too many: 65": "className: anything, mode: PodCopy, target: {podName: web}, " +
+				"debugger: {image: busybox, command: [" + strings.Repeat("sh,", 65) + "]}",
+			"spec.end: Invalid value: \"string\"": "className: anything, mode: PodCopy, target: {podName: web}, " +
+				"debugger: {image: busybox, command: [sh]}, end: 'yes'",
+			"spec.notAfter: Invalid value: \"tomorrow\"": "className: anything, mode: PodCopy, target: {podName: web}, " +
+				"debugger: {image: busybox, command: [sh]}, notAfter: tomorrow",
+			"spec.debugger.resources.limits.cpu: Invalid value: \"boolean\"": "className: anything, mode: PodCopy, target: " +
+				"{podName: web}, " +
+				"debugger: {image: busybox, resources: {limits: {cpu: true}}}",
+			"spec.podCopy.keep[0]: Unsupported value: \"Everything\"": "className: anything, mode: Copy, target: {workload: {}}, " +
+				"debugger: {}, podCopy: {keep: [Everything]}, ttl: 5",
+			"spec.debugger: Invalid value: \"string\"": "className: anything, mode: PodCopy, target: {podName: web}, " +
+				"debugger: busybox",
 		},
 	},
 	"DebugApproval": {
@@ -47,8 +57,9 @@ var specs = map[string]struct {
 		wrong: map[string]string{
 			`spec.decision: Unsupported value: "Maybe": supported values: "Approve", "Deny"`: "sessionName: hang, decision: Maybe",
 			"spec.sessionName: Required value":                                               "decision: Approve",
-			"spec.sessionName: Too long":                                                     "decision: Perhaps, sessionName: " + strings.Repeat("a", 254),
-			"spec.ttl: Invalid value: \"integer\"":                                           "sessionName: hang, decision: Deny, ttl: 30",
+			"spec.sessionName: Too long": "decision: Perhaps, sessionName: " +
+				strings.Repeat("a", 254),
+			"spec.ttl: Invalid value: \"integer\"": "sessionName: hang, decision: Deny, ttl: 30",
 		},
 	},
 	"DebugClass": {
@@ -143,7 +154,8 @@ var _ = Describe("an object that is not what its schema says", Ordered, Continue
 		Expect(stderr).To(Equal(want))
 	},
 		Entry("by one mistake", "DebugSession", "mode: Copy, target: {podName: web}, debugger: {image: busybox}",
-			`The DebugSession "hang" is invalid: spec.mode: Unsupported value: "Copy": supported values: "EphemeralContainer", "PodCopy", "Node"`+"\n"),
+			`The DebugSession "hang" is invalid: spec.mode: Unsupported value: "Copy": supported values: `+
+				`"EphemeralContainer", "PodCopy", "Node"`+"\n"),
 		Entry("by several", "DebugSession", "mode: Copy, debugger: {image: busybox, command: sh}, end: 'yes'",
 			`The DebugSession "hang" is invalid: `+"\n"+
 				`* spec.debugger.command: Invalid value: "string": spec.debugger.command in body must be of type array: "string"`+"\n"+
@@ -151,9 +163,12 @@ var _ = Describe("an object that is not what its schema says", Ordered, Continue
 				`* spec.mode: Unsupported value: "Copy": supported values: "EphemeralContainer", "PodCopy", "Node"`+"\n"+
 				`* spec.target: Required value`+"\n"),
 		Entry("of a class", "DebugClass", "modes: [Copy], profiles: [general], maxTTL: 1h",
-			`The DebugClass "hang" is invalid: spec.modes[0]: Unsupported value: "Copy": supported values: "EphemeralContainer", "PodCopy", "Node"`+"\n"),
-		Entry("by what only admission knows", "DebugSession", "mode: PodCopy, target: {podName: web}, debugger: {image: busybox}, ttl: 1d, className: anything",
-			`The DebugSession "hang" is invalid: spec.ttl: Invalid value: "1d": ttl must be a duration from 10s to 24h, such as 90s, 30m or 1h30m`+"\n"),
+			`The DebugClass "hang" is invalid: spec.modes[0]: Unsupported value: "Copy": supported values: `+
+				`"EphemeralContainer", "PodCopy", "Node"`+"\n"),
+		Entry("by what only admission knows", "DebugSession",
+			"mode: PodCopy, target: {podName: web}, debugger: {image: busybox}, ttl: 1d, className: anything",
+			`The DebugSession "hang" is invalid: spec.ttl: Invalid value: "1d": ttl must be a duration from 10s to 24h, such as 90s, `+
+				`30m or 1h30m`+"\n"),
 	)
 
 	DescribeTable("is refused as plainly where it has not even what admission looks for", func(_ SpecContext, kind, spec, says string) {
@@ -167,19 +182,23 @@ var _ = Describe("an object that is not what its schema says", Ordered, Continue
 		Entry("no spec", "DebugSession", "", "spec: Required value"),
 		Entry("no spec of an approval", "DebugApproval", "", "spec: Required value"),
 		Entry("no spec of a class", "DebugClass", "", "spec: Required value"),
-		Entry("a spec that is a list", "DebugSession", "spec: []", `spec: Invalid value: "array": spec in body must be of type object: "array"`),
-		Entry("a requester that is a word", "DebugSession", "spec: {mode: PodCopy, target: {podName: web}, debugger: {image: busybox}, className: anything, requester: alice}",
+		Entry("a spec that is a list", "DebugSession", "spec: []",
+			`spec: Invalid value: "array": spec in body must be of type object: "array"`),
+		Entry("a requester that is a word", "DebugSession",
+			"spec: {mode: PodCopy, target: {podName: web}, debugger: {image: busybox}, className: anything, requester: alice}",
 			`spec.requester: Invalid value: "string": spec.requester in body must be of type object: "string"`),
 		Entry("an approver that is a word", "DebugApproval", "spec: {sessionName: hang, decision: Deny, approver: bob}",
 			`spec.approver: Invalid value: "string": spec.approver in body must be of type object: "string"`),
 	)
 
 	It("names a field that there is not", func() {
-		_, stderr, err := kubectl(admin, ofKind("DebugSession", "hang", namespace, "mode: Copy, colour: blue, debugger: {}"), "create", "-f", "-")
+		_, stderr, err := kubectl(admin, ofKind("DebugSession", "hang", namespace, "mode: Copy, colour: blue, debugger: {}"),
+			"create", "-f", "-")
 		Expect(err).To(HaveOccurred())
 		Expect(stderr).To(ContainSubstring(`unknown field "spec.colour"`))
 		Expect(stderr).NotTo(ContainSubstring(blank))
-		_, stderr, err = kubectl(admin, ofKind("DebugSession", "hang", namespace, "mode: Copy, colour: blue, debugger: {}"), "create", "--validate=warn", "-f", "-")
+		_, stderr, err = kubectl(admin, ofKind("DebugSession", "hang", namespace, "mode: Copy, colour: blue, debugger: {}"), "create",
+			"--validate=warn", "-f", "-")
 		Expect(err).To(HaveOccurred())
 		Expect(stderr).To(ContainSubstring(`Warning: unknown field "spec.colour"`))
 		Expect(stderr).To(ContainSubstring("spec.target: Required value"))
@@ -296,7 +315,8 @@ var _ = Describe("a schema that is not the operator's", Ordered, func() {
 			other.SetName("other")
 			return k8s.Create(ctx, other, client.DryRunAll)
 		}).Should(refused)
-		Expect(k8s.Patch(ctx, class, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"maxTTL":"2h"}}`)))).To(Succeed(), "what was stored before may still be edited")
+		Expect(k8s.Patch(ctx, class, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"maxTTL":"2h"}}`)))).To(Succeed(),
+			"what was stored before may still be edited")
 	})
 
 	It("does not keep a session from its end when nobody answers for it", func(ctx SpecContext) {

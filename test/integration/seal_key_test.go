@@ -55,7 +55,8 @@ var _ = Describe("the key of the seals", func() {
 		}
 		ended := guarding(key)
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: seal.SecretName}}
-		Expect(k8s.Patch(ctx, secret, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"a":"b"}}}`)))).To(Succeed())
+		Expect(k8s.Patch(ctx, secret, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"a":"b"}}}`)))).
+			To(Succeed())
 		Consistently(ended).WithTimeout(time.Second).ShouldNot(Receive())
 		Expect(k8s.Delete(ctx, secret)).To(Succeed())
 		Eventually(ended).Should(Receive(MatchError(seal.ErrKeyChanged)))

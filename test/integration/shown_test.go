@@ -60,7 +60,8 @@ var _ = Describe("what an approver is shown", Ordered, ContinueOnFailure, func()
 		var container corev1.EphemeralContainer
 		ask(ctx, &container)
 		Expect(container.TargetContainerName).To(Equal("app"))
-		Expect(mallory.Patch(ctx, pod.DeepCopy(), mergePatch(`{"metadata":{"annotations":{"kubectl.kubernetes.io/default-container":"proxy"}}}`))).To(Succeed())
+		Expect(mallory.Patch(ctx, pod.DeepCopy(),
+			mergePatch(`{"metadata":{"annotations":{"kubectl.kubernetes.io/default-container":"proxy"}}}`))).To(Succeed())
 		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
 		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetChanged)
 		refreshed(ctx, Default, pod)
@@ -82,18 +83,25 @@ var _ = Describe("what an approver is shown", Ordered, ContinueOnFailure, func()
 	It("is no value that the session does not give; it is made with all of them", func(ctx SpecContext) {
 		pod = runningPod(ctx, namespace, "vault", func(p *corev1.Pod) {
 			p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: "s3cret"}, {Name: "LEVEL", Value: "s3cret"}}
-			p.Spec.InitContainers = []corev1.Container{{Name: "migrate", Image: "migrate:1", Env: []corev1.EnvVar{{Name: "DSN", Value: "s3cret"}}}}
+			p.Spec.InitContainers = []corev1.Container{
+				{Name: "migrate", Image: "migrate:1", Env: []corev1.EnvVar{{Name: "DSN", Value: "s3cret"}}},
+			}
 		})
 		session.Spec.Target.PodName, session.Spec.Mode = "vault", v1alpha1.ModePodCopy
-		session.Spec.PodCopy = &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "app", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}}}
+		session.Spec.PodCopy = &v1alpha1.PodCopy{
+			Containers: []v1alpha1.ContainerChange{{Name: "app", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "debug"}}}},
+		}
 		session.Spec.Debugger.Env = []corev1.EnvVar{{Name: "MINE", Value: "1"}}
 		var preview corev1.Pod
 		ask(ctx, &preview)
-		Expect(preview.Spec.Containers[0].Env).To(Equal([]corev1.EnvVar{{Name: "PASSWORD", Value: "(hidden)"}, {Name: "LEVEL", Value: "debug"}}))
+		Expect(preview.Spec.Containers[0].Env).
+			To(Equal([]corev1.EnvVar{{Name: "PASSWORD", Value: "(hidden)"}, {Name: "LEVEL", Value: "debug"}}))
 		Expect(session.Status.Request.Hidden).To(ConsistOf(
-			v1alpha1.HiddenValues{Container: "app", Env: []string{"PASSWORD"}}, v1alpha1.HiddenValues{Container: "migrate", Env: []string{"DSN"}}))
-		Expect(meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionAdmissible).Message).To(HaveSuffix("(" + string(pod.UID) + "): see status.request.preview, " +
-			"in which the values that status.request.hidden lists are not shown; the hash covers them"))
+			v1alpha1.HiddenValues{Container: "app", Env: []string{"PASSWORD"}},
+			v1alpha1.HiddenValues{Container: "migrate", Env: []string{"DSN"}}))
+		Expect(meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionAdmissible).Message).
+			To(HaveSuffix("(" + string(pod.UID) + "): see status.request.preview, " +
+				"in which the values that status.request.hidden lists are not shown; the hash covers them"))
 		out, _, err := kubectl(alice, "", "get", "dbg", "-n", namespace, "-o", "yaml")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).NotTo(ContainSubstring("s3cret"))
@@ -130,6 +138,7 @@ var _ = Describe("what an approver is shown", Ordered, ContinueOnFailure, func()
 		Expect(bob.Create(ctx, newApproval(namespace, "yes", "hang"))).To(Succeed())
 		made := copied(ctx, session)
 		Expect(made.Spec.Containers).To(HaveExactElements(
-			HaveField("Image", preview.Spec.Containers[0].Image), HaveField("Image", preview.Spec.Containers[1].Image), HaveField("Image", preview.Spec.Containers[2].Image)))
+			HaveField("Image", preview.Spec.Containers[0].Image), HaveField("Image", preview.Spec.Containers[1].Image),
+			HaveField("Image", preview.Spec.Containers[2].Image)))
 	})
 })

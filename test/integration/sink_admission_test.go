@@ -62,7 +62,8 @@ var _ = Describe("a sink, of admission", func() {
 		Eventually(heard).Should(HaveLen(4))
 		refusals := heard()
 		Expect(refusals[0]).To(And(HaveField("User", "mallory-of-"+namespace), HaveField("Name", "hang-0"), HaveField("Class", anything),
-			HaveField("Kind", "DebugSession"), HaveField("Namespace", namespace), HaveField("Message", ContainSubstring("may not use class"))))
+			HaveField("Kind", "DebugSession"), HaveField("Namespace", namespace),
+			HaveField("Message", ContainSubstring("may not use class"))))
 		Expect(refusals[3].User).To(Equal("bob-of-" + namespace))
 	})
 

@@ -83,7 +83,8 @@ var _ = Describe("a sink", func() {
 		GinkgoHelper()
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
-			g.Expect(session.Status.Notifications).To(ContainElement(And(HaveField("Sink", sink.Name), HaveField("Sent", ContainElement("Ended")))))
+			g.Expect(session.Status.Notifications).
+				To(ContainElement(And(HaveField("Sink", sink.Name), HaveField("Sent", ContainElement("Ended")))))
 		}).Should(Succeed())
 	}
 
@@ -97,7 +98,8 @@ var _ = Describe("a sink", func() {
 		Expect(event.Type).To(Equal("dev.debugsession.session.awaiting-approval.v1"))
 		Expect(event.Source).To(Equal("/debugsession.dev/eu-1"))
 		Expect(event.Subject).To(Equal("namespaces/" + namespace + "/debugsessions/hang"))
-		Expect(event.Data.Text).To(And(ContainSubstring(session.Spec.Requester.Username), ContainSubstring("pod web (container app) in namespace "+namespace),
+		Expect(event.Data.Text).To(And(ContainSubstring(session.Spec.Requester.Username),
+			ContainSubstring("pod web (container app) in namespace "+namespace),
 			ContainSubstring("INC-1234: requests hang"), ContainSubstring("for 1h"), HaveSuffix("kubectl dbg approve hang -n "+namespace)))
 		Expect(event.Data.Approve.Kubectl).To(ContainSubstring(session.Status.Request.Hash))
 
@@ -151,7 +153,8 @@ var _ = Describe("a sink", func() {
 		session := ask(ctx, "hang", fixture.TTL(5*time.Minute+4*time.Second))
 		approve(ctx, session)
 		run(ctx, session)
-		Eventually(to.types("hang")).Should(HaveExactElements(v1alpha1.NotifyAwaitingApproval, v1alpha1.NotifyApproved, v1alpha1.NotifyActive, v1alpha1.NotifyAboutToEnd))
+		Eventually(to.types("hang")).Should(
+			HaveExactElements(v1alpha1.NotifyAwaitingApproval, v1alpha1.NotifyApproved, v1alpha1.NotifyActive, v1alpha1.NotifyAboutToEnd))
 		edit(ctx, session, fixture.TTL(5*time.Minute+12*time.Second))
 		Eventually(to.types("hang")).Should(HaveLen(5))
 		again := to.events("hang")[4].Data
@@ -202,7 +205,8 @@ var _ = Describe("a sink", func() {
 				made := &eventsv1.EventList{}
 				g.Expect(k8s.List(ctx, made, client.InNamespace(metav1.NamespaceDefault))).To(Succeed())
 				about := HaveField("Regarding.Name", sink.Name)
-				g.Expect(made.Items).To(ContainElement(And(about, HaveField("Reason", v1alpha1.ReasonNotDelivered), HaveField("Type", corev1.EventTypeWarning))))
+				g.Expect(made.Items).To(ContainElement(
+					And(about, HaveField("Reason", v1alpha1.ReasonNotDelivered), HaveField("Type", corev1.EventTypeWarning))))
 				g.Expect(made.Items).To(ContainElement(And(about, HaveField("Reason", v1alpha1.ReasonDelivering))))
 			}).Should(Succeed())
 
@@ -213,7 +217,8 @@ var _ = Describe("a sink", func() {
 		Entry("answering 500", "500", status(http.StatusInternalServerError)),
 		Entry("refusing what it gets", "400", status(http.StatusBadRequest)),
 		Entry("hanging", "it cannot be reached", http.HandlerFunc(hangs)),
-		Entry("redirecting", "redirect 302, which is not followed", http.RedirectHandler("http://169.254.169.254/", http.StatusFound).ServeHTTP),
+		Entry("redirecting",
+			"redirect 302, which is not followed", http.RedirectHandler("http://169.254.169.254/", http.StatusFound).ServeHTTP),
 		Entry("cutting the connection", "it cannot be reached", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
 	)
 
@@ -236,7 +241,8 @@ var _ = Describe("a sink", func() {
 		}
 	})
 
-	It("that hangs, answers 500, drops connections and comes back hears of all of it, in order, and no other sink waits for that", func(ctx SpecContext) {
+	It("that hangs, answers 500, drops connections and comes back hears of all of it, in order, and no other sink "+
+		"waits for that", func(ctx SpecContext) {
 		sick, well := newEndpoint(), newEndpoint()
 		sick.answers(hangs)
 		sink, healthy := newSink(ctx, namespace, sick), newSink(ctx, namespace, well)
@@ -279,9 +285,12 @@ var _ = Describe("a sink", func() {
 		Eventually(func(g Gomega) {
 			made := &eventsv1.EventList{}
 			g.Expect(k8s.List(ctx, made, client.InNamespace(metav1.NamespaceDefault))).To(Succeed())
-			g.Expect(made.Items).To(ContainElement(And(HaveField("Regarding.Name", sink.Name), HaveField("Reason", v1alpha1.ReasonNotDelivered))))
-			g.Expect(made.Items).To(ContainElement(And(HaveField("Regarding.Name", sink.Name), HaveField("Reason", v1alpha1.ReasonDelivering))))
-			g.Expect(made.Items).NotTo(ContainElement(And(HaveField("Regarding.Name", healthy.Name), HaveField("Reason", v1alpha1.ReasonNotDelivered))))
+			g.Expect(made.Items).
+				To(ContainElement(And(HaveField("Regarding.Name", sink.Name), HaveField("Reason", v1alpha1.ReasonNotDelivered))))
+			g.Expect(made.Items).
+				To(ContainElement(And(HaveField("Regarding.Name", sink.Name), HaveField("Reason", v1alpha1.ReasonDelivering))))
+			g.Expect(made.Items).
+				NotTo(ContainElement(And(HaveField("Regarding.Name", healthy.Name), HaveField("Reason", v1alpha1.ReasonNotDelivered))))
 		}).Should(Succeed())
 	})
 
@@ -316,7 +325,9 @@ var _ = Describe("a sink", func() {
 			s.Spec.URL, s.Spec.URLKey = "", "address"
 			s.Spec.Headers = []v1alpha1.SinkHeader{{Name: "Authorization", ValueKey: "token"}, {Name: "X-Team", Value: "sre"}}
 			s.Spec.SignatureKey = "sign"
-			s.Spec.Template = &v1alpha1.SinkTemplate{Body: `{"text": {{ json .Text }}{{ with .Approve }}, "run": {{ json .Command }}{{ end }}}`}
+			s.Spec.Template = &v1alpha1.SinkTemplate{
+				Body: `{"text": {{ json .Text }}{{ with .Approve }}, "run": {{ json .Command }}{{ end }}}`,
+			}
 		})
 		Eventually(condition(ctx, sink, v1alpha1.ConditionReady)).Should(And(HaveField("Reason", v1alpha1.ReasonSecretNotFound),
 			HaveField("Message", ContainSubstring("there is no secret debugsession-system/debugsession-sinks"))))
@@ -329,7 +340,8 @@ var _ = Describe("a sink", func() {
 		ask(ctx, "hang")
 		Eventually(to.posts).Should(HaveLen(1))
 		post := to.posts()[0]
-		Expect(post.body).To(MatchJSON(fmt.Sprintf(`{"text": %q, "run": %q}`, textOf(ctx, namespace), "kubectl dbg approve hang -n "+namespace)))
+		Expect(post.body).
+			To(MatchJSON(fmt.Sprintf(`{"text": %q, "run": %q}`, textOf(ctx, namespace), "kubectl dbg approve hang -n "+namespace)))
 		Expect(post.header.Get("Authorization")).To(Equal("Bearer t"))
 		Expect(post.header.Get("X-Team")).To(Equal("sre"))
 		mac := hmac.New(sha256.New, []byte(key))
@@ -376,14 +388,21 @@ var _ = Describe("a sink", func() {
 var _ = Describe("a sink as it is written", func() {
 	DescribeTable("is refused by the API server",
 		func(ctx SpecContext, says string, change func(*v1alpha1.DebugSinkSpec)) {
-			sink := &v1alpha1.DebugSink{ObjectMeta: metav1.ObjectMeta{GenerateName: "sink-"}, Spec: v1alpha1.DebugSinkSpec{URL: "https://example.com/hook"}}
+			sink := &v1alpha1.DebugSink{
+				ObjectMeta: metav1.ObjectMeta{GenerateName: "sink-"},
+				Spec:       v1alpha1.DebugSinkSpec{URL: "https://example.com/hook"},
+			}
 			Expect(k8s.Create(ctx, sink.DeepCopy(), client.DryRunAll)).To(Succeed())
 			change(&sink.Spec)
 			Expect(k8s.Create(ctx, sink, client.DryRunAll)).To(MatchError(ContainSubstring(says)))
 		},
 		Entry("with http", "url must begin with https://", func(s *v1alpha1.DebugSinkSpec) { s.URL = "http://example.com" }),
-		Entry("with another scheme", "url must be an http:// or https:// address", func(s *v1alpha1.DebugSinkSpec) { s.URL, s.AllowHTTP = "file:///etc/passwd", true }),
-		Entry("with a password in its address", "without a user and a password", func(s *v1alpha1.DebugSinkSpec) { s.URL = "https://a:b@example.com" }),
+		Entry("with another scheme", "url must be an http:// or https:// address", func(s *v1alpha1.DebugSinkSpec) {
+			s.URL, s.AllowHTTP = "file:///etc/passwd", true
+		}),
+		Entry("with a password in its address", "without a user and a password", func(s *v1alpha1.DebugSinkSpec) {
+			s.URL = "https://a:b@example.com"
+		}),
 		Entry("without an address", "either url, or urlKey", func(s *v1alpha1.DebugSinkSpec) { s.URL = "" }),
 		Entry("with a template and a mode", "a template takes the place of a CloudEvent", func(s *v1alpha1.DebugSinkSpec) {
 			s.CloudEvents, s.Template = v1alpha1.CloudEventsBinary, &v1alpha1.SinkTemplate{Body: "x"}
@@ -391,10 +410,18 @@ var _ = Describe("a sink as it is written", func() {
 		Entry("with a header that is the operator's", "this header is the operator's own", func(s *v1alpha1.DebugSinkSpec) {
 			s.Headers = []v1alpha1.SinkHeader{{Name: "CE-Type", Value: "x"}}
 		}),
-		Entry("with a header without a value", "either value or valueKey", func(s *v1alpha1.DebugSinkSpec) { s.Headers = []v1alpha1.SinkHeader{{Name: "X-A"}} }),
-		Entry("with a line break in a header", "should match", func(s *v1alpha1.DebugSinkSpec) { s.Headers = []v1alpha1.SinkHeader{{Name: "X-A", Value: "a\r\nb"}} }),
-		Entry("with a type that is none", "Unsupported value", func(s *v1alpha1.DebugSinkSpec) { s.Types = []v1alpha1.NotificationType{"Started"} }),
-		Entry("with a timeout that is too long", "from 1s to 30s", func(s *v1alpha1.DebugSinkSpec) { s.Timeout = &metav1.Duration{Duration: time.Minute} }),
+		Entry("with a header without a value", "either value or valueKey", func(s *v1alpha1.DebugSinkSpec) {
+			s.Headers = []v1alpha1.SinkHeader{{Name: "X-A"}}
+		}),
+		Entry("with a line break in a header", "should match", func(s *v1alpha1.DebugSinkSpec) {
+			s.Headers = []v1alpha1.SinkHeader{{Name: "X-A", Value: "a\r\nb"}}
+		}),
+		Entry("with a type that is none", "Unsupported value", func(s *v1alpha1.DebugSinkSpec) {
+			s.Types = []v1alpha1.NotificationType{"Started"}
+		}),
+		Entry("with a timeout that is too long", "from 1s to 30s", func(s *v1alpha1.DebugSinkSpec) {
+			s.Timeout = &metav1.Duration{Duration: time.Minute}
+		}),
 	)
 })
 
@@ -403,7 +430,9 @@ func textOf(ctx context.Context, namespace string) string {
 	GinkgoHelper()
 	session := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "hang"}}
 	refreshed(ctx, Default, session)
-	return fmt.Sprintf("Session %s/hang waits for %s. %s asks to debug pod web (container app) in namespace %s for 1h (class %s, mode EphemeralContainer, profile general, image %s). "+
+	return fmt.Sprintf("Session %s/hang waits for %s. %s asks to debug pod web (container app) in namespace %s for 1h (class %s, "+
+		"mode EphemeralContainer, profile general, image %s). "+
 		"Reason: INC-1234: requests hang. To look at it and approve it: kubectl dbg approve hang -n %s",
-		namespace, session.Status.WaitingFor, session.Spec.Requester.Username, namespace, session.Spec.ClassName, session.Status.Class.Image, namespace)
+		namespace, session.Status.WaitingFor, session.Spec.Requester.Username, namespace, session.Spec.ClassName,
+		session.Status.Class.Image, namespace)
 }

@@ -115,7 +115,8 @@ func launchOperator(exec *kubelet, port int, change ...func(*manager.Options, *o
 	}
 	own := operator.Options{
 		Concurrency: concurrency, Exec: exec, Registry: prometheus.NewRegistry(),
-		Webhook: operator.WebhookOptions{Host: environment.WebhookInstallOptions.LocalServingHost, Port: port, ExtraNames: []string{"localhost"}},
+		Webhook: operator.WebhookOptions{Host: environment.WebhookInstallOptions.LocalServingHost, Port: port,
+			ExtraNames: []string{"localhost"}},
 	}
 	for _, c := range change {
 		c(&options, &own)

@@ -50,12 +50,14 @@ var _ = Describe("a session's target", Ordered, ContinueOnFailure, func() {
 			refreshed(ctx, g, session)
 			return session.Status.Reason
 		}).Should(Equal(v1alpha1.ReasonTargetNotPlaced))
-		Expect(k8s.SubResource("binding").Create(ctx, pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: "node-1"}})).To(Succeed())
+		Expect(k8s.SubResource("binding").Create(ctx, pod, &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: "node-1"}})).
+			To(Succeed())
 		injected(ctx, session, pod)
 		Expect(session.Status.Target.PodUID).To(Equal(pod.UID))
 	})
 
-	DescribeTable("is refused", func(ctx SpecContext, change fixture.SessionOption, prepare func(SpecContext, *corev1.Pod), reason, says string) {
+	DescribeTable("is refused", func(ctx SpecContext, change fixture.SessionOption, prepare func(SpecContext, *corev1.Pod),
+		reason, says string) {
 		pod := runningPod(ctx, namespace, "web")
 		prepare(ctx, pod)
 		session := create(ctx, namespace, "hang", fixture.Of("web"), change)
@@ -64,16 +66,19 @@ var _ = Describe("a session's target", Ordered, ContinueOnFailure, func() {
 		refreshed(ctx, Default, pod)
 		Expect(pod.Spec.EphemeralContainers).NotTo(ContainElement(HaveField("Image", "busybox:1.36")))
 	},
-		Entry("if it has succeeded", asItIs, finishAs(corev1.PodSucceeded), v1alpha1.ReasonTargetFinished, `pod "web" has finished (Succeeded)`),
+		Entry("if it has succeeded", asItIs, finishAs(corev1.PodSucceeded), v1alpha1.ReasonTargetFinished,
+			`pod "web" has finished (Succeeded)`),
 		Entry("if it has failed", asItIs, finishAs(corev1.PodFailed), v1alpha1.ReasonTargetFinished, `pod "web" has finished (Failed)`),
 		Entry("if it is being deleted", asItIs, func(ctx SpecContext, pod *corev1.Pod) {
 			Expect(k8s.Delete(ctx, pod)).To(Succeed()) // stays for its grace period: no kubelet ends it
 			DeferCleanup(func(ctx SpecContext) { vanish(ctx, pod) })
 		}, v1alpha1.ReasonTargetTerminating, `pod "web" is being deleted`),
-		Entry("without the container", container("ap"), unchanged, v1alpha1.ReasonContainerNotFound, `pod "web" has no container "ap"; its containers are app, proxy`),
+		Entry("without the container", container("ap"), unchanged, v1alpha1.ReasonContainerNotFound,
+			`pod "web" has no container "ap"; its containers are app, proxy`),
 		Entry("if the container is an ephemeral one", container("earlier"), func(ctx SpecContext, pod *corev1.Pod) {
 			pod.Spec.EphemeralContainers = []corev1.EphemeralContainer{{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
-				Name: "earlier", Image: "earlier:1", ImagePullPolicy: corev1.PullIfNotPresent, TerminationMessagePolicy: corev1.TerminationMessageReadFile,
+				Name: "earlier", Image: "earlier:1", ImagePullPolicy: corev1.PullIfNotPresent,
+				TerminationMessagePolicy: corev1.TerminationMessageReadFile,
 			}}}
 			Expect(k8s.SubResource("ephemeralcontainers").Update(ctx, pod)).To(Succeed())
 		}, v1alpha1.ReasonContainerNotFound, `"earlier" is an ephemeral container of pod "web"`),
@@ -146,7 +151,8 @@ var _ = Describe("a session's target", Ordered, ContinueOnFailure, func() {
 		Expect(pod.Spec.EphemeralContainers).To(HaveLen(2))
 	})
 
-	DescribeTable("may be a pod of a workload", func(ctx SpecContext, kind string, workload func(metav1.ObjectMeta, *metav1.LabelSelector, corev1.PodTemplateSpec) client.Object) {
+	DescribeTable("may be a pod of a workload", func(ctx SpecContext, kind string,
+		workload func(metav1.ObjectMeta, *metav1.LabelSelector, corev1.PodTemplateSpec) client.Object) {
 		labels := map[string]string{"app": "shop"}
 		meta := metav1.ObjectMeta{Namespace: namespace, Name: "shop"}
 		template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{

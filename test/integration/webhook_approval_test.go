@@ -108,7 +108,8 @@ var _ = Describe("admission of approvals", Ordered, func() {
 
 	It("lets one in that comes before its session, unbound and with a warning", func(ctx SpecContext) {
 		approval := newApproval(namespace, "early", "hang")
-		Expect(refusal(carol.Create(ctx, approval.DeepCopy()))).To(HavePrefix(`"carol" may not approve any class in namespace "` + namespace + `"`))
+		Expect(refusal(carol.Create(ctx, approval.DeepCopy()))).
+			To(HavePrefix(`"carol" may not approve any class in namespace "` + namespace + `"`))
 		Expect(bob.Create(ctx, approval)).To(Succeed())
 		Expect(approval.Spec.Approver.Username).To(Equal("bob"))
 		Expect(approval.Spec.SessionUID).To(BeEmpty())
@@ -146,7 +147,11 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		guessed.Spec.SessionUID, guessed.Spec.RequestHash, guessed.Spec.TTL = right.Spec.SessionUID, right.Spec.RequestHash, right.Spec.TTL
 		guessed.Spec.Approver = &v1alpha1.Identity{Username: "carol", Groups: []string{"system:authenticated"}}
 		guessed.Spec.Approver.Seal = sealer(ctx).UnboundApproval(namespace, &guessed.Spec) // as if the session had not asked yet
-		stranger := approval.Approval{DebugApproval: guessed, Sealed: sealer(ctx).VerifyApproval(guessed), Unbound: sealer(ctx).VerifyUnboundApproval(guessed)}
+		stranger := approval.Approval{
+			DebugApproval: guessed,
+			Sealed:        sealer(ctx).VerifyApproval(guessed),
+			Unbound:       sealer(ctx).VerifyUnboundApproval(guessed),
+		}
 		guessed.Namespace = namespace
 		Expect(approval.Evaluate(stranger, session).Counts).To(BeFalse())
 	})
@@ -227,14 +232,16 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		Expect(bob.Create(ctx, approval)).To(Succeed())
 		message := refusal(alice.Patch(ctx, approval, merge(
 			`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"1"}]}}`)))
-		Expect(message).To(HavePrefix(`metadata.ownerReferences: an owner's deletion would take the approval back, so none may be added; remove ConfigMap "gone"`))
+		Expect(message).To(HavePrefix(
+			`metadata.ownerReferences: an owner's deletion would take the approval back, so none may be added; remove ConfigMap "gone"`))
 		for _, field := range []string{"name", "kind", "apiVersion"} {
 			owner := map[string]any{"apiVersion": "debugsession.dev/v1alpha1", "kind": "DebugSession", "name": "hang", "uid": session.UID}
 			owner[field] = map[string]string{"name": "other", "kind": "DebugClass", "apiVersion": "v1"}[field]
 			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []any{owner}}})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(refusal(alice.Patch(ctx, approval.DeepCopy(), merge(string(patch))))).
-				To(HavePrefix("metadata.ownerReferences: an owner's deletion would take the approval back"), "the garbage collector finds no such owner, and deletes it")
+				To(HavePrefix("metadata.ownerReferences: an owner's deletion would take the approval back"),
+					"the garbage collector finds no such owner, and deletes it")
 		}
 		Expect(alice.Patch(ctx, approval, merge(`{"metadata":{"ownerReferences":null,"labels":{"a":"b"}}}`))).To(Succeed())
 		Expect(sealer(ctx).VerifyApproval(approval)).To(BeTrue())

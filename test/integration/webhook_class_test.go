@@ -20,7 +20,8 @@ var _ = Describe("admission of classes", Ordered, func() {
 		c := &v1alpha1.DebugClass{
 			ObjectMeta: metav1.ObjectMeta{Name: "tried"},
 			Spec: v1alpha1.DebugClassSpec{
-				Modes: []v1alpha1.Mode{v1alpha1.ModePodCopy}, Profiles: []v1alpha1.Profile{v1alpha1.ProfileGeneral}, MaxTTL: metav1.Duration{Duration: 3600e9},
+				Modes: []v1alpha1.Mode{v1alpha1.ModePodCopy}, Profiles: []v1alpha1.Profile{v1alpha1.ProfileGeneral},
+				MaxTTL: metav1.Duration{Duration: 3600e9},
 			},
 		}
 		change(&c.Spec)
@@ -46,12 +47,17 @@ var _ = Describe("admission of classes", Ordered, func() {
 			s.Resources = &v1alpha1.ResourceBounds{Pod: corev1.ResourceList{"Memory": resource.MustParse("1Gi")}}
 		}, `spec.resources.pod: "Memory" is no resource of a container`),
 		Entry("a bound on what only a quota counts", func(s *v1alpha1.DebugClassSpec) {
-			s.Resources = &v1alpha1.ResourceBounds{Pod: corev1.ResourceList{"count/pods": resource.MustParse("1"), "count/resourceclaims.resource.k8s.io": resource.MustParse("0")}}
-		}, `spec.resources.pod: "count/pods" is no resource of a container: name cpu, memory, ephemeral-storage, an extended resource such as nvidia.com/gpu, or count/resourceclaims.resource.k8s.io`),
+			s.Resources = &v1alpha1.ResourceBounds{Pod: corev1.ResourceList{"count/pods": resource.MustParse("1"),
+				"count/resourceclaims.resource.k8s.io": resource.MustParse("0")}}
+		}, `spec.resources.pod: "count/pods" is no resource of a container: name cpu, memory, ephemeral-storage, an extended resource `+
+			`such as nvidia.com/gpu, or count/resourceclaims.resource.k8s.io`),
 		Entry("a bound of nothing", func(s *v1alpha1.DebugClassSpec) {
-			s.Resources = &v1alpha1.ResourceBounds{Debugger: corev1.ResourceList{"cpu": resource.MustParse("0"), "nvidia.com/gpu": resource.MustParse("0")}}
+			s.Resources = &v1alpha1.ResourceBounds{
+				Debugger: corev1.ResourceList{"cpu": resource.MustParse("0"), "nvidia.com/gpu": resource.MustParse("0")},
+			}
 		}, "spec.resources.debugger: 0 of cpu is no bound"),
-		Entry("a reason's pattern", func(s *v1alpha1.DebugClassSpec) { s.Reason = &v1alpha1.ReasonPolicy{Pattern: "("} }, "spec.reason.pattern: "),
+		Entry("a reason's pattern", func(s *v1alpha1.DebugClassSpec) { s.Reason = &v1alpha1.ReasonPolicy{Pattern: "("} },
+			"spec.reason.pattern: "),
 		Entry("a namespace selector", func(s *v1alpha1.DebugClassSpec) {
 			s.NamespaceSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Like"}}}
 		}, "spec.namespaceSelector: "),
@@ -65,10 +71,14 @@ var _ = Describe("admission of classes", Ordered, func() {
 			err := admin.Create(ctx, class(func(s *v1alpha1.DebugClassSpec) { s.EndWarnings = warnings }), client.DryRunAll)
 			Expect(err).To(MatchError(ContainSubstring(says)))
 		},
-		Entry("too near", []metav1.Duration{{Duration: time.Minute}, {Duration: 9 * time.Second}}, "each must be a duration from 10s to 24h before the end"),
-		Entry("too far", []metav1.Duration{{Duration: 24*time.Hour + time.Second}}, "each must be a duration from 10s to 24h before the end"),
-		Entry("of a fraction of a second", []metav1.Duration{{Duration: 10500 * time.Millisecond}}, "each must be a duration from 10s to 24h before the end"),
-		Entry("too many", []metav1.Duration{{Duration: 1e10}, {Duration: 2e10}, {Duration: 3e10}, {Duration: 4e10}, {Duration: 5e10}}, "must have at most 4 items"),
+		Entry("too near", []metav1.Duration{{Duration: time.Minute}, {Duration: 9 * time.Second}},
+			"each must be a duration from 10s to 24h before the end"),
+		Entry("too far", []metav1.Duration{{Duration: 24*time.Hour + time.Second}},
+			"each must be a duration from 10s to 24h before the end"),
+		Entry("of a fraction of a second", []metav1.Duration{{Duration: 10500 * time.Millisecond}},
+			"each must be a duration from 10s to 24h before the end"),
+		Entry("too many", []metav1.Duration{{Duration: 1e10}, {Duration: 2e10}, {Duration: 3e10}, {Duration: 4e10}, {Duration: 5e10}},
+			"must have at most 4 items"),
 		Entry("twice the same", []metav1.Duration{{Duration: time.Minute}, {Duration: time.Minute}}, "Duplicate value"),
 	)
 

@@ -96,13 +96,15 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		},
 		Entry("another name", v1alpha1.Identity{Username: "sre"}, `its username is "sre", and you are "alice"`),
 		Entry("another uid", v1alpha1.Identity{Username: "alice", UID: "7"}, `its uid is "7", and yours is ""`),
-		Entry("more groups", v1alpha1.Identity{Username: "alice", Groups: []string{"dev", "oncall", "system:authenticated", "system:masters"}},
+		Entry("more groups",
+			v1alpha1.Identity{Username: "alice", Groups: []string{"dev", "oncall", "system:authenticated", "system:masters"}},
 			`its groups are ["dev" "oncall" "system:authenticated" "system:masters"], and yours are`),
 	)
 
 	It("lets somebody name themselves, and makes the seal anew", func(ctx SpecContext) {
 		session := newSession(namespace, "hang", "web")
-		session.Spec.Requester = &v1alpha1.Identity{Username: "alice", Groups: []string{"system:authenticated", "oncall", "dev"}, Seal: "forged"}
+		session.Spec.Requester = &v1alpha1.Identity{Username: "alice", Groups: []string{"system:authenticated", "oncall", "dev"},
+			Seal: "forged"}
 		Expect(alice.Create(ctx, session)).To(Succeed())
 		Expect(session.Spec.Requester.Seal).NotTo(Equal("forged"))
 		Expect(sealer(ctx).VerifySession(session)).To(BeTrue())
@@ -136,12 +138,14 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		session := newSession(namespace, "hang", "web")
 		session.Spec.ClassName = "narrow-" + namespace
 		Eventually(func() string { return refusal(alice.Create(ctx, session)) }).Should(And(
-			ContainSubstring(`spec.debugger.image: "busybox:1.36" is not allowed`), ContainSubstring("you may use class \"standard\" here, and it allows this session")))
+			ContainSubstring(`spec.debugger.image: "busybox:1.36" is not allowed`),
+			ContainSubstring("you may use class \"standard\" here, and it allows this session")))
 		session.Spec.Debugger.Image = "registry.example/debug/tools"
 		Expect(refusal(alice.Create(ctx, session))).To(ContainSubstring("is not for this namespace"))
 
 		there := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
-		Expect(k8s.Patch(ctx, there, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"shop"}}}`)))).To(Succeed())
+		Expect(k8s.Patch(ctx, there, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"shop"}}}`)))).
+			To(Succeed())
 		Eventually(func() error { return alice.Create(ctx, session) }).Should(Succeed())
 	})
 
@@ -165,7 +169,8 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		Expect(refusal(alice.Create(ctx, explicit))).To(ContainSubstring(beyond))
 		taken := session("KILL")
 		taken.Spec.Profile, taken.Spec.Mode, taken.Spec.Debugger.Container = v1alpha1.ProfileGeneral, v1alpha1.ModePodCopy, "app"
-		Expect(refusal(alice.Create(ctx, taken))).To(ContainSubstring(beyond), "the container may drop ALL, and the list takes its list's place")
+		Expect(refusal(alice.Create(ctx, taken))).To(ContainSubstring(beyond),
+			"the container may drop ALL, and the list takes its list's place")
 
 		Expect(alice.Create(ctx, session("ALL", "KILL"), client.DryRunAll)).To(Succeed())
 		fewer := session("KILL")
@@ -177,7 +182,8 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		annotate := func(ctx context.Context, name string, value any) {
 			GinkgoHelper()
 			class := &v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{Name: name}}
-			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{v1alpha1.AnnotationDefaultClass: value}}})
+			patch, err := json.Marshal(
+				map[string]any{"metadata": map[string]any{"annotations": map[string]any{v1alpha1.AnnotationDefaultClass: value}}})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(k8s.Patch(ctx, class, client.RawPatch(types.MergePatchType, patch))).To(Succeed())
 		}
@@ -185,16 +191,21 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		It("is none: the classes there are get named", func(ctx SpecContext) {
 			annotate(ctx, "standard", nil)
 			DeferCleanup(func(ctx SpecContext) { annotate(ctx, "standard", "true") })
-			Eventually(func() error { return alice.Create(ctx, newSession(namespace, "hang", "web"), client.DryRunAll) }).Should(HaveOccurred())
+			Eventually(func() error {
+				return alice.Create(ctx, newSession(namespace, "hang", "web"), client.DryRunAll)
+			}).Should(HaveOccurred())
 			Expect(refusal(alice.Create(ctx, newSession(namespace, "hang", "web")))).To(MatchRegexp(
-				"^spec.className is empty, and no DebugClass is marked as the default: you may use class \"standard\" here, and it allows this session: set spec.className to it " +
-					"\\(kubectl describe debugclass standard shows all that it allows\\); an administrator can mark one: kubectl annotate debugclass NAME debugsession.dev/is-default-class=true$"))
+				"^spec.className is empty, and no DebugClass is marked as the default: you may use class \"standard\" here, " +
+					"and it allows this session: set spec.className to it " +
+					"\\(kubectl describe debugclass standard shows all that it allows\\); an administrator can mark one: " +
+					"kubectl annotate debugclass NAME debugsession.dev/is-default-class=true$"))
 		})
 
 		It("is the newest of several", func(ctx SpecContext) {
 			standard := &v1alpha1.DebugClass{}
 			Expect(k8s.Get(ctx, client.ObjectKey{Name: "standard"}, standard)).To(Succeed())
-			Eventually(time.Now).Should(BeTemporally(">=", standard.CreationTimestamp.Add(time.Second)), "a creation time has whole seconds")
+			Eventually(time.Now).Should(BeTemporally(">=", standard.CreationTimestamp.Add(time.Second)),
+				"a creation time has whole seconds")
 			newClass(ctx, "newer", func(c *v1alpha1.DebugClass) {
 				c.Annotations = map[string]string{v1alpha1.AnnotationDefaultClass: "true"}
 			})

@@ -51,7 +51,8 @@ var _ = Describe("a session that was admitted", Ordered, func() {
 		message := refusal(alice.Patch(ctx, session, merge(`{"metadata":{"finalizers":null}}`)))
 		Expect(message).To(HavePrefix("metadata.finalizers: debugsession.dev/teardown may not be removed before the session has ended"))
 		Expect(message).To(ContainSubstring("set spec.end: true or delete it"))
-		Expect(alice.Patch(ctx, session, merge(`{"metadata":{"labels":{"team":"shop"},"finalizers":["debugsession.dev/teardown","example.com/mine"]}}`))).
+		Expect(alice.Patch(ctx, session,
+			merge(`{"metadata":{"labels":{"team":"shop"},"finalizers":["debugsession.dev/teardown","example.com/mine"]}}`))).
 			To(Succeed(), "the rest of the metadata is free")
 	})
 
@@ -61,10 +62,13 @@ var _ = Describe("a session that was admitted", Ordered, func() {
 			`{"spec":{"requester":{"groups":["system:masters"]}}}`,
 			`{"spec":{"requester":{"seal":"forged"}}}`,
 		} {
-			Expect(alice.Patch(ctx, session, merge(patch))).To(MatchError(ContainSubstring("requester is stamped at creation and cannot be changed")), patch)
+			Expect(alice.Patch(ctx, session, merge(patch))).
+				To(MatchError(ContainSubstring("requester is stamped at creation and cannot be changed")), patch)
 		}
-		Expect(alice.Patch(ctx, session, merge(`{"spec":{"className":"privileged"}}`))).To(MatchError(ContainSubstring("className cannot be changed")))
-		Expect(alice.Patch(ctx, session, merge(`{"spec":{"requester":null,"className":null}}`))).To(Succeed(), "what is only left out comes back")
+		Expect(alice.Patch(ctx, session, merge(`{"spec":{"className":"privileged"}}`))).
+			To(MatchError(ContainSubstring("className cannot be changed")))
+		Expect(alice.Patch(ctx, session, merge(`{"spec":{"requester":null,"className":null}}`))).To(Succeed(),
+			"what is only left out comes back")
 		Expect(sealer(ctx).VerifySession(session)).To(BeTrue())
 		Expect(session.Spec.Requester.Username).To(Equal("alice"))
 	})
@@ -137,7 +141,8 @@ var _ = Describe("a session applied by kubectl", Ordered, func() {
 		},
 		Entry("client-side", []string{}, []string{}),
 		Entry("server-side", []string{"--server-side"}, []string{"--server-side"}),
-		Entry("server-side by two managers", []string{"--server-side", "--field-manager=flux"}, []string{"--server-side", "--field-manager=argo"}),
+		Entry("server-side by two managers", []string{"--server-side", "--field-manager=flux"},
+			[]string{"--server-side", "--field-manager=argo"}),
 		Entry("client-side, then server-side", []string{}, []string{"--server-side"}, []string{"--server-side"}),
 		Entry("server-side, then client-side", []string{"--server-side"}, []string{}, []string{}),
 	)

@@ -112,7 +112,9 @@ var _ = Describe("the webhooks", func() {
 		mayEdit(ctx, namespace, "mallory")
 		forged := newSession(namespace, "forged", "web")
 		forged.Spec.ClassName, forged.Spec.Requester = "standard", &v1alpha1.Identity{Username: "sre", Seal: "c2VhbA"}
-		Eventually(func() error { return mallory.Create(ctx, forged.DeepCopy()) }).Should(MatchError(ContainSubstring(`spec.requester must be who creates the session`)))
+		Eventually(func() error {
+			return mallory.Create(ctx, forged.DeepCopy())
+		}).Should(MatchError(ContainSubstring(`spec.requester must be who creates the session`)))
 		forged.Spec.Requester = whoami(ctx, mallory)
 		forged.Spec.Requester.Seal = "c2VhbA"
 		Expect(mallory.Create(ctx, forged)).To(Succeed())

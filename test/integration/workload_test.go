@@ -58,7 +58,8 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 		Expect(k8s.Create(ctx, definition)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, definition)).To(Succeed()) })
 		Eventually(func() error {
-			return k8s.Create(ctx, object(`{apiVersion: example.com/v1, kind: Rollout, metadata: {name: first, namespace: default}, spec: {replicas: 1}}`))
+			return k8s.Create(ctx,
+				object(`{apiVersion: example.com/v1, kind: Rollout, metadata: {name: first, namespace: default}, spec: {replicas: 1}}`))
 		}).Should(Succeed())
 		startOperator(&kubelet{})
 		createAnything(ctx)
@@ -96,7 +97,8 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 	It("may be a ReplicaSet or a ReplicationController", func(ctx SpecContext) {
 		const template = `template: {metadata: {labels: {app: shop}}, spec: {containers: [{name: app, image: "app:1"}]}}`
 		pod := runningPod(ctx, namespace, "shop-0", func(p *corev1.Pod) { p.Labels = labels })
-		made(ctx, `{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: shop}, spec: {selector: {matchLabels: {app: shop}}, `+template+`}}`)
+		made(ctx,
+			`{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: shop}, spec: {selector: {matchLabels: {app: shop}}, `+template+`}}`)
 		made(ctx, `{apiVersion: v1, kind: ReplicationController, metadata: {name: shop}, spec: {selector: {app: shop}, `+template+`}}`)
 		injected(ctx, create(ctx, namespace, "set", of("apps/v1", "ReplicaSet")), pod)
 		injected(ctx, create(ctx, namespace, "controller", of("v1", "ReplicationController")), pod)
@@ -117,7 +119,8 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 		})
 		Eventually(func(g Gomega) {
 			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: operatorName,
-				ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "get", Resource: "services", Name: "shop"}}}
+				ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "get", Resource: "services",
+					Name: "shop"}}}
 			g.Expect(k8s.Create(ctx, review)).To(Succeed())
 			g.Expect(review.Status.Allowed).To(BeTrue())
 		}).Should(Succeed())
@@ -127,17 +130,20 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 		injected(ctx, create(ctx, namespace, "hang", of("v1", "Service")), pod)
 	})
 
-	DescribeTable("ends its session at once if it tells no pods", func(ctx SpecContext, apiVersion, kind string, prepare func(context.Context), says string) {
-		runningPod(ctx, namespace, "shop-0", func(p *corev1.Pod) { p.Labels = labels })
-		prepare(ctx)
-		session := create(ctx, namespace, "hang", of(apiVersion, kind))
-		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonInvalid)
-		Expect(said(session)).To(And(HavePrefix("spec.target.workload: "), ContainSubstring(says)))
-	},
+	DescribeTable("ends its session at once if it tells no pods",
+		func(ctx SpecContext, apiVersion, kind string, prepare func(context.Context), says string) {
+			runningPod(ctx, namespace, "shop-0", func(p *corev1.Pod) { p.Labels = labels })
+			prepare(ctx)
+			session := create(ctx, namespace, "hang", of(apiVersion, kind))
+			endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonInvalid)
+			Expect(said(session)).To(And(HavePrefix("spec.target.workload: "), ContainSubstring(says)))
+		},
 		Entry("a kind that there is not", "apps/v1", "Deploy", func(context.Context) {}, `the cluster has no kind "Deploy" of apps/v1`),
 		Entry("a kind of another group", "apps/v1", "Job", func(context.Context) {}, "Job and batch/v1"),
-		Entry("a group that there is not", "example.org/v1", "Rollout", func(context.Context) {}, `the cluster has no kind "Rollout" of example.org/v1`),
-		Entry("a scale that selects all", "example.com/v1", "Rollout", func(ctx context.Context) { rollout(ctx, "") }, "would select every pod"),
+		Entry("a group that there is not", "example.org/v1", "Rollout", func(context.Context) {},
+			`the cluster has no kind "Rollout" of example.org/v1`),
+		Entry("a scale that selects all", "example.com/v1", "Rollout", func(ctx context.Context) { rollout(ctx, "") },
+			"would select every pod"),
 		Entry("a kind without scale", "v1", "ConfigMap", func(ctx context.Context) {
 			made(ctx, `{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}}`)
 		}, `ConfigMap "shop" is of a kind without a scale subresource`),
