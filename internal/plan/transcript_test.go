@@ -114,8 +114,9 @@ func TestCopyIsNotDeletedBeforeItsLogIsRead(t *testing.T) {
 			dueAt(now), failed, plan.TranscriptState{CaughtUp: true}, after(9 * time.Second),
 			want{phase: v1alpha1.PhaseEnding, wakes: after(plan.TranscriptTimeout)},
 		},
-		"at the hard deadline, and one still runs":    {dueAt(now), killing, plan.TranscriptState{CaughtUp: true}, now, deletes},
-		"nothing runs, and its log is not to be had":  {dueAt(now), failed, plan.TranscriptState{CaughtUp: true}, after(plan.TranscriptTimeout), deletes},
+		"at the hard deadline, and one still runs": {dueAt(now), killing, plan.TranscriptState{CaughtUp: true}, now, deletes},
+		"nothing runs, and its log is not to be had": {dueAt(now), failed, plan.TranscriptState{CaughtUp: true},
+			after(plan.TranscriptTimeout), deletes},
 		"nothing runs, and another operator reads it": {dueAt(now), failed, plan.TranscriptState{Read: true}, after(time.Minute), deletes},
 		"the store fails": {session, pod, plan.TranscriptState{Failure: "access denied"}, after(10 * time.Second), deletes},
 	} {

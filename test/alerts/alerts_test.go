@@ -158,7 +158,8 @@ func own() map[string][]string {
 
 func TestEveryMetricIsDocumented(t *testing.T) {
 	documented := map[string][]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(debugsession_\\w+)` \\| \\w+ \\| (.*?) ?\\|").FindAllStringSubmatch(read(t, "../../docs/metrics.md"), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `(debugsession_\\w+)` \\| \\w+ \\| (.*?) ?\\|").
+		FindAllStringSubmatch(read(t, "../../docs/metrics.md"), -1) {
 		var labels []string
 		for _, label := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(row[2], -1) {
 			labels = append(labels, label[1])

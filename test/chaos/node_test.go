@@ -34,7 +34,8 @@ func TestPodCgroup(t *testing.T) {
 			t.Errorf("of %q pod and container are %q, want %q", cgroup, got, want)
 		}
 	}
-	if at := pidsLine.FindStringSubmatch("6:cpu:/x\n5:pids:/a/kubepods/besteffort/pod" + uid + "/" + id + "\n"); len(at) != 2 || at[1] != "/a/kubepods/besteffort/pod"+uid {
+	if at := pidsLine.FindStringSubmatch("6:cpu:/x\n5:pids:/a/kubepods/besteffort/pod" + uid + "/" + id + "\n"); len(at) != 2 ||
+		at[1] != "/a/kubepods/besteffort/pod"+uid {
 		t.Errorf("the pod's cgroup is %q", at)
 	}
 }

@@ -15,7 +15,8 @@ func TestTheLastLineCountsWhatIsNotWell(t *testing.T) {
 		line string
 		well bool
 	}{
-		{"all well", []row{{fault: &fault{}, sessions: 2}, {fault: &fault{}, sessions: 3}}, "2 faults, 5 sessions, 0 leaks, 0 late, 0 wrong\n", true},
+		{"all well", []row{{fault: &fault{}, sessions: 2}, {fault: &fault{}, sessions: 3}},
+			"2 faults, 5 sessions, 0 leaks, 0 late, 0 wrong\n", true},
 		{"a leak", []row{{fault: &fault{}, leaks: []string{"a"}}}, "1 faults, 0 sessions, 1 leaks, 0 late, 0 wrong\n", false},
 		{"late", []row{{fault: &fault{}, late: []string{"a", "b"}}}, "1 faults, 0 sessions, 0 leaks, 2 late, 0 wrong\n", false},
 		{"wrong", []row{{fault: &fault{}, bad: []string{"a"}}}, "1 faults, 0 sessions, 0 leaks, 0 late, 1 wrong\n", false},

@@ -37,11 +37,15 @@ func TestChartInstallsWhatTheManifestDoes(t *testing.T) {
 func TestOptionalObjectsAreThoseOfConfig(t *testing.T) {
 	want := release{}.render(t).installed()
 	for _, more := range []objects{
-		file(t, "config", "policy", "debuggers.yaml"), file(t, "config", "network-policy", "webhook.yaml"), file(t, "config", "prometheus", "service_monitor.yaml"),
+		file(t, "config", "policy", "debuggers.yaml"), file(t, "config", "network-policy", "webhook.yaml"),
+		file(t, "config", "prometheus", "service_monitor.yaml"),
 		file(t, "config", "prometheus", "rules.yaml"),
 	} {
 		for key, object := range more {
-			object.SetLabels(map[string]string{"app.kubernetes.io/name": "debugsession-operator", "app.kubernetes.io/part-of": "debugsession"})
+			object.SetLabels(map[string]string{
+				"app.kubernetes.io/name":    "debugsession-operator",
+				"app.kubernetes.io/part-of": "debugsession",
+			})
 			want[key] = object
 		}
 	}
@@ -65,7 +69,8 @@ func TestAuditVolumeIsThatOfConfig(t *testing.T) {
 	}
 	want[deployment] = &unstructured.Unstructured{Object: patched}
 	have := release{values: `{audit: {volume: {enabled: true}}}`}.render(t)
-	if policy := have["PersistentVolumeClaim debugsession-system/debugsession-audit"].GetAnnotations()["helm.sh/resource-policy"]; policy != "keep" {
+	if policy := have["PersistentVolumeClaim debugsession-system/debugsession-audit"].GetAnnotations()["helm.sh/resource-policy"]; policy !=
+		"keep" {
 		t.Errorf("an uninstall deletes the records: the claim's resource policy is %q", policy)
 	}
 	same(t, have.installed(), want)
@@ -80,8 +85,10 @@ func TestAnotherNamespaceAndServiceAccount(t *testing.T) {
 		}
 		return string(text)
 	}
-	const values = `{serviceAccount: {name: some-account}, policies: {debuggers: true}, networkPolicy: {enabled: true, apiServerCIDRs: [192.0.2.0/24]},
-		metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}, classes: {a: {spec: {modes: [PodCopy], profiles: [general], maxTTL: 1h}}}}`
+	const values = `{serviceAccount: {name: some-account}, policies: {debuggers: true},
+		networkPolicy: {enabled: true, apiServerCIDRs: [192.0.2.0/24]},
+		metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}},
+		classes: {a: {spec: {modes: [PodCopy], profiles: [general], maxTTL: 1h}}}}`
 	have := render(release{namespace: "some-namespace", values: values})
 	if strings.Contains(have, "debugsession-system") {
 		t.Error("the rendered release names debugsession-system")
@@ -131,10 +138,18 @@ func TestValuesReachTheDeployment(t *testing.T) {
 		{`{image: {pullPolicy: Always}}`, pod("0", "imagePullPolicy"), "Always"},
 		{`{goMemoryLimit: 1GiB}`, pod("0", "env", "GOMEMLIMIT"), "1GiB"},
 		{`{proxy: {https: "http://proxy:3128"}}`, pod("0", "env", "HTTPS_PROXY"), "http://proxy:3128"},
-		{`{proxy: {https: "http://proxy:3128"}}`, pod("0", "env", "NO_PROXY"), "$(KUBERNETES_SERVICE_HOST),localhost,127.0.0.1,.svc,.cluster.local"},
+		{
+			`{proxy: {https: "http://proxy:3128"}}`,
+			pod("0", "env", "NO_PROXY"),
+			"$(KUBERNETES_SERVICE_HOST),localhost,127.0.0.1,.svc,.cluster.local",
+		},
 		{`{extraEnv: [{name: A, value: b}]}`, pod("0", "env", "A"), "b"},
 		{`{resources: {limits: {memory: 1Gi}}}`, pod("0", "resources", "limits"), map[string]any{"memory": "1Gi"}},
-		{`{extraVolumeMounts: [{name: v, mountPath: /v}]}`, pod("0", "volumeMounts"), []any{map[string]any{"name": "v", "mountPath": "/v"}}},
+		{
+			`{extraVolumeMounts: [{name: v, mountPath: /v}]}`,
+			pod("0", "volumeMounts"),
+			[]any{map[string]any{"name": "v", "mountPath": "/v"}},
+		},
 		{`{audit: {store: "s3://audit?region=eu-central-1"}}`, pod("0", "last argument"), "--audit-store=s3://audit?region=eu-central-1"},
 		{`{audit: {cluster: eu-1}}`, pod("0", "last argument"), "--audit-cluster=eu-1"},
 		{`{audit: {credentialsSecret: s3}}`, pod("0", "envFrom"), []any{map[string]any{"secretRef": map[string]any{"name": "s3"}}}},
@@ -143,7 +158,8 @@ func TestValuesReachTheDeployment(t *testing.T) {
 			map[string]any{"name": "audit", "persistentVolumeClaim": map[string]any{"claimName": "own"}},
 		}},
 		{`{audit: {volume: {enabled: true}}, extraVolumes: [{name: v, emptyDir: {}}]}`, pod("volumes"), []any{
-			map[string]any{"name": "audit", "persistentVolumeClaim": map[string]any{"claimName": "debugsession-audit"}}, map[string]any{"name": "v", "emptyDir": map[string]any{}},
+			map[string]any{"name": "audit", "persistentVolumeClaim": map[string]any{"claimName": "debugsession-audit"}},
+			map[string]any{"name": "v", "emptyDir": map[string]any{}},
 		}},
 		{`{logLevel: debug, extraArgs: ["--concurrency=8"]}`, pod("0", "last argument"), "--concurrency=8"},
 		{`{logLevel: debug}`, pod("0", "last argument"), "--zap-log-level=debug"},
@@ -186,8 +202,8 @@ func part(t *testing.T, have objects, at []string) any {
 
 // Every pod of the chart can be pulled and scheduled like the operator's own.
 func TestHooksRunWhereTheOperatorDoes(t *testing.T) {
-	all := release{values: `{imagePullSecrets: [{name: pull}], nodeSelector: {a: b}, tolerations: [{operator: Exists}], priorityClassName: high,
-		image: {repository: r, tag: v1}}`}.render(t)
+	all := release{values: `{imagePullSecrets: [{name: pull}], nodeSelector: {a: b}, tolerations: [{operator: Exists}],
+		priorityClassName: high, image: {repository: r, tag: v1}}`}.render(t)
 	pods := map[string][]string{
 		"Job debugsession-system/debugsession-classes":   {"spec", "template", "spec"},
 		"Job debugsession-system/debugsession-uninstall": {"spec", "template", "spec"},

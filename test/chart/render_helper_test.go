@@ -100,7 +100,8 @@ func (o objects) installed() objects {
 		}
 		object = object.DeepCopy()
 		labels, annotations := object.GetLabels(), object.GetAnnotations()
-		for _, label := range []string{"app.kubernetes.io/instance", "app.kubernetes.io/version", "app.kubernetes.io/managed-by", "helm.sh/chart"} {
+		for _, label := range []string{"app.kubernetes.io/instance", "app.kubernetes.io/version", "app.kubernetes.io/managed-by",
+			"helm.sh/chart"} {
 			delete(labels, label)
 		}
 		delete(annotations, "helm.sh/resource-policy")

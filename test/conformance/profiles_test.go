@@ -92,8 +92,10 @@ func (f *fuzzed) session(profile v1alpha1.Profile, mode v1alpha1.Mode) *v1alpha1
 	session.Spec.Debugger = v1alpha1.Debugger{Image: "busybox", SecurityContext: f.own}
 	session.Spec.PodCopy = &v1alpha1.PodCopy{Keep: []v1alpha1.Keep{}}
 	for keep, kept := range map[v1alpha1.Keep]bool{
-		v1alpha1.KeepLabels: f.flags.Labels, v1alpha1.KeepAnnotations: f.flags.Annotations, v1alpha1.KeepInitContainers: f.flags.InitContainers,
-		v1alpha1.KeepLivenessProbe: f.flags.Liveness, v1alpha1.KeepReadinessProbe: f.flags.Readiness, v1alpha1.KeepStartupProbe: f.flags.Startup,
+		v1alpha1.KeepLabels: f.flags.Labels, v1alpha1.KeepAnnotations: f.flags.Annotations,
+		v1alpha1.KeepInitContainers: f.flags.InitContainers,
+		v1alpha1.KeepLivenessProbe:  f.flags.Liveness, v1alpha1.KeepReadinessProbe: f.flags.Readiness,
+		v1alpha1.KeepStartupProbe: f.flags.Startup,
 	} {
 		if kept {
 			session.Spec.PodCopy.Keep = append(session.Spec.PodCopy.Keep, keep)

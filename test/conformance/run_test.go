@@ -9,15 +9,25 @@ import (
 
 func TestReasons(t *testing.T) {
 	for _, same := range [][2]string{
-		{"Warning: Non-root user is configured.\nThe Pod \"copy\" is invalid: spec.a: Required value", "Pod \"target-debug-1a2b3\" is invalid: spec.a: Required value"},
-		{"The Pod \"copy\" is invalid: \n* spec.a: Required value\n* spec.b: Required value", "Pod \"target-debug-1a2b3\" is invalid: [spec.a: Required value, spec.b: Required value]"},
-		{"Error from server (Forbidden): pods \"copy\" is forbidden: no PriorityClass", "pods \"target-debug-1a2b3\" is forbidden: no PriorityClass"},
+		{
+			"Warning: Non-root user is configured.\nThe Pod \"copy\" is invalid: spec.a: Required value",
+			"Pod \"target-debug-1a2b3\" is invalid: spec.a: Required value",
+		},
+		{
+			"The Pod \"copy\" is invalid: \n* spec.a: Required value\n* spec.b: Required value",
+			"Pod \"target-debug-1a2b3\" is invalid: [spec.a: Required value, spec.b: Required value]",
+		},
+		{
+			"Error from server (Forbidden): pods \"copy\" is forbidden: no PriorityClass",
+			"pods \"target-debug-1a2b3\" is forbidden: no PriorityClass",
+		},
 	} {
 		if kubectl, ours := reasons(same[0]), reasons(same[1]); !slices.Equal(kubectl, ours) {
 			t.Errorf("%q\nand\n%q\nare one refusal, and were told apart", kubectl, ours)
 		}
 	}
-	if slices.Equal(reasons("The Pod \"copy\" is invalid: spec.a: Required value"), reasons("Pod \"copy\" is invalid: spec.b: Required value")) {
+	if slices.Equal(reasons("The Pod \"copy\" is invalid: spec.a: Required value"),
+		reasons("Pod \"copy\" is invalid: spec.b: Required value")) {
 		t.Error("two refusals were taken for one")
 	}
 }
@@ -41,13 +51,20 @@ func TestVerdicts(t *testing.T) {
 	}{
 		{"no difference", testCase{}, func(r *result) { r.judgeDifferences(nil, list) }, equal},
 		{"a listed difference", testCase{}, func(r *result) { r.judgeDifferences(image, list) }, listed},
-		{"the difference that the case lists", testCase{Listed: []string{"image"}, declared: true}, func(r *result) { r.judgeDifferences(image, list) }, listed},
-		{"a listed difference that the case rules out", testCase{declared: true}, func(r *result) { r.judgeDifferences(image, list) }, failure},
-		{"a listed difference that does not show", testCase{Listed: []string{"image"}, declared: true}, func(r *result) { r.judgeDifferences(nil, list) }, failure},
-		{"a difference in a longer field", testCase{}, func(r *result) { r.judgeDifferences([]difference{{Field: "spec.imagePullPolicy", Ours: "ours"}}, list) }, failure},
-		{"another value of ours", testCase{}, func(r *result) { r.judgeDifferences([]difference{{Field: "spec.image", Ours: "other"}}, list) }, failure},
-		{"one listed, one not", testCase{}, func(r *result) { r.judgeDifferences(append(slices.Clone(image), difference{Field: "spec.b"}), list) }, failure},
-		{"one not listed, one listed", testCase{}, func(r *result) { r.judgeDifferences(append([]difference{{Field: "spec.b"}}, image...), list) }, failure},
+		{"the difference that the case lists", testCase{Listed: []string{"image"}, declared: true},
+			func(r *result) { r.judgeDifferences(image, list) }, listed},
+		{"a listed difference that the case rules out", testCase{declared: true},
+			func(r *result) { r.judgeDifferences(image, list) }, failure},
+		{"a listed difference that does not show", testCase{Listed: []string{"image"}, declared: true},
+			func(r *result) { r.judgeDifferences(nil, list) }, failure},
+		{"a difference in a longer field", testCase{},
+			func(r *result) { r.judgeDifferences([]difference{{Field: "spec.imagePullPolicy", Ours: "ours"}}, list) }, failure},
+		{"another value of ours", testCase{},
+			func(r *result) { r.judgeDifferences([]difference{{Field: "spec.image", Ours: "other"}}, list) }, failure},
+		{"one listed, one not", testCase{},
+			func(r *result) { r.judgeDifferences(append(slices.Clone(image), difference{Field: "spec.b"}), list) }, failure},
+		{"one not listed, one listed", testCase{},
+			func(r *result) { r.judgeDifferences(append([]difference{{Field: "spec.b"}}, image...), list) }, failure},
 		{"kubectl alone refused, listed", testCase{}, func(r *result) { r.judgeRefusals("it cannot be", "", list) }, listed},
 		{"kubectl alone refused, for another reason", testCase{}, func(r *result) { r.judgeRefusals("no", "", list) }, failure},
 		{"ours alone refused", testCase{}, func(r *result) { r.judgeRefusals("", "it cannot be", list) }, failure},
@@ -59,7 +76,8 @@ func TestVerdicts(t *testing.T) {
 			r.judgeRefusals("x is invalid: spec.a: no", "y is invalid: [spec.a: no, spec.b: it cannot be]", list)
 		}, failure},
 		{"both refused, in other words", testCase{}, func(r *result) { r.judgeRefusals("no", "never", list) }, failure},
-		{"both refused, in other words, as the case says", testCase{BothRefuse: true}, func(r *result) { r.judgeRefusals("no", "never", list) }, equal},
+		{"both refused, in other words, as the case says", testCase{BothRefuse: true},
+			func(r *result) { r.judgeRefusals("no", "never", list) }, equal},
 		{"one refused, both were to", testCase{BothRefuse: true}, func(r *result) { r.judgeRefusals("it cannot be", "", list) }, failure},
 	} {
 		r := &result{Case: &test.tc}

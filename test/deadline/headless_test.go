@@ -41,7 +41,11 @@ func TestFirstThreadHasEnded(t *testing.T) {
 		for _, joined := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s,joined=%t", shell, joined), func(t *testing.T) {
 				t.Parallel()
-				asked := debugger{shell: shell, left: 4 * time.Second, command: []string{"sh", "-c", "export " + roleVariable + "=headless; exec " + itself}}
+				asked := debugger{
+					shell:   shell,
+					left:    4 * time.Second,
+					command: []string{"sh", "-c", "export " + roleVariable + "=headless; exec " + itself},
+				}
 				if joined {
 					asked.target = startTarget(t)
 				}

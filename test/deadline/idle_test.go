@@ -21,7 +21,8 @@ const idleTimeout = 4 * time.Second
 func idleShell(t *testing.T, shell string) *container {
 	t.Helper()
 	c := start(t, debugger{
-		shell: shell, path: shells[shell] + ":/usr/bin:/bin", target: startTarget(t), tty: true, idle: idleTimeout, command: []string{"sh", "-i"},
+		shell: shell, path: shells[shell] + ":/usr/bin:/bin", target: startTarget(t), tty: true, idle: idleTimeout,
+		command: []string{"sh", "-i"},
 	})
 	c.prompt()
 	return c
@@ -182,7 +183,8 @@ func TestHeldTerminalIsNotIdle(t *testing.T) {
 func TestDeadlineOfIdle(t *testing.T) {
 	eachShell(t, func(t *testing.T, shell string) {
 		c := start(t, debugger{
-			shell: shell, path: shells[shell] + ":/usr/bin:/bin", tty: true, idle: idleTimeout, left: 6 * time.Second, longest: time.Hour, command: []string{"sh", "-i"},
+			shell: shell, path: shells[shell] + ":/usr/bin:/bin", tty: true, idle: idleTimeout, left: 6 * time.Second, longest: time.Hour,
+			command: []string{"sh", "-i"},
 		})
 		c.expectEnd(debugpod.ExitDeadline, "ended at its deadline")
 		c = idleShell(t, shell)
@@ -206,7 +208,9 @@ func TestIdleWithoutStat(t *testing.T) {
 			c.sweep()
 			return
 		}
-		c.expectEnd(debugpod.ExitUnable, "not started: the image has no stat, so nobody could tell when it is not used; use an image that has it, or leave out idleTimeout")
+		c.expectEnd(debugpod.ExitUnable,
+			"not started: the image has no stat, so nobody could tell when it is not used; "+
+				"use an image that has it, or leave out idleTimeout")
 	})
 }
 

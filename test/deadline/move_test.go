@@ -56,7 +56,8 @@ func TestDeadlineThatHasPassed(t *testing.T) {
 
 func TestMoveToTheHardDeadline(t *testing.T) {
 	eachShell(t, func(t *testing.T, shell string) {
-		c := start(t, debugger{shell: shell, target: startTarget(t), left: 6 * time.Second, longest: 9 * time.Second, command: []string{"cat"}})
+		c := start(t,
+			debugger{shell: shell, target: startTarget(t), left: 6 * time.Second, longest: 9 * time.Second, command: []string{"cat"}})
 		watchdog(t, c)
 		hard := time.Unix(deadlinesOf(c)[1], 0)
 		if code := c.move(time.Until(hard) + time.Hour); code == 0 {
@@ -112,7 +113,8 @@ func TestOutrunMove(t *testing.T) {
 			t.Fatal(err)
 		}
 		code, ends := <-newer, int64(0)
-		if _, err := fmt.Sscanf(watchdog(t, c).name, "ends %d", &ends); err != nil || code != 0 || time.Until(time.Unix(ends, 0)) > 11*time.Minute {
+		if _, err := fmt.Sscanf(watchdog(t, c).name, "ends %d", &ends); err != nil || code != 0 ||
+			time.Until(time.Unix(ends, 0)) > 11*time.Minute {
 			t.Errorf("it ends at %d (%v), and the newer one says %d", ends, err, code)
 		}
 	})

@@ -107,7 +107,8 @@ func TestEndWarningsOfMovedEnd(t *testing.T) {
 func TestEndWarningsTellHowToExtend(t *testing.T) {
 	eachShell(t, func(t *testing.T, shell string) {
 		for longest, says := range map[time.Duration]string{
-			5 * time.Minute: "it cannot be extended", 16*time.Minute + 10*time.Second: "kubectl dbg extend -n shop checkout-hang +11m extends it",
+			5 * time.Minute:                 "it cannot be extended",
+			16*time.Minute + 10*time.Second: "kubectl dbg extend -n shop checkout-hang +11m extends it",
 		} {
 			c := start(t, debugger{
 				shell: shell, tty: true, left: 5*time.Minute + 6*time.Second, longest: longest,
@@ -125,7 +126,8 @@ func TestEndWarningOnHeldTerminal(t *testing.T) {
 	eachShell(t, func(t *testing.T, shell string) {
 		c := start(t, debugger{
 			shell: shell, target: startTarget(t), tty: true, left: 12 * time.Second,
-			warnings: []time.Duration{7 * time.Second}, command: []string{"sh", "-c", "echo begun; read -r line; while :; do echo more; done"},
+			warnings: []time.Duration{7 * time.Second},
+			command:  []string{"sh", "-c", "echo begun; read -r line; while :; do echo more; done"},
 		})
 		ends := time.Unix(deadlinesOf(c)[0], 0)
 		c.says("begun")

@@ -54,10 +54,12 @@ var _ = Describe("an approval", func() {
 		n, class, alice, bob := production(productionClass)
 		alice.apply(n, request("hang", class))
 		waiting := n.reaches("hang", v1alpha1.PhaseAwaitingApproval)
-		Expect(string(waiting.Status.Request.Preview.Raw)).To(And(ContainSubstring("docker.io/library/busybox:1.36"), ContainSubstring("SYS_PTRACE")))
+		Expect(string(waiting.Status.Request.Preview.Raw)).
+			To(And(ContainSubstring("docker.io/library/busybox:1.36"), ContainSubstring("SYS_PTRACE")))
 		Expect(bob.must(n, "get", "dbg", "hang")).To(ContainSubstring("1 approval from someone allowed to approve class " + class))
 		Eventually(n.eventMessages("hang", v1alpha1.ReasonAwaitingApproval)).Should(ContainSubstring(class))
-		Eventually(n.scraper()).Should(MatchRegexp(`(?m)^debugsession_sessions\{mode="EphemeralContainer",phase="AwaitingApproval"\} [1-9]`))
+		Eventually(n.scraper()).
+			Should(MatchRegexp(`(?m)^debugsession_sessions\{mode="EphemeralContainer",phase="AwaitingApproval"\} [1-9]`))
 		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty(), "nothing is made before it is approved")
 
 		Expect(alice.refused(n, approvalManifest("mine", "hang", "Approve", ""))).To(And(
@@ -78,7 +80,8 @@ var _ = Describe("an approval", func() {
 
 	It("comes after the start of an emergency, which is announced, and acknowledges it", func() {
 		n, class, alice, bob := production(strings.Replace(productionClass, "timeout: 5m", "emergency: {reviewWithin: 1h, maxTTL: 10m}", 1))
-		down := []string{"web", "--image=busybox:1.36", "--class=" + class, "--name=down", "--emergency", "--reason=INC-7 it is down", "--", "echo", "in"}
+		down := []string{"web", "--image=busybox:1.36", "--class=" + class, "--name=down", "--emergency", "--reason=INC-7 it is down",
+			"--", "echo", "in"}
 		_, errs, code := alice.dbg(n, "", down...)
 		Expect(code).To(Equal(120), errs)
 		Expect(errs).To(ContainSubstring(`"alice" may not start sessions before their approval`))
@@ -120,7 +123,8 @@ var _ = Describe("an approval", func() {
 		alice.apply(n, request("hang", class))
 		second := n.reaches("hang", v1alpha1.PhaseAwaitingApproval)
 		Expect(second.UID).NotTo(Equal(first.UID))
-		Expect(bob.refused(n, approvalManifest("old", "hang", "Approve", fmt.Sprintf(`, sessionUID: %s`, first.UID)))).To(ContainSubstring("sessionUID"))
+		Expect(bob.refused(n, approvalManifest("old", "hang", "Approve", fmt.Sprintf(`, sessionUID: %s`, first.UID)))).
+			To(ContainSubstring("sessionUID"))
 
 		bob.apply(n, approvalManifest("exact", "hang", "Approve", fmt.Sprintf(`, requestHash: %q`, second.Status.Request.Hash)))
 		n.reaches("hang", v1alpha1.PhaseActive)
@@ -168,7 +172,8 @@ var _ = Describe("an approval", func() {
 		account := fmt.Sprintf("--serviceaccount=%s:gitops", n)
 		n.edits(account)
 		n.may("use", class, account)
-		manifest := sessionManifest("hang", "\n  className: "+class+"\n  reason: INC-7\n  ttl: 1h\n  access: {subjects: [{kind: User, name: alice}]}"+shell)
+		manifest := sessionManifest("hang",
+			"\n  className: "+class+"\n  reason: INC-7\n  ttl: 1h\n  access: {subjects: [{kind: User, name: alice}]}"+shell)
 		apply := func() {
 			_, err := gitops.do(n, manifest, "apply", "--server-side", "--field-manager=gitops", "-f", "-")
 			Expect(err).NotTo(HaveOccurred())

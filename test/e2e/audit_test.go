@@ -32,7 +32,8 @@ var _ = Describe("an audit record", func() {
 					Msg    string       `json:"msg"`
 					Record audit.Record `json:"record"`
 				}
-				if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "audit record" && entry.Record.Session != nil && entry.Record.Session.UID == string(session.UID) {
+				if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "audit record" && entry.Record.Session != nil &&
+					entry.Record.Session.UID == string(session.UID) {
 					return &entry.Record
 				}
 			}

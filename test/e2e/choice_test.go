@@ -35,7 +35,8 @@ spec:
 `, command)
 		}
 		pods := func(query string) []string {
-			return strings.Fields(n.kubectl("get", "pods", "-l", "app=web", "--sort-by=.metadata.creationTimestamp", "-o", "jsonpath="+query))
+			return strings.Fields(n.kubectl("get", "pods", "-l", "app=web", "--sort-by=.metadata.creationTimestamp",
+				"-o", "jsonpath="+query))
 		}
 		n.apply(replicas("touch /tmp/up; exec sleep 1000"))
 		n.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
@@ -86,7 +87,8 @@ spec:
 		}
 
 		By("and says what keeps a debugger out of a container that does not run")
-		n.session("joining", "  target: {workload: {kind: Deployment, name: web}}\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n")
+		n.session("joining",
+			"  target: {workload: {kind: Deployment, name: web}}\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n")
 		Eventually(func() string {
 			session := n.get("joining")
 			return session.Status.Reason + ": " + session.Status.Message()
@@ -94,7 +96,9 @@ spec:
 		n.patch("joining", `{"end":true}`)
 
 		By("and is not chosen again when it has gone")
-		n.session("gone", "  target: {workload: {kind: Deployment, name: web}, pick: Oldest}\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n")
+		n.session("gone",
+			"  target: {workload: {kind: Deployment, name: web}, pick: Oldest}\n  debugger: {image: \"busybox:1.36\", command: "+
+				"[sh], stdin: true}\n")
 		Expect(n.reaches("gone", v1alpha1.PhaseActive).Status.Target.PodName).To(Equal(oldest))
 		n.kubectl("delete", "pod", oldest, "--wait=false")
 		Expect(n.ends("gone", v1alpha1.OutcomeTargetGone).Status.Target.PodName).To(Equal(oldest))
@@ -104,8 +108,12 @@ spec:
 		n := newNamespace()
 		started := time.Now()
 		for name, test := range map[string]struct{ workload, says string }{
-			"kind":    {"{kind: Deploy, name: web}", `spec.target.workload: the cluster has no kind "Deploy" of apps/v1`},
-			"version": {"{kind: Job, name: web}", `no kind "Job" of apps/v1: write both as in the workload's own manifest, such as Deployment and apps/v1, or Job and batch/v1`},
+			"kind": {"{kind: Deploy, name: web}", `spec.target.workload: the cluster has no kind "Deploy" of apps/v1`},
+			"version": {
+				"{kind: Job, name: web}",
+				`no kind "Job" of apps/v1: write both as in the workload's own manifest, such as Deployment and apps/v1, ` +
+					`or Job and batch/v1`,
+			},
 			"podless": {"{apiVersion: v1, kind: ConfigMap, name: kube-root-ca.crt}", "without a scale subresource"},
 		} {
 			n.session(name, "  target: {workload: "+test.workload+"}\n  debugger: {image: \"busybox:1.36\"}\n")

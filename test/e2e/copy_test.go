@@ -43,7 +43,8 @@ var _ = Describe("a copy", func() {
 		Expect(copied.Spec.ActiveDeadlineSeconds).To(HaveValue(BeNumerically(">", 0)))
 		Expect(session.Status.Debugger.PodUID).To(Equal(copied.UID))
 
-		Expect(n.kubectl("get", "endpointslices", "-l", "kubernetes.io/service-name=web", "-o", "jsonpath={.items[*].endpoints[*].targetRef.name}")).
+		Expect(n.kubectl("get", "endpointslices", "-l", "kubernetes.io/service-name=web", "-o",
+			"jsonpath={.items[*].endpoints[*].targetRef.name}")).
 			To(And(Not(BeEmpty()), Not(ContainSubstring("web-copy"))))
 
 		n.ends("copy", v1alpha1.OutcomeExpired)
@@ -66,10 +67,12 @@ var _ = Describe("a copy", func() {
   maxTTL: 10m
   access: {verbs: [Attach, Logs]}
 `, n))
-		look := `, debugger: {image: "busybox:1.36", command: [sh, -c, "ls -d /var/run/secrets/* ; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; true"]}}`
+		look := `, debugger: {image: "busybox:1.36", command: [sh, -c, "ls -d /var/run/secrets/* ; ` +
+			`cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; true"]}}`
 		inPod := "  {className: " + class + ", target: {podName: web}, "
 		n.apply(sessionManifest("token-copy", inPod+"mode: PodCopy, podCopy: {shareProcesses: false}"+look))
-		n.apply(sessionManifest("token-node", fmt.Sprintf("  {className: %s, mode: Node, profile: baseline, target: {nodeName: %s}", class, n.getPod("web").Spec.NodeName)+look))
+		n.apply(sessionManifest("token-node", fmt.Sprintf("  {className: %s, mode: Node, profile: baseline, target: {nodeName: %s}", class,
+			n.getPod("web").Spec.NodeName)+look))
 		n.apply(sessionManifest("root", inPod+`debugger: {image: "busybox:1.36", command: [id], runAs: FromTarget}}`))
 		n.apply(sessionManifest("change", inPod+`mode: PodCopy, podCopy: {containers: [{name: app, command: [id]}]}}`))
 
@@ -80,7 +83,8 @@ var _ = Describe("a copy", func() {
 		Expect(n.ends("root", v1alpha1.OutcomeRejected).Status.Message()).To(ContainSubstring("spec.debugger.runAs"))
 		Expect(n.ends("change", v1alpha1.OutcomeRejected).Status.Message()).To(ContainSubstring("mounting or reading"))
 
-		taking := "  {target: {podName: web}, mode: PodCopy, debugger: {container: app, command: [sh], stdin: true}" // of the class standard
+		// of the class standard
+		taking := "  {target: {podName: web}, mode: PodCopy, debugger: {container: app, command: [sh], stdin: true}"
 		n.apply(sessionManifest("takes", taking+"}"))
 		n.apply(sessionManifest("afresh", taking+", profile: baseline}"))
 		Expect(n.ends("takes", v1alpha1.OutcomeRejected).Status.Message()).To(ContainSubstring("securityContext.privileged"))

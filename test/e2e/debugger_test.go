@@ -20,7 +20,11 @@ metadata: {name: limited}
 spec:
   terminationGracePeriodSeconds: 1
   containers:
-  - {name: app, image: "busybox:1.36", command: [sleep, "3600"], resources: {limits: {memory: 48Mi}}, securityContext: {runAsUser: 1000, runAsGroup: 1000}}
+  - name: app
+    image: busybox:1.36
+    command: [sleep, "3600"]
+    resources: {limits: {memory: 48Mi}}
+    securityContext: {runAsUser: 1000, runAsGroup: 1000}
 ---
 apiVersion: v1
 kind: Pod
@@ -33,21 +37,29 @@ spec:
 `)
 		n.ready("limited", "short")
 		n.session("short", "  target: {podName: short}\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n  ttl: 10m")
-		n.session("short-copy", "  target: {podName: short}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n  ttl: 10m")
+		n.session("short-copy",
+			"  target: {podName: short}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n  ttl: 10m")
 		n.session("processes", "  target: {podName: web}\n  debugger: {image: \"busybox:1.36\", command: [ps]}")
 		n.session("colours", `  target: {podName: web}
   debugger: {image: "busybox:1.36", command: [printf, '\033[31mred\033[0m\200\n\342\200\256evil']}`)
 		n.session("no-input", "  target: {podName: web}\n  debugger: {image: \"busybox:1.36\"}")
 		n.session("no-input-copy", "  target: {podName: web}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh]}")
-		n.session("other-user", "  target: {podName: limited}\n  profile: restricted\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true, securityContext: {runAsUser: 65534}}\n  className: e2e-everything")
+		n.session("other-user",
+			"  target: {podName: limited}\n  profile: restricted\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: "+
+				"true, securityContext: {runAsUser: 65534}}\n  className: e2e-everything")
 		n.session("memory", "  target: {podName: limited}\n  debugger: {image: \"busybox:1.36\", command: [sh, -c, \"tail /dev/zero\"]}")
-		n.session("memory-copy", "  target: {podName: web}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh, -c, \"tail /dev/zero; exit $?\"], resources: {limits: {memory: 24Mi}}}")
+		n.session("memory-copy",
+			"  target: {podName: web}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh, -c, \"tail /dev/zero; "+
+				"exit $?\"], resources: {limits: {memory: 24Mi}}}")
 
 		blind := condition(n.reaches("other-user", v1alpha1.PhaseActive), v1alpha1.ConditionDebuggerReady)
 		Expect(blind.Message).To(ContainSubstring("debugger.runAs: FromTarget"))
 		Eventually(n.eventMessages("other-user", v1alpha1.ReasonOtherUser)).Should(ContainSubstring("user 65534"))
 
-		for name, limit := range map[string]string{"memory": "the sum of its containers' limits of 48Mi", "memory-copy": "its limit of 24Mi"} {
+		for name, limit := range map[string]string{
+			"memory":      "the sum of its containers' limits of 48Mi",
+			"memory-copy": "its limit of 24Mi",
+		} {
 			session := n.ends(name, v1alpha1.OutcomeFailed)
 			Expect(session.Status.Reason).To(Equal("OOMKilled"))
 			Expect(session.Status.Message()).To(And(ContainSubstring("OOMKilled"), ContainSubstring(limit)))

@@ -133,7 +133,8 @@ var _ = Describe("the end of a session", func() {
 	It("takes the pod's own end where nothing can stop the debugger, and the session says so", func() {
 		n := newNamespace()
 		n.pod("web")
-		spec := fmt.Sprintf("  target: {podName: web}\n  debugger: {image: %q, unstoppable: true, env: [{name: PORT, value: '8082'}]}\n", appImage)
+		spec := fmt.Sprintf("  target: {podName: web}\n  debugger: {image: %q, unstoppable: true, env: [{name: PORT, value: '8082'}]}\n",
+			appImage)
 		Expect(n.tryApply(sessionManifest("distroless", spec))).To(MatchError(And(
 			ContainSubstring("spec.debugger.unstoppable"), ContainSubstring("not allowed"))))
 		n.session("distroless", "  className: e2e-everything\n  ttl: 10s\n"+spec)

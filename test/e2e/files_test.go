@@ -31,7 +31,8 @@ var _ = Describe("a debugger without stdin", func() {
 		for _, mode := range []string{"  mode: EphemeralContainer\n", "  mode: PodCopy\n"} {
 			session := n.once("once", "exec 2>&1; seq 1000; echo done; ls /no/such; exit 7", mode)
 			Expect(session.Status.Debugger.ExitCode).To(HaveValue(BeEquivalentTo(7)))
-			Expect(session.Status.Debugger.Output).To(And(HaveSuffix("999\n1000\ndone\nls: /no/such: No such file or directory"), Not(HavePrefix("1\n"))))
+			Expect(session.Status.Debugger.Output).
+				To(And(HaveSuffix("999\n1000\ndone\nls: /no/such: No such file or directory"), Not(HavePrefix("1\n"))))
 			Expect(len(session.Status.Debugger.Output)).To(BeNumerically("<=", 1024))
 			Expect(session.Status.Message()).To(ContainSubstring("exit code 7"))
 			n.kubectl("delete", "dbg", "once", "--timeout=30s")
@@ -49,7 +50,8 @@ var _ = Describe("the target's files", func() {
 			read     = `exec 2>&1; id -u; cat "$TARGET_ROOT/etc/app-config.txt"` // one stream: of two nobody knows which comes first
 			// All that is there, and when it was changed last, but for what is mounted there: the kubelet writes a pod's hosts
 			// whenever it starts a container.
-			list = `find "$TARGET_ROOT/" -xdev ! -path "*/proc" ! -path "*/dev" ! -path "*/sys" ! -path "*/etc/hosts" -exec stat -c "%n %Z" {} ";" | sort >/tmp/list;
+			list = `find "$TARGET_ROOT/" -xdev ! -path "*/proc" ! -path "*/dev" ! -path "*/sys" ! -path "*/etc/hosts" \
+				-exec stat -c "%n %Z" {} ";" | sort >/tmp/list;
 				grep -c etc/app-config.txt /tmp/list; md5sum </tmp/list; tail -n 12 /tmp/list`
 		)
 		before := n.once("before", list, asTarget).Status.Debugger.Output

@@ -51,7 +51,8 @@ var _ = Describe("a seal that was forged at the webhook's Service", func() {
 			Should(MatchError(ContainSubstring("spec.requester must be who creates the session")))
 		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty())
 		Eventually(func() (string, error) {
-			return tryKubectl("get", "validatingadmissionpolicy", "debugsession-identity-v1", "-o", "jsonpath={.status.observedGeneration} {.status.typeChecking.expressionWarnings}")
+			return tryKubectl("get", "validatingadmissionpolicy", "debugsession-identity-v1", "-o",
+				"jsonpath={.status.observedGeneration} {.status.typeChecking.expressionWarnings}")
 		}).Should(Equal("1 "), "its expressions fit the kinds")
 
 		// What is created once it is enforced everywhere goes on, in namespaces that are not left out.
@@ -84,7 +85,8 @@ func forge(n namespace, manifest string, somebody authenticationv1.UserInfo) str
 	Expect(err).NotTo(HaveOccurred())
 	address := kubectl("-n", operatorNamespace, "get", "service", "debugsession-webhook", "-o", "jsonpath={.spec.clusterIP}")
 	anybody := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	response, err := anybody.Post("https://"+net.JoinHostPort(address, "443")+"/stamp/debugsessions", "application/json", bytes.NewReader(body))
+	response, err := anybody.Post("https://"+net.JoinHostPort(address, "443")+"/stamp/debugsessions",
+		"application/json", bytes.NewReader(body))
 	Expect(err).NotTo(HaveOccurred())
 	defer response.Body.Close()
 	Expect(json.NewDecoder(response.Body).Decode(&review)).To(Succeed())

@@ -60,7 +60,8 @@ var _ = Describe("the end of a session", func() {
 		Expect(used.exits()).To(BeZero())
 		n.ends("used", v1alpha1.OutcomeCompleted)
 
-		warning := regexp.MustCompile(`this session ends in (8|9|10) ?s(econds)?, at \d\d:\d\d:\d\d( UTC)?; kubectl dbg extend -n ` + string(n) + ` (ending|copied) \+30m extends it`)
+		warning := regexp.MustCompile(`this session ends in (8|9|10) ?s(econds)?, at \d\d:\d\d:\d\d( UTC)?; kubectl dbg extend -n ` +
+			string(n) + ` (ending|copied) \+30m extends it`)
 		for name, s := range map[string]*screen{"ending": ending, "copied": copied} {
 			n.ends(name, v1alpha1.OutcomeExpired)
 			Expect(s.exits()).To(Equal(124))

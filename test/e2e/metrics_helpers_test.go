@@ -24,7 +24,8 @@ func (n namespace) metricsToken() string {
 	GinkgoHelper()
 	n.kubectl("create", "serviceaccount", "prometheus")
 	binding := string(n) + "-metrics"
-	kubectl("create", "clusterrolebinding", binding, "--clusterrole=debugsession-metrics-reader", "--serviceaccount="+string(n)+":prometheus")
+	kubectl("create", "clusterrolebinding", binding,
+		"--clusterrole=debugsession-metrics-reader", "--serviceaccount="+string(n)+":prometheus")
 	DeferCleanup(func() { kubectl("delete", "clusterrolebinding", binding) })
 	return strings.TrimSpace(n.kubectl("create", "token", "prometheus"))
 }
@@ -32,7 +33,8 @@ func (n namespace) metricsToken() string {
 // metricsCA is the certificate that is published to know the metrics' port by.
 func metricsCA() string {
 	GinkgoHelper()
-	ca, err := base64.StdEncoding.DecodeString(kubectl("-n", operatorNamespace, "get", "secret", "debugsession-webhook-cert", "-o", `jsonpath={.data.ca\.crt}`))
+	ca, err := base64.StdEncoding.DecodeString(kubectl("-n", operatorNamespace, "get", "secret", "debugsession-webhook-cert", "-o",
+		`jsonpath={.data.ca\.crt}`))
 	Expect(err).NotTo(HaveOccurred())
 	return string(ca)
 }

@@ -18,7 +18,8 @@ var _ = Describe("a debugger on a node", func() {
 		ownCluster()
 		n := newNamespace()
 		node := n.pod("web").Spec.NodeName
-		class := n.class(fmt.Sprintf("  modes: [Node]\n  nodeNamespace: %s\n  profiles: [general]\n  maxTTL: 10m\n  access: {verbs: [Attach, Exec, Logs]}\n", n))
+		class := n.class(fmt.Sprintf(
+			"  modes: [Node]\n  nodeNamespace: %s\n  profiles: [general]\n  maxTTL: 10m\n  access: {verbs: [Attach, Exec, Logs]}\n", n))
 		onNode := fmt.Sprintf(`
   className: %s
   mode: Node
@@ -59,7 +60,8 @@ var _ = Describe("a debugger on a node", func() {
 	It("waits for a node that there is not, and says so", func() {
 		n := newNamespace()
 		class := n.class(fmt.Sprintf("  modes: [Node]\n  nodeNamespace: %s\n  profiles: [general]\n  maxTTL: 10m\n", n))
-		n.session("disk", fmt.Sprintf("  className: %s\n  mode: Node\n  target: {nodeName: node-17}\n  debugger: {image: busybox}\n", class))
+		n.session("disk",
+			fmt.Sprintf("  className: %s\n  mode: Node\n  target: {nodeName: node-17}\n  debugger: {image: busybox}\n", class))
 		Expect(n.reaches("disk", v1alpha1.PhasePending).Status.Message()).To(ContainSubstring(`there is no node "node-17"`))
 	})
 })

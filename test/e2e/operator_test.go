@@ -157,7 +157,9 @@ var _ = Describe("the operator", func() {
 
 var _ = Describe("kubectl", func() {
 	It("explains every field", func() {
-		crds := kubectl("get", "crd", "-o", "jsonpath={range .items[?(@.spec.group=='debugsession.dev')]}{.spec.names.singular}{'\\t'}{.spec.versions[0].schema.openAPIV3Schema}{'\\n'}{end}")
+		crds := kubectl("get", "crd", "-o",
+			"jsonpath={range .items[?(@.spec.group=='debugsession.dev')]}{.spec.names.singular}{'\\t'}"+
+				"{.spec.versions[0].schema.openAPIV3Schema}{'\\n'}{end}")
 		for line := range strings.Lines(crds) {
 			kind, raw, _ := strings.Cut(line, "\t")
 			root := schema{}

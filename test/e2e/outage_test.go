@@ -83,6 +83,7 @@ spec:
 		Expect(restarts()).To(Equal(before), "nothing waited for the target")
 		screen.types("exit\r")
 		Expect(screen.exits()).To(BeZero())
-		Expect(n.get("joined").Spec.End).To(BeTrue(), "it ends as soon as its container, which waits for the target too, cannot start any more")
+		Expect(n.get("joined").Spec.End).To(BeTrue(),
+			"it ends as soon as its container, which waits for the target too, cannot start any more")
 	})
 })

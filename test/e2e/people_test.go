@@ -110,6 +110,7 @@ func roleSuffix(who string) string {
 }
 
 func approvalManifest(name, session, decision, more string) string {
-	return fmt.Sprintf("apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: %s}\nspec: {sessionName: %s, decision: %s%s}\n",
+	return fmt.Sprintf(
+		"apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: %s}\nspec: {sessionName: %s, decision: %s%s}\n",
 		name, session, decision, more)
 }

@@ -47,13 +47,17 @@ var _ = Describe("kubectl dbg as somebody who may have sessions, and nothing els
 		n.may("use", class, "--user=alice")
 		other.session("elsewhere", shell)
 		alice := user("alice")
-		Eventually(func() (out string) { out, _, _ = alice.dbg(n, "", "classes"); return out }).Should(MatchRegexp(`(?m)^` + class + ` +yes `))
+		Eventually(func() (out string) {
+			out, _, _ = alice.dbg(n, "", "classes")
+			return out
+		}).Should(MatchRegexp(`(?m)^` + class + ` +yes `))
 
 		out, errs, code := alice.dbg(n, "", "web", "--class="+class, "--", "sh", "-c", "echo here; exit 4")
 		Expect(out).To(Equal("here\n"), errs)
 		Expect(code).To(Equal(4))
 
-		out, errs, code = alice.dbg(n, "", "web", "--class="+class, "--name=hang", "--attach=false", "-o", "name", "--", "sh", "-c", "echo begun; sleep 1000")
+		out, errs, code = alice.dbg(n, "", "web", "--class="+class, "--name=hang", "--attach=false", "-o", "name", "--", "sh", "-c",
+			"echo begun; sleep 1000")
 		Expect(out).To(Equal("debugsession.debugsession.dev/hang\n"), errs)
 		Expect(code).To(BeZero())
 		n.reaches("hang", v1alpha1.PhaseActive)
@@ -169,10 +173,12 @@ var _ = Describe("kubectl dbg's exit code", func() {
 var _ = Describe("a manifest that kubectl dbg prints", func() {
 	It("is the session, and its approval, when it is applied; and that of a kubectl debug command", func() {
 		n, class, alice, bob := production(productionClass)
-		manifest, errs, code := alice.dbg(n, "", "render", "web", "--class="+class, "--image=busybox:1.36", "--reason=INC-7", "--name=rendered")
+		manifest, errs, code := alice.dbg(n, "", "render", "web", "--class="+class, "--image=busybox:1.36", "--reason=INC-7",
+			"--name=rendered")
 		Expect(code).To(BeZero(), errs)
 		alice.apply(n, manifest)
-		translated, errs, code := alice.dbg(n, "", "from-debug", "-o", "json", "--", "kubectl", "debug", "-n", string(n), "web", "-it", "--image=busybox:1.36", "--target=app", "-c", "shell", "--", "sh")
+		translated, errs, code := alice.dbg(n, "", "from-debug", "-o", "json", "--", "kubectl", "debug", "-n", string(n), "web", "-it",
+			"--image=busybox:1.36", "--target=app", "-c", "shell", "--", "sh")
 		Expect(code).To(BeZero(), errs)
 		Expect(errs).To(ContainSubstring("-c shell means nothing without a copy"))
 		alice.apply(n, translated)

@@ -66,7 +66,8 @@ var _ = Describe("kubectl dbg", func() {
 		Expect(out).To(MatchRegexp(`in (40m|39m\d+s)`))
 		Expect(code).To(BeZero())
 
-		Expect(n.kubectl("get", "dbg", "-o", "name", "--field-selector=status.phase=Active,spec.className=standard,spec.requester.username=alice")).To(
+		Expect(n.kubectl("get", "dbg", "-o", "name",
+			"--field-selector=status.phase=Active,spec.className=standard,spec.requester.username=alice")).To(
 			HaveSuffix(name + "\n"))
 		Expect(n.kubectl("get", "dbg", "-o", "name", "--field-selector=status.phase=Active,spec.requester.username=bob")).To(BeEmpty())
 
@@ -79,7 +80,8 @@ var _ = Describe("kubectl dbg", func() {
 		Expect(again.exits()).To(Equal(3))
 		Expect(n.ends(name, v1alpha1.OutcomeCompleted).Status.Debugger.ExitCode).To(HaveValue(BeEquivalentTo(3)))
 		out, _, _ = alice.dbg(n, "", "describe", name)
-		Expect(out).To(And(ContainSubstring("alice asked for a debugger in pod web"), ContainSubstring("the debugger ended with exit code 3")))
+		Expect(out).
+			To(And(ContainSubstring("alice asked for a debugger in pod web"), ContainSubstring("the debugger ended with exit code 3")))
 	})
 
 	It("runs one command without a terminal, and passes on all that it writes and its exit code", func() {
@@ -135,7 +137,8 @@ var _ = Describe("kubectl dbg", func() {
 		screen.types("exit\r")
 		Expect(screen.exits()).To(BeZero())
 
-		refused, _, errors := alice.command(n, "", "web", "--image=busybox:1.36", "--class="+class, "--reason=INC-8", "--name=refused", "--", "id")
+		refused, _, errors := alice.command(n, "", "web", "--image=busybox:1.36", "--class="+class, "--reason=INC-8",
+			"--name=refused", "--", "id")
 		Expect(refused.Start()).To(Succeed())
 		n.reaches("refused", v1alpha1.PhaseAwaitingApproval)
 		bob.dbg(n, "", "deny", "refused", "--yes")

@@ -57,7 +57,8 @@ spec:
 			}
 			p.get(g, "alerts", nil, &firing)
 			g.Expect(firing.Alerts).To(ContainElement(And(
-				HaveField("State", "firing"), HaveField("Labels", And(HaveKeyWithValue("alertname", "DebugSessionSinkDead"), HaveKeyWithValue("sink", sink))),
+				HaveField("State", "firing"),
+				HaveField("Labels", And(HaveKeyWithValue("alertname", "DebugSessionSinkDead"), HaveKeyWithValue("sink", sink))),
 			)))
 		}).Should(Succeed())
 		Expect(kubectl("get", "debugsink", sink, "-o", `jsonpath={.status.conditions[?(@.type=="Delivering")].status}`)).To(Equal("False"))
@@ -111,7 +112,8 @@ func (n namespace) prometheus() prometheusServer {
 		return name
 	}
 	var replicas []string
-	for pod := range strings.FieldsSeq(kubectl("-n", operatorNamespace, "get", "pods", "-l", operatorPods, "-o", "jsonpath={.items[*].metadata.name}")) {
+	for pod := range strings.FieldsSeq(kubectl("-n", operatorNamespace, "get", "pods", "-l", operatorPods, "-o",
+		"jsonpath={.items[*].metadata.name}")) {
 		replicas = append(replicas, forward(pod).address)
 	}
 	config := write("prometheus.yaml", map[string]any{

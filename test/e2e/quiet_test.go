@@ -21,7 +21,8 @@ var _ = Describe("a quiet copy", func() {
     env: [{name: PORT, value: "8080"}]
     livenessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, failureThreshold: 1}
     resources: {limits: {memory: 64Mi}}
-    securityContext: {runAsUser: 31337, runAsGroup: 31337, readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+    securityContext: {runAsUser: 31337, runAsGroup: 31337, readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
   - name: worker
     image: busybox:1.36
     command: [sh, -c, "echo consumed >/queue/consumed-by-$HOSTNAME; exec tail -f /dev/null"]
@@ -60,7 +61,8 @@ var _ = Describe("a quiet copy", func() {
 		Expect(ps).NotTo(Or(ContainSubstring("/server"), ContainSubstring("tail -f")))
 		Expect(n.exec(session, "ls", "/queue")).To(Equal("consumed-by-web\n"), "the target has, and its copy has not")
 
-		made, err := get[networkingv1.NetworkPolicy](n, "networkpolicy", n.kubectl("get", "networkpolicies", "-o", "jsonpath={.items[*].metadata.name}"))
+		made, err := get[networkingv1.NetworkPolicy](n,
+			"networkpolicy", n.kubectl("get", "networkpolicies", "-o", "jsonpath={.items[*].metadata.name}"))
 		Expect(err).NotTo(HaveOccurred())
 		policy := made.Spec
 		Expect(policy.PolicyTypes).To(ConsistOf(networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress))

@@ -168,7 +168,8 @@ var _ = Describe("a debugger that cannot start", func() {
 			session := n.get(name)
 			Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseStarting))
 			message := session.Status.Message()
-			Expect(message).To(And(ContainSubstring("nowhere.example/no/such:tag"), ContainSubstring("not found"), ContainSubstring("check the image's name")))
+			Expect(message).To(And(ContainSubstring("nowhere.example/no/such:tag"), ContainSubstring("not found"),
+				ContainSubstring("check the image's name")))
 			Eventually(n.eventMessages(name, "ErrImagePull")).Should(ContainSubstring("not found"))
 		}
 		for _, name := range []string{"hang", "copy"} {

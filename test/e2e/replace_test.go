@@ -13,7 +13,8 @@ import (
 var _ = Describe("a copy that its target is in the way of", func() {
 	// replacing is a class that allows to delete targets.
 	replacing := func(n namespace) string {
-		return "  className: " + n.class("  modes: [PodCopy]\n  profiles: [general]\n  maxTTL: 10m\n  allowReplace: true\n  allowVolumes: true\n")
+		return "  className: " +
+			n.class("  modes: [PodCopy]\n  profiles: [general]\n  maxTTL: 10m\n  allowReplace: true\n  allowVolumes: true\n")
 	}
 	readyMessage := func(n namespace, session string) func() string {
 		return func() string { return n.get(session).Status.Message() }
@@ -34,7 +35,8 @@ var _ = Describe("a copy that its target is in the way of", func() {
 `)
 		original := n.getPod("web").UID
 		n.session("copy", class+copyOf)
-		Eventually(readyMessage(n, "copy")).Should(And(ContainSubstring("free ports"), ContainSubstring("podCopy.replaceOriginal frees it")))
+		Eventually(readyMessage(n, "copy")).
+			Should(And(ContainSubstring("free ports"), ContainSubstring("podCopy.replaceOriginal frees it")))
 		Expect(n.get("copy").Status.Reason).To(Equal(v1alpha1.ReasonUnschedulable))
 		stays(n)
 
@@ -55,7 +57,8 @@ var _ = Describe("a copy that its target is in the way of", func() {
 		})
 		n.ready("claims", "alone")
 		copyOfPod := func(target string) string {
-			return "\n  target: {podName: " + target + "}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n"
+			return "\n  target: {podName: " + target +
+				"}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n"
 		}
 		for target, words := range map[string]string{
 			"claims": "the target holds a volume that one pod alone may use: podCopy.replaceOriginal frees it",
@@ -74,8 +77,11 @@ var _ = Describe("a copy that its target is in the way of", func() {
 		n.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: full}, spec: {hard: {pods: "1"}}}`)
 		n.kubectl("wait", "resourcequota", "full", "--for=jsonpath={.status.used.pods}=1", "--timeout=30s")
 		for name, test := range map[string]struct{ more, says string }{
-			"crowded":  {"", "exceeded quota: full"},
-			"misspelt": {"  podCopy: {quiesce: [{name: ap}]}\n", `spec.podCopy.quiesce[0].name: pod web has no container or init container "ap": name one of its own, app`},
+			"crowded": {"", "exceeded quota: full"},
+			"misspelt": {
+				"  podCopy: {quiesce: [{name: ap}]}\n",
+				`spec.podCopy.quiesce[0].name: pod web has no container or init container "ap": name one of its own, app`,
+			},
 		} {
 			alice.apply(n, sessionManifest(name, "\n  className: "+class+"\n  reason: INC-7"+copyOf+test.more))
 			session := n.ends(name, v1alpha1.OutcomeRejected)
@@ -107,7 +113,8 @@ var _ = Describe("a copy that its target is in the way of", func() {
 `)
 		kubectl("label", "node", node, "e2e-disk-")
 		n.session("copy", class+copyOf+"  podCopy: {replaceOriginal: Always}\n")
-		Eventually(readyMessage(n, "copy")).Should(And(ContainSubstring("node affinity/selector"), ContainSubstring("needs a node that takes it")))
+		Eventually(readyMessage(n, "copy")).
+			Should(And(ContainSubstring("node affinity/selector"), ContainSubstring("needs a node that takes it")))
 		stays(n)
 	})
 

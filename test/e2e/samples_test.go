@@ -32,7 +32,8 @@ var _ = Describe("the samples", func() {
 			Expect(err).NotTo(HaveOccurred())
 		}
 
-		Expect(shop.ends("checkout-sockets", v1alpha1.OutcomeCompleted).Status.Debugger.Output).To(ContainSubstring("Active Internet connections"))
+		Expect(shop.ends("checkout-sockets", v1alpha1.OutcomeCompleted).Status.Debugger.Output).
+			To(ContainSubstring("Active Internet connections"))
 		for _, name := range []string{"checkout-hang", "checkout-copy", "checkout-quiet"} {
 			shop.reaches(name, v1alpha1.PhaseActive)
 		}

@@ -14,7 +14,8 @@ import (
 )
 
 var _ = Describe("a sink", Serial, func() {
-	It("that hangs, answers 500, drops connections and comes back hears of all of it, in order, also from an operator that was replaced; and no other waits for that", func() {
+	It("that hangs, answers 500, drops connections and comes back hears of all of it, in order, also from an operator that was replaced; "+
+		"and no other waits for that", func() {
 		n := newNamespace()
 		kubectl("label", "namespace", string(n), "e2e="+string(n))
 		n.pod("web")
@@ -61,10 +62,12 @@ var _ = Describe("a sink", Serial, func() {
 		Eventually(n.delivering(sick)).Should(HavePrefix("True"))
 		Eventually(func(g Gomega) { g.Expect(dead(g, sick)).To(Equal("0")) }).WithPolling(2 * time.Second).Should(Succeed())
 		events := func(sink string) string {
-			out, _ := tryKubectl("-n", "default", "get", "events", "--field-selector", "involvedObject.kind=DebugSink,involvedObject.name="+sink, "-o", "jsonpath={.items[*].reason}")
+			out, _ := tryKubectl("-n", "default", "get", "events",
+				"--field-selector", "involvedObject.kind=DebugSink,involvedObject.name="+sink, "-o", "jsonpath={.items[*].reason}")
 			return out
 		}
-		Eventually(events).WithArguments(sick).Should(And(ContainSubstring(v1alpha1.ReasonNotDelivered), ContainSubstring(v1alpha1.ReasonDelivering)))
+		Eventually(events).WithArguments(sick).
+			Should(And(ContainSubstring(v1alpha1.ReasonNotDelivered), ContainSubstring(v1alpha1.ReasonDelivering)))
 		Expect(events(well)).NotTo(ContainSubstring(v1alpha1.ReasonNotDelivered))
 	})
 })

@@ -73,7 +73,8 @@ var _ = Describe("the target's container", func() {
 			return "  target: {podName: " + pod + more + "}\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n"
 		}
 		asTarget := func(pod, more string) string {
-			return "  target: {podName: " + pod + "}\n  debugger: {image: \"busybox:1.36\", command: [sh, -c, 'id; ls $TARGET_ROOT/etc'], runAs: FromTarget}\n" + more
+			return "  target: {podName: " + pod +
+				"}\n  debugger: {image: \"busybox:1.36\", command: [sh, -c, 'id; ls $TARGET_ROOT/etc'], runAs: FromTarget}\n" + more
 		}
 		// As a GitOps tool does it: all at once.
 		n.apply(strings.ReplaceAll(unready, "APP", appImage))
@@ -97,7 +98,8 @@ var _ = Describe("the target's container", func() {
 			GinkgoHelper()
 			Eventually(func(g Gomega) {
 				session := n.get(name)
-				g.Expect(session.Status.Phase).To(BeElementOf(v1alpha1.PhasePending, v1alpha1.PhaseStarting, v1alpha1.PhaseEnding, v1alpha1.PhaseEnded))
+				g.Expect(session.Status.Phase).
+					To(BeElementOf(v1alpha1.PhasePending, v1alpha1.PhaseStarting, v1alpha1.PhaseEnding, v1alpha1.PhaseEnded))
 				g.Expect(session.Status.Reason).To(Equal(reason))
 				for _, word := range words {
 					g.Expect(session.Status.Message()).To(ContainSubstring(word))
@@ -116,7 +118,8 @@ var _ = Describe("the target's container", func() {
 			session := n.get("crash")
 			message := session.Status.Message()
 			g.Expect(session.Status.Reason).To(BeElementOf(v1alpha1.ReasonTargetNotRunning, v1alpha1.ReasonTargetRestarted))
-			g.Expect(message).To(And(ContainSubstring(`container "app" of pod "crash"`), ContainSubstring("exit code 3"), ContainSubstring("podCopy.quiesce: [{name: app}]")))
+			g.Expect(message).To(And(ContainSubstring(`container "app" of pod "crash"`), ContainSubstring("exit code 3"),
+				ContainSubstring("podCopy.quiesce: [{name: app}]")))
 			g.Expect(message).NotTo(ContainSubstring("debugger.command"))
 		}).Should(Succeed())
 		Expect(n.getPod("nopull").Spec.EphemeralContainers).To(BeEmpty(), "nothing was made for what cannot be joined")
@@ -168,11 +171,14 @@ var _ = Describe("the target's container", func() {
 	It("is not joined by what was never started, and the session says until when that holds up its end", func() {
 		n := newNamespace()
 		n.pod("web")
-		n.session("typo", "  target: {podName: web}\n  debugger: {image: \"registry.example.com/tools:nosuch\", command: [sh], stdin: true}\n  ttl: 20s\n")
+		n.session("typo",
+			"  target: {podName: web}\n  debugger: {image: \"registry.example.com/tools:nosuch\", command: [sh], stdin: "+
+				"true}\n  ttl: 20s\n")
 		Eventually(func() string { return n.get("typo").Status.Reason }).Should(Equal("ErrImagePull"))
 		n.patch("typo", `{"end":true}`)
 		Eventually(func() string { return n.get("typo").Status.Message() }).Should(And(
-			ContainSubstring("has not started (ErrImagePull)"), ContainSubstring("the session ends at "+n.get("typo").Status.ExpiresAt.UTC().Format(time.RFC3339))))
+			ContainSubstring("has not started (ErrImagePull)"),
+			ContainSubstring("the session ends at "+n.get("typo").Status.ExpiresAt.UTC().Format(time.RFC3339))))
 		n.ends("typo", v1alpha1.OutcomeTerminated)
 	})
 })

@@ -14,7 +14,8 @@ import (
 	"debugsession.dev/operator/internal/audit"
 )
 
-const transcribingClass = "  modes: [EphemeralContainer, PodCopy]\n  profiles: [general]\n  maxTTL: 1h\n  defaults: {image: \"busybox:1.36\"}\n  audit: Required\n  transcript: Required\n"
+const transcribingClass = "  modes: [EphemeralContainer, PodCopy]\n  profiles: [general]\n  maxTTL: 1h\n  defaults: {image: " +
+	"\"busybox:1.36\"}\n  audit: Required\n  transcript: Required\n"
 
 // auditVolume gives the operator a folder of this machine as its audit store, by what config/audit-volume has, until the spec ends.
 func auditVolume() (folder string) {
@@ -89,7 +90,8 @@ var _ = Describe("a transcript", Serial, func() {
 		hang := n.ends("hang", v1alpha1.OutcomeCompleted)
 		Expect(hang.Status.Transcript.Incomplete).To(BeEmpty())
 		cast, files := transcriptIn(folder, hang)
-		Expect(cast).To(And(HavePrefix(`{"version":2,`), ContainSubstring(`\u001b[31mred`), ContainSubstring("hello"), ContainSubstring("later")))
+		Expect(cast).
+			To(And(HavePrefix(`{"version":2,`), ContainSubstring(`\u001b[31mred`), ContainSubstring("hello"), ContainSubstring("later")))
 
 		out, _, code := alice.dbg(n, "", "web", "--class="+class, "--name=once", "--", "sh", "-c", "seq 2000; printf '\\033[31m'")
 		Expect(code).To(BeZero())
@@ -150,7 +152,9 @@ var _ = Describe("a transcript", Serial, func() {
 		Expect(text).To(Equal(strings.Repeat("␛[2J␛]0;x␇␛c", 20000)))
 
 		Expect(operatorRestarts()).To(Equal(before), "no replica was ended for its memory")
-		Eventually(func() (string, error) { return tryKubectl("dbg", "audit", "verify", "--store=file://"+folder) }).Should(ContainSubstring("nothing was changed"))
+		Eventually(func() (string, error) {
+			return tryKubectl("dbg", "audit", "verify", "--store=file://"+folder)
+		}).Should(ContainSubstring("nothing was changed"))
 	})
 })
 

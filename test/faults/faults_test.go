@@ -397,5 +397,6 @@ func as(name string) (client.Client, error) {
 func identities() ([]client.Object, error) {
 	documents := strings.Split(string(identity.Manifests), "\n---\n")
 	policy, binding := &admissionregistrationv1.ValidatingAdmissionPolicy{}, &admissionregistrationv1.ValidatingAdmissionPolicyBinding{}
-	return []client.Object{policy, binding}, errors.Join(yaml.Unmarshal([]byte(documents[0]), policy), yaml.Unmarshal([]byte(documents[1]), binding))
+	return []client.Object{policy, binding},
+		errors.Join(yaml.Unmarshal([]byte(documents[0]), policy), yaml.Unmarshal([]byte(documents[1]), binding))
 }

@@ -87,7 +87,8 @@ func (i *injector) about() int {
 	defer i.mu.Unlock()
 	n := 0
 	for _, call := range i.calls {
-		if !strings.HasPrefix(call, "<-") && !strings.HasPrefix(call, "watch-") && !strings.HasPrefix(call, "list-") && !strings.Contains(call, "-events.") {
+		if !strings.HasPrefix(call, "<-") && !strings.HasPrefix(call, "watch-") && !strings.HasPrefix(call, "list-") &&
+			!strings.Contains(call, "-events.") {
 			n++
 		}
 	}
@@ -374,7 +375,8 @@ func status(code int32, reason metav1.StatusReason) []byte {
 func answer(r *http.Request, code int, body []byte) *http.Response {
 	return &http.Response{
 		StatusCode: code, Status: strconv.Itoa(code), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(body)),
+		ContentLength: int64(len(body)),
 	}
 }
 

@@ -90,7 +90,8 @@ func (c *checker) checkMaking() {
 			made, since = append(made, string(pod.UID)), append(since, v.revision)
 			c.must(3, pod.Spec.ActiveDeadlineSeconds != nil, "pod %s has no activeDeadlineSeconds", pod.Name)
 			if then := c.at(v.revision); then != nil && then.Status.Debugger != nil {
-				c.must(1, then.Status.Debugger.PodName == pod.Name, "pod %s was made, recorded was %q", pod.Name, then.Status.Debugger.PodName)
+				c.must(1, then.Status.Debugger.PodName == pod.Name,
+					"pod %s was made, recorded was %q", pod.Name, then.Status.Debugger.PodName)
 			}
 		}
 		for _, ec := range pod.Spec.EphemeralContainers {
@@ -100,13 +101,15 @@ func (c *checker) checkMaking() {
 			containers[ec.Name], since = true, append(since, v.revision)
 			c.must(3, len(ec.Command) > 1, "container %s has the command %v: no deadline is around it", ec.Name, ec.Command)
 			if then := c.at(v.revision); then != nil && then.Status.Debugger != nil && then.Status.Target != nil {
-				c.must(1, then.Status.Debugger.ContainerName == ec.Name, "container %s was made, recorded was %q", ec.Name, then.Status.Debugger.ContainerName)
+				c.must(1, then.Status.Debugger.ContainerName == ec.Name,
+					"container %s was made, recorded was %q", ec.Name, then.Status.Debugger.ContainerName)
 				c.must(8, then.Status.Target.PodUID == pod.UID, "pod %s was debugged, recorded was %s", pod.UID, then.Status.Target.PodUID)
 			}
 		}
 	}
 	policies := c.injector.history.of(c.namespace, "networkpolicies")
-	c.must(6, !c.scenario.isolated || len(made) == 0 || len(policies) > 0 && policies[0].revision < since[0], "the copy was there before it was cut off")
+	c.must(6, !c.scenario.isolated || len(made) == 0 || len(policies) > 0 && policies[0].revision < since[0],
+		"the copy was there before it was cut off")
 	c.must(2, len(made)+len(containers) <= 1, "pods %v and containers %v were made for one session", made, containers)
 	for _, revision := range since {
 		c.checkPermitted(revision)
@@ -114,7 +117,8 @@ func (c *checker) checkMaking() {
 	for _, kind := range []string{"roles", "rolebindings"} {
 		for _, v := range c.injector.history.of(c.namespace, kind) {
 			then := c.at(v.revision)
-			c.must(1, then != nil && then.Status.Access != nil && then.Status.Access.Name == v.object.GetName(), "%s %s was not recorded before it was made", kind, v.object.GetName())
+			c.must(1, then != nil && then.Status.Access != nil && then.Status.Access.Name == v.object.GetName(),
+				"%s %s was not recorded before it was made", kind, v.object.GetName())
 		}
 	}
 }
@@ -126,7 +130,8 @@ func (c *checker) checkPermitted(revision uint64) {
 		return
 	}
 	s := then.Status
-	c.must(1, s.Target != nil && s.Target.PodUID+s.Target.NodeUID != "" && s.Debugger != nil && s.StartedAt != nil && s.ExpiresAt != nil && s.HardDeadline != nil,
+	c.must(1, s.Target != nil && s.Target.PodUID+s.Target.NodeUID != "" && s.Debugger != nil && s.StartedAt != nil && s.ExpiresAt != nil &&
+		s.HardDeadline != nil,
 		"at %d, when the debugger was made, the status did not record it: %+v", revision, s)
 	if c.scenario.class == classApproved {
 		approvals := c.injector.history.of(c.namespace, "debugapprovals")
@@ -142,7 +147,8 @@ func (c *checker) checkEnd() {
 		c.must(7, false, "the session never said Ended")
 		return
 	}
-	c.must(10, end.Status.Outcome == c.scenario.outcome, "the outcome is %s, not %s: %s", end.Status.Outcome, c.scenario.outcome, end.Status.Reason)
+	c.must(10, end.Status.Outcome == c.scenario.outcome,
+		"the outcome is %s, not %s: %s", end.Status.Outcome, c.scenario.outcome, end.Status.Reason)
 	there := map[string]version{}
 	for _, kind := range []string{"pods", "roles", "rolebindings", "networkpolicies"} {
 		for _, v := range c.injector.history.of(c.namespace, kind) {
@@ -157,7 +163,8 @@ func (c *checker) checkEnd() {
 			for _, s := range pod.Status.EphemeralContainerStatuses {
 				c.must(4, s.State.Terminated != nil, "container %s ran when the session said Ended", s.Name)
 			}
-			c.must(4, len(pod.Status.EphemeralContainerStatuses) == len(pod.Spec.EphemeralContainers), "a container was yet to start when the session said Ended")
+			c.must(4, len(pod.Status.EphemeralContainerStatuses) == len(pod.Spec.EphemeralContainers),
+				"a container was yet to start when the session said Ended")
 		}
 	}
 	for _, v := range c.sessions {
@@ -197,7 +204,8 @@ func (c *checker) checkDeadline(ctx context.Context) {
 		c.must(3, err == nil, "the debugger's deadline: %v", err)
 		for _, v := range c.sessions {
 			expires := v.object.(*v1alpha1.DebugSession).Status.ExpiresAt
-			c.must(3, expires == nil || !expires.After(ends), "the session was said to last until %s, and its debugger ends at %s", expires, ends)
+			c.must(3, expires == nil || !expires.After(ends),
+				"the session was said to last until %s, and its debugger ends at %s", expires, ends)
 		}
 	}
 }
@@ -215,7 +223,8 @@ func (c *checker) checkTarget() {
 		}
 		spec := pod.Spec.DeepCopy()
 		spec.EphemeralContainers = nil
-		c.must(8, !v.gone && pod.UID == first.UID && equality.Semantic.DeepEqual(*spec, first.Spec) && equality.Semantic.DeepEqual(pod.Labels, first.Labels),
+		c.must(8, !v.gone && pod.UID == first.UID && equality.Semantic.DeepEqual(*spec, first.Spec) &&
+			equality.Semantic.DeepEqual(pod.Labels, first.Labels),
 			"the target was changed or deleted")
 	}
 	for _, body := range c.injector.deletes {
@@ -230,10 +239,13 @@ func (c *checker) checkEvidence() {
 		return
 	}
 	s := end.Status
-	c.must(10, s.StartedAt != nil && s.EndedAt != nil && s.Reason != "" && s.Target != nil && s.Target.PodUID+s.Target.NodeUID != "" && s.Debugger != nil &&
+	c.must(10, s.StartedAt != nil && s.EndedAt != nil && s.Reason != "" && s.Target != nil && s.Target.PodUID+s.Target.NodeUID != "" &&
+		s.Debugger != nil &&
 		s.Debugger.ContainerName != "" && end.Spec.Requester != nil, "the record does not tell all: %+v", s)
-	c.must(10, c.scenario.mode == v1alpha1.ModeEphemeralContainer || s.Debugger != nil && s.Debugger.PodUID != "", "the record does not tell the copy's UID")
-	c.must(10, c.scenario.outcome != v1alpha1.OutcomeCompleted || s.Debugger != nil && s.Debugger.ExitCode != nil && *s.Debugger.ExitCode == 3,
+	c.must(10, c.scenario.mode == v1alpha1.ModeEphemeralContainer || s.Debugger != nil && s.Debugger.PodUID != "",
+		"the record does not tell the copy's UID")
+	c.must(10, c.scenario.outcome != v1alpha1.OutcomeCompleted || s.Debugger != nil && s.Debugger.ExitCode != nil &&
+		*s.Debugger.ExitCode == 3,
 		"the record does not tell the exit code")
 }
 
@@ -252,9 +264,11 @@ func (c *checker) checkRecord(ctx context.Context) {
 	text, err := records.Read(ctx, end.Status.Audit.Key)
 	c.must(10, err == nil && audit.Digest(text) == end.Status.Audit.SHA256, "the record is not as the session says: %v", err)
 	record, err := audit.Decode(text)
-	c.must(10, err == nil && record.Session.UID == string(end.UID) && record.Session.Outcome == end.Status.Outcome && record.Session.Times.Ended.Equal(end.Status.EndedAt.Time),
+	c.must(10, err == nil && record.Session.UID == string(end.UID) && record.Session.Outcome == end.Status.Outcome &&
+		record.Session.Times.Ended.Equal(end.Status.EndedAt.Time),
 		"the record does not tell what the session does: %v", err)
-	c.must(10, err == nil && equality.Semantic.DeepEqual(record.Session.Transcript, end.Status.Transcript), "the record and the session name different transcripts: %v", err)
+	c.must(10, err == nil && equality.Semantic.DeepEqual(record.Session.Transcript, end.Status.Transcript),
+		"the record and the session name different transcripts: %v", err)
 	stored, transcripts := 1, 0
 	if c.scenario.class == classTranscribed {
 		transcripts = 1
@@ -262,9 +276,11 @@ func (c *checker) checkRecord(ctx context.Context) {
 	if last := c.latest(); c.scenario.after != nil && last != nil {
 		stored = 2
 		text, err := records.Read(ctx, last.Status.Audit.ReviewKey)
-		c.must(10, err == nil && audit.Digest(text) == last.Status.Audit.ReviewSHA256, "the review's record is not as the session says: %v", err)
+		c.must(10, err == nil && audit.Digest(text) == last.Status.Audit.ReviewSHA256,
+			"the review's record is not as the session says: %v", err)
 		late, err := audit.Decode(text)
-		c.must(10, err == nil && late.Review.UID == string(end.UID) && late.Review.By == "bob" && late.Review.Session.Key == end.Status.Audit.Key,
+		c.must(10, err == nil && late.Review.UID == string(end.UID) && late.Review.By == "bob" &&
+			late.Review.Session.Key == end.Status.Audit.Key,
 			"the review's record does not tell who has reviewed what: %v", err)
 	}
 	public := &corev1.Secret{}
@@ -274,7 +290,8 @@ func (c *checker) checkRecord(ctx context.Context) {
 	}
 	key := ed25519.NewKeyFromSeed(public.Data["ed25519-seed"]).Public().(ed25519.PublicKey)
 	result, err := audit.Verify(ctx, records, key, nil)
-	c.must(10, err == nil && len(result.Faults) == 0 && result.Links == int64(stored) && result.Records == stored && result.Transcripts == transcripts,
+	c.must(10, err == nil && len(result.Faults) == 0 && result.Links == int64(stored) && result.Records == stored &&
+		result.Transcripts == transcripts,
 		"the chain is not whole: %+v, %v", result, err)
 }
 
@@ -306,11 +323,14 @@ func (c *checker) checkTranscript(ctx context.Context) {
 	}
 	all := asPrinted(c.debuggerPod(end), end.Status.Debugger.ContainerName, plain)
 	whole := got == all && said.Incomplete == ""
-	c.must(10, whole || said.Incomplete != "" && strings.HasPrefix(all, got), "printed was %q, and the transcript has %q, incomplete: %q", all, got, said.Incomplete)
+	c.must(10, whole || said.Incomplete != "" && strings.HasPrefix(all, got),
+		"printed was %q, and the transcript has %q, incomplete: %q", all, got, said.Incomplete)
 	c.must(10, !said.Cut, "a short transcript says that it was cut")
 	// Of a copy that goes, an operator that starts then cannot know that its log was read to the end.
-	stays := c.scenario.mode == v1alpha1.ModeEphemeralContainer || c.scenario.outcome == v1alpha1.OutcomeCompleted && !c.scenario.hangs && c.restarts == 0
-	c.must(10, whole || !stays && (c.injector.fault != nil || c.scenario.hangs), "the transcript has %q of %q, incomplete: %q", got, all, said.Incomplete)
+	stays := c.scenario.mode == v1alpha1.ModeEphemeralContainer || c.scenario.outcome == v1alpha1.OutcomeCompleted && !c.scenario.hangs &&
+		c.restarts == 0
+	c.must(10, whole || !stays && (c.injector.fault != nil || c.scenario.hangs),
+		"the transcript has %q of %q, incomplete: %q", got, all, said.Incomplete)
 	c.must(10, !c.scenario.hangs || said.Incomplete != "", "nobody has read the log, and the transcript does not say so")
 }
 
@@ -345,7 +365,8 @@ func (c *checker) checkLogWait() {
 			until = ending.LastTransitionTime.Time
 		}
 		// The clock goes in steps: what is due within one is done after it, or after the next if it is told late.
-		c.must(4, !c.injector.deletedAt[0].After(until.Add(2*timers)), "the pod was deleted at %s, and could stay for its log until %s", c.injector.deletedAt[0], until)
+		c.must(4, !c.injector.deletedAt[0].After(until.Add(2*timers)),
+			"the pod was deleted at %s, and could stay for its log until %s", c.injector.deletedAt[0], until)
 		return
 	}
 }
@@ -365,7 +386,8 @@ func (c *checker) checkSettled(ctx context.Context) {
 
 // checkLeaks: nothing that the operator makes is left anywhere in the namespace.
 func (c *checker) checkLeaks(ctx context.Context) {
-	for _, list := range []client.ObjectList{&corev1.PodList{}, &rbacv1.RoleList{}, &rbacv1.RoleBindingList{}, &networkingv1.NetworkPolicyList{}} {
+	for _, list := range []client.ObjectList{&corev1.PodList{}, &rbacv1.RoleList{}, &rbacv1.RoleBindingList{},
+		&networkingv1.NetworkPolicyList{}} {
 		if err := k8s.List(ctx, list, client.InNamespace(c.namespace), client.HasLabels{v1alpha1.LabelSessionUID}); err != nil {
 			c.must(4, false, "listing: %v", err)
 			continue

@@ -29,7 +29,8 @@ func printed(pod *corev1.Pod, container string) (lines []line, ended bool) {
 		return nil, false
 	}
 	began := pod.CreationTimestamp.Add(123456789)
-	lines = []line{{began, "/ # \x1b[31mls\x1b[0m\r\n"}, {began, "ä€𝄞 and more of it\r\n"}, {began.Add(1500 * time.Millisecond), "3 files\r\n"}}
+	lines = []line{{began, "/ # \x1b[31mls\x1b[0m\r\n"}, {began, "ä€𝄞 and more of it\r\n"},
+		{began.Add(1500 * time.Millisecond), "3 files\r\n"}}
 	if ended = statuses[at].State.Terminated != nil; ended {
 		lines = append(lines, line{began.Add(time.Hour), "exit\r\n"})
 	}

@@ -232,7 +232,8 @@ func (r *run) watchesAgain() {
 	if f == nil || f.pattern != missedEvent || f.name != "event-debugapprovals" {
 		return
 	}
-	for end := time.Now().Add(blind); !r.injector.after("watch-debugapprovals") && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(blind); !r.injector.after("watch-debugapprovals") &&
+		time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 	}
 }
 
@@ -248,7 +249,8 @@ func (i *injector) after(name string) bool {
 func (r *run) rest() {
 	r.watchesAgain()
 	pause := quiet
-	if f := r.injector.fault; f != nil && (f.pattern == staleRestart || f.pattern == lateEvent || f.pattern == missedEvent || f.pattern == crash) {
+	if f := r.injector.fault; f != nil &&
+		(f.pattern == staleRestart || f.pattern == lateEvent || f.pattern == missedEvent || f.pattern == crash) {
 		pause = standstill + 2*quiet // a watch may stand still
 	}
 	calls, since := r.injector.count(), time.Now()

@@ -34,22 +34,35 @@ func TestWhatToolsMakeOfASession(t *testing.T) {
 		"runs":                 {active(t), v1alpha1.PhaseActive, "", status.CurrentStatus, "Healthy"},
 		"runs, and was edited": {active(t).edited(), v1alpha1.PhaseActive, "", status.InProgressStatus, "Progressing"},
 		"is ended":             {ended(active(t)).goes(1), v1alpha1.PhaseEnding, "", status.InProgressStatus, "Progressing"},
-		"terminated":           {ended(active(t)).goes(1).debugger(swept).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeTerminated, status.CurrentStatus, "Healthy"},
-		"expired":              {later(active(t)).goes(1).debugger(swept).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeExpired, status.CurrentStatus, "Healthy"},
-		"expired, edited in Git after": {later(active(t)).goes(1).debugger(swept).goes(1).edited().goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeExpired,
+		"terminated": {ended(active(t)).goes(1).debugger(swept).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeTerminated,
 			status.CurrentStatus, "Healthy"},
-		"completed":             {active(t).debugger(fixture.Exited(fixture.Created, 0, "Completed", "")).goes(2), v1alpha1.PhaseEnded, v1alpha1.OutcomeCompleted, status.CurrentStatus, "Healthy"},
-		"its target went":       {gone(active(t)).goes(2), v1alpha1.PhaseEnded, v1alpha1.OutcomeTargetGone, status.CurrentStatus, "Healthy"},
-		"revoked":               {silenced(active(t)).goes(1).debugger(swept).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeRevoked, status.CurrentStatus, "Healthy"},
-		"denied":                {waiting(t).says(v1alpha1.DecisionDeny).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeDenied, status.FailedStatus, "Degraded"},
-		"nobody approved":       {later(waiting(t)).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeTimedOut, status.FailedStatus, "Degraded"},
-		"the class forbids it":  {forbidden(born(t)).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeRejected, status.FailedStatus, "Degraded"},
-		"nobody vouches for it": {untrusted(born(t)).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeRejected, status.FailedStatus, "Degraded"},
-		"its target went before it ran": {gone(waiting(t).says(v1alpha1.DecisionApprove).goes(1)).goes(2), v1alpha1.PhaseEnded, v1alpha1.OutcomeTargetGone,
+		"expired": {later(active(t)).goes(1).debugger(swept).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeExpired,
+			status.CurrentStatus, "Healthy"},
+		"expired, edited in Git after": {later(active(t)).goes(1).debugger(swept).goes(1).edited().goes(1), v1alpha1.PhaseEnded,
+			v1alpha1.OutcomeExpired,
+			status.CurrentStatus, "Healthy"},
+		"completed": {active(t).debugger(fixture.Exited(fixture.Created, 0, "Completed", "")).goes(2), v1alpha1.PhaseEnded,
+			v1alpha1.OutcomeCompleted, status.CurrentStatus, "Healthy"},
+		"its target went": {gone(active(t)).goes(2), v1alpha1.PhaseEnded, v1alpha1.OutcomeTargetGone,
+			status.CurrentStatus, "Healthy"},
+		"revoked": {silenced(active(t)).goes(1).debugger(swept).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeRevoked,
+			status.CurrentStatus, "Healthy"},
+		"denied": {waiting(t).says(v1alpha1.DecisionDeny).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeDenied,
 			status.FailedStatus, "Degraded"},
-		"its image was never there": {later(waiting(t).says(v1alpha1.DecisionApprove).goes(1).debugger(fixture.Waiting("ErrImagePull", "not found")).goes(1)).goes(2),
+		"nobody approved": {later(waiting(t)).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeTimedOut,
+			status.FailedStatus, "Degraded"},
+		"the class forbids it": {forbidden(born(t)).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeRejected,
+			status.FailedStatus, "Degraded"},
+		"nobody vouches for it": {untrusted(born(t)).goes(1), v1alpha1.PhaseEnded, v1alpha1.OutcomeRejected,
+			status.FailedStatus, "Degraded"},
+		"its target went before it ran": {gone(waiting(t).says(v1alpha1.DecisionApprove).goes(1)).goes(2), v1alpha1.PhaseEnded,
+			v1alpha1.OutcomeTargetGone,
+			status.FailedStatus, "Degraded"},
+		"its image was never there": {later(
+			waiting(t).says(v1alpha1.DecisionApprove).goes(1).debugger(fixture.Waiting("ErrImagePull", "not found")).goes(1)).goes(2),
 			v1alpha1.PhaseEnded, v1alpha1.OutcomeNotStarted, status.FailedStatus, "Degraded"},
-		"could not start": {waiting(t).says(v1alpha1.DecisionApprove).goes(1).debugger(fixture.Exited(fixture.Created, 128, "StartError", "no sh")).goes(2), v1alpha1.PhaseEnded, v1alpha1.OutcomeNotStarted,
+		"could not start": {waiting(t).says(v1alpha1.DecisionApprove).goes(1).
+			debugger(fixture.Exited(fixture.Created, 128, "StartError", "no sh")).goes(2), v1alpha1.PhaseEnded, v1alpha1.OutcomeNotStarted,
 			status.FailedStatus, "Degraded"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,7 +83,8 @@ func TestWhatToolsMakeOfASession(t *testing.T) {
 }
 
 func TestWhatArgoCDMakesOfAnApproval(t *testing.T) {
-	for counted, want := range map[metav1.ConditionStatus]string{"": "Progressing", metav1.ConditionTrue: "Healthy", metav1.ConditionFalse: "Degraded"} {
+	for counted, want := range map[metav1.ConditionStatus]string{"": "Progressing", metav1.ConditionTrue: "Healthy",
+		metav1.ConditionFalse: "Degraded"} {
 		approval := &v1alpha1.DebugApproval{}
 		if counted != "" {
 			approval.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionCounted, Status: counted, Message: "why"}}

@@ -63,7 +63,8 @@ func list(t *testing.T) string {
 				return err
 			case entry.IsDir() && slices.Contains(unspoken, filepath.ToSlash(name)):
 				return filepath.SkipDir
-			case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(entry.Name(), "zz_"):
+			case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") ||
+				strings.HasPrefix(entry.Name(), "zz_"):
 				return nil
 			}
 			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)

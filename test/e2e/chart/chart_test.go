@@ -83,7 +83,8 @@ var _ = Describe("the chart", Ordered, func() {
 			Expect(stays()).To(Equal(before))
 
 			By("upgrade to a class that is wrong")
-			out, err := h.try(image(next)+more+"classes:\n"+class("chart", "3h", "")+class("chart-more", "1h", ", images: [busybox], defaults: {image: bash}"), "upgrade", h.release, chart)
+			out, err := h.try(image(next)+more+"classes:\n"+class("chart", "3h", "")+class("chart-more", "1h",
+				", images: [busybox], defaults: {image: bash}"), "upgrade", h.release, chart)
 			Expect(err).To(HaveOccurred())
 			Expect(out).To(ContainSubstring("is not allowed by spec.images"))
 			Expect(ttlOf("chart")()).To(Equal("2h"), "nothing is applied if something is wrong")
@@ -105,7 +106,8 @@ var _ = Describe("the chart", Ordered, func() {
 
 			By("uninstall")
 			uninstalled(h)
-			Expect(kubectl("-n", shop, "get", "debugsession", name, "-o", "jsonpath={.status.outcome}")).To(Equal("Terminated"), "the record stays")
+			Expect(kubectl("-n", shop, "get", "debugsession", name, "-o", "jsonpath={.status.outcome}")).To(Equal("Terminated"),
+				"the record stays")
 			Expect(ttlOf("chart")()).To(Equal("1h"), "and so does the class")
 		})
 	}
@@ -131,8 +133,9 @@ func uninstalled(h helm) {
 	h.do("", "uninstall", h.release)
 	Eventually(gone("-n", h.namespace, "pods", "-l", "control-plane=debugsession-operator")).Should(BeEmpty())
 	const ours = "app.kubernetes.io/part-of=debugsession"
-	Expect(gone("mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings,"+
-		"clusterroles,clusterrolebindings", "-l", ours)()).To(BeEmpty())
+	Expect(
+		gone("mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings,"+
+			"clusterroles,clusterrolebindings", "-l", ours)()).To(BeEmpty())
 	Expect(gone("-n", h.namespace, "all,roles,rolebindings,serviceaccounts,configmaps,jobs", "-l", ours)()).To(BeEmpty())
 	Expect(strings.Fields(gone("crds", "-l", ours)())).To(HaveLen(4), "the CRDs stay")
 }

@@ -1,5 +1,5 @@
-// Package k9s tests plugins/k9s.yaml in the real k9s, which runs in a terminal of tmux, in a real cluster. `make test-k9s` runs it. It is no
-// part of `make test`: k9s takes seven minutes to compile on two cores.
+// Package k9s tests plugins/k9s.yaml in the real k9s, which runs in a terminal of tmux, in a real cluster. `make test-k9s` runs it. It is
+// no part of `make test`: k9s takes seven minutes to compile on two cores.
 package k9s
 
 import (
@@ -66,7 +66,8 @@ func opens(user, namespace, list string) k9s {
 	binary, err := filepath.Abs(filepath.Join(root, "bin", "k9s"))
 	Expect(err).NotTo(HaveOccurred())
 	k := k9s{user}
-	k.tmux("new-session", "-d", "-x", "150", "-y", "40", "-e", "HOME="+home, "-e", "K9S_CONFIG_DIR="+home, "-e", "KUBECONFIG="+kubeconfig(user),
+	k.tmux("new-session", "-d", "-x", "150", "-y", "40", "-e", "HOME="+home, "-e", "K9S_CONFIG_DIR="+home,
+		"-e", "KUBECONFIG="+kubeconfig(user),
 		binary, "--namespace", namespace, "--command", list, "--splashless")
 	DeferCleanup(func() { _, _ = try("", "tmux", "-L", k.server(), "kill-server") })
 	k.shows(list + "(" + namespace + ")")
