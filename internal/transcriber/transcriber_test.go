@@ -54,6 +54,13 @@ func (n *node) prints(line string) {
 	})
 }
 
+// times is how often the log was asked for.
+func (n *node) times() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.asked)
+}
+
 func (n *node) Follow(ctx context.Context, _ types.NamespacedName, container string, since time.Time) (io.ReadCloser, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -354,7 +361,7 @@ func TestTranscriptIsWholeThoughItsPodGoes(t *testing.T) {
 		node.update(func() { node.ended = true })
 		synctest.Wait()
 		node.update(func() { node.lines = append(node.lines, "unable to retrieve container logs\n") })
-		for asked := len(node.asked); len(node.asked) == asked; {
+		for before := node.times(); node.times() == before; {
 			time.Sleep(100 * time.Millisecond)
 			synctest.Wait()
 		}
