@@ -93,11 +93,17 @@ func start(pod *corev1.Pod, container string, now time.Time) {
 	statuses[len(statuses)-1].Ready, statuses[len(statuses)-1].Started = true, new(true)
 }
 
-// Exit ends a container's main process. One that has ended stays as it is.
+// Exit ends a container's main process. One that has ended stays as it is, and one that ran has started when it did.
 func Exit(pod *corev1.Pod, container string, ended corev1.ContainerState) {
-	if State(pod, container).Terminated == nil {
-		Set(pod, container, ended)
+	before := State(pod, container)
+	if before.Terminated != nil {
+		return
 	}
+	if before.Running != nil {
+		ended = *ended.DeepCopy()
+		ended.Terminated.StartedAt = before.Running.StartedAt
+	}
+	Set(pod, container, ended)
 }
 
 // Recreate has the runtime lose a container, which the kubelet makes anew.

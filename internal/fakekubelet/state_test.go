@@ -39,9 +39,9 @@ func TestStartLeavesWhatHasEnded(t *testing.T) {
 func TestExitCountsOnce(t *testing.T) {
 	now, pod := time.Unix(1000, 0), web()
 	Start(pod, now)
-	Exit(pod, "app", Exited(now, 3, "Error", ""))
-	Exit(pod, "app", Killed(now))
-	if ended := State(pod, "app").Terminated; ended == nil || ended.ExitCode != 3 {
+	Exit(pod, "app", Exited(now.Add(time.Second), 3, "Error", ""))
+	Exit(pod, "app", Killed(now.Add(time.Second)))
+	if ended := State(pod, "app").Terminated; ended == nil || ended.ExitCode != 3 || !ended.StartedAt.Time.Equal(now) {
 		t.Errorf("ended with %+v", ended)
 	}
 }
