@@ -166,7 +166,7 @@ var _ = Describe("kubectl", func() {
 			Expect(json.Unmarshal([]byte(raw), &root)).To(Succeed())
 			Expect(root.undocumented(kind)).To(BeEmpty())
 		}
-		Expect(kubectl("explain", "dbg.spec.ttl")).To(ContainSubstring("How long the session lasts"))
+		Expect(kubectl("explain", "dbg.spec.ttl")).To(ContainSubstring("how long the session lasts"))
 		Expect(kubectl("explain", "dbg.spec.target", "--recursive")).To(ContainSubstring("podName"))
 	})
 
