@@ -68,7 +68,7 @@ func checkSelector(target *v1alpha1.Target) *Refusal {
 // checkAlive refuses pods in which an ephemeral container would never start, though the API server would take it.
 // A copy needs only the pod's spec, and a pod that has failed is a good reason to make one.
 func checkAlive(pod *corev1.Pod) *Refusal {
-	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+	if hasFinished(pod) {
 		return refuse(v1alpha1.ReasonTargetFinished,
 			"pod %q has finished (%s), and nothing starts in it any more; name a running pod, or use mode: PodCopy", pod.Name, pod.Status.Phase)
 	}

@@ -90,9 +90,10 @@ func (p *pass) logRead(c container, pod *corev1.Pod) step {
 
 // stopped reports whether no container of a pod runs, or will.
 func stopped(pod *corev1.Pod) bool {
-	over := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 	runs := func(c corev1.ContainerStatus) bool { return c.State.Running != nil }
-	return over && !slices.ContainsFunc(pod.Status.InitContainerStatuses, runs) && !slices.ContainsFunc(pod.Status.ContainerStatuses, runs)
+	status := &pod.Status
+	return hasFinished(pod) && !slices.ContainsFunc(
+		slices.Concat(status.InitContainerStatuses, status.ContainerStatuses, status.EphemeralContainerStatuses), runs)
 }
 
 // transcriptStored has a session that is over wait for its transcript. It is written down before the record is made, which names it.

@@ -86,6 +86,8 @@ func TestCopyIsNotDeletedBeforeItsLogIsRead(t *testing.T) {
 	failed.Status.Phase = corev1.PodFailed
 	killing := pod.DeepCopy()
 	killing.Status.Phase = corev1.PodFailed
+	beside := failed.DeepCopy()
+	beside.Status.EphemeralContainerStatuses = []corev1.ContainerStatus{{Name: "another", State: fixture.Running(now)}}
 	deletes := want{phase: v1alpha1.PhaseEnding, does: "DeletePod"}
 	waits := want{phase: v1alpha1.PhaseEnding, wakes: after(10 * time.Second)}
 	dueAt := func(at time.Time) *v1alpha1.DebugSession {
@@ -115,6 +117,9 @@ func TestCopyIsNotDeletedBeforeItsLogIsRead(t *testing.T) {
 			want{phase: v1alpha1.PhaseEnding, wakes: after(plan.TranscriptTimeout)},
 		},
 		"at the hard deadline, and one still runs": {dueAt(now), killing, plan.TranscriptState{CaughtUp: true}, now, deletes},
+		"at the hard deadline, and another debugger runs": {
+			dueAt(now), beside, plan.TranscriptState{CaughtUp: true}, now, deletes,
+		},
 		"nothing runs, and its log is not to be had": {dueAt(now), failed, plan.TranscriptState{CaughtUp: true},
 			after(plan.TranscriptTimeout), deletes},
 		"nothing runs, and another operator reads it": {dueAt(now), failed, plan.TranscriptState{Read: true}, after(time.Minute), deletes},
