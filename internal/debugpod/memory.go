@@ -28,7 +28,7 @@ func MemoryLimits(pod *corev1.Pod) *resource.Quantity {
 		if limit == nil {
 			return nil
 		}
-		if policy := container.RestartPolicy; policy != nil && *policy == corev1.ContainerRestartPolicyAlways {
+		if IsSidecar(container) {
 			sum.Add(*limit)
 			continue
 		}

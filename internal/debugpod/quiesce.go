@@ -55,7 +55,7 @@ func quiesced(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *core
 	if container == nil {
 		return nil, noSuchContainer(field, name, target)
 	}
-	if hasContainer(spec.InitContainers, name) && !isSidecar(container) {
+	if hasContainer(spec.InitContainers, name) && !IsSidecar(container) {
 		return nil, &InvalidError{Field: field, Message: fmt.Sprintf(
 			"%q is an init container, and the copy would wait for it for ever: leave InitContainers out of spec.podCopy.keep, or change its command in spec.podCopy.containers", name)}
 	}
@@ -69,7 +69,7 @@ func sleepers(spec *corev1.PodSpec, session *v1alpha1.DebugSession) []*corev1.Co
 		all = append(all, &spec.Containers[i])
 	}
 	for i := range spec.InitContainers {
-		if isSidecar(&spec.InitContainers[i]) {
+		if IsSidecar(&spec.InitContainers[i]) {
 			all = append(all, &spec.InitContainers[i])
 		}
 	}
@@ -83,7 +83,8 @@ func sleepers(spec *corev1.PodSpec, session *v1alpha1.DebugSession) []*corev1.Co
 	})
 }
 
-func isSidecar(container *corev1.Container) bool {
+// IsSidecar reports whether an init container runs beside those that come after it.
+func IsSidecar(container *corev1.Container) bool {
 	return container.RestartPolicy != nil && *container.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 

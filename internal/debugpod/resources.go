@@ -124,7 +124,7 @@ func claimOf(spec *corev1.PodSpec, listOf func(*corev1.Container) corev1.Resourc
 	var sidecars, largest resource.Quantity
 	for i := range spec.InitContainers {
 		claimed := listOf(&spec.InitContainers[i])[name]
-		if isSidecar(&spec.InitContainers[i]) {
+		if IsSidecar(&spec.InitContainers[i]) {
 			sidecars.Add(claimed)
 		} else if claimed.Cmp(largest) > 0 {
 			largest = claimed.DeepCopy()
@@ -169,7 +169,7 @@ func shareLimit(spec *corev1.PodSpec, field string, name corev1.ResourceName, mo
 // initContainers are a pod's sidecars, and those that run one after the other.
 func initContainers(spec *corev1.PodSpec) (sidecars, alone []*corev1.Container) {
 	for i := range spec.InitContainers {
-		if container := &spec.InitContainers[i]; isSidecar(container) {
+		if container := &spec.InitContainers[i]; IsSidecar(container) {
 			sidecars = append(sidecars, container)
 		} else {
 			alone = append(alone, container)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 // pendingInit is the init container, or sidecar, that a pod's other containers wait for: the first that has begun and is not done,
@@ -33,14 +35,10 @@ func initStatus(pod *corev1.Pod, name string) *corev1.ContainerStatus {
 }
 
 func initDone(container *corev1.Container, status *corev1.ContainerStatus) bool {
-	if sidecar(container) {
+	if debugpod.IsSidecar(container) {
 		return status.Started != nil && *status.Started
 	}
 	return status.State.Terminated != nil && status.State.Terminated.ExitCode == 0
-}
-
-func sidecar(container *corev1.Container) bool {
-	return container.RestartPolicy != nil && *container.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 
 // describeInit is where an init container stands that is not done, and since when.
@@ -48,11 +46,11 @@ func describeInit(pod *corev1.Pod, name string) string {
 	i := slices.IndexFunc(pod.Spec.InitContainers, func(c corev1.Container) bool { return c.Name == name })
 	container, state := &pod.Spec.InitContainers[i], initStatus(pod, name).State
 	noun := "init container"
-	if sidecar(container) {
+	if debugpod.IsSidecar(container) {
 		noun = "sidecar"
 	}
 	switch {
-	case state.Running != nil && sidecar(container):
+	case state.Running != nil && debugpod.IsSidecar(container):
 		return fmt.Sprintf("%s %q has run since %s, and its startup probe has not succeeded", noun, name, clock(state.Running.StartedAt.Time))
 	case state.Running != nil:
 		return fmt.Sprintf("%s %q has run since %s, and the other containers wait until it has finished", noun, name, clock(state.Running.StartedAt.Time))

@@ -13,15 +13,16 @@ import (
 // StartupHint is what may hold a pod up without its status saying so. Volumes that cannot be attached, for one, are told in
 // events alone.
 func StartupHint(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) string {
+	init, volumes := pendingInit(pod), claims(pod)
 	switch {
 	case pod.Spec.NodeName != "" && pod.Status.StartTime == nil:
 		return fmt.Sprintf(": no kubelet has begun with it; see whether node %q is ready", pod.Spec.NodeName)
-	case pendingInit(pod) != "":
+	case init != "":
 		return fmt.Sprintf(": %s; see kubectl logs -n %s %s -c %s; leave InitContainers out of podCopy.keep if the copy can do without",
-			describeInit(pod, pendingInit(pod)), pod.Namespace, pod.Name, pendingInit(pod))
-	case spec.Mode != v1alpha1.ModeEphemeralContainer && len(claims(pod)) > 0:
+			describeInit(pod, init), pod.Namespace, pod.Name, init)
+	case spec.Mode != v1alpha1.ModeEphemeralContainer && len(volumes) > 0:
 		return fmt.Sprintf(": it may wait for the volumes of %s, which another node may hold; podCopy.sameNode puts the copy where the target is, and kubectl describe pod %s tells more",
-			strings.Join(claims(pod), ", "), pod.Name)
+			strings.Join(volumes, ", "), pod.Name)
 	default:
 		return fmt.Sprintf(": kubectl describe pod %s tells more", pod.Name)
 	}

@@ -176,7 +176,7 @@ func (t targetState) blockedBy() string {
 			return ""
 		}
 		before := readTarget(t.pod, c.Name)
-		state, sidecar := before.status.State, c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+		state, sidecar := before.status.State, debugpod.IsSidecar(c)
 		started := before.status.Started != nil && *before.status.Started
 		name := fmt.Sprintf("init container %q", c.Name)
 		switch {
