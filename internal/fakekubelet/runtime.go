@@ -20,14 +20,13 @@ type Runtime struct {
 func NewRuntime() *Runtime { return &Runtime{pods: map[types.UID]map[string]*container{}} }
 
 type container struct {
-	started, endsAt time.Time // endsAt is zero for a container that has no end of its own
-	state           corev1.ContainerState
-	told            bool // the API server knows of its present state
+	endsAt time.Time // zero for a container that has no end of its own
+	state  corev1.ContainerState
+	told   bool // the API server knows of its present state
 }
 
 // Look starts what the pod's spec asks for and ends what is over. Of pods that are nobody's only the ephemeral containers are started. It
-// returns what of the pod's status has to be told, nil
-// if all is known, and when to look again, if that is known.
+// returns what of the pod's status has to be told, nil if all is known, and when to look again, if that is known.
 func (r *Runtime) Look(pod *corev1.Pod, now time.Time) (status *corev1.PodStatus, endsAt time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,7 +62,7 @@ func (r *Runtime) started(pod types.UID, spec *corev1.EphemeralContainer, now ti
 	it := r.pods[pod][spec.Name]
 	if it == nil {
 		endsAt, _ := Deadline(spec.Command) // what reads no deadline there has none
-		it = &container{started: now, endsAt: endsAt, state: Running(now)}
+		it = &container{endsAt: endsAt, state: Running(now)}
 		r.pods[pod][spec.Name] = it
 	}
 	return it
@@ -100,6 +99,5 @@ func (r *Runtime) Forget(pod types.UID) {
 func (c *container) runs() bool { return c.state.Running != nil }
 
 func (c *container) end(ended corev1.ContainerState) {
-	ended.Terminated.StartedAt = metav1.NewTime(c.started)
-	c.state, c.told = ended, false
+	c.state, c.told = endOf(c.state, ended), false
 }

@@ -95,15 +95,18 @@ func start(pod *corev1.Pod, container string, now time.Time) {
 
 // Exit ends a container's main process. One that has ended stays as it is, and one that ran has started when it did.
 func Exit(pod *corev1.Pod, container string, ended corev1.ContainerState) {
-	before := State(pod, container)
-	if before.Terminated != nil {
-		return
+	if before := State(pod, container); before.Terminated == nil {
+		Set(pod, container, endOf(before, ended))
 	}
+}
+
+// endOf is how a container ends: if it ran, it had started when it did.
+func endOf(before, ended corev1.ContainerState) corev1.ContainerState {
 	if before.Running != nil {
 		ended = *ended.DeepCopy()
 		ended.Terminated.StartedAt = before.Running.StartedAt
 	}
-	Set(pod, container, ended)
+	return ended
 }
 
 // Recreate has the runtime lose a container, which the kubelet makes anew.
