@@ -12,9 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/kube-openapi/pkg/validation/spec"
-	"k8s.io/kube-openapi/pkg/validation/strfmt"
-	"k8s.io/kube-openapi/pkg/validation/validate"
 	"sigs.k8s.io/yaml"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -63,15 +60,7 @@ func TestSamplesAreWhatProductsTake(t *testing.T) {
 	}
 	for name, most := range map[string]int{"slack": 64 << 10, "teams": 28 << 10, "pagerduty": 512 << 10} { // bytes of a body
 		t.Run(name, func(t *testing.T) {
-			text, err := os.ReadFile(filepath.Join("testdata", name+".schema.json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			schema := &spec.Schema{}
-			if err := json.Unmarshal(text, schema); err != nil {
-				t.Fatal(err)
-			}
-			validator := validate.NewSchemaValidator(schema, nil, "", strfmt.Default)
+			documented := readSchema(t, "testdata", name+".schema.json")
 			sample := sampleSink(t, name)
 			to, err := newSender(sample, secret)
 			if err != nil {
@@ -83,19 +72,9 @@ func TestSamplesAreWhatProductsTake(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					var value map[string]any
-					if err := json.Unmarshal(body, &value); err != nil {
-						t.Fatal(err)
-					}
-					if result := validator.Validate(value); !result.IsValid() {
-						t.Errorf("%s: %v\n%s", of, result.AsError(), body)
-					}
+					documented.holds(t, of, body)
 					if len(body) > most {
 						t.Errorf("%s: has %d bytes, of which %s takes %d", of, len(body), name, most)
-					}
-					value["another"] = true
-					if validator.Validate(value).IsValid() {
-						t.Errorf("%s: what is not documented is taken", of)
 					}
 				}
 			}

@@ -155,6 +155,16 @@ func start(t *testing.T, store *auditstore.Store, source Source) *operator {
 	return o
 }
 
+// stored waits for a session's transcript; nil if it takes hours.
+func (o *operator) stored(session *v1alpha1.DebugSession) *v1alpha1.TranscriptStatus {
+	for began := time.Now(); time.Since(began) < time.Hour; time.Sleep(100 * time.Millisecond) {
+		if stored := o.State(session, false).Stored; stored != nil {
+			return stored
+		}
+	}
+	return nil
+}
+
 func memory(t *testing.T) *auditstore.Store {
 	t.Helper()
 	bucket := memblob.OpenBucket(nil)
@@ -225,10 +235,7 @@ func TestTranscriptIsWhole(t *testing.T) {
 		}
 		node.update(func() { node.ended, node.breaks = true, 0 })
 		session = ended(session)
-		for operator.State(session, false).Stored == nil {
-			time.Sleep(time.Second)
-		}
-		status := operator.State(session, false).Stored
+		status := operator.stored(session)
 		if got := printed(t, store, status); got != want || status.Incomplete != "" || status.Cut || status.Parts < 3 {
 			t.Errorf("%+v:\n%s", status, got)
 		}
@@ -283,10 +290,7 @@ func TestLogWithoutEndIsGivenUp(t *testing.T) {
 		node.prints("a\r\n")
 		began := time.Now()
 		session = ended(session)
-		for operator.State(session, false).Stored == nil && time.Since(began) < time.Hour {
-			time.Sleep(100 * time.Millisecond)
-		}
-		status := operator.State(session, false).Stored
+		status := operator.stored(session)
 		if took := time.Since(began); status == nil || !strings.Contains(status.Incomplete, "does not end it") ||
 			took > plan.TranscriptTimeout+10*time.Second {
 			t.Errorf("after %s: %+v", took, status)
@@ -334,10 +338,8 @@ func TestTranscriptIsIncomplete(t *testing.T) {
 				operator = start(t, store, node)
 				began := time.Now()
 				session = ended(session)
-				for operator.State(session, false).Stored == nil && time.Since(began) < time.Hour {
-					time.Sleep(100 * time.Millisecond)
-				}
-				status, took := operator.State(session, false).Stored, time.Since(began)
+				status := operator.stored(session)
+				took := time.Since(began)
 				if status == nil || !strings.Contains(status.Incomplete, tc.want) || took > tc.within {
 					t.Fatalf("after %s: %+v", took, status)
 				}
@@ -367,10 +369,7 @@ func TestTranscriptIsWholeThoughItsPodGoes(t *testing.T) {
 		}
 		node.update(func() { node.gone = true })
 		session = ended(session)
-		for operator.State(session, false).Stored == nil {
-			time.Sleep(100 * time.Millisecond)
-		}
-		if status := operator.State(session, false).Stored; status.Incomplete != "" || printed(t, store, status) != "a\r\n" {
+		if status := operator.stored(session); status == nil || status.Incomplete != "" || printed(t, store, status) != "a\r\n" {
 			t.Errorf("%+v", status)
 		}
 		operator.stop()
@@ -387,10 +386,7 @@ func TestTranscriptIsCut(t *testing.T) {
 			node.prints(strings.Repeat("x", 1<<20) + "\n")
 		}
 		operator.look(session)
-		for operator.State(session, false).Stored == nil {
-			time.Sleep(time.Second)
-		}
-		status := operator.State(session, false).Stored
+		status := operator.stored(session)
 		if got := printed(t, store, status); !status.Cut || len(got) > transcript.MaxBytes+1000 ||
 			!strings.Contains(got[len(got)-100:], "the transcript is cut here") {
 			t.Errorf("%+v: ends with %q", status, got[max(0, len(got)-100):])
