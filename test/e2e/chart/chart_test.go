@@ -7,6 +7,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"debugsession.dev/operator/test/e2e/command"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 )
 
 var _ = BeforeSuite(func() {
-	out, err := try("", root+"/bin/cluster", "image-build", "--tag", path.Dir(os.Getenv("IMG"))+"/operator:"+next, root+"/bin/image")
+	out, err := command.Try("", root+"/bin/cluster", "image-build", "--tag", path.Dir(os.Getenv("IMG"))+"/operator:"+next, root+"/bin/image")
 	Expect(err).NotTo(HaveOccurred(), out)
 	kubectl("create", "namespace", shop)
 	kubectl("-n", shop, "run", "app", "--image=server:v1")

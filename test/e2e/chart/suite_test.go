@@ -3,15 +3,15 @@
 package chart
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"debugsession.dev/operator/test/e2e/command"
 )
 
 const (
@@ -29,18 +29,9 @@ func TestChart(t *testing.T) {
 	RunSpecs(t, "chart")
 }
 
-// try runs a command and returns all that it wrote.
-func try(input, name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...)
-	out := &bytes.Buffer{}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, out
-	err := cmd.Run()
-	return out.String(), err
-}
-
 func kubectl(args ...string) string {
 	GinkgoHelper()
-	out, err := try("", "kubectl", args...)
+	out, err := command.Try("", "kubectl", args...)
 	Expect(err).NotTo(HaveOccurred(), "kubectl %s: %s", strings.Join(args, " "), out)
 	return out
 }
@@ -48,7 +39,7 @@ func kubectl(args ...string) string {
 func apply(manifest string) {
 	GinkgoHelper()
 	Eventually(func() error {
-		_, err := try(manifest, "kubectl", "apply", "-f", "-")
+		_, err := command.Try(manifest, "kubectl", "apply", "-f", "-")
 		return err
 	}).Should(Succeed())
 }
@@ -56,7 +47,7 @@ func apply(manifest string) {
 // gone reports whether an object is not there.
 func gone(args ...string) func() string {
 	return func() string {
-		out, _ := try("", "kubectl", append([]string{"get", "--ignore-not-found", "-o", "name"}, args...)...)
+		out, _ := command.Try("", "kubectl", append([]string{"get", "--ignore-not-found", "-o", "name"}, args...)...)
 		return out
 	}
 }
@@ -71,7 +62,7 @@ func (h helm) try(values string, args ...string) (string, error) {
 	if values != "" {
 		args = append(args, "--values", "-")
 	}
-	return try(values, root+"/bin/"+h.binary, args...)
+	return command.Try(values, root+"/bin/"+h.binary, args...)
 }
 
 func (h helm) do(values string, args ...string) string {

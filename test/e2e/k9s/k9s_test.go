@@ -6,6 +6,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"debugsession.dev/operator/test/e2e/command"
 )
 
 const (
@@ -14,7 +16,7 @@ const (
 )
 
 var _ = BeforeSuite(func() {
-	_, err := try("", "tmux", "-V")
+	_, err := command.Try("", "tmux", "-V")
 	Expect(err).NotTo(HaveOccurred(), "k9s runs in a terminal of tmux: install it")
 	kubectl("apply", "-f", os.Getenv("INSTALL"))
 	kubectl("-n", "debugsession-system", "rollout", "status", "deployment/debugsession-operator", "--timeout=90s")
@@ -44,7 +46,7 @@ metadata: {name: CLASS-approver}
 rules:
 - {apiGroups: [debugsession.dev], resources: [debugclasses], resourceNames: [CLASS], verbs: [approve]}
 `)
-	Eventually(func() error { _, err := try(manifest, "kubectl", "apply", "-f", "-"); return err }).Should(Succeed())
+	Eventually(func() error { _, err := command.Try(manifest, "kubectl", "apply", "-f", "-"); return err }).Should(Succeed())
 	DeferCleanup(func() { run(manifest, "kubectl", "delete", "-f", "-") })
 	for user, role := range map[string]string{"alice": class, "bob": class + "-approver"} {
 		kubectl("-n", shop, "create", "rolebinding", "edit-"+user, "--clusterrole=edit", "--user="+user)

@@ -3,9 +3,7 @@
 package k9s
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +11,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"debugsession.dev/operator/test/e2e/command"
 )
 
 const root = "../../.."
@@ -27,18 +27,9 @@ func TestK9s(t *testing.T) {
 	RunSpecs(t, "k9s")
 }
 
-// try runs a command and returns all that it wrote.
-func try(input, name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...)
-	out := &bytes.Buffer{}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), out, out
-	err := cmd.Run()
-	return out.String(), err
-}
-
 func run(input, name string, args ...string) string {
 	GinkgoHelper()
-	out, err := try(input, name, args...)
+	out, err := command.Try(input, name, args...)
 	Expect(err).NotTo(HaveOccurred(), "%s %s: %s", name, strings.Join(args, " "), out)
 	return out
 }
@@ -69,7 +60,7 @@ func opens(user, namespace, list string) k9s {
 	k.tmux("new-session", "-d", "-x", "150", "-y", "40", "-e", "HOME="+home, "-e", "K9S_CONFIG_DIR="+home,
 		"-e", "KUBECONFIG="+kubeconfig(user),
 		binary, "--namespace", namespace, "--command", list, "--splashless")
-	DeferCleanup(func() { _, _ = try("", "tmux", "-L", k.server(), "kill-server") })
+	DeferCleanup(func() { _, _ = command.Try("", "tmux", "-L", k.server(), "kill-server") })
 	k.shows(list + "(" + namespace + ")")
 	return k
 }
