@@ -101,6 +101,7 @@ func (s *stage) memory(p process) (bytes int) {
 func (s *stage) auditStore() (folder string) {
 	node, err := os.MkdirTemp("", "chaos-audit-")
 	s.must("making a folder", err)
+	s.later(func() { s.must("deleting the folder", os.RemoveAll(node)) })
 	s.must("making the folder one that the operator may write to", os.Chmod(node, 0o777))
 	const name = "chaos-audit"
 	meta := metav1.ObjectMeta{Namespace: operatorNamespace, Name: name}
@@ -118,15 +119,16 @@ func (s *stage) auditStore() (folder string) {
 	asItWas := &appsv1.Deployment{}
 	s.must("reading the operator's deployment", s.client.Get(s.ctx, key, asItWas))
 	s.later(func() {
-		s.must("installing the operator as it was", s.client.Patch(s.ctx, asItWas.DeepCopy(), jsonpatch.Patch{
-			jsonpatch.Add("/spec/template", asItWas.Spec.Template),
-		}))
-		s.must("the operator after the fault", s.operatorReady(s.ctx))
 		s.must("deleting the claim", client.IgnoreNotFound(s.client.Delete(s.ctx, claim)))
 		s.must("deleting the volume", client.IgnoreNotFound(s.client.Delete(s.ctx, volume)))
 		anchor := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: audit.AnchorName}}
 		s.must("deleting what is remembered of the store", client.IgnoreNotFound(s.client.Delete(s.ctx, anchor)))
-		s.must("deleting the folder", os.RemoveAll(node))
+	})
+	s.later(func() {
+		s.must("installing the operator as it was", s.client.Patch(s.ctx, asItWas.DeepCopy(), jsonpatch.Patch{
+			jsonpatch.Add("/spec/template", asItWas.Spec.Template),
+		}))
+		s.must("the operator after the fault", s.operatorReady(s.ctx))
 	})
 	s.must("making the volume", s.client.Create(s.ctx, volume))
 	s.must("making the claim", s.client.Create(s.ctx, claim))
