@@ -41,6 +41,16 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		})
 	})
 
+	AfterEach(func(ctx SpecContext) { // else each sink of later specs is told of those that nobody has reviewed
+		sessions := &v1alpha1.DebugSessionList{}
+		Expect(k8s.DeleteAllOf(ctx, &v1alpha1.DebugSession{}, client.InNamespace(namespace))).To(Succeed())
+		Expect(k8s.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(namespace), client.GracePeriodSeconds(0))).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(k8s.List(ctx, sessions, client.InNamespace(namespace))).To(Succeed())
+			g.Expect(sessions.Items).To(BeEmpty())
+		}).Should(Succeed())
+	})
+
 	hasty := func() *v1alpha1.DebugSession {
 		session := newSession(namespace, "hang", "web")
 		session.Spec.ClassName, session.Spec.Emergency, session.Spec.Reason = class, true, "INC-1: nobody answers"

@@ -94,12 +94,20 @@ func (e *endpoint) posts() []posted {
 	return slices.Clone(e.told)
 }
 
-// events are the structured CloudEvents that it was told, about a session of that name; about none if the name is empty.
+// events are the structured CloudEvents that it was told about the session of that name, or about no session if the name is empty.
+// Every sink is told of emergencies: sessions of other specs may be among them.
 func (e *endpoint) events(session string) []cloudEvent {
 	var events []cloudEvent
 	for _, post := range e.posts() {
 		var event cloudEvent
-		if json.Unmarshal(post.body, &event) == nil && (session == "" || event.Data.Session != nil && event.Data.Session.Name == session) {
+		if json.Unmarshal(post.body, &event) != nil {
+			continue
+		}
+		about := ""
+		if event.Data.Session != nil {
+			about = event.Data.Session.Name
+		}
+		if about == session {
 			events = append(events, event)
 		}
 	}

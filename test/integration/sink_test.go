@@ -260,7 +260,7 @@ var _ = Describe("a sink", func() {
 				HaveField("Reason", v1alpha1.ReasonNotDelivered), HaveField("Message", ContainSubstring(says))))
 			Expect(measured(registry, "debugsession_sink_dead", "sink", sink.Name)()).To(BeEquivalentTo(1))
 			Expect(measured(registry, "debugsession_sink_dead", "sink", healthy.Name)()).To(BeZero())
-			Expect(sick.types("")()).To(BeEmpty())
+			Expect(sick.posts()).To(BeEmpty())
 		}
 		during("it cannot be reached")
 		sick.answers(status(http.StatusInternalServerError))
