@@ -196,13 +196,17 @@ func (t *target) audit() {
 	}
 }
 
-// hurried is how many of the dead may be left to the target's server, one of each debugger that was in it: on a machine too
-// busy to end them in order within a second, order is given up.
+// leftByHurry is how many processes of a debugger may be left to its target: the wrapper's watchdog, the script, and what the script
+// waits for.
+const leftByHurry = 3
+
+// hurried is how many of the dead may be left to the target's server: on a machine too busy to end the debuggers that were in it in
+// order within a second, order is given up.
 func (t *target) hurried() int {
 	count := 0
 	for _, h := range t.sessions {
 		if debugger := h.now().Status.Debugger; debugger != nil && debugger.PodName == t.name {
-			count++
+			count += leftByHurry
 		}
 	}
 	return count
