@@ -79,7 +79,7 @@ var _ = Describe("kubectl dbg as somebody who may have sessions, and nothing els
 		Expect(code).To(BeZero(), errs)
 		Expect(out).To(MatchRegexp(`(?m)^` + string(n) + ` +hang +web +Active `))
 		Expect(out).NotTo(ContainSubstring("elsewhere"))
-		Expect(errs).To(MatchRegexp(`Not all namespaces are yours to read; these are: .*` + string(n)))
+		Expect(errs).To(MatchRegexp(`You may not list sessions in all namespaces; showing: .*` + string(n)))
 
 		out, errs, code = alice.dbg(n, "", "end")
 		Expect(out).To(HavePrefix("session hang ended: Terminated"), errs)
@@ -126,7 +126,7 @@ var _ = Describe("kubectl dbg can-i", func() {
 		_, errs, code := alice.dbg(n, "", "web", "--class=standrad", "--", "id")
 		Expect(code).To(Equal(120))
 		Expect(errs).To(And(ContainSubstring("there is no DebugClass of that name"), ContainSubstring(`did you mean "standard"?`),
-			ContainSubstring("kubectl dbg classes -n "+string(n)+" shows what you may do there")))
+			ContainSubstring("kubectl dbg classes -n "+string(n)+" lists what you may do there")))
 		Expect(n.kubectl("get", "dbg", "-o", "name")).To(BeEmpty(), "nothing was made to find out")
 	})
 })
@@ -180,7 +180,7 @@ var _ = Describe("a manifest that kubectl dbg prints", func() {
 		translated, errs, code := alice.dbg(n, "", "from-debug", "-o", "json", "--", "kubectl", "debug", "-n", string(n), "web", "-it",
 			"--image=busybox:1.36", "--target=app", "-c", "shell", "--", "sh")
 		Expect(code).To(BeZero(), errs)
-		Expect(errs).To(ContainSubstring("-c shell means nothing without a copy"))
+		Expect(errs).To(ContainSubstring("-c shell has no effect without a copy"))
 		alice.apply(n, translated)
 
 		waiting := n.reaches("rendered", v1alpha1.PhaseAwaitingApproval)

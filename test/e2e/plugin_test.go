@@ -18,7 +18,7 @@ import (
 const prompt = "/ # "
 
 // ofSession is how progress tells a session's name.
-var ofSession = regexp.MustCompile(`session (\S+) was asked for`)
+var ofSession = regexp.MustCompile(`session (\S+) created`)
 
 func (s *screen) session() string {
 	GinkgoHelper()
@@ -73,7 +73,7 @@ var _ = Describe("kubectl dbg", func() {
 
 		screen.types("\x10\x11") // ctrl-p ctrl-q
 		Expect(screen.exits()).To(BeZero())
-		Expect(screen.text()).To(ContainSubstring("kubectl dbg attach " + name + " comes back"))
+		Expect(screen.text()).To(ContainSubstring("kubectl dbg attach " + name + " returns to it"))
 		again := alice.opens(n, "dbg", "attach")
 		Eventually(again).Should(gbytes.Say(prompt))
 		again.types("exit 3\r")
@@ -81,7 +81,7 @@ var _ = Describe("kubectl dbg", func() {
 		Expect(n.ends(name, v1alpha1.OutcomeCompleted).Status.Debugger.ExitCode).To(HaveValue(BeEquivalentTo(3)))
 		out, _, _ = alice.dbg(n, "", "describe", name)
 		Expect(out).
-			To(And(ContainSubstring("alice asked for a debugger in pod web"), ContainSubstring("the debugger ended with exit code 3")))
+			To(And(ContainSubstring("alice requested a debugger in pod web"), ContainSubstring("the debugger ended with exit code 3")))
 	})
 
 	It("runs one command without a terminal, and passes on all that it writes and its exit code", func() {
@@ -114,7 +114,7 @@ var _ = Describe("kubectl dbg", func() {
 		n, class, alice, bob := production(productionClass)
 		screen := alice.opens(n, "dbg", "web", "--image=busybox:1.36", "--class="+class, "--reason=INC-7 it hangs")
 		name := screen.session()
-		Eventually(screen).Should(gbytes.Say("waits for 1 approval"))
+		Eventually(screen).Should(gbytes.Say("waiting for 1 approval"))
 		out, _, _ := bob.dbg(n, "", "list", "--waiting", "-o", "name")
 		Expect(strings.TrimSpace(out)).To(HaveSuffix(name))
 		out, _, _ = alice.dbg(n, "", "list", "--waiting", "-o", "name")
@@ -164,9 +164,9 @@ var _ = Describe("kubectl dbg", func() {
 		Eventually(left).Should(gbytes.Say(`\[E\]nd the session`))
 		left.types("l\r")
 		Expect(left.exits()).To(Equal(130))
-		Expect(left.text()).To(ContainSubstring("session left goes on: kubectl dbg attach left comes back, kubectl dbg end left ends it"))
+		Expect(left.text()).To(ContainSubstring("session left stays open: kubectl dbg attach left returns to it, kubectl dbg end left ends it"))
 		waiting.types("\x03")
-		Eventually(waiting).Should(gbytes.Say(`\[E\]nd the session, \[l\]eave it, or \[w\]ait on`))
+		Eventually(waiting).Should(gbytes.Say(`\[E\]nd the session, \[l\]eave it open, or keep \[w\]aiting`))
 		waiting.types("w\r")
 		Eventually(waiting).Should(gbytes.Say("absent"))
 		waiting.types("\x03")
@@ -190,8 +190,8 @@ var _ = Describe("kubectl dbg", func() {
 		screen.types("kept=here; echo now it is $kept\r")
 		Eventually(screen).Should(gbytes.Say("now it is here"))
 		network.set(true)
-		Eventually(screen).Should(gbytes.Say("attaching again"))
-		Eventually(screen).Should(gbytes.Say("does not answer"))
+		Eventually(screen).Should(gbytes.Say("reattaching"))
+		Eventually(screen).Should(gbytes.Say("is not responding"))
 		time.AfterFunc(3*time.Second, func() { network.set(false) })
 		Eventually(screen).Should(gbytes.Say("exit ends it|" + prompt))
 		Eventually(func(g Gomega) {

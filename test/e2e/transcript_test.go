@@ -127,7 +127,7 @@ var _ = Describe("a transcript", Serial, func() {
 		Expect(out + err.Error()).To(ContainSubstring("TranscriptChanged"))
 		_, errs, code := alice.dbg(n, "", "replay", "hang", store)
 		Expect(code).NotTo(BeZero())
-		Expect(errs).To(ContainSubstring("is not as it was written"))
+		Expect(errs).To(ContainSubstring("is not what was written"))
 	})
 
 	It("is bounded, and so is the operator, when a debugger prints a gigabyte or only escape sequences", func() {

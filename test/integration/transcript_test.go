@@ -193,7 +193,7 @@ var _ = Describe("a transcript", func() {
 		Expect(err).To(HaveOccurred())
 		Expect(out).To(ContainSubstring("TranscriptChanged"))
 		_, err = dbg(ctx, "replay", "hang", "-n", namespace, store)
-		Expect(err).To(MatchError(ContainSubstring("is not as it was written")))
+		Expect(err).To(MatchError(ContainSubstring("is not what was written")))
 		Expect(os.Remove(parts()[0])).To(Succeed())
 		out, err = verified(ctx)
 		Expect(err).To(HaveOccurred())

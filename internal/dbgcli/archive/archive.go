@@ -69,7 +69,7 @@ func packOne(packed *tar.Writer, file, name string, entry fs.DirEntry) error {
 }
 
 // ErrCut is that an archive ended before its end.
-var ErrCut = errors.New("what came is not all")
+var ErrCut = errors.New("the transfer is incomplete")
 
 // Unpack writes what is in an archive into a folder, and returns the names of what it left out: whatever is neither a file nor a folder.
 func Unpack(folder string, r io.Reader) (leftOut []string, err error) {

@@ -55,9 +55,9 @@ func TestErrorsSayWhatToType(t *testing.T) {
 		"classes a":                             "kubectl dbg classes",
 		"from-debug":                            "kubectl dbg from-debug -- kubectl debug …",
 		"from-debug -- kubectl debug web --odd": "kubectl debug --help lists its flags",
-		"atach hang":                            "kubectl dbg --help lists what else there is",
+		"atach hang":                            "kubectl dbg --help lists the subcommands",
 		"web -o yaml":                           "add --attach=false",
-		"web --attach=false -o yml":             "there is -o json, yaml or name",
+		"web --attach=false -o yml":             "-o yml: must be json, yaml or name",
 		"deploy checkout":                       "kubectl dbg deploy/checkout",
 		"web ps aux":                            "kubectl dbg web -- ps aux",
 	} {

@@ -30,26 +30,27 @@ type decideOptions struct {
 func newApprove(env *environment) *cobra.Command {
 	return newDecide(&decideOptions{environment: env, decision: v1alpha1.DecisionApprove}, &cobra.Command{
 		Use:   "approve NAME [-m WHY]",
-		Short: "Approve a session, after a look at what it would do",
-		Long: `Approve a session that waits for it, or one that started before its approval and is to be reviewed, also when it has ended. Shows who asks, why and for how long, and what would be added to which pod, as a diff; then asks. What
-is approved is what was shown: if the session asks for something else by then, the approval is refused.`,
-		Example: "  kubectl dbg list --waiting\n  kubectl dbg approve alice-checkout-261127-114005 -m 'the canary alone, please'",
+		Short: "Show what a session would do, and approve it",
+		Long: `Approve a session that is waiting for approval, or one that started before its approval and is awaiting review, even if it has ended. Shows
+who asked, why and for how long, and what would be added to which pod, as a diff; then asks for confirmation. You approve what was shown: if
+the session changes in the meantime, the approval is refused.`,
+		Example: "  kubectl dbg list --waiting\n  kubectl dbg approve alice-checkout-261127-114005 -m 'only the canary, please'",
 	})
 }
 
 func newDeny(env *environment) *cobra.Command {
 	return newDecide(&decideOptions{environment: env, decision: v1alpha1.DecisionDeny}, &cobra.Command{
 		Use:   "deny NAME [-m WHY]",
-		Short: "Deny a session: it ends",
-		Long:  "Deny a session that waits for approval, or for its review, after the same look as approve. That is final: the session ends, and if it has, it is denied in review.",
+		Short: "Deny a session, which ends it",
+		Long:  "Deny a session that is waiting for approval or review, after showing the same details as approve. This is final: the session ends; if it has already ended, it is denied in review.",
 	})
 }
 
 func newDecide(o *decideOptions, cmd *cobra.Command) *cobra.Command {
 	cmd.Args, cmd.ValidArgsFunction = cobra.ExactArgs(1), o.completeSessions
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) }
-	cmd.Flags().StringVarP(&o.message, "message", "m", "", "Why: it stays on the record.")
-	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "Do not ask.")
+	cmd.Flags().StringVarP(&o.message, "message", "m", "", "The reason for the decision. Kept on record.")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "Do not ask for confirmation.")
 	return cmd
 }
 
@@ -60,7 +61,7 @@ func (o *decideOptions) run(ctx context.Context, name string) error {
 	}
 	waits := session.Status.Phase == v1alpha1.PhaseAwaitingApproval || session.Status.AwaitsReview()
 	if !waits || session.Status.Request == nil {
-		return fmt.Errorf("session %s waits neither for approval nor for a review: it is %s; kubectl dbg list --waiting shows those that do", session.Name, orElse(string(session.Status.Phase), "Pending"))
+		return fmt.Errorf("session %s is not waiting for approval or review: it is %s; kubectl dbg list --waiting shows those that are", session.Name, orElse(string(session.Status.Phase), "Pending"))
 	}
 	if err := o.show(ctx, conn, session); err != nil {
 		return err
@@ -112,7 +113,7 @@ func readTarget(ctx context.Context, conn *connection, session *v1alpha1.DebugSe
 	case apierrors.IsForbidden(err):
 		return nil, nil
 	case apierrors.IsNotFound(err) || err == nil && pod.UID != at.PodUID:
-		return nil, fmt.Errorf("pod %s is not the one any more that session %s asked for: it would be refused", at.PodName, session.Name)
+		return nil, fmt.Errorf("pod %s, the target of session %s, no longer exists: the approval would be refused", at.PodName, session.Name)
 	}
 	return pod, err
 }
@@ -120,11 +121,11 @@ func readTarget(ctx context.Context, conn *connection, session *v1alpha1.DebugSe
 func (o *decideOptions) ask(ctx context.Context) error {
 	tty := terminal.New(o.IOStreams, false)
 	if !tty.TypedInto() {
-		return errors.New("nobody can be asked without a terminal: add --yes")
+		return errors.New("cannot ask for confirmation without a terminal: add --yes")
 	}
 	answer, err := tty.Ask(ctx, string(o.decision)+"? [y/N]:", "no", "yes")
 	if err != nil || answer != "yes" {
-		return errors.New("nothing was decided; the same command asks again")
+		return errors.New("no decision was made; run the same command to try again")
 	}
 	return nil
 }
@@ -157,9 +158,9 @@ func (o *decideOptions) report(ctx context.Context, conn *connection, session *v
 	})
 	switch {
 	case news.Gone:
-		return fmt.Errorf("session %s was deleted meanwhile; kubectl dbg list --waiting shows what else waits", session.Name)
+		return fmt.Errorf("session %s was deleted in the meantime; kubectl dbg list --waiting shows what else is waiting", session.Name)
 	case err != nil:
-		return fmt.Errorf("%s, and the operator does not count it yet: kubectl -n %s get dbgapproval %s", done, session.Namespace, made.Name)
+		return fmt.Errorf("%s, but the operator has not processed it yet: kubectl -n %s get dbgapproval %s", done, session.Namespace, made.Name)
 	}
 	text, _ := story.Progress(news.Session, o.now())
 	if review := story.Review(news.Session); review != "" {

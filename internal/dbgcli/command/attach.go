@@ -17,10 +17,9 @@ func newAttach(env *environment) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "attach [NAME]",
-		Short: "Go into a session that was asked for before, once it runs",
-		Long: `Go into a session that was asked for before, once it runs: one that you left, one that waited for approval, one that Git asked for.
-Without a name it is the one session of yours in the namespace that has not ended. The session goes on when you leave, unless you exit
-its shell.`,
+		Short: "Attach to an existing session, once it is running",
+		Long: `Attach to an existing session, once it is running: one that you left, one that waited for approval, or one created from Git.
+NAME defaults to your only open session in the namespace. The session stays open when you leave, unless you exit its shell.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: env.completeSessions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,7 +36,7 @@ its shell.`,
 		},
 	}
 	cmd.Flags().BoolVar(&end, "end", false, "End the session when you leave.")
-	cmd.Flags().BoolVarP(&options.quiet, "quiet", "q", false, "Show nothing but what the debugger writes.")
-	cmd.Flags().StringVar(&options.detachKeys, "detach-keys", defaultDetachKeys, "Keys that leave the debugger without ending it.")
+	cmd.Flags().BoolVarP(&options.quiet, "quiet", "q", false, "Print only what the debugger writes.")
+	cmd.Flags().StringVar(&options.detachKeys, "detach-keys", defaultDetachKeys, "Keys that detach from the debugger without ending it.")
 	return cmd
 }

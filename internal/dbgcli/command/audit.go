@@ -37,45 +37,45 @@ func newAudit(env *environment) *cobra.Command {
 	o := &auditOptions{environment: env}
 	cmd := &cobra.Command{
 		Use:   "audit",
-		Short: "Read the audit records in a store, and verify that nobody tampered with them",
+		Short: "Read audit records from a store, and verify that nobody tampered with them",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	o.store.bind(cmd.PersistentFlags())
 	verify := &cobra.Command{
 		Use:   "verify --store=URL",
-		Short: "Find records and transcripts that were changed or removed, and records that were added or cut off",
-		Long: `Find records and transcripts that were changed or removed, and records that were added or cut off.
+		Short: "Find records and transcripts that were changed or removed, and records that were added or truncated",
+		Long: `Find records and transcripts that were changed or removed, and records that were added or truncated.
 
-Each record has a link in a chain that the operator has signed, and names the transcript of its session. Its public key and the end of the chain are in the ConfigMap
-debugsession-audit in the operator's namespace; to verify without the cluster, give what was kept of that by --public-key and --head.
-It exits with 1 if there is something wrong.`,
+Each record has a link in a chain that the operator signs, and names the transcript of its session. The operator's public key and the head of the chain are in
+the ConfigMap debugsession-audit in the operator's namespace; to verify without the cluster, pass a saved copy of them with --public-key and --head.
+Exits with 1 if anything is wrong.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.verify(cmd.Context()) },
 	}
 	verify.Flags().StringVar(&o.operatorNamespace, "operator-namespace", "debugsession-system", "The namespace that the operator runs in.")
-	verify.Flags().StringVar(&o.publicKey, "public-key", "", "The operator's public key; left out, the cluster is asked.")
-	verify.Flags().StringVar(&o.head, "head", "", "Where the chain ended at the latest, SEQUENCE:SHA256: the records up to there must be there. With --public-key alone an end that was cut off is not found.")
-	verify.Flags().StringVarP(&o.format, "output", "o", "", "How to show it: json.")
+	verify.Flags().StringVar(&o.publicKey, "public-key", "", "The operator's public key. Read from the cluster by default.")
+	verify.Flags().StringVar(&o.head, "head", "", "The last known head of the chain, as SEQUENCE:SHA256: all records up to it must exist. With --public-key alone, truncation of the chain's end is not detected.")
+	verify.Flags().StringVarP(&o.format, "output", "o", "", "Output format: json.")
 	list := &cobra.Command{
 		Use:   "list --store=URL",
-		Short: "List the records of sessions, of late reviews, and of what admission refused, the oldest first",
+		Short: "List audit records of sessions, late reviews and requests refused by admission, oldest first",
 		Example: `  # Who debugged what in the last 90 days
   kubectl dbg audit list --store=s3://audit --since=2160h -o csv`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.list(cmd.Context()) },
 	}
-	list.Flags().DurationVar(&o.since, "since", 0, "Only what ended, or was refused, so long ago at most, such as 720h.")
-	list.Flags().StringVar(&o.requester, "requester", "", "Only those of this user.")
-	list.Flags().StringVar(&o.class, "class", "", "Only those of this class.")
-	list.Flags().StringVarP(&o.format, "output", "o", "", "How to show them: json, whole, or csv.")
+	list.Flags().DurationVar(&o.since, "since", 0, "Only what ended or was refused within this duration, such as 720h.")
+	list.Flags().StringVar(&o.requester, "requester", "", "Only records of this user.")
+	list.Flags().StringVar(&o.class, "class", "", "Only records of this class.")
+	list.Flags().StringVarP(&o.format, "output", "o", "", "Output format: json for whole records, or csv.")
 	cmd.AddCommand(verify, list)
 	return cmd
 }
 
 func (o *auditOptions) verify(ctx context.Context) error {
 	if o.format != "" && o.format != "json" {
-		return fmt.Errorf("-o %s: it can be json", o.format)
+		return fmt.Errorf("-o %s: must be json", o.format)
 	}
 	anchor, err := o.anchor(ctx)
 	if err != nil {
@@ -90,7 +90,7 @@ func (o *auditOptions) verify(ctx context.Context) error {
 	case o.head == "" && o.publicKey != "":
 		known = nil
 	case anchor.Store != "" && anchor.Store != store.Name():
-		fmt.Fprintf(o.ErrOut, "The operator writes to another store, %s: whether the end of this one was cut off is not known.\n", anchor.Store)
+		fmt.Fprintf(o.ErrOut, "The operator writes to another store, %s: truncation of the end of this one cannot be detected.\n", anchor.Store)
 		known = nil
 	}
 	result, err := audit.Verify(ctx, store, anchor.Public, known)
@@ -205,7 +205,7 @@ func (o *auditOptions) givenAnchor() (*audit.Anchor, error) {
 
 func (o *auditOptions) list(ctx context.Context) error {
 	if !slices.Contains([]string{"", "json", "csv"}, o.format) {
-		return fmt.Errorf("-o %s: it can be json or csv", o.format)
+		return fmt.Errorf("-o %s: must be json or csv", o.format)
 	}
 	store, err := o.store.open(ctx)
 	if err != nil {
@@ -223,7 +223,7 @@ func (o *auditOptions) list(ctx context.Context) error {
 		return writer.WriteAll(append([][]string{auditColumns}, auditRows(records, spreadsheet)...))
 	default:
 		if len(records) == 0 {
-			fmt.Fprintln(o.ErrOut, "No such records.")
+			fmt.Fprintln(o.ErrOut, "No records found.")
 			return nil
 		}
 		return table(o.Out, auditColumns, auditRows(records, plainLine))
@@ -302,7 +302,7 @@ func refusalRow(r *audit.Refusal) []string {
 	}
 	why := last.Message
 	if r.Count > 1 {
-		why = fmt.Sprintf("%d times since %s, the last: %s", r.Count, moment(r.First), why)
+		why = fmt.Sprintf("%d times since %s, most recently: %s", r.Count, moment(r.First), why)
 	}
 	return []string{moment(r.Last), r.Namespace, last.Name, r.User.Username, last.Class, "", last.Kind, audit.OutcomeRefused, "", "", why}
 }

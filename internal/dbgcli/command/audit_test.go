@@ -117,7 +117,7 @@ func TestAuditList(t *testing.T) {
 		}
 		out, problems, err := dbgAudit(t.Context(), append(strings.Fields(args), "list", "--store="+at)...)
 		if lines := strings.Count(out, "\n"); err != nil || len(want) > 0 && lines != len(want)+1 ||
-			len(want) == 0 && problems != "No such records.\n" {
+			len(want) == 0 && problems != "No records found.\n" {
 			t.Errorf("%s: table:\n%s%s%v", args, out, problems, err)
 		}
 	}
@@ -153,7 +153,7 @@ func TestAuditListShowsRefusals(t *testing.T) {
 
 func TestAuditListMistakes(t *testing.T) {
 	for args, want := range map[string]string{
-		"list": "--store=URL", "list --store=file:///nowhere -o yaml": "it can be json or csv",
+		"list": "--store=URL", "list --store=file:///nowhere -o yaml": "must be json or csv",
 		"list --store=nothing://x":                  "cannot be opened",
 		"verify --store=file:///nowhere --head=1:2": "--head needs --public-key",
 	} {

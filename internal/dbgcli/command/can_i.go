@@ -19,10 +19,10 @@ func newCanI(env *environment) *cobra.Command {
 	o := &openOptions{environment: env}
 	cmd := &cobra.Command{
 		Use:   "can-i (POD | KIND/NAME | -l SELECTOR) [flags]",
-		Short: "Ask whether a session would be allowed, without asking for it",
-		Long: `Ask the API server whether a session would be allowed, by which class and to whom: a dry run with all that admission would say to it. Whoever
-may get the pod is also told what would become of the session: what Pod Security or a quota would refuse, and whose approval it would wait for.
-Takes the flags of kubectl dbg; with --as it asks for somebody else, for who may impersonate. Exits with 0 for yes, and 1 for no.`,
+		Short: "Check whether a session would be allowed, without creating it",
+		Long: `Ask the API server whether a session would be allowed, by which class and for whom, in a dry run with everything that admission would report. If you
+may get the pod, it also shows what would happen to the session: what Pod Security or a quota would refuse, and whose approval it would wait for.
+Takes the flags of kubectl dbg; with --as, checks for another user if you may impersonate them. Exits with 0 for yes and 1 for no.`,
 		Example: "  kubectl dbg can-i deploy/checkout --profile=sysadmin\n  kubectl dbg can-i deploy/checkout --class=production --as=alice",
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.canI(cmd, args) },
 	}

@@ -23,7 +23,7 @@ func newClasses(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "classes",
 		Aliases: []string{"class"},
-		Short:   "List the classes that you may use here, and what they allow",
+		Short:   "List the classes that you may use in the namespace, and what they allow",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			conn, err := env.connect()
@@ -42,13 +42,13 @@ func newClasses(env *environment) *cobra.Command {
 				return out.printList(env.Out, "DebugClass", objects)
 			}
 			if len(classes) == 0 {
-				fmt.Fprintf(env.ErrOut, "You may use no class in namespace %s; kubectl dbg classes --all shows those that there are.\n", conn.namespace)
+				fmt.Fprintf(env.ErrOut, "You may not use any class in namespace %s; kubectl dbg classes --all shows all classes.\n", conn.namespace)
 				return nil
 			}
 			return classTable(env, classes, may, out.wide())
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "Those that you may not use, too.")
+	cmd.Flags().BoolVar(&all, "all", false, "Include classes that you may not use.")
 	out = addOutput(cmd, true)
 	return cmd
 }

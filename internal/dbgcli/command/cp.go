@@ -34,12 +34,12 @@ func newCp(env *environment) *cobra.Command {
 	o := &cpOptions{environment: env}
 	cmd := &cobra.Command{
 		Use:   "cp [NAME]:PATH PATH | cp PATH [NAME]:PATH",
-		Short: "Copy files from and to a session's debugger",
-		Long: `Copy files from and to a session's debugger, if its class gives access to exec: as kubectl cp, without the pod's and the container's names.
-The target's files are under /proc/1/root of a debugger that joined its processes. The debugger's image needs tar, and sh to copy to it.
+		Short: "Copy files to and from a session's debugger",
+		Long: `Copy files to and from a session's debugger, if its class grants Exec access: like kubectl cp, without the names of pod and container.
+The target's files are under /proc/1/root in a debugger that shares the target's processes. The debugger's image needs tar, and sh to copy to it.
 
-After a lost connection it begins again. A file appears where it was copied to once it is there as a whole. Links are left out.`,
-		Example: `  # A log of the target's, and a tool for it
+A lost connection restarts the copy. A file appears at its destination only once it is complete. Links are skipped.`,
+		Example: `  # Fetch a log of the target, and add a tool to the debugger
   kubectl dbg cp :/proc/1/root/var/log/app.log .
   kubectl dbg cp ./strace :/usr/local/bin/`,
 		Args: cobra.ExactArgs(2),
@@ -52,8 +52,8 @@ After a lost connection it begins again. A file appears where it was copied to o
 			return o.run(ctx)
 		},
 	}
-	cmd.Flags().IntVar(&o.retries, "retries", defaultRetries, "How often to begin again after a lost connection; below 0: without end.")
-	cmd.Flags().BoolVar(&o.noPreserve, "no-preserve", false, "What is copied to the debugger does not keep its owner and its permissions.")
+	cmd.Flags().IntVar(&o.retries, "retries", defaultRetries, "How often to retry after a lost connection; unlimited if negative.")
+	cmd.Flags().BoolVar(&o.noPreserve, "no-preserve", false, "Do not preserve owner and permissions of what is copied to the debugger.")
 	return cmd
 }
 
@@ -66,16 +66,16 @@ func (o *cpOptions) parse(from, to string) error {
 	target, isTarget := inDebugger(to)
 	switch {
 	case isSource && isTarget:
-		return errors.New("one of the two is on this machine: write ./NAME for a file whose name has a colon")
+		return errors.New("one of the two paths must be local: write ./NAME for a file whose name has a colon")
 	case !isSource && !isTarget:
-		return fmt.Errorf("one of the two is in the debugger: kubectl dbg cp :%s %s, or kubectl dbg cp %[1]s :%[2]s", from, to)
+		return fmt.Errorf("one of the two paths must be in the debugger: kubectl dbg cp :%s %s, or kubectl dbg cp %[1]s :%[2]s", from, to)
 	case isSource:
 		o.session, o.there, o.here = source[0], source[1], to
 	default:
 		o.session, o.there, o.here, o.upload = target[0], target[1], from, true
 	}
 	if o.there == "" || o.here == "" {
-		return fmt.Errorf("which file? kubectl dbg cp %s/PATH PATH", o.session+":")
+		return fmt.Errorf("a path is missing: kubectl dbg cp %s/PATH PATH", o.session+":")
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (o *cpOptions) run(ctx context.Context) error {
 		case err == nil || !lostOnTheWay(err):
 			return err
 		case o.retries >= 0 && try > o.retries:
-			return fmt.Errorf("the connection was lost (%w), %s: nothing was copied; the same command tries again, and more often with --retries", err, times(try))
+			return fmt.Errorf("the connection was lost %s (%w): nothing was copied; run the command again, or raise --retries", times(try), err)
 		}
 		fmt.Fprintf(o.ErrOut, "the connection was lost (%v): copying again from the beginning\n", err)
 		select {

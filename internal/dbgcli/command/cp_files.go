@@ -45,11 +45,11 @@ func (o *cpOptions) copyFrom(ctx context.Context, d terminal.Debugger) error {
 		return err
 	}
 	if len(leftOut) > 0 {
-		fmt.Fprintf(o.ErrOut, "left out, for being neither files nor folders: %s\n", story.Plain(strings.Join(leftOut, ", ")))
+		fmt.Fprintf(o.ErrOut, "skipped, neither files nor directories: %s\n", story.Plain(strings.Join(leftOut, ", ")))
 	}
 	whole := filepath.Join(staged, base)
 	if _, err := os.Lstat(whole); err != nil {
-		return fmt.Errorf("%s in the debugger is neither a file nor a folder: name what it links to", o.there)
+		return fmt.Errorf("%s in the debugger is neither a file nor a directory: copy what it links to instead", o.there)
 	}
 	return archive.Place(whole, to)
 }
@@ -86,7 +86,7 @@ mkdir "$staged" || exit
 trap 'rm -rf "$staged"' EXIT
 trap 'exit 1' HUP INT TERM
 tar "$@" -C "$staged" -xmf - || exit
-[ -e "$staged/$complete" ] || { echo "what came is not all" >&2; exit 1; }
+[ -e "$staged/$complete" ] || { echo "the transfer is incomplete" >&2; exit 1; }
 if [ -d "$staged/$name" ] && [ -d "$to" ]; then
 	cp -pR "$staged/$name/." "$to/"
 else
@@ -139,9 +139,9 @@ func (o *cpOptions) exec(ctx context.Context, d terminal.Debugger, command []str
 	case err == nil:
 		return nil
 	case errors.As(err, &code):
-		return fmt.Errorf("in the debugger, %s", orElse(story.Plain(strings.TrimSpace(said.String())), fmt.Sprintf("%s exited with code %d", command[0], code.Code)))
+		return fmt.Errorf("in the debugger: %s", orElse(story.Plain(strings.TrimSpace(said.String())), fmt.Sprintf("%s exited with code %d", command[0], code.Code)))
 	case diagnosis.LacksProgram(err.Error()):
-		return fmt.Errorf("the debugger's image has no %s, which copying takes: kubectl dbg TARGET --image=IMAGE opens a session with one that has it", command[0])
+		return fmt.Errorf("the debugger's image has no %s, which cp needs: kubectl dbg TARGET --image=IMAGE opens a session with an image that has it", command[0])
 	case errors.As(err, &status) && !apierrors.IsInternalError(err) && !apierrors.IsServerTimeout(err) && !apierrors.IsServiceUnavailable(err):
 		return err
 	default:

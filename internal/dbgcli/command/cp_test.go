@@ -28,7 +28,7 @@ func TestWhichPathOfACopyIsInTheDebugger(t *testing.T) {
 		{"dbg/hang.1:/tmp/a:b", "/tmp/b", cpOptions{session: "hang.1", there: "/tmp/a:b", here: "/tmp/b"}, ""},
 		{"./a:b", ":c", cpOptions{there: "c", here: "./a:b", upload: true}, ""},
 		{"a", "b", cpOptions{}, "kubectl dbg cp :a b"},
-		{":a", ":b", cpOptions{}, "one of the two is on this machine"},
+		{":a", ":b", cpOptions{}, "one of the two paths must be local"},
 		{"hang:", "b", cpOptions{}, "kubectl dbg cp hang:/PATH PATH"},
 	} {
 		var o cpOptions

@@ -14,8 +14,8 @@ func newDescribe(env *environment) *cobra.Command {
 	var out *output
 	cmd := &cobra.Command{
 		Use:               "describe [NAME]",
-		Short:             "Tell a session's story",
-		Long:              "Tell a session's story: who asked for what, who approved it, when it ran and how it ended. Without a name it is the one session of yours in the namespace that has not ended.",
+		Short:             "Show a session's history",
+		Long:              "Show a session's history: who asked for what, who approved it, when it ran and how it ended. NAME defaults to your only open session in the namespace.",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: env.completeSessions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,6 +55,6 @@ func (e *environment) describe(session *v1alpha1.DebugSession) {
 		fmt.Fprintf(e.Out, "Next: %s\n", next)
 	}
 	if at := session.Status.Debugger; at != nil && at.Output != "" {
-		fmt.Fprintf(e.Out, "\nIt wrote:\n%s\n", story.Plain(at.Output))
+		fmt.Fprintf(e.Out, "\nOutput:\n%s\n", story.Plain(at.Output))
 	}
 }

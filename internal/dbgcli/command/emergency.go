@@ -15,10 +15,9 @@ import (
 func newEmergency(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:   "emergency [NAME]",
-		Short: "Start your session that waits before its approval",
-		Long: `Start your session that waits for an approval, if its class lets an emergency start before that and you may. It cannot be taken back: it
-is announced to everybody who is told of sessions, and must be reviewed. Without a name it is the one session of yours in the namespace that has
-not ended.`,
+		Short: "Start your session before its approval",
+		Long: `Start your session before its approval, if its class allows emergencies and you may declare one. This cannot be undone: the session is
+announced to everyone who is notified of sessions, and must be reviewed. NAME defaults to your only open session in the namespace.`,
 		Example:           "  kubectl dbg emergency alice-checkout-261127-031405 && kubectl dbg attach alice-checkout-261127-031405",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: env.completeSessions,
@@ -34,7 +33,7 @@ not ended.`,
 
 func (e *environment) declareEmergency(ctx context.Context, conn *connection, session *v1alpha1.DebugSession) error {
 	if session.Status.StartedAt != nil || story.Over(session) {
-		return fmt.Errorf("session %s does not wait for approval: it is %s", session.Name, session.Status.Phase)
+		return fmt.Errorf("session %s is not waiting for approval: it is %s", session.Name, session.Status.Phase)
 	}
 	patch := fmt.Appendf(nil, `{"metadata":{"uid":%q},"spec":{"emergency":true}}`, session.UID)
 	_, err := conn.Sessions(session.Namespace).Patch(ctx, session.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
@@ -44,6 +43,6 @@ func (e *environment) declareEmergency(ctx context.Context, conn *connection, se
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.Out, "session %s starts before its approval, and has to be reviewed; kubectl dbg attach %s\n", session.Name, session.Name)
+	fmt.Fprintf(e.Out, "session %s starts before its approval and must be reviewed; to attach: kubectl dbg attach %s\n", session.Name, session.Name)
 	return nil
 }

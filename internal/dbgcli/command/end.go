@@ -16,8 +16,8 @@ func newEnd(env *environment) *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:               "end [NAME]",
-		Short:             "End a session now; its record stays",
-		Long:              "End a session now, and wait until nothing of it runs. Its record stays. Without a name it is the one session of yours in the namespace that has not ended.",
+		Short:             "End a session now; its record is kept",
+		Long:              "End a session now, and wait until everything it runs has stopped. Its record is kept. NAME defaults to your only open session in the namespace.",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: env.completeSessions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,13 +33,13 @@ func newEnd(env *environment) *cobra.Command {
 				return err
 			}
 			if wait == 0 {
-				fmt.Fprintf(env.Out, "session %s ends\n", session.Name)
+				fmt.Fprintf(env.Out, "session %s is ending\n", session.Name)
 				return nil
 			}
 			return env.awaitEnd(cmd.Context(), conn, session, wait)
 		},
 	}
-	cmd.Flags().DurationVar(&wait, "wait", time.Minute, "How long to wait until the session has ended; 0 does not wait.")
+	cmd.Flags().DurationVar(&wait, "wait", time.Minute, "How long to wait for the session to end; 0 does not wait.")
 	cmd.Flags().Lookup("wait").DefValue = "1m" // pflag would write 1m0s
 	return cmd
 }
@@ -49,11 +49,11 @@ func (e *environment) awaitEnd(ctx context.Context, conn *connection, session *v
 	defer cancel()
 	news, err := conn.Track(ctx, session).Until(ctx, func(news sessions.News) bool { return news.Gone || story.Ended(news.Session) })
 	if err != nil {
-		return fmt.Errorf("session %s has not ended after %s: %s; kubectl dbg describe %[1]s shows how it stands", session.Name, story.Duration(wait),
-			orElse(story.Message(news.Session), "the operator does not say why"))
+		return fmt.Errorf("session %s has not ended after %s: %s; kubectl dbg describe %[1]s shows its status", session.Name, story.Duration(wait),
+			orElse(story.Message(news.Session), "the operator has not reported why"))
 	}
 	if news.Gone {
-		fmt.Fprintf(e.Out, "session %s is gone\n", session.Name)
+		fmt.Fprintf(e.Out, "session %s was deleted\n", session.Name)
 		return nil
 	}
 	fmt.Fprintln(e.Out, story.Epitaph(news.Session))

@@ -87,7 +87,7 @@ func (e *environment) kindOf(resource string) (schema.GroupVersionKind, error) {
 	}
 	kind, err := mapper.KindFor(*full)
 	if err != nil {
-		return schema.GroupVersionKind{}, fmt.Errorf("%q is no kind of the cluster that runs pods: %w; kubectl api-resources lists the kinds", resource, err)
+		return schema.GroupVersionKind{}, fmt.Errorf("%q is not a kind that runs pods: %w; kubectl api-resources lists the kinds", resource, err)
 	}
 	return kind, nil
 }

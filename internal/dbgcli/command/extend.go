@@ -18,9 +18,9 @@ import (
 func newExtend(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:   "extend [NAME] +DURATION",
-		Short: "Move a session's end: +30m",
-		Long: `Move a session's end, up to what its class allows. Where approval was needed, a session that becomes longer than was approved needs
-another. Without a name it is the one session of yours in the namespace that has not ended.`,
+		Short: "Extend a session: +30m",
+		Long: `Extend a session, up to what its class allows. If approval was required, an extension beyond the approved time needs another approval.
+NAME defaults to your only open session in the namespace.`,
 		Example:           "  kubectl dbg extend +30m",
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: env.completeSessions,
@@ -41,18 +41,18 @@ another. Without a name it is the one session of yours in the namespace that has
 func parseExtension(text string) (time.Duration, error) {
 	by, err := time.ParseDuration(strings.TrimPrefix(text, "+"))
 	if err != nil || by <= 0 || !strings.HasPrefix(text, "+") {
-		return 0, fmt.Errorf("%q is not by how much longer: write +30m or +1h", text)
+		return 0, fmt.Errorf("%q is not a valid extension: write +30m or +1h", text)
 	}
 	return by, nil
 }
 
 func (e *environment) extend(ctx context.Context, conn *connection, session *v1alpha1.DebugSession, by time.Duration) error {
 	if story.Over(session) {
-		return fmt.Errorf("%s; an ended session never starts again: kubectl dbg TARGET opens another", story.Epitaph(session))
+		return fmt.Errorf("%s; an ended session cannot be extended: kubectl dbg TARGET opens another", story.Epitaph(session))
 	}
 	ttl := session.TTL()
 	if ttl == 0 {
-		return fmt.Errorf("session %s has no ttl yet: its class was not looked at; try again in a moment", session.Name)
+		return fmt.Errorf("session %s has no ttl yet: the operator has not checked its class; try again in a moment", session.Name)
 	}
 	patch := fmt.Appendf(nil, `{"metadata":{"uid":%q},"spec":{"ttl":%q}}`, session.UID, v1alpha1.FormatDuration(ttl+by))
 	patched, err := conn.Sessions(session.Namespace).Patch(ctx, session.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
@@ -72,7 +72,7 @@ func (e *environment) extend(ctx context.Context, conn *connection, session *v1a
 	})
 	if err != nil || news.Gone {
 		return fmt.Errorf("session %s still ends at %s: %s", session.Name, before.Local().Format(time.TimeOnly),
-			orElse(news.Session.Status.WaitingFor, "a longer ttl counts once the debugger has been told, and where approval is needed once it was approved"))
+			orElse(news.Session.Status.WaitingFor, "a longer ttl takes effect once it has reached the debugger and, if approval is required, was approved"))
 	}
 	at := news.Session.Status.ExpiresAt
 	fmt.Fprintf(e.Out, "session %s ends at %s, in %s\n", session.Name, at.Local().Format(time.TimeOnly), story.Duration(at.Sub(e.now())))

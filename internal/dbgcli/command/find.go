@@ -18,7 +18,7 @@ func find(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSe
 	if name != "" {
 		session, err := conn.Sessions(conn.namespace).Get(ctx, strings.TrimPrefix(name, "dbg/"), metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("no session %q in namespace %q; kubectl dbg list -A shows those of other namespaces", name, conn.namespace)
+			return nil, fmt.Errorf("session %q not found in namespace %q; kubectl dbg list -A shows those in other namespaces", name, conn.namespace)
 		}
 		return session, err
 	}
@@ -33,7 +33,7 @@ func find(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSe
 	mine := story.Running(story.RequestedBy(list.Items, me.Username))
 	switch len(mine) {
 	case 0:
-		return nil, fmt.Errorf("you have no session in namespace %q that has not ended; kubectl dbg TARGET opens one", conn.namespace)
+		return nil, fmt.Errorf("you have no open session in namespace %q; kubectl dbg TARGET opens one", conn.namespace)
 	case 1:
 		return &mine[0], nil
 	}
@@ -41,7 +41,7 @@ func find(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSe
 	for i := range mine {
 		names[i] = mine[i].Name
 	}
-	return nil, fmt.Errorf("you have %d sessions in namespace %q: name one of %s", len(mine), conn.namespace, strings.Join(names, ", "))
+	return nil, fmt.Errorf("you have %d open sessions in namespace %q; specify one of %s", len(mine), conn.namespace, strings.Join(names, ", "))
 }
 
 // findActive is the same for what takes a debugger that runs.
@@ -53,7 +53,7 @@ func findActive(ctx context.Context, conn *connection, name string) (*v1alpha1.D
 			next = "kubectl dbg TARGET opens another"
 		}
 		return nil, fmt.Errorf("session %s is %s: %s; %s", session.Name, orElse(string(session.Status.Phase), "Pending"),
-			orElse(story.Message(session), "it waits for the operator"), next)
+			orElse(story.Message(session), "waiting for the operator"), next)
 	}
 	return session, err
 }

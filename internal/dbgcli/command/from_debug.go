@@ -15,7 +15,7 @@ func newFromDebug(env *environment) *cobra.Command {
 	var out *output
 	cmd := &cobra.Command{
 		Use:     "from-debug -- kubectl debug …",
-		Short:   "Print the manifest of a session that does what a kubectl debug command does",
+		Short:   "Print the manifest of a session that does the same as a kubectl debug command",
 		Example: "  kubectl dbg from-debug -- kubectl debug checkout-7d9f8-x2k4q -it --image=busybox:1.36 --target=app -- sh",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,7 +59,7 @@ func parseDebug(args []string, env *environment) (*request.Options, *genericclio
 	flags.bind(set, &options)
 	set.BoolVarP(&quiet, "quiet", "q", false, "")
 	if err := set.Parse(after("kubectl", args)); err != nil {
-		return nil, nil, fmt.Errorf("kubectl debug would not understand this: %w; kubectl debug --help lists its flags", err)
+		return nil, nil, fmt.Errorf("not a valid kubectl debug command: %w; kubectl debug --help lists its flags", err)
 	}
 	words, dash := set.Args(), set.ArgsLenAtDash()
 	if dash < 0 {
@@ -75,7 +75,7 @@ func parseDebug(args []string, env *environment) (*request.Options, *genericclio
 		*config.Namespace = cmp.Or(*config.Namespace, namespace)
 	}
 	if len(words) != 1 {
-		return nil, nil, fmt.Errorf("a session has one target, and the command names %d", len(words))
+		return nil, nil, fmt.Errorf("a session needs exactly one target, but the command names %d", len(words))
 	}
 	options.Target = words[0]
 	return &options, config, flags.finish(&options, env.now())

@@ -38,7 +38,7 @@ func findGranted(ctx context.Context, conn *connection, name string, access v1al
 		return nil, err
 	}
 	if !story.Grants(session, access) {
-		return nil, fmt.Errorf("sessions of class %q do not give this access (%s): kubectl dbg classes shows which do", session.Spec.ClassName, access)
+		return nil, fmt.Errorf("sessions of class %q do not grant %s access: kubectl dbg classes shows which do", session.Spec.ClassName, access)
 	}
 	return session, nil
 }
@@ -47,12 +47,12 @@ func newExec(env *environment, factory cmdutil.Factory) *cobra.Command {
 	o := &exec.ExecOptions{StreamOptions: exec.StreamOptions{IOStreams: env.IOStreams}, Executor: &exec.DefaultRemoteExecutor{}}
 	cmd := &cobra.Command{
 		Use:   "exec [NAME] [-it] -- COMMAND [ARGUMENT…]",
-		Short: "Run one more command in a session's debugger",
-		Long:  "Run one more command in a session's debugger, if its class gives that access: kubectl exec, without the pod's and the container's names.",
+		Short: "Run another command in a session's debugger",
+		Long:  "Run another command in a session's debugger, if its class grants Exec access: like kubectl exec, without the names of pod and container.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dash := cmd.ArgsLenAtDash()
 			if dash < 0 || dash > 1 || dash == len(args) {
-				return fmt.Errorf("the command comes after --: kubectl dbg exec %s-- COMMAND", named(first(args)))
+				return fmt.Errorf("the command goes after --: kubectl dbg exec %s-- COMMAND", named(first(args)))
 			}
 			at, err := env.debuggerOf(cmd.Context(), first(args[:dash]), v1alpha1.AccessExec)
 			if err != nil {
@@ -69,8 +69,8 @@ func newExec(env *environment, factory cmdutil.Factory) *cobra.Command {
 	cmdutil.AddPodRunningTimeoutFlag(cmd, time.Minute)
 	_ = cmd.Flags().MarkHidden("pod-running-timeout")
 	cmd.Flags().BoolVarP(&o.Stdin, "stdin", "i", false, "Pass standard input to the command.")
-	cmd.Flags().BoolVarP(&o.TTY, "tty", "t", false, "Give the command a terminal.")
-	cmd.Flags().BoolVarP(&o.Quiet, "quiet", "q", false, "Show nothing but what the command writes.")
+	cmd.Flags().BoolVarP(&o.TTY, "tty", "t", false, "Allocate a terminal for the command.")
+	cmd.Flags().BoolVarP(&o.Quiet, "quiet", "q", false, "Print only what the command writes.")
 	cmd.ValidArgsFunction = env.completeSessions
 	return cmd
 }
@@ -85,8 +85,8 @@ func named(name string) string {
 func newLogs(env *environment, factory cmdutil.Factory) *cobra.Command {
 	cmd := logs.NewCmdLogs(factory, env.IOStreams)
 	run := cmd.Run
-	cmd.Run, cmd.Use, cmd.Short = nil, "logs [NAME] [-f]", "Show what a session's debugger has written"
-	cmd.Long = "Show what a session's debugger has written: kubectl logs, without the pod's and the container's names."
+	cmd.Run, cmd.Use, cmd.Short = nil, "logs [NAME] [-f]", "Print the logs of a session's debugger"
+	cmd.Long = "Print the logs of a session's debugger: like kubectl logs, without the names of pod and container."
 	cmd.Example, cmd.ValidArgsFunction, cmd.Args = "", env.completeSessions, cobra.MaximumNArgs(1)
 	hide(cmd, "selector", "container", "all-containers", "all-pods", "prefix", "max-log-requests", "pod-running-timeout", "insecure-skip-tls-verify-backend", "previous", "ignore-errors")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -106,7 +106,7 @@ func newPortForward(env *environment, factory cmdutil.Factory) *cobra.Command {
 	cmd := portforward.NewCmdPortForward(factory, env.IOStreams)
 	run := cmd.Run
 	cmd.Run, cmd.Use, cmd.Short = nil, "port-forward [NAME] [LOCAL:]PORT…", "Forward local ports to a session's pod"
-	cmd.Long = "Forward local ports to the pod of a session's debugger, if its class gives that access: kubectl port-forward, without the pod's name."
+	cmd.Long = "Forward local ports to the pod of a session's debugger, if its class grants PortForward access: like kubectl port-forward, without the pod's name."
 	cmd.Example = "  kubectl dbg port-forward 8080:6060"
 	cmd.ValidArgsFunction, cmd.Args = env.completeSessions, cobra.MinimumNArgs(1)
 	hide(cmd, "pod-running-timeout")
@@ -116,7 +116,7 @@ func newPortForward(env *environment, factory cmdutil.Factory) *cobra.Command {
 			name, args = args[0], args[1:]
 		}
 		if len(args) == 0 {
-			return fmt.Errorf("which port? kubectl dbg port-forward %s8080", named(name))
+			return fmt.Errorf("a port is missing: kubectl dbg port-forward %s8080", named(name))
 		}
 		at, err := env.debuggerOf(cmd.Context(), name, v1alpha1.AccessPortForward)
 		if err != nil {

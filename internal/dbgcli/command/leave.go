@@ -49,7 +49,7 @@ func (v *visit) interrupted(ctx context.Context, session *v1alpha1.DebugSession)
 		case <-asking.Done():
 		}
 	}()
-	answer, err := v.tty.Ask(asking, "[E]nd the session, [l]eave it, or [w]ait on?", "end", "leave", "wait")
+	answer, err := v.tty.Ask(asking, "[E]nd the session, [l]eave it open, or keep [w]aiting?", "end", "leave", "wait")
 	switch {
 	case err != nil || answer == "end":
 		return v.abandon(ctx, session)
@@ -73,11 +73,11 @@ func (v *visit) abandon(ctx context.Context, session *v1alpha1.DebugSession) err
 }
 
 func (v *visit) stays(session *v1alpha1.DebugSession) string {
-	line := fmt.Sprintf("session %s goes on", session.Name)
+	line := fmt.Sprintf("session %s stays open", session.Name)
 	if expires := session.Status.ExpiresAt; expires != nil {
 		line += " until " + expires.Local().Format(time.TimeOnly)
 	}
-	return fmt.Sprintf("%s: kubectl dbg attach %[2]s comes back, kubectl dbg end %[2]s ends it", line, session.Name)
+	return fmt.Sprintf("%s: kubectl dbg attach %[2]s returns to it, kubectl dbg end %[2]s ends it", line, session.Name)
 }
 
 // leave ends a session that goes on, if it is ours to end, and returns how the debugger ended.
@@ -95,7 +95,7 @@ func (v *visit) leave(ctx context.Context) error {
 	defer cancel()
 	news, err := v.tracker.Until(waiting, func(news sessions.News) bool { return news.Gone || story.Told(news.Session) })
 	if err != nil {
-		return fmt.Errorf("session %s does not tell how it ended; kubectl dbg describe %[1]s shows how it stands", session.Name)
+		return fmt.Errorf("session %s has not reported how it ended; kubectl dbg describe %[1]s shows its status", session.Name)
 	}
 	return ended(news.Session)
 }
@@ -109,7 +109,7 @@ func ended(session *v1alpha1.DebugSession) error {
 		}
 		return &exitError{code, ""}
 	}
-	return &exitError{code, fmt.Sprintf("%s; kubectl dbg describe %s -n %s tells its story", story.Epitaph(session), session.Name, session.Namespace)}
+	return &exitError{code, fmt.Sprintf("%s; kubectl dbg describe %s -n %s shows its history", story.Epitaph(session), session.Name, session.Namespace)}
 }
 
 // end asks for a session's end. Somebody who hangs up must not keep it alive: the context's end does not matter.
@@ -129,7 +129,7 @@ func endSession(ctx context.Context, conn *connection, session *v1alpha1.DebugSe
 		case err == nil || apierrors.IsNotFound(err):
 			return nil
 		case errors.As(err, &status) && !apierrors.IsServerTimeout(err) && !apierrors.IsInternalError(err) && !apierrors.IsServiceUnavailable(err):
-			return fmt.Errorf("ending session %s: %w", session.Name, err)
+			return fmt.Errorf("cannot end session %s: %w", session.Name, err)
 		}
 		select {
 		case <-time.After(time.Second):

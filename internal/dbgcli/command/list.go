@@ -28,15 +28,15 @@ func newList(env *environment) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List sessions",
-		Long:    "List sessions: those that go on, and then those that have ended, the newest first.",
-		Example: `  # What waits for my approval, anywhere
+		Long:    "List sessions: open ones before ended ones, newest first.",
+		Example: `  # Everything that is waiting for my approval
   kubectl dbg list -A --waiting`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
-	cmd.Flags().BoolVar(&o.mine, "mine", false, "Only sessions that I asked for.")
-	cmd.Flags().BoolVar(&o.waiting, "waiting", false, "Only sessions that wait for an approval, or a review, that I may give.")
-	cmd.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "In all namespaces, or in those that I may read.")
+	cmd.Flags().BoolVar(&o.mine, "mine", false, "Only sessions that you requested.")
+	cmd.Flags().BoolVar(&o.waiting, "waiting", false, "Only sessions waiting for an approval or review that you may give.")
+	cmd.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "List sessions in all namespaces, or in those that you may read.")
 	o.output = addOutput(cmd, true)
 	return cmd
 }
@@ -68,7 +68,7 @@ func (o *listOptions) run(ctx context.Context) error {
 		if o.all {
 			where = "in any namespace that you may read"
 		}
-		fmt.Fprintf(o.ErrOut, "No such sessions %s.\n", where)
+		fmt.Fprintf(o.ErrOut, "No sessions found %s.\n", where)
 		return nil
 	}
 	return o.table(items)
@@ -112,9 +112,9 @@ func (o *listOptions) readable(ctx context.Context, conn *connection) ([]v1alpha
 		items, read = append(items, list.Items...), append(read, namespace)
 	}
 	if len(read) == 0 {
-		return nil, errors.New("you may list sessions neither in all namespaces nor in any that your kubeconfig names: name one by -n")
+		return nil, errors.New("you may not list sessions in all namespaces, nor in any namespace in your kubeconfig: specify one with -n")
 	}
-	fmt.Fprintf(o.ErrOut, "Not all namespaces are yours to read; these are: %s\n", strings.Join(read, ", "))
+	fmt.Fprintf(o.ErrOut, "You may not list sessions in all namespaces; showing: %s\n", strings.Join(read, ", "))
 	return items, nil
 }
 

@@ -29,9 +29,9 @@ type openOptions struct {
 }
 
 func (o *openOptions) bind(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.visit.keep, "keep", false, "Leave the session when you leave the debugger: it ends at its time. kubectl dbg attach comes back.")
-	flags.BoolVarP(&o.visit.quiet, "quiet", "q", false, "Show nothing but what the debugger writes.")
-	flags.StringVar(&o.visit.detachKeys, "detach-keys", defaultDetachKeys, "Keys that leave the debugger without ending it.")
+	flags.BoolVar(&o.visit.keep, "keep", false, "Keep the session when you leave the debugger: it ends when its time is up. kubectl dbg attach returns to it.")
+	flags.BoolVarP(&o.visit.quiet, "quiet", "q", false, "Print only what the debugger writes.")
+	flags.StringVar(&o.visit.detachKeys, "detach-keys", defaultDetachKeys, "Keys that detach from the debugger without ending it.")
 }
 
 func (o *openOptions) run(cmd *cobra.Command, args []string) error {
@@ -39,7 +39,7 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 	defer stop()
 	tty := terminal.New(o.IOStreams, o.visit.quiet)
 	if o.output.format != "" && o.flags.attach {
-		return errors.New("-o shows a session that nobody waits for: add --attach=false")
+		return errors.New("-o cannot be used when attaching: add --attach=false")
 	}
 	if err := o.output.check(); err != nil {
 		return err
@@ -75,7 +75,7 @@ func (o *openOptions) open(ctx context.Context, conn *connection, tty *terminal.
 		fmt.Fprintf(o.Out, "debugsession.debugsession.dev/%s created\n", created.Name)
 		return nil
 	}
-	tty.Progress.Show("session "+created.Name+" was asked for", "")
+	tty.Progress.Show("session "+created.Name+" created", "")
 	v := &visit{visitOptions: o.visit, environment: o.environment, conn: conn, tty: tty, stdin: o.request.Stdin, ours: true}
 	v.offer = session.Spec.Mode == v1alpha1.ModeEphemeralContainer
 	return v.run(ctx, created)
@@ -117,9 +117,9 @@ func refused(err error) bool {
 // severalTargets tells what was meant by more than one word before the command: a kind and a name apart, or a command.
 func severalTargets(words []string) error {
 	if len(words) == 2 && request.IsKind(words[0]) {
-		return fmt.Errorf("a kind and a name are one word: kubectl dbg %s/%s", words[0], words[1])
+		return fmt.Errorf("write the target as KIND/NAME: kubectl dbg %s/%s", words[0], words[1])
 	}
-	return fmt.Errorf("one target at a time, and a command comes after --: kubectl dbg %s -- %s; kubectl dbg --help lists what else there is",
+	return fmt.Errorf("only one target is allowed, and a command goes after --: kubectl dbg %s -- %s; kubectl dbg --help lists the subcommands",
 		words[0], strings.Join(words[1:], " "))
 }
 
@@ -134,7 +134,7 @@ func create(ctx context.Context, conn *connection, session *v1alpha1.DebugSessio
 		case apierrors.IsAlreadyExists(err) && rename && try < 10:
 			session.Name = fmt.Sprintf("%s-%d", name, try)
 		case refused(err):
-			return nil, &exitError{story.ExitDenied, fmt.Sprintf("error: %v\nkubectl dbg classes -n %s shows what you may do there, and --class says which one to use", err, session.Namespace)}
+			return nil, &exitError{story.ExitDenied, fmt.Sprintf("error: %v\nkubectl dbg classes -n %s lists what you may do there; --class selects a class", err, session.Namespace)}
 		case apierrors.IsNotFound(err):
 			return nil, fmt.Errorf("%w; is the operator installed? kubectl get crd debugsessions.debugsession.dev", err)
 		default:

@@ -29,7 +29,7 @@ type output struct {
 
 func addOutput(cmd *cobra.Command, table bool) *output {
 	o := &output{table: table, flags: genericclioptions.NewPrintFlags("")}
-	cmd.Flags().StringVarP(&o.format, "output", "o", "", "How to show it: "+o.formats()+".")
+	cmd.Flags().StringVarP(&o.format, "output", "o", "", "Output format: "+o.formats()+".")
 	_ = cmd.RegisterFlagCompletionFunc("output", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		all := []string{"json", "yaml", "name"}
 		if table {
@@ -107,7 +107,7 @@ func (o *output) printer() (printers.ResourcePrinter, error) {
 	o.flags.OutputFormat = &o.format
 	printer, err := o.flags.ToPrinter()
 	if genericclioptions.IsNoCompatiblePrinterError(err) {
-		return nil, fmt.Errorf("-o %s is not known here; there is -o %s", o.format, o.formats())
+		return nil, fmt.Errorf("-o %s: must be %s", o.format, o.formats())
 	}
 	return printer, err
 }

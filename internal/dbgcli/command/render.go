@@ -28,15 +28,15 @@ func newRender(env *environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render (POD | KIND/NAME | -l SELECTOR | -f FILE) [flags] [-- COMMAND…] | render --approval SESSION",
 		Short: "Print the manifest of a session, or of an approval, for Git",
-		Long: `Print the manifest of a session, as kubectl dbg would ask for it, with a notAfter: after that time it starts nothing, however often it is
-applied. Left out, that is in a day. With --approval it is the manifest of the approval of a session that waits for it.`,
+		Long: `Print the manifest of the session that kubectl dbg would create, with a notAfter: after that time it starts nothing, however often it is
+applied. The default is one day from now. With --approval, print the manifest of an approval for a session that is waiting for it.`,
 		Example: "  kubectl dbg render deploy/checkout --reason=INC-1234 --not-after=4h > session.yaml\n  kubectl dbg render --approval alice-checkout-261127-114005 > approval.yaml",
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	o.flags.bind(cmd.Flags(), &o.request)
 	hide(cmd, "attach")
-	cmd.Flags().StringVar(&o.approval, "approval", "", "A session that waits for approval: print its approval.")
-	cmd.Flags().StringVarP(&o.message, "message", "m", "", "With --approval: why.")
+	cmd.Flags().StringVar(&o.approval, "approval", "", "Print an approval for this session, which is waiting for it.")
+	cmd.Flags().StringVarP(&o.message, "message", "m", "", "With --approval: the reason for it.")
 	_ = cmd.RegisterFlagCompletionFunc("approval", env.completeSessions)
 	o.output = addOutput(cmd, false)
 	return cmd
@@ -68,7 +68,7 @@ func (o *renderOptions) renderApproval(ctx context.Context) error {
 		return err
 	}
 	if session.Status.Request == nil {
-		return fmt.Errorf("session %s asks for no approval: %s", session.Name, orElse(story.Message(session), "its class was not looked at yet"))
+		return fmt.Errorf("session %s is not asking for approval: %s", session.Name, orElse(story.Message(session), "the operator has not checked its class yet"))
 	}
 	me, err := conn.Me(ctx)
 	if err != nil {

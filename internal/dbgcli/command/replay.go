@@ -32,14 +32,14 @@ func newReplay(env *environment) *cobra.Command {
 	o := &replayOptions{environment: env}
 	cmd := &cobra.Command{
 		Use:   "replay (NAME | KEY) --store=URL",
-		Short: "Show what was printed in a session, as it was printed",
-		Long: `Show what was printed in a session, as it was printed, from its transcript in the audit store.
+		Short: "Replay a session's output from its transcript",
+		Long: `Replay a session's output, as it was printed, from its transcript in the audit store.
 
-A session is named by its name, and the newest of that name is meant, or by its audit record's key. It must be over, and its class must have
-transcripts kept. The transcript is held against the audit record; to verify the record, too, run kubectl dbg audit verify.
+NAME selects the newest session of that name; KEY is the key of a session's audit record. The session must have ended, and its class must keep
+transcripts. The transcript is checked against the audit record; to verify the record as well, run kubectl dbg audit verify.
 
-What was printed is sent to your terminal as it is, with all that a terminal obeys. -o text shows it in a harmless way.`,
-		Example: `  # As fast again, with no pause longer than a second
+The output is sent to your terminal unchanged, with every control sequence that the terminal obeys. -o text makes it harmless.`,
+		Example: `  # At double speed, with no pause longer than a second
   kubectl dbg replay checkout-hang -n shop --store=s3://audit --speed=2 --idle-limit=1s
 
   # For asciinema
@@ -48,18 +48,18 @@ What was printed is sent to your terminal as it is, with all that a terminal obe
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
 	o.store.bind(cmd.Flags())
-	cmd.Flags().Float64Var(&o.speed, "speed", 1, "How many times faster than it was.")
-	cmd.Flags().DurationVar(&o.idleLimit, "idle-limit", 2*time.Second, "The longest pause, before --speed; 0: as long as it was.")
-	cmd.Flags().StringVarP(&o.format, "output", "o", "", "Not to play it: text, at once and harmless on a terminal, or cast, the file as it is stored.")
+	cmd.Flags().Float64Var(&o.speed, "speed", 1, "How many times faster than the original.")
+	cmd.Flags().DurationVar(&o.idleLimit, "idle-limit", 2*time.Second, "The longest pause, before --speed applies; 0 keeps pauses as they were.")
+	cmd.Flags().StringVarP(&o.format, "output", "o", "", "Print it instead of playing it: text, harmless on a terminal, or cast, the file as it is stored.")
 	return cmd
 }
 
 func (o *replayOptions) run(ctx context.Context, name string) error {
 	switch {
 	case o.format != "" && o.format != "text" && o.format != "cast":
-		return fmt.Errorf("-o %s: it can be text or cast", o.format)
+		return fmt.Errorf("-o %s: must be text or cast", o.format)
 	case o.speed <= 0:
-		return fmt.Errorf("--speed=%v: it must be more than 0", o.speed)
+		return fmt.Errorf("--speed=%v: must be greater than 0", o.speed)
 	}
 	store, err := o.store.open(ctx)
 	if err != nil {
@@ -86,7 +86,7 @@ func (o *replayOptions) read(ctx context.Context, store *auditstore.Store, name 
 	}
 	named := record.Session.Transcript
 	if named == nil {
-		return nil, nil, fmt.Errorf("no transcript of session %s was kept: either class %s does not say so (transcript), or its debugger never ran",
+		return nil, nil, fmt.Errorf("session %s has no transcript: either class %s does not keep them (spec.transcript), or the debugger never ran",
 			plainLine(record.Session.Name), plainLine(record.Session.Spec.ClassName))
 	}
 	var text bytes.Buffer
@@ -95,7 +95,7 @@ func (o *replayOptions) read(ctx context.Context, store *auditstore.Store, name 
 	case err != nil:
 		return nil, nil, err
 	case found.Parts != named.Parts || found.SHA256 != named.SHA256:
-		return nil, nil, fmt.Errorf("the transcript at %s is not as it was written: %d parts were written, and %d are there; find out more with kubectl dbg audit verify",
+		return nil, nil, fmt.Errorf("the transcript at %s is not what was written: %d parts were written, %d were found; kubectl dbg audit verify shows the details",
 			plainLine(named.Key), named.Parts, found.Parts)
 	}
 	return named, text.Bytes(), nil
@@ -106,14 +106,14 @@ func (o *replayOptions) find(ctx context.Context, store *auditstore.Store, name 
 	if strings.HasPrefix(name, audit.Prefix) {
 		text, err := store.Read(ctx, name)
 		if store.NotFound(err) {
-			return nil, fmt.Errorf("there is no record %s", name)
+			return nil, fmt.Errorf("record %s not found", name)
 		}
 		if err != nil {
 			return nil, err
 		}
 		record, err := audit.Decode(text)
 		if err != nil || record.Session == nil {
-			return nil, fmt.Errorf("%s is no session's record", name)
+			return nil, fmt.Errorf("%s is not the record of a session", name)
 		}
 		return record, nil
 	}
@@ -126,18 +126,18 @@ func (o *replayOptions) find(ctx context.Context, store *auditstore.Store, name 
 	case err != nil:
 		return nil, err
 	case len(records) == 0:
-		return nil, fmt.Errorf("the store has no record of a session %q: it is there once the session is over; kubectl dbg audit list shows those that there are", name)
+		return nil, fmt.Errorf("the store has no record of session %q: it is written when the session ends; kubectl dbg audit list shows all records", name)
 	}
 	newest := records[len(records)-1]
 	if len(records) > 1 {
-		fmt.Fprintf(o.ErrOut, "There are %d sessions of this name; this is the last, %s\n", len(records), plainLine(newest.Key()))
+		fmt.Fprintf(o.ErrOut, "There are %d sessions with this name; showing the latest, %s\n", len(records), plainLine(newest.Key()))
 	}
 	return newest, nil
 }
 
 func (o *replayOptions) show(ctx context.Context, named *v1alpha1.TranscriptStatus, text []byte) error {
 	if o.format == "cast" && named.Format != v1alpha1.TranscriptCast && named.Parts > 0 {
-		return errors.New("-o cast: the session had no terminal, and its transcript is plain text")
+		return errors.New("-o cast: the session had no terminal, so its transcript is plain text")
 	}
 	if o.format == "cast" {
 		_, err := o.Out.Write(text)

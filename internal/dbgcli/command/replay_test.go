@@ -74,11 +74,11 @@ func TestReplay(t *testing.T) {
 		"hang -o text":                        {out: "/ # ␛[31mls\nbin\n"},
 		keys[1]:                               {out: "/ # ␛[31mls\nbin\n"},
 		keys[1] + " -o cast":                  {fails: "plain text"},
-		keys[0]:                               {fails: "no transcript of session hang was kept"},
-		"hang -n bank":                        {fails: `no record of a session "hang"`},
-		"records/2026-11-27/shop/hang-x.json": {fails: "there is no record"},
-		"hang --speed=0":                      {fails: "--speed=0: it must be more than 0"},
-		"hang -o csv":                         {fails: "it can be text or cast"},
+		keys[0]:                               {fails: "session hang has no transcript"},
+		"hang -n bank":                        {fails: `no record of session "hang"`},
+		"records/2026-11-27/shop/hang-x.json": {fails: "record records/2026-11-27/shop/hang-x.json not found"},
+		"hang --speed=0":                      {fails: "--speed=0: must be greater than 0"},
+		"hang -o csv":                         {fails: "must be text or cast"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			streams, _, out, _ := genericiooptions.NewTestIOStreams()
@@ -110,7 +110,7 @@ func TestReplayOfWhatWasChanged(t *testing.T) {
 	streams, _, out, _ := genericiooptions.NewTestIOStreams()
 	root := command.New(streams, "test")
 	root.SetArgs([]string{"replay", "hang", "--store=file://" + folder})
-	if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "is not as it was written") || out.Len() > 0 {
+	if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "is not what was written") || out.Len() > 0 {
 		t.Errorf("%v: %q", err, out)
 	}
 }

@@ -16,25 +16,25 @@ import (
 
 const long = `Open a debugging session: a debugger in a running pod, in a copy of it or on a node, for a limited time and on the record.
 
-kubectl dbg asks for a DebugSession, shows what it waits for, attaches to it, and ends it when you leave. It takes the flags of
-kubectl debug, and no right but that to create sessions: what a session may do, and who must approve it, is its class's word.`
+kubectl dbg creates a DebugSession, shows what it is waiting for, attaches to it, and ends it when you leave. It takes the flags of
+kubectl debug, and needs only permission to create sessions: a session's class decides what it may do and who must approve it.`
 
-const examples = `  # A shell beside the application, in the pod of a workload that looks worst
+const examples = `  # A shell next to the application, in the workload's least healthy pod
   kubectl dbg deploy/checkout
 
-  # One command, and its output and exit code
+  # One command, with its output and exit code
   kubectl dbg pod/checkout-7d9f8-x2k4q -- ps aux
 
-  # A copy of a pod that crashes, with another image for its application
+  # A copy of a crashing pod, with another image
   kubectl dbg sts/db -it --copy --image=busybox:1.36
 
   # A node
   kubectl dbg node/worker-1 -n node-debug --class=nodes
 
-  # Under a class that asks for an approval
+  # With a class that requires approval
   kubectl dbg deploy/checkout --class=production --reason="INC-1234: requests hang"
 
-  # Nobody answers, and the class lets you start before the approval; it is reviewed afterwards
+  # Nobody responds, and the class allows emergencies: start before the approval, to be reviewed afterwards
   kubectl dbg deploy/checkout --class=breakglass --emergency --reason="INC-1234: no checkout at all"`
 
 // New is kubectl dbg, with all its commands.

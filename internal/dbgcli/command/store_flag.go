@@ -13,12 +13,12 @@ import (
 type storeFlag struct{ address string }
 
 func (f *storeFlag) bind(flags *pflag.FlagSet) {
-	flags.StringVar(&f.address, "store", "", "Where the records are: file:///folder, s3://bucket or azblob://container. Your own credentials for it are used.")
+	flags.StringVar(&f.address, "store", "", "The audit store: file:///folder, s3://bucket or azblob://container. Accessed with your own credentials.")
 }
 
 func (f *storeFlag) open(ctx context.Context) (*auditstore.Store, error) {
 	if f.address == "" {
-		return nil, errors.New("say by --store=URL where the records are: the operator's --audit-store")
+		return nil, errors.New("--store=URL is required: the store that the operator's --audit-store names")
 	}
 	return auditstore.Open(ctx, f.address)
 }

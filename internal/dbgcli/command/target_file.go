@@ -19,11 +19,11 @@ func targetOfFiles(files []string) (target, namespace string, err error) {
 		return "", "", fmt.Errorf("--filename: %w", err)
 	}
 	if len(infos) != 1 {
-		return "", "", fmt.Errorf("--filename: a session has one target, and %s describes %d objects", strings.Join(files, ", "), len(infos))
+		return "", "", fmt.Errorf("--filename: a session needs exactly one target, but %s describes %d objects", strings.Join(files, ", "), len(infos))
 	}
 	kind, name := infos[0].Object.GetObjectKind().GroupVersionKind(), infos[0].Name
 	if kind.Version == "" || name == "" {
-		return "", "", fmt.Errorf("--filename: what %s describes needs an apiVersion, a kind and a metadata.name", files[0])
+		return "", "", fmt.Errorf("--filename: the object in %s needs an apiVersion, a kind and a metadata.name", files[0])
 	}
 	return request.TargetName(kind, name), infos[0].Namespace, nil
 }
@@ -34,7 +34,7 @@ func (o *openOptions) readTarget(cmd *cobra.Command) error {
 		return nil
 	}
 	if o.request.Target != "" || o.request.Selector != "" {
-		return errors.New("name a target, select it by -l or have a file name it by -f, but one of these only")
+		return errors.New("specify only one of: a target, -l, -f")
 	}
 	target, namespace, err := targetOfFiles(o.flags.files)
 	if err != nil {
@@ -46,7 +46,7 @@ func (o *openOptions) readTarget(cmd *cobra.Command) error {
 	case namespace == "" || namespace == flag.Value.String():
 		return nil
 	case flag.Changed:
-		return fmt.Errorf("%s of the file is in namespace %s, not in %s: leave out -n", target, namespace, flag.Value)
+		return fmt.Errorf("%s in the file is in namespace %s, not %s: omit -n", target, namespace, flag.Value)
 	default:
 		return cmd.Flags().Set("namespace", namespace)
 	}

@@ -59,11 +59,11 @@ func TestNamespaceOfTheFile(t *testing.T) {
 	for args, want := range map[string]string{
 		"render -f FILE":            "namespace: bank",
 		"render -f FILE -n bank":    "namespace: bank",
-		"render -f FILE -n other":   "is in namespace bank, not in other",
-		"render pod/web -f FILE":    "one of these only",
-		"render -l app=web -f FILE": "one of these only",
+		"render -f FILE -n other":   "is in namespace bank, not other",
+		"render pod/web -f FILE":    "specify only one of",
+		"render -l app=web -f FILE": "specify only one of",
 		"from-debug -- kubectl debug -f FILE --image=busybox:1.36 -it": "namespace: bank",
-		"from-debug -- kubectl debug web -f FILE --image=busybox:1.36": "one target",
+		"from-debug -- kubectl debug web -f FILE --image=busybox:1.36": "exactly one target",
 	} {
 		out, _, message := runAt(t, server.URL, strings.Fields(strings.ReplaceAll(args, "FILE", file))...)
 		if !strings.Contains(out+message, want) {

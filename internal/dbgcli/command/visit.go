@@ -98,7 +98,7 @@ func (v *visit) await(ctx context.Context) (*v1alpha1.DebugSession, error) {
 
 func (v *visit) show(news sessions.News) {
 	if news.Err != nil {
-		v.tty.Progress.Show("the API server does not answer, and is asked again: "+news.Err.Error(), "")
+		v.tty.Progress.Show("the API server is not responding, retrying: "+news.Err.Error(), "")
 		return
 	}
 	pulled, _ := v.pulled.Load().(string)
@@ -197,14 +197,14 @@ func giveUp(session string, err error, tried int) error {
 	if tried <= mostTries && (!refused || tried <= mostRefusals) {
 		return nil
 	}
-	return fmt.Errorf("attaching to session %s: %w; kubectl dbg attach %s tries again", session, err, session)
+	return fmt.Errorf("cannot attach to session %s: %w; kubectl dbg attach %s tries again", session, err, session)
 }
 
 func lost(err error) string {
 	if err == nil {
-		return "the connection was closed, and the session goes on: attaching again"
+		return "the connection was closed, but the session is still open: reattaching"
 	}
-	return fmt.Sprintf("the connection was lost (%v): attaching again", err)
+	return fmt.Sprintf("the connection was lost (%v): reattaching", err)
 }
 
 // overSoon gives the operator a moment to say that the debugger has ended: its stream ends first.

@@ -52,8 +52,8 @@ func TestWaitingTellsOfThePull(t *testing.T) {
 		},
 	}
 	for status, want := range map[int]string{
-		http.StatusOK:        "pulls registry.example.com/big:1\n",
-		http.StatusForbidden: "starts big:1 in pod web\n",
+		http.StatusOK:        "pulling registry.example.com/big:1\n",
+		http.StatusForbidden: "starting big:1 in pod web\n",
 	} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			asked := make(chan string, 100)

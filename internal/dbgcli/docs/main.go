@@ -38,7 +38,7 @@ func page(out *os.File, root *cobra.Command) {
 		fmt.Fprintf(out, "### kubectl dbg %s\n\n%s\n\n```\nkubectl dbg %s\n```\n\n", cmd.Name(), orElse(cmd.Long, cmd.Short+"."), cmd.Use)
 		section(out, cmd)
 	}
-	fmt.Fprint(out, "## Everywhere\n\nEvery command takes kubectl's flags that say which cluster, which namespace and who.\n")
+	fmt.Fprint(out, "## Everywhere\n\nEvery command also takes kubectl's flags for the cluster, the namespace and the user.\n")
 }
 
 func section(out *os.File, cmd *cobra.Command) {

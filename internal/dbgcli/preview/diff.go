@@ -22,7 +22,7 @@ import (
 func Diff(session *v1alpha1.DebugSession, target *corev1.Pod) (string, error) {
 	request := session.Status.Request
 	if request == nil || request.Preview == nil {
-		return "", fmt.Errorf("session %s shows nothing to approve", session.Name)
+		return "", fmt.Errorf("session %s has no preview to approve", session.Name)
 	}
 	before, after, err := sides(session, target, request.Preview.Raw)
 	if err != nil {

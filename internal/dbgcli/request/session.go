@@ -61,28 +61,28 @@ func (o *Options) Unused() string {
 	if o.Container == "" || o.copies() {
 		return ""
 	}
-	return "-c " + o.Container + " means nothing without a copy: a session names its debugger itself, and --target says whose processes it sees"
+	return "-c " + o.Container + " has no effect without a copy: a session names its own debugger, and --target selects whose processes it sees"
 }
 
 // check refuses what contradicts itself, in the words that help: the API server would name fields that nobody typed.
 func (o *Options) check(target v1alpha1.Target) error {
 	switch {
 	case o.Emergency && strings.TrimSpace(o.Reason) == "":
-		return errors.New("--emergency needs --reason: whoever reviews it reads that")
+		return errors.New("--emergency requires --reason: reviewers read it")
 	case o.TTY && !o.Stdin:
 		return errors.New("-t needs -i: use -it")
 	case target.NodeName != "" && o.copies():
-		return errors.New("a node cannot be copied: leave out --copy and --copy-to")
+		return errors.New("a node cannot be copied: omit --copy and --copy-to")
 	case target.NodeName != "" && o.TargetContainer != "":
-		return errors.New("a node has no container: leave out --target")
+		return errors.New("a node has no containers: omit --target")
 	case o.copies() && o.TargetContainer != "" && o.Container == "" && o.Image == "":
-		return errors.New("--target is for a debugger beside the target; in a copy, name the container to change by -c")
+		return errors.New("--target is for a debugger in a running pod; in a copy, specify the container to change with -c")
 	case !o.copies() && len(o.SetImages) > 0:
-		return errors.New("--set-image changes a copy: add --copy or --copy-to NAME")
+		return errors.New("--set-image requires a copy: add --copy or --copy-to NAME")
 	case !o.copies() && (o.SameNode || o.Replace):
-		return errors.New("--same-node and --replace are about a copy: add --copy or --copy-to NAME")
+		return errors.New("--same-node and --replace require a copy: add --copy or --copy-to NAME")
 	case !o.copies() && (o.Keep.Labels || o.Keep.Annotations || o.Keep.Liveness || o.Keep.Readiness || o.Keep.Startup):
-		return errors.New("--keep-labels and its like are about a copy: add --copy or --copy-to NAME")
+		return errors.New("--keep-labels and similar flags require a copy: add --copy or --copy-to NAME")
 	case o.ArgumentsOnly && len(o.Command) == 0:
 		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
 	}
@@ -95,9 +95,9 @@ func (o *Options) checkIdleTimeout(target v1alpha1.Target) error {
 	case o.IdleTimeout == 0:
 		return nil
 	case target.NodeName != "" || o.copies():
-		return errors.New("--idle-timeout is for a debugger in a running pod: nothing in a copy or on a node tells whether it is used; leave it out")
+		return errors.New("--idle-timeout is for a debugger in a running pod: idle time cannot be measured in a copy or on a node; omit it")
 	case !o.debugger().TTY:
-		return errors.New("--idle-timeout needs a terminal, which tells whether it is used: add -it, or leave it out")
+		return errors.New("--idle-timeout needs a terminal to measure idle time: add -it, or omit it")
 	default:
 		return nil
 	}
@@ -109,11 +109,11 @@ func checkCustom(custom *corev1.Container) error {
 		return nil
 	}
 	if custom.Name != "" || len(custom.Command) > 0 || custom.Image != "" {
-		return errors.New("--custom cannot set name, command and image: use --image and -- COMMAND")
+		return errors.New("--custom cannot set name, command or image: use --image and -- COMMAND")
 	}
 	if custom.Lifecycle != nil || len(custom.VolumeDevices) > 0 || len(custom.Ports) > 0 ||
 		custom.LivenessProbe != nil || custom.ReadinessProbe != nil || custom.StartupProbe != nil {
-		return errors.New("--custom cannot set lifecycle, volumeDevices, ports and probes: a debugger has none")
+		return errors.New("--custom cannot set lifecycle, volumeDevices, ports or probes: a debugger has none")
 	}
 	return nil
 }

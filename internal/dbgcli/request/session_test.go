@@ -145,23 +145,23 @@ func asYAML(t *testing.T, object any) string {
 
 func TestRefusedBeforeItIsAsked(t *testing.T) {
 	for want, o := range map[string]Options{
-		"names no target":            {},
-		"--emergency needs --reason": {Target: "web", Emergency: true, Reason: " "},
-		`"a/b/c" names no target`:    {Target: "a/b/c"},
-		"not both":                   {Target: "web", Selector: "app=web"},
-		"-l app=":                    {Selector: "app=,,"},
-		"no such kind":               {Target: "gadget/x"},
-		"use -it":                    {Target: "web", TTY: true},
-		"a node cannot be copied":    {Target: "node/n", Copy: true},
-		"a node has no container":    {Target: "node/n", TargetContainer: "app"},
-		"--set-image changes":        {Target: "web", SetImages: map[string]string{"app": "x"}},
-		"--same-node and":            {Target: "web", SameNode: true},
-		"--keep-labels and":          {Target: "web", Keep: Kept{Labels: true}},
-		"needs arguments":            {Target: "web", ArgumentsOnly: true},
-		"--custom cannot set name":   {Target: "web", Custom: &corev1.Container{Image: "x"}},
-		"--idle-timeout is for":      {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
-		"--idle-timeout needs a":     {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
-		"a debugger has none":        {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
+		"is not a target":                   {},
+		"--emergency requires --reason":     {Target: "web", Emergency: true, Reason: " "},
+		`"a/b/c" is not a target`:           {Target: "a/b/c"},
+		"not both":                          {Target: "web", Selector: "app=web"},
+		"-l app=":                           {Selector: "app=,,"},
+		"no such kind":                      {Target: "gadget/x"},
+		"use -it":                           {Target: "web", TTY: true},
+		"a node cannot be copied":           {Target: "node/n", Copy: true},
+		"a node has no containers":          {Target: "node/n", TargetContainer: "app"},
+		"--set-image requires a copy":       {Target: "web", SetImages: map[string]string{"app": "x"}},
+		"--same-node and --replace require": {Target: "web", SameNode: true},
+		"--keep-labels and similar":         {Target: "web", Keep: Kept{Labels: true}},
+		"needs arguments":                   {Target: "web", ArgumentsOnly: true},
+		"--custom cannot set name":          {Target: "web", Custom: &corev1.Container{Image: "x"}},
+		"--idle-timeout is for":             {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
+		"--idle-timeout needs a":            {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
+		"a debugger has none":               {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
 	} {
 		if _, err := o.Session(rollouts, "alice", now); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
@@ -172,8 +172,8 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 // What kubectl debug understands, and means nothing here, is said.
 func TestUnused(t *testing.T) {
 	for want, o := range map[string]Options{
-		"-c debugger means nothing without a copy": {Target: "web", Container: "debugger"},
-		"-c shell means nothing without a copy":    {Target: "node/n", Container: "shell"},
+		"-c debugger has no effect without a copy": {Target: "web", Container: "debugger"},
+		"-c shell has no effect without a copy":    {Target: "node/n", Container: "shell"},
 	} {
 		if got := o.Unused(); !strings.Contains(got, want) {
 			t.Errorf("%q, want %q", got, want)

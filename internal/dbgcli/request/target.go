@@ -60,7 +60,7 @@ func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, e
 		resource, name = "pod", o.Target
 	}
 	if name == "" || resource == "" || strings.Contains(name, "/") {
-		return target, "", fmt.Errorf("%q names no target: give a POD, or KIND/NAME such as deploy/checkout, or -l LABEL=VALUE", o.Target)
+		return target, "", fmt.Errorf("%q is not a target: specify POD, KIND/NAME such as deploy/checkout, or -l LABEL=VALUE", o.Target)
 	}
 	gvk, known := kinds[strings.ToLower(resource)]
 	if !known {
@@ -81,7 +81,7 @@ func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, e
 
 func (o *Options) selector() (*metav1.LabelSelector, error) {
 	if o.Target != "" {
-		return nil, fmt.Errorf("name a target or select it by -l, not both: %q and -l %s", o.Target, o.Selector)
+		return nil, fmt.Errorf("specify a target or -l, not both: %q and -l %s", o.Target, o.Selector)
 	}
 	selector, err := metav1.ParseToLabelSelector(o.Selector)
 	if err != nil {

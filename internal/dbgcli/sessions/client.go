@@ -107,7 +107,7 @@ func (c *Client) create(ctx context.Context, namespace, resource string, object 
 func (c *Client) Me(ctx context.Context) (*authenticationv1.UserInfo, error) {
 	review, err := c.Kubernetes.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("asking the API server who you are: %w", err)
+		return nil, fmt.Errorf("cannot determine who you are: %w", err)
 	}
 	return &review.Status.UserInfo, nil
 }

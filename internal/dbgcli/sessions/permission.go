@@ -42,7 +42,7 @@ func (p *Permissions) ask(ctx context.Context, what authorizationv1.ResourceAttr
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &what}}
 	review, err := p.client.Kubernetes.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {
-		return false, fmt.Errorf("asking what you may do: %w", err)
+		return false, fmt.Errorf("cannot check what you may do: %w", err)
 	}
 	p.known[what] = review.Status.Allowed
 	return review.Status.Allowed, nil

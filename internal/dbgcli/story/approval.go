@@ -15,21 +15,21 @@ type Fact struct{ Name, Value string }
 // Request is what a session asks for: who, what, why, for how long and with what access.
 func Request(session *v1alpha1.DebugSession) []Fact {
 	facts := []Fact{
-		{"who", orElse(requester(session), "not known") + groups(session)},
+		{"who", orElse(requester(session), "unknown") + groups(session)},
 		{"what", wishWithout(session)},
-		{"why", orElse(session.Spec.Reason, "no reason was given")},
+		{"why", orElse(session.Spec.Reason, "no reason given")},
 		{"how long", Duration(session.TTL())},
 		{"class", session.Spec.ClassName},
 	}
 	if review := session.Status.Review; review != nil {
-		facts = append(facts, Fact{"emergency", fmt.Sprintf("it started before its approval, at %s; to be reviewed by %s",
+		facts = append(facts, Fact{"emergency", fmt.Sprintf("started before its approval, at %s; review due by %s",
 			review.Since.UTC().Format(time.RFC3339), review.DueAt.UTC().Format(time.RFC3339))})
 	}
 	if class := session.Status.Class; class != nil && len(class.AccessVerbs) > 0 {
 		facts = append(facts, Fact{"access", joined(class.AccessVerbs, ", ") + subjects(session)})
 	}
 	if request := session.Status.Request; request != nil && len(request.Hidden) > 0 {
-		facts = append(facts, Fact{"hidden", "values of " + hidden(request.Hidden) + "; the approval covers them"})
+		facts = append(facts, Fact{"hidden", "values of " + hidden(request.Hidden) + "; the approval covers them too"})
 	}
 	for i := range facts {
 		facts[i].Value = strings.ReplaceAll(Plain(facts[i].Value), "\n", " ")
@@ -82,7 +82,7 @@ func wishWithout(session *v1alpha1.DebugSession) string {
 
 func subjects(session *v1alpha1.DebugSession) string {
 	if session.Spec.Access == nil {
-		return ", for " + orElse(requester(session), "who asks")
+		return ", for " + orElse(requester(session), "the requester")
 	}
 	who := make([]string, len(session.Spec.Access.Subjects))
 	for i, s := range session.Spec.Access.Subjects {

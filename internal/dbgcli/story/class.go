@@ -21,7 +21,7 @@ func recorded(class *v1alpha1.DebugClass) string {
 	case v1alpha1.TranscriptRequired:
 		return "yes"
 	case v1alpha1.TranscriptBestEffort:
-		return "if it can be"
+		return "best effort"
 	default:
 		return "no"
 	}
@@ -88,9 +88,9 @@ func Granted(class *v1alpha1.DebugClass, session *v1alpha1.DebugSession) string 
 func recordedNote(class *v1alpha1.DebugClass) string {
 	switch class.Spec.Transcript {
 	case v1alpha1.TranscriptRequired:
-		return "; what is printed is recorded"
+		return "; output is recorded"
 	case v1alpha1.TranscriptBestEffort:
-		return "; what is printed is recorded, where the operator has an audit store"
+		return "; output is recorded if the operator has an audit store"
 	default:
 		return ""
 	}

@@ -7,26 +7,26 @@ import (
 // Exit codes of kubectl dbg, beside the debugger's own. They are at the end of what a command may use: 124 is what timeout(1)
 // exits with, 126 and above are a shell's.
 const (
-	ExitError        = 1   // kubectl dbg itself failed, or was not understood
-	ExitDenied       = 120 // an approver said no, or the API server refused the session
+	ExitError        = 1   // kubectl dbg itself failed, or was used incorrectly
+	ExitDenied       = 120 // an approver denied the session, or the API server refused it
 	ExitTargetGone   = 121 // the target went away
-	ExitNeverStarted = 122 // the session can never run as it was written, or did not before its notAfter, or its debugger could not be started
-	ExitTerminated   = 123 // somebody ended the session, or took an approval back
-	ExitTimedOut     = 124 // what it waited for did not come in time, or its time was up
-	ExitInterrupted  = 130 // Ctrl-C while waiting: the session was ended, or left
+	ExitNeverStarted = 122 // the session can never run as written, did not start before its notAfter, or its debugger could not be started
+	ExitTerminated   = 123 // someone ended the session, or revoked an approval
+	ExitTimedOut     = 124 // what it was waiting for did not happen in time, or its time was up
+	ExitInterrupted  = 130 // Ctrl-C while waiting: the session was ended, or left open
 )
 
 // ExitCodes are the exit codes with their meanings, for the documentation.
 func ExitCodes() []Fact {
 	return []Fact{
-		{"0 to 255", "the debugger's command ended by itself: its own code"},
-		{"1", "kubectl dbg failed, or was not understood"},
-		{"120", "denied: an approver said no, or the API server refused the session"},
+		{"0 to 255", "the debugger's command exited on its own: its exit code"},
+		{"1", "kubectl dbg failed, or was used incorrectly"},
+		{"120", "denied: an approver denied the session, or the API server refused it"},
 		{"121", "the target went away"},
-		{"122", "never started: the session can never run as it was written, or did not before its notAfter, or its debugger could not be started"},
-		{"123", "somebody ended the session, or took an approval back"},
-		{"124", "timed out: what it waited for did not come in time, or its time was up"},
-		{"130", "Ctrl-C while waiting: the session was ended, or left"},
+		{"122", "never started: the session can never run as written, did not start before its notAfter, or its debugger could not be started"},
+		{"123", "someone ended the session, or revoked an approval"},
+		{"124", "timed out: what it was waiting for did not happen in time, or its time was up"},
+		{"130", "Ctrl-C while waiting: the session was ended, or left open"},
 	}
 }
 

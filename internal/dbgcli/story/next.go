@@ -12,9 +12,9 @@ func Next(session *v1alpha1.DebugSession) string {
 	case Attachable(session):
 		return fmt.Sprintf("kubectl dbg attach %s", session.Name)
 	case session.Status.Phase == v1alpha1.PhaseAwaitingApproval:
-		return fmt.Sprintf("somebody else: kubectl dbg approve %s -n %s", session.Name, session.Namespace)
+		return fmt.Sprintf("ask an approver: kubectl dbg approve %s -n %s", session.Name, session.Namespace)
 	case session.Status.AwaitsReview():
-		return fmt.Sprintf("somebody else: kubectl dbg approve %s -n %s, to review it", session.Name, session.Namespace)
+		return fmt.Sprintf("ask an approver to review it: kubectl dbg approve %s -n %s", session.Name, session.Namespace)
 	default:
 		return ""
 	}

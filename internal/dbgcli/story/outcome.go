@@ -38,7 +38,7 @@ func Greeting(session *v1alpha1.DebugSession, now time.Time, kept bool) string {
 	}
 	leave := "exit ends it"
 	if kept {
-		leave = "ctrl-p ctrl-q leaves it"
+		leave = "ctrl-p ctrl-q detaches"
 	}
 	return line + "; " + leave
 }

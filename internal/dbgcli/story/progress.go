@@ -17,27 +17,27 @@ func ProgressWith(session *v1alpha1.DebugSession, pulled string, now time.Time) 
 	message := Message(session)
 	switch session.Status.Phase {
 	case v1alpha1.PhaseAwaitingApproval:
-		return "waits for " + orElse(session.Status.WaitingFor, "approval"), approvalTime(session, now)
+		return "waiting for " + orElse(session.Status.WaitingFor, "approval"), approvalTime(session, now)
 	case v1alpha1.PhaseStarting:
 		if since := session.Status.StartedAt; since != nil {
 			timing = ", " + Duration(now.Sub(since.Time))
 		}
 		switch {
 		case pulled != "" && (message == "" || session.Status.Reason == v1alpha1.ReasonStarting):
-			return "pulls " + pulled, timing
+			return "pulling " + pulled, timing
 		case message != "" && message != v1alpha1.MessageStarting:
 			return message, timing
 		default:
 			return starts(session), timing
 		}
 	case v1alpha1.PhaseActive:
-		return "the debugger runs", ""
+		return "the debugger is running", ""
 	case v1alpha1.PhaseEnding:
-		return orElse(message, "the session ends"), ""
+		return orElse(message, "the session is ending"), ""
 	case v1alpha1.PhaseEnded:
 		return orElse(message, "the session has ended"), ""
 	default:
-		return orElse(message, "waits for the operator"), ", " + Duration(now.Sub(session.CreationTimestamp.Time))
+		return orElse(message, "waiting for the operator"), ", " + Duration(now.Sub(session.CreationTimestamp.Time))
 	}
 }
 
@@ -54,7 +54,7 @@ func starts(session *v1alpha1.DebugSession) string {
 	if class := session.Status.Class; class != nil && class.Image != "" {
 		image = class.Image
 	}
-	line := "starts " + orElse(image, "the debugger")
+	line := "starting " + orElse(image, "the debugger")
 	target := session.Status.Target
 	if target == nil {
 		return line

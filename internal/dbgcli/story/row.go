@@ -46,7 +46,7 @@ func why(session *v1alpha1.DebugSession) string {
 	case session.Status.ReviewOverdue():
 		return "review overdue"
 	case session.Status.AwaitsReview():
-		return "to be reviewed"
+		return "awaiting review"
 	case Ended(session):
 		return string(session.Status.Outcome)
 	default:

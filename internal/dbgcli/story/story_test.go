@@ -54,7 +54,7 @@ func TestProgressOfAPull(t *testing.T) {
 		return s
 	}
 	for want, s := range map[string]*v1alpha1.DebugSession{
-		"pulls big:1, 12s":             starting(v1alpha1.ReasonStarting, v1alpha1.MessageStarting),
+		"pulling big:1, 12s":           starting(v1alpha1.ReasonStarting, v1alpha1.MessageStarting),
 		"its image is not there, 12s":  starting("ErrImagePull", "its image is not there"),
 		"the target is not ready, 12s": starting(v1alpha1.ReasonTargetNotRunning, "the target is not ready"),
 	} {
@@ -66,18 +66,18 @@ func TestProgressOfAPull(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	for want, s := range map[string]*v1alpha1.DebugSession{
-		"waits for the operator, 1m": session(func(*v1alpha1.DebugSession) {}),
+		"waiting for the operator, 1m": session(func(*v1alpha1.DebugSession) {}),
 		"there is no pod \"web\", 1m": session(stand(v1alpha1.PhasePending, v1alpha1.ConditionAdmissible, v1alpha1.ReasonTargetNotFound,
 			`there is no pod "web"`)),
-		"waits for 1 approval, 50m left": session(func(s *v1alpha1.DebugSession) {
+		"waiting for 1 approval, 50m left": session(func(s *v1alpha1.DebugSession) {
 			s.Status.Phase, s.Status.WaitingFor, s.Status.Request = v1alpha1.PhaseAwaitingApproval, "1 approval", &v1alpha1.RequestStatus{
 				Since: *at(-10 * time.Minute),
 			}
 		}),
-		"starts busybox:1.36 in pod checkout-x, 12s": session(func(s *v1alpha1.DebugSession) {
+		"starting busybox:1.36 in pod checkout-x, 12s": session(func(s *v1alpha1.DebugSession) {
 			s.Status.Phase, s.Status.StartedAt = v1alpha1.PhaseStarting, at(-12*time.Second)
 		}),
-		"starts busybox:1.36 in a copy of pod checkout-x, 12s": session(func(s *v1alpha1.DebugSession) {
+		"starting busybox:1.36 in a copy of pod checkout-x, 12s": session(func(s *v1alpha1.DebugSession) {
 			stand(v1alpha1.PhaseStarting, v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)(s)
 			s.Spec.Mode, s.Status.StartedAt = v1alpha1.ModePodCopy, at(-12*time.Second)
 		}),
@@ -129,12 +129,12 @@ func TestTell(t *testing.T) {
 		told = append(told, moment.At.Sub(now).String()+" "+moment.Text)
 	}
 	want := []string{
-		"-1m0s alice asked for a debugger in deployment checkout for 30m, class production: INC-1\uFFFD[2J\uFFFD",
-		"-50s 1 approval was asked for",
+		"-1m0s alice requested a debugger in deployment checkout for 30m, class production: INC-1\uFFFD[2J\uFFFD",
+		"-50s 1 approval was requested",
 		"-40s bob approved it",
 		"-30s started: container debugger-1 in pod checkout-x",
-		"-29s the debugger ran",
-		"-6s the debugger ended with exit code 3, by itself",
+		"-29s the debugger started",
+		"-6s the debugger ended with exit code 3, on its own",
 		"-5s ended: Completed: its command ended",
 	}
 	if diff := cmp.Diff(want, told); diff != "" {
@@ -156,7 +156,7 @@ func TestEmergency(t *testing.T) {
 		}
 		return text
 	}
-	for _, want := range []string{"-30s started before its approval, as an emergency: ", "1h0m0s it must be reviewed by then\n"} {
+	for _, want := range []string{"-30s started before its approval, as an emergency: ", "1h0m0s its review is due\n"} {
 		if text := told(); !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
@@ -165,11 +165,11 @@ func TestEmergency(t *testing.T) {
 		Counts(s, "word") {
 		t.Errorf("waiting %d; bob may review it: %t, alice: %t", len(waiting), MayApprove(s, "bob"), MayApprove(s, "alice"))
 	}
-	if row, facts := strings.Join(Row(s, now), " | "), Request(s); !strings.Contains(row, "to be reviewed") ||
+	if row, facts := strings.Join(Row(s, now), " | "), Request(s); !strings.Contains(row, "awaiting review") ||
 		!slices.ContainsFunc(facts, func(f Fact) bool { return f.Name == "emergency" }) {
 		t.Errorf("row %s, who reviews sees %v", row, facts)
 	}
-	if next := Next(s); !strings.Contains(next, "kubectl dbg approve hang -n shop, to review it") {
+	if next := Next(s); !strings.Contains(next, "to review it: kubectl dbg approve hang -n shop") {
 		t.Errorf("next: %s", next)
 	}
 	s.Status.Conditions[1].Reason = v1alpha1.ReasonReviewOverdue

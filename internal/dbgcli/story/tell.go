@@ -27,12 +27,12 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 		}
 	}
 	status := &session.Status
-	add(&session.CreationTimestamp, "%s asked for %s", orElse(requester(session), "somebody"), wish(session))
+	add(&session.CreationTimestamp, "%s requested %s", orElse(requester(session), "someone"), wish(session))
 	if fit := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible); fit != nil && fit.Status == metav1.ConditionTrue && status.Target != nil {
-		add(&fit.LastTransitionTime, "found fit to debug %s%s", targetOf(session), ifAny(": ", status.Target.Choice))
+		add(&fit.LastTransitionTime, "admitted to debug %s%s", targetOf(session), ifAny(": ", status.Target.Choice))
 	}
 	if request := status.Request; request != nil {
-		add(&request.Since, "%s asked for", approvals(status.Class))
+		add(&request.Since, "%s requested", approvals(status.Class))
 	}
 	for i := range status.Approvals {
 		add(&status.Approvals[i].At, "%s", decision(&status.Approvals[i]))
@@ -41,15 +41,15 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	at, review := reviewOf(session)
 	add(at, "%s", review)
 	if at := status.Debugger; at != nil {
-		add(at.StartedAt, "the debugger ran")
+		add(at.StartedAt, "the debugger started")
 		if status.Target != nil {
-			add(status.Target.ReplacedAt, "pod %s was deleted for its copy", status.Target.PodName)
+			add(status.Target.ReplacedAt, "pod %s was deleted and replaced by its copy", status.Target.PodName)
 		}
 		add(at.FinishedAt, "the debugger ended%s%s", exit(at), stoppedBy(at))
 	}
 	add(status.EndedAt, "ended: %s%s", status.Outcome, ifAny(": ", Message(session)))
 	if !Over(session) {
-		add(status.ExpiresAt, "it ends by itself")
+		add(status.ExpiresAt, "it expires")
 	}
 	slices.SortStableFunc(told, func(a, b Moment) int { return a.At.Compare(b.At) })
 	return told
@@ -61,7 +61,7 @@ func reviewOf(session *v1alpha1.DebugSession) (at *metav1.Time, text string) {
 	case review == nil:
 		return nil, ""
 	case review.Decision == "":
-		return &review.DueAt, "it must be reviewed by then"
+		return &review.DueAt, "its review is due"
 	default:
 		return review.At, Review(session)
 	}
@@ -135,17 +135,17 @@ func exit(at *v1alpha1.DebuggerStatus) string {
 func stoppedBy(at *v1alpha1.DebuggerStatus) string {
 	switch at.StoppedBy {
 	case v1alpha1.StoppedByCommand:
-		return ", by itself"
+		return ", on its own"
 	case v1alpha1.StoppedByOperator:
 		return ", stopped by the operator"
 	case v1alpha1.StoppedByDeadline, v1alpha1.StoppedByHardDeadline:
 		return ", at its deadline"
 	case v1alpha1.StoppedByIdleTimeout:
-		return ", for nobody used it"
+		return ", because it was idle"
 	case v1alpha1.StoppedByTarget:
 		return ", with its target"
 	case v1alpha1.StoppedByOther:
-		return ", ended by somebody else"
+		return ", stopped by someone else"
 	default:
 		return ""
 	}
