@@ -29,4 +29,4 @@ if ((stale)); then
 	echo "generated: stale (-), run: make generate manifests" >&2
 	exit 1
 fi
-echo "generated: deep copies, CRDs, roles, webhooks, dist/install.yaml, the chart, the dashboard, docs/reference.md and docs/kubectl-dbg.md are fresh"
+echo "generated: deep copies, CRDs, roles, webhooks, dist/install.yaml, the chart, the dashboard, docs/reference.md and docs/kubectl-dbg.md are up to date"

@@ -50,7 +50,7 @@ func (s *stage) audit() {
 func (s *stage) auditNode() {
 	var orphans []string
 	if !s.soon(15*time.Second, func() bool { orphans = s.orphans(); return len(orphans) == 0 }) {
-		s.leak("the node runs pods that the API server does not know: %s", strings.Join(orphans, ", "))
+		s.leak("the node runs pods unknown to the API server: %s", strings.Join(orphans, ", "))
 	}
 }
 
@@ -82,13 +82,13 @@ func (h *session) auditEnd() {
 	}
 	status := history.latest.Status
 	if h.expect != anyOutcome && status.Outcome != h.expect {
-		h.mistake("session %s ended as %s, and should have as %s: %s", name, status.Outcome, h.expect, conditionOf(history.latest, v1alpha1.ConditionEnded).Message)
+		h.mistake("session %s ended as %s, want %s: %s", name, status.Outcome, h.expect, conditionOf(history.latest, v1alpha1.ConditionEnded).Message)
 	}
 	if seen, ever := h.processes(); ever && seen.last.After(history.ended) {
-		h.mistake("session %s said Ended %.1f s before the last of its processes was seen", name, seen.last.Sub(history.ended).Seconds())
+		h.mistake("session %s was Ended %.1f s before the last of its processes was seen", name, seen.last.Sub(history.ended).Seconds())
 	}
 	if slices.Contains(history.latest.Finalizers, v1alpha1.Finalizer) && !h.soon(5*time.Second, h.released) {
-		h.leak("session %s has ended, and still has its finalizer", name)
+		h.leak("session %s has ended but still has its finalizer", name)
 	}
 }
 
@@ -103,12 +103,12 @@ func (h *session) auditTime() {
 		return
 	}
 	if seen.gone.IsZero() {
-		h.leak("session %s has left processes on the node", h.object.Name)
+		h.leak("session %s left processes on the node", h.object.Name)
 		return
 	}
 	wanted := h.wanted()
 	if due := h.due(wanted, h.isCopy()); !wanted.IsZero() && seen.gone.After(due.Add(h.within)) {
-		h.tardy("session %s had processes %.1f s after its end was wanted, and %.1f s after it was due",
+		h.tardy("session %s had processes %.1f s after its end was requested, and %.1f s after it was due",
 			h.object.Name, seen.gone.Sub(wanted).Seconds(), seen.gone.Sub(due).Seconds())
 	}
 	if own := h.deadline(); !own.IsZero() && seen.gone.After(own.Add(max(ownWithin, h.within))) {
@@ -134,9 +134,9 @@ func (s *stage) auditObjects() {
 	for _, list := range []client.ObjectList{
 		&corev1.PodList{}, &rbacv1.RoleList{}, &rbacv1.RoleBindingList{}, &networkingv1.NetworkPolicyList{},
 	} {
-		s.must("listing what was made", s.client.List(s.ctx, list, client.InNamespace(s.namespace), client.HasLabels{v1alpha1.LabelSessionUID}))
-		s.must("reading what was made", meta.EachListItem(list, func(left runtime.Object) error {
-			s.leak("%s %s is left", strings.TrimPrefix(fmt.Sprintf("%T", left), "*v1."), left.(client.Object).GetName())
+		s.must("listing created objects", s.client.List(s.ctx, list, client.InNamespace(s.namespace), client.HasLabels{v1alpha1.LabelSessionUID}))
+		s.must("reading created objects", meta.EachListItem(list, func(left runtime.Object) error {
+			s.leak("%s %s is left over", strings.TrimPrefix(fmt.Sprintf("%T", left), "*v1."), left.(client.Object).GetName())
 			return nil
 		}))
 	}
@@ -155,7 +155,7 @@ func (s *stage) auditContainers() {
 		}
 		for _, status := range pod.Status.EphemeralContainerStatuses {
 			if status.State.Running != nil {
-				s.leak("container %s in pod %s runs", status.Name, pod.Name)
+				s.leak("container %s in pod %s is still running", status.Name, pod.Name)
 			}
 		}
 	}
@@ -180,7 +180,7 @@ func (t *target) audit() {
 		return
 	}
 	if err := t.serves(); err != nil {
-		t.mistake("target %s does not serve: %v", t.name, err)
+		t.mistake("target %s is not serving: %v", t.name, err)
 		return
 	}
 	for _, status := range t.pod.Status.ContainerStatuses {
@@ -189,10 +189,10 @@ func (t *target) audit() {
 		}
 	}
 	if now := t.server(); now != t.pid {
-		t.mistake("target %s is another process than it was", t.name)
+		t.mistake("target %s is no longer the same process", t.name)
 	}
 	if dead, most := zombies(t.pid), t.zombies+t.hurried(); len(dead) > most {
-		t.mistake("target %s is left with %d zombies, and may be with %d; the first is %s", t.name, len(dead), most, comm(dead[0]))
+		t.mistake("target %s has %d zombies, at most %d are allowed; the first is %s", t.name, len(dead), most, comm(dead[0]))
 	}
 }
 

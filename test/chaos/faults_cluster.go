@@ -43,7 +43,7 @@ func (s *stage) down(names ...string) (start func()) {
 		up = true
 		for i := len(names) - 1; i >= 0; i-- {
 			s.must("starting "+names[i], s.component("start-component", names[i]))
-			s.say("%s runs again", names[i])
+			s.say("%s is running again", names[i])
 		}
 	}
 	s.later(start)
@@ -75,7 +75,7 @@ func apiServerAway(s *stage, outage time.Duration) {
 	s.sleepUntil(deadline.Add(ownWithin))
 	for _, h := range slices.Concat(itself, hard) {
 		if h.runs() {
-			s.mistake("session %s has outlived its own deadline", h.object.Name)
+			s.mistake("session %s outlived its own deadline", h.object.Name)
 		}
 	}
 	s.sleepUntil(from.Add(outage))
@@ -127,13 +127,13 @@ func kubeletKilled(s *stage) {
 	s.sleepUntil(deadline.Add(ownWithin))
 	for _, h := range hard {
 		if h.runs() {
-			s.mistake("session %s has outlived its own deadline", h.object.Name)
+			s.mistake("session %s outlived its own deadline", h.object.Name)
 		}
 	}
 	s.sleepUntil(from.Add(20 * time.Second))
 	for _, h := range all {
 		if phase := h.now().Status.Phase; phase != v1alpha1.PhaseEnding {
-			s.mistake("session %s is %s while nobody can know whether its container has ended", h.object.Name, phase)
+			s.mistake("session %s is %s although nothing can tell whether its container has ended", h.object.Name, phase)
 		}
 	}
 	start()
@@ -154,7 +154,7 @@ func containerdKilled(s *stage) {
 	s.sleepUntil(from.Add(15 * time.Second))
 	for _, h := range all {
 		if phase := h.now().Status.Phase; phase == v1alpha1.PhaseEnded && h.runs() {
-			s.mistake("session %s says Ended, and its processes run", h.object.Name)
+			s.mistake("session %s is Ended but its processes are running", h.object.Name)
 		}
 	}
 	start()

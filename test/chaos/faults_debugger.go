@@ -108,7 +108,7 @@ exec tail -f /dev/null`))
 	s.must("finding the pod's cgroup", err)
 	s.must("limiting the pod's processes", os.WriteFile(filepath.Join(pod, "pids.max"), fmt.Append(nil, limit), 0))
 	s.reach(v1alpha1.PhaseActive, short, h)
-	s.eventually(short, "the pod has as many processes as it may have", func() bool {
+	s.eventually(short, "the pod reaches its process limit", func() bool {
 		content, err := os.ReadFile(filepath.Join(pod, "pids.current"))
 		s.must("counting the pod's processes", err)
 		count, err := strconv.Atoi(strings.TrimSpace(string(content)))
@@ -136,5 +136,5 @@ func pidsCgroup(pid int) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("none of these limits processes: %s", strings.Join(tried, ", "))
+	return "", fmt.Errorf("no process limit found in: %s", strings.Join(tried, ", "))
 }

@@ -67,7 +67,7 @@ func operatorKilled(s *stage) {
 	// Kubernetes cannot take back a container that has not started: its session ends with the pod, or after five minutes.
 	s.reach(v1alpha1.PhaseEnding, 10*time.Second, m.unpulled...)
 	m.doomed.struck = true
-	s.must("deleting the target of what cannot be pulled", s.client.Delete(s.ctx, m.doomed.pod))
+	s.must("deleting the target of the session whose image cannot be pulled", s.client.Delete(s.ctx, m.doomed.pod))
 	s.end(40*time.Second, s.sessions...)
 }
 
@@ -121,7 +121,7 @@ func operatorStopped(s *stage) {
 	})
 	for _, h := range all {
 		if phase := h.now().Status.Phase; phase != v1alpha1.PhaseActive {
-			s.mistake("session %s is %s with nobody there to write that down", h.object.Name, phase)
+			s.mistake("session %s is %s although no operator was running to record it", h.object.Name, phase)
 		}
 	}
 	s.must("the operator after the fault", s.back())
@@ -146,7 +146,7 @@ func operatorFrozen(s *stage) {
 		s.must("installing the operator as it was", s.world.kubectl("apply", "-f", os.Getenv("INSTALL")))
 		s.must("the operator after the fault", s.operatorReady(s.ctx))
 	})
-	s.must("taking the liveness probe away", s.unprobed())
+	s.must("removing the liveness probe", s.unprobed())
 	s.must("the operator without its liveness probe", s.operatorReady(s.ctx))
 
 	web := s.target()
@@ -168,12 +168,12 @@ func operatorFrozen(s *stage) {
 	s.sleepUntil(soft[0].wanted().Add(2 * time.Minute))
 	for _, h := range append(append([]*session(nil), hard...), told...) {
 		if h.runs() {
-			s.mistake("session %s has outlived its own deadline", h.object.Name)
+			s.mistake("session %s outlived its own deadline", h.object.Name)
 		}
 	}
 	for _, h := range untold {
 		if !h.runs() {
-			s.mistake("session %s has no process any more, and nobody to have ended it", h.object.Name)
+			s.mistake("session %s has no processes although nothing could have ended it", h.object.Name)
 		}
 	}
 	s.signal(syscall.SIGCONT, managers)
@@ -218,7 +218,7 @@ func (s *stage) led() (all []*session, leader string) {
 	s.reach(v1alpha1.PhaseActive, 30*time.Second, all...)
 	s.expireAt(time.Now().Add(12*time.Second), all...)
 	leader, err := s.leader(s.ctx)
-	s.must("reading who leads", err)
+	s.must("reading the leader", err)
 	s.later(func() { s.must("the operator after the fault", s.operatorReady(s.ctx)) })
 	s.sleepUntil(all[0].wanted().Add(-2 * time.Second))
 	return all, leader
@@ -226,9 +226,9 @@ func (s *stage) led() (all []*session, leader string) {
 
 // taken waits until another replica leads.
 func (s *stage) taken(from string) {
-	s.eventually(40*time.Second, "another replica leads", func() bool {
+	s.eventually(40*time.Second, "another replica is leading", func() bool {
 		now, err := s.leader(s.ctx)
 		return err == nil && now != "" && now != from
 	})
-	s.say("another replica leads")
+	s.say("another replica is leading")
 }

@@ -53,7 +53,7 @@ func goes(strike func(*target), changes ...func(*corev1.PodSpec)) func(*stage) {
 		strike(web)
 		s.end(30*time.Second, hang)
 		if now := twin.now().Status.Phase; now != v1alpha1.PhaseActive || !twin.runs() {
-			s.mistake("the copy is %s, and should go on: its target's end is not its own", now)
+			s.mistake("the copy is %s, but should keep running: it does not end with its target", now)
 		}
 		twin.terminate()
 		s.end(30*time.Second, twin)
@@ -84,12 +84,12 @@ func finalizerOnCopy(s *stage) {
 	says := func() bool {
 		return strings.Contains(h.now().Status.Message(), foreign)
 	}
-	s.eventually(20*time.Second, "the session says what holds its copy", says)
-	s.eventually(10*time.Second, "the copy's processes are gone all the same", func() bool { return !h.runs() })
+	s.eventually(20*time.Second, "the session reports what blocks its copy's deletion", says)
+	s.eventually(10*time.Second, "the copy's processes are gone nevertheless", func() bool { return !h.runs() })
 	// Longer than the operator's pause between two looks: the second comes to the same.
 	s.sleepUntil(time.Now().Add(18 * time.Second))
 	if phase := h.now().Status.Phase; phase != v1alpha1.PhaseEnding || !says() {
-		s.mistake("the session is %s while its copy is held", phase)
+		s.mistake("the session is %s while a finalizer blocks its copy", phase)
 	}
 	h.release()
 	s.end(10*time.Second, h)
@@ -100,19 +100,19 @@ func (h *session) hold() {
 	pod := h.made()
 	before := pod.DeepCopy()
 	pod.Finalizers = append(pod.Finalizers, foreign)
-	h.must("holding the copy", h.client.Patch(h.ctx, pod, client.MergeFrom(before)))
-	h.say("%s: its copy is held by finalizer %s", h.object.Name, foreign)
+	h.must("adding a finalizer to the copy", h.client.Patch(h.ctx, pod, client.MergeFrom(before)))
+	h.say("%s: finalizer %s blocks its copy", h.object.Name, foreign)
 }
 
 func (h *session) release() {
 	pod := h.made()
 	if pod == nil {
-		h.fatal("the copy of session %s is gone, in spite of a finalizer", h.object.Name)
+		h.fatal("the copy of session %s is gone despite a finalizer", h.object.Name)
 	}
 	before := pod.DeepCopy()
 	pod.Finalizers = nil
-	h.must("releasing the copy", client.IgnoreNotFound(h.client.Patch(h.ctx, pod, client.MergeFrom(before))))
-	h.say("%s: its copy is released", h.object.Name)
+	h.must("removing the finalizer from the copy", client.IgnoreNotFound(h.client.Patch(h.ctx, pod, client.MergeFrom(before))))
+	h.say("%s: its copy has no finalizer any more", h.object.Name)
 }
 
 // mixed are sessions in every phase.
@@ -169,7 +169,7 @@ func namespaceDeleted(s *stage) {
 	}
 	s.must("deleting the namespace", s.deleteNamespace(s.ctx))
 	s.say("the namespace is deleted")
-	s.eventually(20*time.Second, "nothing but the held copy runs", func() bool {
+	s.eventually(20*time.Second, "only the blocked copy is running", func() bool {
 		for _, h := range s.sessions {
 			if h.runs() {
 				return false

@@ -58,7 +58,7 @@ func (s *stage) wholeTranscripts(folder string, sessions []*session) {
 	for _, h := range sessions {
 		status := h.now().Status.Transcript
 		if status == nil || status.Incomplete != "" {
-			s.mistake("session %s has no whole transcript: %+v", h.object.Name, status)
+			s.mistake("session %s has no complete transcript: %+v", h.object.Name, status)
 			continue
 		}
 		files, err := filepath.Glob(filepath.Join(folder, status.Key, "*"))
@@ -71,7 +71,7 @@ func (s *stage) wholeTranscripts(folder string, sessions []*session) {
 		}
 		started, ended := h.now().Status.StartedAt, h.now().Status.EndedAt
 		if seconds := int(ended.Sub(started.Time).Seconds()); lines < seconds/20 {
-			s.mistake("session %s printed for %d s, and its transcript has %d lines", h.object.Name, seconds, lines)
+			s.mistake("session %s printed for %d s, but its transcript has %d lines", h.object.Name, seconds, lines)
 		}
 	}
 }
@@ -79,10 +79,10 @@ func (s *stage) wholeTranscripts(folder string, sessions []*session) {
 // leading is the leader's process.
 func (s *stage) leading() process {
 	leader, err := s.leader(s.ctx)
-	s.must("reading who leads", err)
+	s.must("reading the leader", err)
 	process, runs := s.managers()[leader]
 	if !runs {
-		s.fatal("%s leads, and the node has no process of it", leader)
+		s.fatal("%s is the leader but has no process on the node", leader)
 	}
 	return process
 }
@@ -114,9 +114,9 @@ func (s *stage) memory(p process) (bytes int) {
 // auditStore gives all replicas a folder of the node as their audit store until the fault is over, and returns it.
 func (s *stage) auditStore() (folder string) {
 	node, err := os.MkdirTemp("", "chaos-audit-")
-	s.must("making a folder", err)
-	s.later(func() { s.must("deleting the folder", os.RemoveAll(node)) })
-	s.must("making the folder one that the operator may write to", os.Chmod(node, 0o777))
+	s.must("creating a directory", err)
+	s.later(func() { s.must("deleting the directory", os.RemoveAll(node)) })
+	s.must("making the directory writable for the operator", os.Chmod(node, 0o777))
 	const name = "chaos-audit"
 	meta := metav1.ObjectMeta{Namespace: operatorNamespace, Name: name}
 	size := corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
@@ -136,18 +136,18 @@ func (s *stage) auditStore() (folder string) {
 		s.must("deleting the claim", client.IgnoreNotFound(s.client.Delete(s.ctx, claim)))
 		s.must("deleting the volume", client.IgnoreNotFound(s.client.Delete(s.ctx, volume)))
 		anchor := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: audit.AnchorName}}
-		s.must("deleting what is remembered of the store", client.IgnoreNotFound(s.client.Delete(s.ctx, anchor)))
+		s.must("deleting the anchor of the store", client.IgnoreNotFound(s.client.Delete(s.ctx, anchor)))
 	})
 	s.later(func() {
-		s.must("installing the operator as it was", s.client.Patch(s.ctx, asItWas.DeepCopy(), jsonpatch.Patch{
+		s.must("restoring the operator", s.client.Patch(s.ctx, asItWas.DeepCopy(), jsonpatch.Patch{
 			jsonpatch.Add("/spec/template", asItWas.Spec.Template),
 		}))
 		s.must("the operator after the fault", s.operatorReady(s.ctx))
 	})
-	s.must("making the volume", s.client.Create(s.ctx, volume))
-	s.must("making the claim", s.client.Create(s.ctx, claim))
+	s.must("creating the volume", s.client.Create(s.ctx, volume))
+	s.must("creating the claim", s.client.Create(s.ctx, claim))
 	const pod, container = "/spec/template/spec", "/spec/template/spec/containers/0"
-	s.must("giving the operator an audit store", s.client.Patch(s.ctx, asItWas.DeepCopy(), jsonpatch.Patch{
+	s.must("configuring an audit store", s.client.Patch(s.ctx, asItWas.DeepCopy(), jsonpatch.Patch{
 		jsonpatch.Add(container+"/args/-", "--audit-store=file:///var/lib/debugsession/audit"),
 		jsonpatch.Add(container+"/volumeMounts", []corev1.VolumeMount{{Name: name, MountPath: "/var/lib/debugsession"}}),
 		jsonpatch.Add(pod+"/volumes", []corev1.Volume{{Name: name, VolumeSource: corev1.VolumeSource{

@@ -36,13 +36,13 @@ type options struct {
 
 func main() {
 	o := options{}
-	flag.StringVar(&o.cluster, "cluster", "bin/cluster", "The tool of test/cluster, which stops and starts components.")
+	flag.StringVar(&o.cluster, "cluster", "bin/cluster", "The test/cluster tool, which stops and starts components.")
 	flag.StringVar(&o.run, "run", "", "Run only the faults whose names match this regular expression.")
-	flag.StringVar(&o.report, "report", "", "Write the table to this file, and not to standard output.")
-	flag.BoolVar(&o.short, "short", false, "Run only the faults that prove most in little time.")
-	flag.BoolVar(&o.list, "list", false, "List the faults, and run none.")
-	flag.BoolVar(&o.verbose, "v", false, "Tell the story of every fault, and not only of those that went wrong.")
-	flag.IntVar(&o.burst, "burst", 0, "How many sessions expire in the same second; 0: what -list says.")
+	flag.StringVar(&o.report, "report", "", "Write the table to this file instead of standard output.")
+	flag.BoolVar(&o.short, "short", false, "Run only the quick faults with the most coverage.")
+	flag.BoolVar(&o.list, "list", false, "List the faults without running any.")
+	flag.BoolVar(&o.verbose, "v", false, "Print the history of every fault, not only of those that failed.")
+	flag.IntVar(&o.burst, "burst", 0, "How many sessions expire in the same second; 0 runs the bursts that -list shows.")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -57,7 +57,7 @@ func main() {
 	}
 }
 
-var errNotWell = errors.New("something leaked, was late, or is wrong")
+var errNotWell = errors.New("something leaked, was late, or went wrong")
 
 func run(ctx context.Context, o *options, out io.Writer) error {
 	chosen, err := choose(o)

@@ -52,7 +52,7 @@ func (w *world) ready(ctx context.Context) error {
 	}
 	status := deployment.Status
 	if status.ObservedGeneration < deployment.Generation || status.Replicas != replicas || status.UpdatedReplicas != replicas || status.ReadyReplicas != replicas {
-		return fmt.Errorf("of %d replicas %d are up to date and %d ready", status.Replicas, status.UpdatedReplicas, status.ReadyReplicas)
+		return fmt.Errorf("%d replicas: %d up to date, %d ready", status.Replicas, status.UpdatedReplicas, status.ReadyReplicas)
 	}
 	pods, err := w.replicas(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (w *world) ready(ctx context.Context) error {
 		return err
 	}
 	if find(pods, leader) == nil {
-		return fmt.Errorf("%q leads, which is no replica any more", leader)
+		return fmt.Errorf("leader %q is no longer a replica", leader)
 	}
 	probe := &v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{GenerateName: "chaos-probe-"}, Spec: classes()[0].Spec}
 	return w.client.Create(ctx, probe, client.DryRunAll)
@@ -124,7 +124,7 @@ func (s *stage) noneRestarted() {
 	for i := range pods {
 		for _, status := range pods[i].Status.ContainerStatuses {
 			if status.RestartCount > 0 {
-				s.mistake("replica %s has ended and was started again by the kubelet", pods[i].Name)
+				s.mistake("replica %s exited and was restarted by the kubelet", pods[i].Name)
 			}
 		}
 	}
@@ -141,7 +141,7 @@ func (s *stage) managers() map[string]process {
 		}
 	}
 	if len(found) == 0 {
-		s.fatal("the node has no process of the operator's")
+		s.fatal("the operator has no process on the node")
 	}
 	return found
 }
@@ -173,7 +173,7 @@ func (w *world) showOperator(since time.Duration) {
 				Previous: previous, SinceSeconds: new(int64(since.Seconds()) + 1),
 			}).DoRaw(w.ctx)
 			if err == nil && len(log) > 0 {
-				w.progress("%s, before it was restarted: %t\n%s", pods[i].Name, previous, log)
+				w.progress("%s, previous container: %t\n%s", pods[i].Name, previous, log)
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func (h *history) settledTwice() string {
 	for i, m := range h.moves {
 		if m.phase == v1alpha1.PhaseEnded && i < len(h.moves)-1 {
 			next := h.moves[i+1]
-			return fmt.Sprintf("had Ended (%s), and then was %s %s", m.outcome, next.phase, next.outcome)
+			return fmt.Sprintf("was Ended (%s), then became %s %s", m.outcome, next.phase, next.outcome)
 		}
 	}
 	return ""

@@ -78,9 +78,9 @@ func (w *world) runAll(chosen []*fault) []row {
 func (w *world) one(f *fault) row {
 	w.progress("%s: %s", f.name, f.broken)
 	r := w.play(f)
-	verdict := "as it should"
+	verdict := "ok"
 	if !r.well() {
-		verdict = "NOT WELL"
+		verdict = "FAILED"
 	}
 	w.progress("%s: %s, longest %s, after %.0f s", f.name, verdict, seconds(r.longest), r.took.Seconds())
 	if !r.well() || w.verbose {
@@ -128,7 +128,7 @@ func printTable(out io.Writer, rows []row) {
 		}
 		for _, list := range [][]string{r.leaks, r.late, r.bad} {
 			for _, line := range list {
-				fmt.Fprintf(out, "%s: NOT WELL: %s\n", r.name, strings.ReplaceAll(line, "\n", "\n    "))
+				fmt.Fprintf(out, "%s: FAILED: %s\n", r.name, strings.ReplaceAll(line, "\n", "\n    "))
 			}
 		}
 	}

@@ -133,7 +133,7 @@ func (s *stage) reach(phase v1alpha1.Phase, patience time.Duration, sessions ...
 		s.eventually(patience, fmt.Sprintf("session %s is %s", h.object.Name, phase), func() bool {
 			now := h.now().Status
 			if now.Phase == v1alpha1.PhaseEnded && phase != v1alpha1.PhaseEnded {
-				s.fatal("session %s has ended before it was %s: %s", h.object.Name, phase, h.now().Status.Message())
+				s.fatal("session %s ended before it was %s: %s", h.object.Name, phase, h.now().Status.Message())
 			}
 			return now.Phase == phase
 		})
@@ -165,7 +165,7 @@ func (s *stage) expireAt(at time.Time, sessions ...*session) {
 		s.must("setting ttl of "+h.object.Name, h.change(map[string]any{"ttl": ttl.String()}))
 	}
 	for _, h := range sessions {
-		s.eventually(time.Until(at), fmt.Sprintf("session %s says that it expires at %s", h.object.Name, at.UTC().Format(time.TimeOnly)), func() bool {
+		s.eventually(time.Until(at), fmt.Sprintf("session %s reports that it expires at %s", h.object.Name, at.UTC().Format(time.TimeOnly)), func() bool {
 			return h.now().Status.ExpiresAt.Time.Equal(at)
 		})
 	}
@@ -175,7 +175,7 @@ func (s *stage) expireAt(at time.Time, sessions ...*session) {
 // told waits until the sessions' ephemeral debuggers know of their end, and need nobody for it.
 func (s *stage) told(sessions ...*session) {
 	for _, h := range sessions {
-		s.eventually(10*time.Second, "the debugger of session "+h.object.Name+" has been told of its end", func() bool {
+		s.eventually(10*time.Second, "the debugger of session "+h.object.Name+" knows its end", func() bool {
 			status := h.now().Status
 			return h.isCopy() || status.Debugger.Deadline.Equal(status.ExpiresAt)
 		})
@@ -273,10 +273,10 @@ func (h *session) tale() []string {
 		add(m.at, "%s", strings.TrimSpace(fmt.Sprintf("%s %s %s", m.phase, m.outcome, m.message)))
 	}
 	if !history.gone.IsZero() {
-		add(history.gone, "the session is no more")
+		add(history.gone, "the session is gone")
 	}
 	if wanted := h.wanted(); !wanted.IsZero() {
-		add(wanted, "its end is wanted")
+		add(wanted, "its end is requested")
 	}
 	if own := h.deadline(); !own.IsZero() {
 		add(own, "its own deadline")
@@ -284,7 +284,7 @@ func (h *session) tale() []string {
 	if seen, ever := h.processes(); ever {
 		add(seen.first, "processes on the node")
 		if !seen.gone.IsZero() {
-			add(seen.gone, "no process on the node")
+			add(seen.gone, "no processes on the node")
 		}
 	}
 	return lines

@@ -84,7 +84,7 @@ func (s *stage) later(undo func()) { s.undo = append(s.undo, undo) }
 // eventually waits until something is so.
 func (s *stage) eventually(patience time.Duration, what string, so func() bool) {
 	if !s.soon(patience, so) {
-		s.fatal("waited %s, and not so: %s", patience, what)
+		s.fatal("still not true after %s: %s", patience, what)
 	}
 }
 
@@ -103,13 +103,13 @@ func (s *stage) sleepUntil(at time.Time) {
 	select {
 	case <-time.After(time.Until(at)):
 	case <-s.ctx.Done():
-		s.fatal("the fault's time was up while it waited")
+		s.fatal("the fault timed out while waiting")
 	}
 }
 
 // nobody declares an outage.
 func (s *stage) nobody(from, to time.Time) {
-	s.say("nobody could end a session for %.1f s", to.Sub(from).Seconds())
+	s.say("nothing could end a session for %.1f s", to.Sub(from).Seconds())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outages = append(s.outages, outage{from: from, to: to})
@@ -117,7 +117,7 @@ func (s *stage) nobody(from, to time.Time) {
 
 // nobodyForCopies declares an outage of what ends copies alone: a kubelet that does not hear of deletions.
 func (s *stage) nobodyForCopies(from, to time.Time) {
-	s.say("nobody could end a copy for %.1f s", to.Sub(from).Seconds())
+	s.say("nothing could end a copy for %.1f s", to.Sub(from).Seconds())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outages = append(s.outages, outage{from, to, true})
@@ -147,7 +147,7 @@ func (w *world) play(f *fault) row {
 			s.freshOperator()
 		}
 		namespace, err := w.newNamespace(ctx, f.name)
-		s.must("making a namespace", err)
+		s.must("creating a namespace", err)
 		s.namespace = namespace
 		f.run(s)
 	})

@@ -110,6 +110,6 @@ func (t *target) server() int {
 			return p.pid
 		}
 	}
-	t.fatal("pod %s serves, and the node has no process of it", t.name)
+	t.fatal("pod %s is serving but has no process on the node", t.name)
 	return 0
 }

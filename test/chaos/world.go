@@ -77,10 +77,10 @@ func newWorld(ctx context.Context, o *options, out io.Writer) (*world, error) {
 // ownCluster fails unless the cluster is the one of test/cluster, on this machine and complete.
 func ownCluster(ctx context.Context, tool string) error {
 	if os.Getenv("INSTALL") == "" || os.Getenv("KUBECONFIG") == "" {
-		return errors.New("INSTALL names no file that installs the operator: make chaos brings up a cluster and sets it")
+		return errors.New("INSTALL must name a file that installs the operator: make chaos brings up a cluster and sets it")
 	}
 	if os.Getenv("CLUSTER") == "existing" {
-		return errors.New("faults are for the cluster of test/cluster alone: they kill its components and look into its node")
+		return errors.New("faults run only on the cluster of test/cluster: they kill its components and inspect its node")
 	}
 	if out, err := exec.CommandContext(ctx, tool, "status").CombinedOutput(); err != nil {
 		return fmt.Errorf("%s status: %w\n%s", tool, err, out)
@@ -155,7 +155,7 @@ func (w *world) namespacesGone() []row {
 	for _, name := range w.namespaces {
 		for !w.namespaceGone(name) {
 			if time.Now().After(deadline) || w.ctx.Err() != nil {
-				stuck = append(stuck, "namespace "+name+" does not go")
+				stuck = append(stuck, "namespace "+name+" is not deleted")
 				break
 			}
 			time.Sleep(200 * time.Millisecond)
@@ -164,7 +164,7 @@ func (w *world) namespacesGone() []row {
 	if stuck == nil {
 		return nil
 	}
-	return []row{{fault: &fault{name: "afterwards", broken: "the faults' namespaces deleted"}, leaks: stuck}}
+	return []row{{fault: &fault{name: "afterwards", broken: "the faults' namespaces are deleted"}, leaks: stuck}}
 }
 
 func (w *world) namespaceGone(name string) bool {
