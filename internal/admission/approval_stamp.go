@@ -26,8 +26,8 @@ func (s *Server) stampApproval(ctx context.Context, req admission.Request) admis
 	}
 	approver, differs := identify(approval.Spec.Approver, &req.UserInfo)
 	if differs != "" {
-		return forbidden("spec.approver is who creates the approval, and nobody else: its %s; "+
-			"remove spec.approver, and it is filled in, or have the other create the approval", differs)
+		return forbidden("spec.approver: must be the user who creates the approval: %s; "+
+			"remove spec.approver to have it filled in, or have that user create the approval", differs)
 	}
 	approval.Spec.Approver = approver
 	session, refusal := s.asking(ctx, req.Namespace, approval.Spec.SessionName)
@@ -60,7 +60,7 @@ func (s *Server) asking(ctx context.Context, namespace, name string) (*v1alpha1.
 	case apierrors.IsNotFound(err):
 		return nil, nil
 	case err != nil:
-		response := undecided("spec.sessionName: session %q of namespace %q cannot be read (%v)", name, namespace, err)
+		response := undecided("spec.sessionName: cannot read session %q in namespace %q: %v", name, namespace, err)
 		return nil, &response
 	case session.Status.Request == nil, session.Status.Request.Hash == "", session.Status.Class == nil,
 		session.Status.Phase == v1alpha1.PhaseEnded && !session.Status.AwaitsReview(), session.DeletionTimestamp != nil:
@@ -86,7 +86,7 @@ func bind(p *patch, approval *v1alpha1.DebugApproval, session *v1alpha1.DebugSes
 	case spec.SessionUID != "" && spec.SessionUID != session.UID:
 		refusal = changed("sessionUID", string(spec.SessionUID), string(session.UID), session)
 	case spec.RequestHash == "" && spec.Decision == v1alpha1.DecisionApprove && session.Status.Class.RequireRequestHash:
-		refusal = invalid("spec.requestHash: class %q wants an approval to write what exactly it approves; look at status.request of session %q, and write its hash: "+
+		refusal = invalid("spec.requestHash: required by class %q; review status.request of session %q, then set its hash: "+
 			"kubectl get dbg %s -n %s -o jsonpath={.status.request.hash}", session.Spec.ClassName, session.Name, session.Name, session.Namespace)
 	case spec.RequestHash != "" && spec.RequestHash != hash:
 		refusal = changed("requestHash", spec.RequestHash, hash, session)
@@ -118,8 +118,8 @@ func bindUnset(p *patch, spec *v1alpha1.DebugApprovalSpec, uid types.UID, hash s
 }
 
 func changed(field, given, actual string, session *v1alpha1.DebugSession) admission.Response {
-	return invalid("spec.%s: session %q asks for something else now: you approve %s, it is %s; "+
-		"look at what it asks for (kubectl get debugsession %s -n %s -o yaml, status.request), and approve that, or leave the field out",
+	return invalid("spec.%s: does not match session %q: you approve %s, but it is now %s; "+
+		"review its request (kubectl get debugsession %s -n %s -o yaml, status.request) and approve that, or omit the field",
 		field, session.Name, given, actual, session.Name, session.Namespace)
 }
 

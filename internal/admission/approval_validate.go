@@ -15,7 +15,7 @@ import (
 func (s *Server) validateApproval(ctx context.Context, req admission.Request) admission.Response {
 	approval, old, err := decode[v1alpha1.DebugApproval](&req)
 	if err != nil {
-		return invalid("the approval cannot be read: %v", err)
+		return invalid("cannot decode the approval: %v", err)
 	}
 	approval.Namespace = req.Namespace
 	if req.Operation == admissionv1.Update {
@@ -23,19 +23,19 @@ func (s *Server) validateApproval(ctx context.Context, req admission.Request) ad
 	}
 	unbound := s.Sealer.VerifyUnboundApproval(&approval)
 	if approval.Spec.Approver == nil || approval.Spec.Approver.Username != req.UserInfo.Username || !unbound && !s.Sealer.VerifyApproval(&approval) {
-		return forbidden("another admission webhook or policy of this cluster changed the approval after it was stamped with its approver; " +
-			"an administrator has to exempt debugapprovals.debugsession.dev from it")
+		return forbidden("another admission webhook or policy in this cluster modified the approval after its approver was recorded; " +
+			"a cluster administrator must exempt debugapprovals.debugsession.dev from it")
 	}
 	if unbound {
 		return admission.Allowed("").WithWarnings("session " + approval.Spec.SessionName +
-			" does not ask for approval now: this approval counts for nothing; delete it, and create it again when the session is AwaitingApproval")
+			" is not awaiting approval, so this approval has no effect; delete it, and create it again once the session is AwaitingApproval")
 	}
 	session, refusal := s.asking(ctx, req.Namespace, approval.Spec.SessionName)
 	if refusal != nil {
 		return *refusal
 	}
 	if session == nil || session.UID != approval.Spec.SessionUID {
-		return invalid("spec.sessionName: session %q has just ended, or was replaced by another of its name; nothing was approved", approval.Spec.SessionName)
+		return invalid("spec.sessionName: session %q has just ended, or was replaced by another of the same name; nothing was approved", approval.Spec.SessionName)
 	}
 	return admission.Allowed("") // whether its author may approve was asked before it was sealed
 }
@@ -46,7 +46,7 @@ func (s *Server) validateApproval(ctx context.Context, req admission.Request) ad
 func validateApprovalUpdate(approval, old *v1alpha1.DebugApproval) admission.Response {
 	for i := range approval.OwnerReferences {
 		if owner := &approval.OwnerReferences[i]; !ownedBy(old.OwnerReferences, owner) {
-			return forbidden("metadata.ownerReferences: an owner's deletion would take the approval back, so none may be added; remove %s %q, or delete the approval to take it back",
+			return forbidden("metadata.ownerReferences: cannot add an owner, because deleting it would revoke the approval; remove %s %q, or delete the approval to revoke it",
 				owner.Kind, owner.Name)
 		}
 	}

@@ -33,15 +33,15 @@ func (s *Server) alternatives(ctx context.Context, user *authenticationv1.UserIn
 	fitting, others := s.candidates(ctx, session)
 	reviews := mostReviews
 	if usable := s.usable(ctx, user, session.Namespace, fitting, &reviews); len(usable) > 0 {
-		return offer(usable, "and it allows this session: set spec.className to it (%s shows all that it allows)",
-			"and each allows this session: set spec.className to one of them (%s shows all that it allows)")
+		return offer(usable, "which allows this session: set spec.className to it (for details: %s)",
+			"each of which allows this session: set spec.className to one of them (for details: %s)")
 	}
 	if usable := s.usable(ctx, user, session.Namespace, others, &reviews); len(usable) > 0 {
-		return offer(usable, "but it does not allow this session as it is written: %s shows what it allows",
-			"but none allows this session as it is written: %s shows what it allows")
+		return offer(usable, "but it does not allow this session as written; to see what it allows: %s",
+			"but none of them allows this session as written; to see what one allows: %s")
 	}
-	return fmt.Sprintf("no other class for mode %s is yours to use in namespace %q: kubectl get debugclasses shows those that there are, "+
-		"and whoever administers the namespace or the cluster can let you use one, or change what this one allows", session.Spec.Mode, session.Namespace)
+	return fmt.Sprintf("no other class for mode %s is available to you in namespace %q; list all classes with kubectl get debugclasses, "+
+		"and ask a namespace or cluster administrator to grant you one, or to change what this one allows", session.Spec.Mode, session.Namespace)
 }
 
 // candidates are the names of the other classes that allow the session, and of those that are for its mode.
@@ -91,7 +91,7 @@ func offer(classes []string, ofOne, ofEach string) string {
 	for i, class := range classes {
 		quoted[i] = fmt.Sprintf("%q", class)
 	}
-	return fmt.Sprintf("you may use any of the classes %s here, "+ofEach, strings.Join(quoted, ", "), describeClass(classes[0]))
+	return fmt.Sprintf("you may use classes %s here, "+ofEach, strings.Join(quoted, ", "), describeClass(classes[0]))
 }
 
 func describeClass(name string) string { return "kubectl describe debugclass " + name }
@@ -114,7 +114,7 @@ func (s *Server) refuseUse(ctx context.Context, req *admission.Request, session 
 	said, name := refusal.Result.Message, session.Spec.ClassName
 	similar := ""
 	if apierrors.IsNotFound(s.Cached.Get(ctx, client.ObjectKey{Name: name}, &v1alpha1.DebugClass{})) {
-		said = fmt.Sprintf("%q may not use class %q in namespace %q, and there is no DebugClass of that name", req.UserInfo.Username, name, session.Namespace)
+		said = fmt.Sprintf("%q may not use class %q in namespace %q, and no DebugClass of that name exists", req.UserInfo.Username, name, session.Namespace)
 		similar = s.similarClass(ctx, name)
 	}
 	return forbidden("%s; %s%s", said, s.alternatives(ctx, &req.UserInfo, session), similar)

@@ -21,7 +21,7 @@ import (
 func (s *Server) validateClass(ctx context.Context, req admission.Request) admission.Response {
 	class, _, err := decode[v1alpha1.DebugClass](&req)
 	if err != nil {
-		return invalid("the class cannot be read: %v", err)
+		return invalid("cannot decode the class: %v", err)
 	}
 	if wrong := policy.Validate(&class.Spec); len(wrong) > 0 {
 		return invalid("%s", strings.Join(wrong, "; "))
@@ -42,7 +42,7 @@ func everybody(spec *v1alpha1.DebugClassSpec) []string {
 	for _, field := range slices.Sorted(maps.Keys(lists)) {
 		for i, subject := range lists[field] {
 			if subject.Kind == v1alpha1.SubjectGroup && slices.Contains([]string{"system:authenticated", "system:unauthenticated", "system:serviceaccounts"}, subject.Name) {
-				warnings = append(warnings, fmt.Sprintf("%s[%d]: the group %s is everybody, or every service account; name those that are meant", field, i, subject.Name))
+				warnings = append(warnings, fmt.Sprintf("%s[%d]: group %s includes everyone, or every service account; name the intended subjects", field, i, subject.Name))
 			}
 		}
 	}
@@ -61,7 +61,7 @@ func (s *Server) defaultWarnings(ctx context.Context, class *v1alpha1.DebugClass
 	var warnings []string
 	for i := range classes.Items {
 		if other := &classes.Items[i]; other.Name != class.Name && isDefault(other) {
-			warnings = append(warnings, fmt.Sprintf("DebugClass %q is marked as the default too: sessions that name none get the newest of them", other.Name))
+			warnings = append(warnings, fmt.Sprintf("DebugClass %q is also marked as the default: sessions without spec.className use the newest default", other.Name))
 		}
 	}
 	return warnings
@@ -77,12 +77,12 @@ func (s *Server) namespaceWarnings(ctx context.Context, class *v1alpha1.DebugCla
 		set = labels.Set{corev1.LabelMetadataName: system}
 	}
 	if policy.Reaches(class, system, set) && !policy.NamesNamespace(class, system) {
-		warnings = append(warnings, fmt.Sprintf("spec.namespaceSelector: the class reaches namespace %s, and who debugs there may reach the whole cluster; "+
-			"leave it out (matchExpressions: [{key: %s, operator: NotIn, values: [%s]}]), or name it", system, corev1.LabelMetadataName, system))
+		warnings = append(warnings, fmt.Sprintf("spec.namespaceSelector: the class selects namespace %s, where a debugger may reach the whole cluster; "+
+			"exclude it (matchExpressions: [{key: %s, operator: NotIn, values: [%s]}]), or name it explicitly", system, corev1.LabelMetadataName, system))
 	}
 	if class.Spec.NodeNamespace == s.Namespace && s.Namespace != "" && !policy.NamesNamespace(class, s.Namespace) {
-		warnings = append(warnings, fmt.Sprintf("spec.nodeNamespace: %s is the operator's own namespace, where no session of the class may be "+
-			"unless spec.namespaceSelector names it by its label %s", s.Namespace, corev1.LabelMetadataName))
+		warnings = append(warnings, fmt.Sprintf("spec.nodeNamespace: %s is the operator's own namespace, where the class allows no session "+
+			"unless spec.namespaceSelector names it by label %s", s.Namespace, corev1.LabelMetadataName))
 	}
 	return warnings
 }

@@ -22,15 +22,15 @@ func (s *Server) declareEmergency(p *patch, req *admission.Request, old *v1alpha
 	var refusal admission.Response
 	switch {
 	case old.Spec.Requester == nil || !s.Sealer.VerifySession(withNamespace(old, req.Namespace)):
-		refusal = forbidden("spec.emergency: session %q was not stamped by the operator's admission, so nobody knows who asked for it; apply a new session", req.Name)
+		refusal = forbidden("spec.emergency: session %q was not stamped by the operator's admission webhook, so its requester is unknown; apply a new session", req.Name)
 	case old.Spec.Requester.Username != req.UserInfo.Username:
-		refusal = forbidden("spec.emergency: %q asked for session %q, and nobody else can make an emergency of it; ask them to (kubectl dbg emergency %s -n %s), or apply a session of your own",
+		refusal = forbidden("spec.emergency: only %q, who requested session %q, can declare it an emergency; ask them to (kubectl dbg emergency %s -n %s), or apply your own session",
 			old.Spec.Requester.Username, req.Name, req.Name, req.Namespace)
 	case old.Status.StartedAt != nil || old.Status.Phase == v1alpha1.PhaseEnded:
-		refusal = invalid("spec.emergency: session %q has started or ended, and waits for no approval; leave spec.emergency as it is", req.Name)
+		refusal = invalid("spec.emergency: session %q has started or ended, so it is not waiting for approval; leave spec.emergency unchanged", req.Name)
 	case old.Status.Class != nil && old.Status.Class.ApprovalsRequired > 0 && old.Status.Class.Emergency == nil:
-		refusal = forbidden("spec.emergency: class %q let no session start before its approval when session %q was found fit; wait for its approval, "+
-			"or apply a new session if the class allows it now: kubectl describe debugclass %s", old.Spec.ClassName, req.Name, old.Spec.ClassName)
+		refusal = forbidden("spec.emergency: class %q did not allow emergencies when session %q was admitted; wait for its approval, "+
+			"or apply a new session if the class allows them now: kubectl describe debugclass %s", old.Spec.ClassName, req.Name, old.Spec.ClassName)
 	default:
 		sealed := *old.Spec.DeepCopy()
 		sealed.Emergency = true
@@ -57,8 +57,8 @@ func (s *Server) validateEmergency(ctx context.Context, req *admission.Request, 
 		return nil
 	}
 	if session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(session) {
-		refusal := forbidden("another admission webhook or policy of this cluster changed the session after it was stamped as an emergency; " +
-			"an administrator has to exempt debugsessions.debugsession.dev from it")
+		refusal := forbidden("another admission webhook or policy in this cluster modified the session after it was stamped as an emergency; " +
+			"a cluster administrator must exempt debugsessions.debugsession.dev from it")
 		return &refusal
 	}
 	if refusal := s.permitEmergency(ctx, &req.UserInfo, session); refusal != nil {
@@ -78,7 +78,7 @@ func checkEmergencyOwners(session, old *v1alpha1.DebugSession) *admission.Respon
 	}
 	for i := range session.OwnerReferences {
 		if owner := &session.OwnerReferences[i]; declared(session, old) || !ownedBy(old.OwnerReferences, owner) {
-			refusal := forbidden("metadata.ownerReferences: an emergency must be reviewed, and an owner's deletion would take it away before that; remove %s %q", owner.Kind, owner.Name)
+			refusal := forbidden("metadata.ownerReferences: an emergency must be reviewed, but deleting an owner would delete it before that; remove %s %q", owner.Kind, owner.Name)
 			return &refusal
 		}
 	}

@@ -36,7 +36,7 @@ func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v
 		return nil
 	case s.RehearsalLimit == nil || s.RehearsalLimit.TryAccept():
 	case dryRun:
-		return []string{v1alpha1.DryRunWarning + "the session may be created; what would become of it cannot be found out now, as too many sessions are being created: try again in a minute"}
+		return []string{v1alpha1.DryRunWarning + "the session may be created; its outcome cannot be predicted now, because too many sessions are being created: try again in a minute"}
 	default:
 		return nil // the session itself will say
 	}
@@ -52,9 +52,9 @@ func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v
 	case err != nil: // the session itself will say
 		return nil
 	case status.Phase == v1alpha1.PhaseEnded:
-		return []string{fmt.Sprintf("as things are now, this session ends as %s: %s", status.Outcome, status.Message())}
+		return []string{fmt.Sprintf("as things stand, this session will end as %s: %s", status.Outcome, status.Message())}
 	case status.Phase == v1alpha1.PhasePending && status.Reason == v1alpha1.ReasonTargetNotFound:
-		return []string{fmt.Sprintf("%s; if it is not there by then, this session ends as %s%s", status.Message(), v1alpha1.OutcomeTimedOut, correct(session))}
+		return []string{fmt.Sprintf("%s; if it does not exist by then, this session will end as %s%s", status.Message(), v1alpha1.OutcomeTimedOut, correct(session))}
 	default:
 		return nil
 	}
@@ -73,22 +73,22 @@ func (s *Server) foreseeAll(ctx context.Context, req *admission.Request, session
 		look.Resource, look.Namespace, what = "nodes", "", "get nodes (kubectl auth can-i get nodes)"
 	}
 	if review, err := accessreview.Review(ctx, s.Reviews, identityOf(&req.UserInfo), look); err != nil || !review.Allowed {
-		return "the session may be created; what would become of it is told only to those who may " + what
+		return "the session may be created; its outcome is shown only to users who may " + what
 	}
 	status, err := s.Rehearse(ctx, session, true)
 	if err != nil {
-		return fmt.Sprintf("the session may be created; what would become of it cannot be found out now: %v", err)
+		return fmt.Sprintf("the session may be created; its outcome cannot be predicted now: %v", err)
 	}
 	switch status.Phase {
 	case v1alpha1.PhaseEnded:
 		return fmt.Sprintf(v1alpha1.DryRunEnds+"%s: %s", status.Outcome, status.Message())
 	case v1alpha1.PhaseAwaitingApproval:
 		if session.Spec.Emergency {
-			return "the API server would accept the debugger; the session would start before its approval, as an emergency, and have to be reviewed"
+			return "the API server would accept the debugger; the session would start before approval, as an emergency, and must then be reviewed"
 		}
 		return "the API server would accept the debugger; the session would wait for approval: " + status.Message()
 	case v1alpha1.PhaseStarting:
-		return fmt.Sprintf("the API server would accept the debugger for %s; class %q asks for no approval, and the session would end at %s",
+		return fmt.Sprintf("the API server would accept the debugger for %s; class %q requires no approval, and the session would end at %s",
 			status.Target.Name, session.Spec.ClassName, status.ExpiresAt.UTC().Format(time.RFC3339))
 	default:
 		return "the session would wait: " + status.Message()

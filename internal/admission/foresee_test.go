@@ -33,7 +33,7 @@ func TestRehearsalsAreLimited(t *testing.T) {
 	}
 	dryRun := &admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{DryRun: new(true)}}
 	want := []string{
-		"dry run: the session may be created; what would become of it cannot be found out now, as too many sessions are being created: " +
+		"dry run: the session may be created; its outcome cannot be predicted now, because too many sessions are being created: " +
 			"try again in a minute",
 	}
 	if said := s.foresee(t.Context(), dryRun, &v1alpha1.DebugSession{}); rehearsed != 3 || !slices.Equal(said, want) {

@@ -29,13 +29,13 @@ func contradicts(given, actual *v1alpha1.Identity) string {
 	case given == nil:
 		return ""
 	case given.Username != actual.Username:
-		return fmt.Sprintf("username is %q, and you are %q", given.Username, actual.Username)
+		return fmt.Sprintf("username is %q, but you are %q", given.Username, actual.Username)
 	case given.UID != "" && given.UID != actual.UID:
-		return fmt.Sprintf("uid is %q, and yours is %q", given.UID, actual.UID)
+		return fmt.Sprintf("uid is %q, but yours is %q", given.UID, actual.UID)
 	case len(given.Groups) > 0 && !maps.Equal(set(given.Groups), set(actual.Groups)):
-		return fmt.Sprintf("groups are %q, and yours are %q", given.Groups, actual.Groups)
+		return fmt.Sprintf("groups are %q, but yours are %q", given.Groups, actual.Groups)
 	case len(given.Extra) > 0 && !equality.Semantic.DeepEqual(given.Extra, actual.Extra):
-		return fmt.Sprintf("extra is %q, and yours is %q", given.Extra, actual.Extra)
+		return fmt.Sprintf("extra is %q, but yours is %q", given.Extra, actual.Extra)
 	}
 	return ""
 }

@@ -19,16 +19,16 @@ func (s *Server) permit(ctx context.Context, user *authenticationv1.UserInfo, ve
 	var response admission.Response
 	switch {
 	case err != nil:
-		response = undecided("%q may perhaps %s class %q in namespace %q: the cluster could not be asked (%v)",
+		response = undecided("cannot check whether %q may %s class %q in namespace %q: %v",
 			user.Username, doing(verb), class, namespace, err)
 	case review.Allowed:
 		return nil
 	case review.EvaluationError != "":
-		response = undecided("%q may perhaps %s class %q in namespace %q: the cluster could not say (%s)",
+		response = undecided("cannot determine whether %q may %s class %q in namespace %q: %s",
 			user.Username, doing(verb), class, namespace, review.EvaluationError)
 	default:
 		response = forbidden("%q may not %s class %q in namespace %q%s; check with: %s; "+
-			"whoever administers the namespace or the cluster can bind a role with the verb %q on debugclasses.%s to you",
+			"a namespace or cluster administrator can bind a role with verb %q on debugclasses.%s to you",
 			user.Username, doing(verb), class, namespace, because(review.Reason), canI(verb, class, namespace), verb, v1alpha1.GroupVersion.Group)
 	}
 	return &response
@@ -37,7 +37,7 @@ func (s *Server) permit(ctx context.Context, user *authenticationv1.UserInfo, ve
 // doing is a verb as a sentence about a class has it.
 func doing(verb string) string {
 	if verb == v1alpha1.VerbEmergency {
-		return "start sessions before their approval under"
+		return "declare emergencies under"
 	}
 	return verb
 }
@@ -47,7 +47,7 @@ func doing(verb string) string {
 func (s *Server) permitAny(ctx context.Context, user *authenticationv1.UserInfo, verb, namespace string) *admission.Response {
 	classes := &v1alpha1.DebugClassList{}
 	if err := s.Cached.List(ctx, classes); err != nil {
-		response := undecided("the classes cannot be listed to see whether %q may %s one of them (%v)", user.Username, verb, err)
+		response := undecided("cannot list DebugClasses to check whether %q may %s any of them: %v", user.Username, verb, err)
 		return &response
 	}
 	names := make([]string, 1, len(classes.Items)+1) // the empty name is all of them
@@ -67,8 +67,8 @@ func (s *Server) permitAny(ctx context.Context, user *authenticationv1.UserInfo,
 	if unknown != nil {
 		return unknown
 	}
-	response := forbidden("%q may not %s any class in namespace %q, so this would count for nothing, and could only stand in the way of somebody else's; check with: %s; "+
-		"whoever administers the namespace or the cluster can bind a role with the verb %q on debugclasses.%s to you",
+	response := forbidden("%q may not %s any class in namespace %q, so this would have no effect and could only block another user's; check with: %s; "+
+		"a namespace or cluster administrator can bind a role with verb %q on debugclasses.%s to you",
 		user.Username, verb, namespace, canI(verb, "NAME", namespace), verb, v1alpha1.GroupVersion.Group)
 	return &response
 }

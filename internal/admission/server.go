@@ -131,7 +131,7 @@ func invalid(format string, args ...any) admission.Response {
 // undecided refuses because the cluster did not say what decides.
 func undecided(format string, args ...any) admission.Response {
 	return refuse(http.StatusServiceUnavailable, metav1.StatusReasonServiceUnavailable,
-		fmt.Sprintf(format, args...)+"; this is the cluster's fault, not yours: try again, and tell its administrators if it stays so")
+		fmt.Sprintf(format, args...)+"; the problem is in the cluster, not in your request: try again, and contact a cluster administrator if it persists")
 }
 
 func refuse(code int32, reason metav1.StatusReason, message string) admission.Response {

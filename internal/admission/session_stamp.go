@@ -23,8 +23,8 @@ func (s *Server) stampSession(ctx context.Context, req admission.Request) admiss
 	}
 	requester, differs := identify(session.Spec.Requester, &req.UserInfo)
 	if differs != "" {
-		return forbidden("spec.requester is who creates the session, and nobody else: its %s; "+
-			"remove spec.requester, and it is filled in, or have the other create the session", differs)
+		return forbidden("spec.requester: must be the user who creates the session: %s; "+
+			"remove spec.requester to have it filled in, or have that user create the session", differs)
 	}
 	var p patch
 	if session.Spec.ClassName == "" {
@@ -79,8 +79,8 @@ func madeBy(req *admission.Request, author *v1alpha1.Identity, old *metav1.Objec
 // occupied refuses the manifest of somebody else, which would change nothing and seem to. The policy beside the webhooks
 // refuses the applies that do not come here, in the same words.
 func occupied(kind string, req *admission.Request, author *v1alpha1.Identity) admission.Response {
-	return forbidden("%s %q is there, and was created by %q: to apply yours over it would not make it yours, so nothing was changed; "+
-		"give yours another name, or look at the other (kubectl get debug%s %s -n %s -o yaml) and delete it first",
+	return forbidden("%s %q already exists and was created by %q: applying yours over it would not make it yours, so nothing was changed; "+
+		"choose another name, or review the existing one (kubectl get debug%s %s -n %s -o yaml) and delete it first",
 		kind, req.Name, author.Username, kind, req.Name, req.Namespace)
 }
 
@@ -98,7 +98,7 @@ func (s *Server) defaultClass(ctx context.Context, req *admission.Request, sessi
 	classes := &v1alpha1.DebugClassList{}
 	for _, reader := range []client.Reader{s.Cached, s.Live} { // the class may have been applied just before the session
 		if err := reader.List(ctx, classes); err != nil {
-			response := undecided("spec.className is empty, and the classes cannot be listed to see which is the default (%v)", err)
+			response := undecided("spec.className: not set, and the default class cannot be determined: %v", err)
 			return "", &response
 		}
 		if class := newestDefault(classes.Items); class != nil {
@@ -106,7 +106,7 @@ func (s *Server) defaultClass(ctx context.Context, req *admission.Request, sessi
 		}
 	}
 	session.Namespace = req.Namespace
-	response := invalid("spec.className is empty, and no DebugClass is marked as the default: %s; "+
+	response := invalid("spec.className: not set, and no DebugClass is marked as the default: %s; "+
 		"an administrator can mark one: kubectl annotate debugclass NAME %s=true", s.alternatives(ctx, &req.UserInfo, session), v1alpha1.AnnotationDefaultClass)
 	return "", &response
 }

@@ -22,7 +22,7 @@ import (
 func (s *Server) validateSession(ctx context.Context, req admission.Request) admission.Response {
 	session, old, err := decode[v1alpha1.DebugSession](&req)
 	if err != nil {
-		return invalid("the session cannot be read: %v", err)
+		return invalid("cannot decode the session: %v", err)
 	}
 	session.Namespace = req.Namespace
 	if refusal := s.validateEmergency(ctx, &req, &session, &old); refusal != nil {
@@ -32,8 +32,8 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 		return validateSessionUpdate(&session, &old)
 	}
 	if session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(&session) {
-		return forbidden("another admission webhook or policy of this cluster changed the session after it was stamped with its requester; " +
-			"an administrator has to exempt debugsessions.debugsession.dev from it")
+		return forbidden("another admission webhook or policy in this cluster modified the session after its requester was recorded; " +
+			"a cluster administrator must exempt debugsessions.debugsession.dev from it")
 	}
 	if refusal := s.permit(ctx, &req.UserInfo, v1alpha1.VerbUse, session.Spec.ClassName, req.Namespace); refusal != nil {
 		if refusal.Result.Code == http.StatusForbidden {
@@ -54,14 +54,14 @@ func (s *Server) checkClass(ctx context.Context, req *admission.Request, session
 	err := s.Cached.Get(ctx, client.ObjectKey{Name: session.Spec.ClassName}, class)
 	if apierrors.IsNotFound(err) {
 		return admission.Allowed("").WithWarnings(
-			"there is no DebugClass " + session.Spec.ClassName + " yet: the session waits for it" + s.similarClass(ctx, session.Spec.ClassName))
+			"DebugClass " + session.Spec.ClassName + " does not exist yet: the session waits for it" + s.similarClass(ctx, session.Spec.ClassName))
 	}
 	if err != nil {
-		return undecided("DebugClass %q cannot be read (%v)", session.Spec.ClassName, err)
+		return undecided("cannot read DebugClass %q: %v", session.Spec.ClassName, err)
 	}
 	namespace, err := s.namespaceLabels(ctx, session.Namespace)
 	if err != nil {
-		return undecided("the labels of namespace %q cannot be read (%v)", session.Namespace, err)
+		return undecided("cannot read the labels of namespace %q: %v", session.Namespace, err)
 	}
 	warnings := plan.Warnings(&session.Spec)
 	if why := policy.Check(class, &session.Spec, namespace, session.Namespace == s.Namespace); why != "" {
@@ -89,14 +89,14 @@ func (s *Server) namespaceLabels(ctx context.Context, name string) (labels.Set, 
 func validateSessionUpdate(session, old *v1alpha1.DebugSession) admission.Response {
 	if class, ttl := old.Status.Class, session.Spec.TTL; class != nil && ttl != nil && ttl.Duration > class.MaxTTL.Duration &&
 		(old.Spec.TTL == nil || ttl.Duration > old.Spec.TTL.Duration) {
-		return forbidden("spec.ttl: %s is longer than the %s that class %q grants at most; set it to no more, or apply a new session when this one has ended",
+		return forbidden("spec.ttl: %s exceeds the maximum of %s in class %q; set a shorter one, or apply a new session when this one has ended",
 			v1alpha1.FormatDuration(ttl.Duration), v1alpha1.FormatDuration(class.MaxTTL.Duration), class.Name)
 	}
 	removed := slices.Contains(old.Finalizers, v1alpha1.Finalizer) && !slices.Contains(session.Finalizers, v1alpha1.Finalizer)
 	if removed && old.Status.Phase != v1alpha1.PhaseEnded {
-		return forbidden("metadata.finalizers: %s may not be removed before the session has ended: a debugger might be left running that nobody ends; "+
+		return forbidden("metadata.finalizers: %s cannot be removed before the session has ended, or a debugger could be left running; "+
 			"the operator removes it then. To end the session now, set spec.end: true or delete it. "+
-			"If the operator is gone for good, a cluster administrator can delete its webhook configurations (named debugsession) first", v1alpha1.Finalizer)
+			"If the operator is permanently gone, a cluster administrator can delete its webhook configurations (named debugsession) first", v1alpha1.Finalizer)
 	}
 	return admission.Allowed("")
 }

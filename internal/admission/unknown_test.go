@@ -65,7 +65,7 @@ func stamped(server *Server) *v1alpha1.DebugSession {
 func expectUndecided(t *testing.T, response admission.Response) {
 	t.Helper()
 	if response.Allowed || response.Result.Code != http.StatusServiceUnavailable ||
-		!strings.Contains(response.Result.Message, "this is the cluster's fault, not yours") {
+		!strings.Contains(response.Result.Message, "the problem is in the cluster, not in your request") {
 		t.Errorf("answered %+v, want a refusal that blames the cluster", response.AdmissionResponse)
 	}
 }
@@ -123,7 +123,7 @@ func TestChangedAfterTheStamp(t *testing.T) {
 			change(session)
 			response := server.validateSession(t.Context(), request(t, session))
 			if response.Allowed ||
-				!strings.Contains(response.Result.Message, "another admission webhook or policy of this cluster changed the session") {
+				!strings.Contains(response.Result.Message, "another admission webhook or policy in this cluster modified the session") {
 				t.Errorf("answered %+v", response.AdmissionResponse)
 			}
 		})

@@ -74,19 +74,19 @@ func (r *Reconciler) EnforcedSince(ctx context.Context) (time.Time, error) {
 	var since time.Time
 	for _, have := range kinds() {
 		if err := r.Client.Get(ctx, client.ObjectKey{Name: Name}, have); apierrors.IsNotFound(err) {
-			return since, fmt.Errorf("%s %q is not there, so the API server does not hold the requester of a session against who creates it; "+
+			return since, fmt.Errorf("%s %q is missing, so the API server does not verify who requests a session; "+
 				"the operator is creating it", kindOf(have), Name)
 		} else if err != nil {
 			return since, err
 		}
 		if changed(have) != "" {
-			return since, fmt.Errorf("%s %q is not as the operator wrote it, so perhaps the API server does not hold the requester of a session against "+
-				"who creates it; the operator is writing it anew", kindOf(have), Name)
+			return since, fmt.Errorf("%s %q was modified, so the API server may not verify who requests a session; "+
+				"the operator is restoring it", kindOf(have), Name)
 		}
 		since = latest(since, enforced(have))
 	}
 	if !since.After(r.lastBroken()) {
-		return since, fmt.Errorf("ValidatingAdmissionPolicy %q was changed, and is about to be enforced again", Name)
+		return since, fmt.Errorf("ValidatingAdmissionPolicy %q was modified, and will be enforced again shortly", Name)
 	}
 	return since, nil
 }
@@ -127,7 +127,7 @@ func (r *Reconciler) keep(ctx context.Context, have client.Object) error {
 	case enforced(have).After(r.lastBroken()):
 		return nil
 	}
-	log.FromContext(ctx).Info("writing anew what the API server holds identities by", "kind", kindOf(have), "name", Name, "missing", missing)
+	log.FromContext(ctx).Info("restoring the identity policy", "kind", kindOf(have), "name", Name, "missing", missing)
 	now := mended(have)
 	annotations := maps.Clone(now.GetAnnotations())
 	if annotations == nil {

@@ -98,7 +98,7 @@ func (a *authority) valid(data map[string][]byte, then time.Time) bool {
 func pair(data map[string][]byte) (*tls.Certificate, error) {
 	certificate, err := tls.X509KeyPair(data[certField], data[certKeyField])
 	if err != nil {
-		return nil, fmt.Errorf("the certificate to serve: %w", err)
+		return nil, fmt.Errorf("loading the serving certificate: %w", err)
 	}
 	return &certificate, nil
 }

@@ -142,7 +142,7 @@ func (r *Rotator) secret(ctx context.Context) (*corev1.Secret, error) {
 	if err != nil || !changed {
 		return secret, err
 	}
-	log.FromContext(ctx).Info("making certificates for the webhooks", "secret", client.ObjectKeyFromObject(secret))
+	log.FromContext(ctx).Info("generating webhook certificates", "secret", client.ObjectKeyFromObject(secret))
 	if missing {
 		return secret, r.Client.Create(ctx, secret)
 	}

@@ -39,11 +39,11 @@ func (r *Rotator) LeavesOut(ctx context.Context, namespace string) (string, erro
 		}
 		if set == nil {
 			if set, err = r.namespaceLabels(ctx, namespace); err != nil {
-				return fmt.Errorf("the labels of namespace %q: %w", namespace, err)
+				return fmt.Errorf("reading the labels of namespace %q: %w", namespace, err)
 			}
 		}
 		if !parsed.Matches(set) {
-			found = fmt.Sprintf("%s %q leaves namespace %q out by its namespaceSelector (%s)", kind, ConfigurationName, namespace, metav1.FormatLabelSelector(selector))
+			found = fmt.Sprintf("%s %q excludes namespace %q by its namespaceSelector (%s)", kind, ConfigurationName, namespace, metav1.FormatLabelSelector(selector))
 		}
 		return nil
 	})

@@ -157,7 +157,7 @@ func calledAt(config *admissionregistrationv1.WebhookClientConfig) string {
 func (r *Rotator) read(ctx context.Context, configuration client.Object, kind string) error {
 	err := r.Client.Get(ctx, client.ObjectKey{Name: ConfigurationName}, configuration)
 	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("%s %q is not there, so nobody says who creates a session; apply the operator's manifests again", kind, ConfigurationName)
+		return fmt.Errorf("%s %q is missing, so who creates a session is not recorded; apply the operator's manifests again", kind, ConfigurationName)
 	}
 	return err
 }
@@ -168,22 +168,22 @@ func (r *Rotator) read(ctx context.Context, configuration client.Object, kind st
 func missing(want *Hook, installed []hook) string {
 	i := slices.IndexFunc(installed, func(h hook) bool { return h.name == want.Name })
 	if i < 0 {
-		return "is not there"
+		return "is missing"
 	}
 	h := &installed[i]
 	switch {
 	case h.failurePolicy == nil || *h.failurePolicy != admissionregistrationv1.Fail:
-		return "does not have failurePolicy Fail, so the API server would go on without it"
+		return "does not have failurePolicy Fail, so the API server would admit objects without it"
 	case !slices.ContainsFunc(h.rules, want.covered):
 		return fmt.Sprintf("has no rule for %v of %s", want.Operations, want.Resource)
 	case h.path != want.Path:
 		return fmt.Sprintf("is called at %q instead of %q", h.path, want.Path)
 	case selective(h.objects):
-		return fmt.Sprintf("has an objectSelector (%s), by which whoever creates an object could keep it from the operator", metav1.FormatLabelSelector(h.objects))
+		return fmt.Sprintf("has an objectSelector (%s), with which a user could bypass the operator", metav1.FormatLabelSelector(h.objects))
 	}
 	for _, condition := range h.conditions {
 		if !slices.Contains(want.Conditions, condition) {
-			return fmt.Sprintf("has a matchCondition %q that is not the operator's, so what is not sent to it is not known", condition.Name)
+			return fmt.Sprintf("has a matchCondition %q that is not the operator's, so some requests may bypass it", condition.Name)
 		}
 	}
 	return ""

@@ -83,7 +83,7 @@ func noSuchContainer(field, name string, target *corev1.Pod) error {
 	if hasContainer(target.Spec.InitContainers, name) {
 		return &InvalidError{
 			Field:   field,
-			Message: fmt.Sprintf("init container %q is not copied: add InitContainers to spec.podCopy.keep, or leave it alone", name),
+			Message: fmt.Sprintf("init container %q is not copied: add InitContainers to spec.podCopy.keep, or do not change it", name),
 		}
 	}
 	return unknownContainer(field, name, target)
@@ -94,7 +94,7 @@ func unknownContainer(field, name string, target *corev1.Pod) error {
 	names := ContainerNames(target)
 	return &InvalidError{
 		Field: field,
-		Message: fmt.Sprintf("pod %s has no container or init container %q: name one of its own, %s%s",
+		Message: fmt.Sprintf("pod %s has no container or init container %q: use one of %s%s",
 			target.Name, name, strings.Join(names, ", "), DidYouMean(name, names)),
 	}
 }

@@ -106,7 +106,7 @@ func Wrap(command, args []string, deadlines Deadlines) ([]string, error) {
 	if len(command) == 0 {
 		return nil, &InvalidError{
 			Field:   "spec.debugger.command",
-			Message: "no time limit can be put around an image's own entrypoint: write the command, such as [sh]",
+			Message: "an image's own entrypoint cannot be given a time limit: set the command, such as [sh]",
 		}
 	}
 	script := strings.ReplaceAll(brief(deadlines.settings()+bare(deadlines.script())), "$", "$$")

@@ -66,7 +66,7 @@ func CopyWarnings(target, copied *corev1.Pod) []string {
 		warnings = append(warnings, volumeWarnings(&copied.Spec.Volumes[i], target, copied)...)
 	}
 	if target.Spec.Subdomain != copied.Spec.Subdomain {
-		warnings = append(warnings, fmt.Sprintf("the copy is not in the subdomain %q: with the target's labels it would answer to the target's name in DNS", target.Spec.Subdomain))
+		warnings = append(warnings, fmt.Sprintf("the copy is not in subdomain %q: with the target's labels it would take over the target's DNS name", target.Spec.Subdomain))
 	}
 	return warnings
 }
@@ -118,17 +118,17 @@ func differs(field *corev1.ObjectFieldSelector, target, copied *corev1.Pod) stri
 	path := field.FieldPath
 	switch path {
 	case "metadata.name":
-		return fmt.Sprintf("the copy's name, %s, and not the target's, %s", copied.Name, target.Name)
+		return fmt.Sprintf("the copy's name, %s, not the target's, %s", copied.Name, target.Name)
 	case "metadata.uid":
-		return "the copy's UID, and not the target's"
+		return "the copy's UID, not the target's"
 	case labelsPath:
-		return "the copy's labels: keep has Labels, or keepLabels, for the target's"
+		return "the copy's labels: for the target's, use keep: [Labels] or keepLabels"
 	case annotationsPath:
-		return "the copy's annotations: keep has Annotations for the target's"
+		return "the copy's annotations: for the target's, use keep: [Annotations]"
 	}
 	value, has := metadataAt(&target.ObjectMeta, path)
 	if now, same := metadataAt(&copied.ObjectMeta, path); has && !(same && now == value) {
-		return fmt.Sprintf("no value, and in the target that of %s", path)
+		return fmt.Sprintf("no value, but in the target that of %s", path)
 	}
 	return ""
 }

@@ -97,12 +97,12 @@ func TestCopyWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := strings.Join(CopyWarnings(target, copied), "\n")
-	want := `variable POD_NAME of container "setup" has the copy's name, ` + copied.Name + `, and not the target's, indexed-1
-variable POD_NAME of container "app" has the copy's name, ` + copied.Name + `, and not the target's, indexed-1
-file labels of volume "info" has the copy's labels: keep has Labels, or keepLabels, for the target's
-file who of volume "info" has no value, and in the target that of metadata.annotations['who']
-file uid of volume "more" has the copy's UID, and not the target's
-the copy is not in the subdomain "web": with the target's labels it would answer to the target's name in DNS`
+	want := `variable POD_NAME of container "setup" has the copy's name, ` + copied.Name + `, not the target's, indexed-1
+variable POD_NAME of container "app" has the copy's name, ` + copied.Name + `, not the target's, indexed-1
+file labels of volume "info" has the copy's labels: for the target's, use keep: [Labels] or keepLabels
+file who of volume "info" has no value, but in the target that of metadata.annotations['who']
+file uid of volume "more" has the copy's UID, not the target's
+the copy is not in subdomain "web": with the target's labels it would take over the target's DNS name`
 	if got != want {
 		t.Errorf("warnings:\n%s\nwant:\n%s", got, want)
 	}

@@ -81,7 +81,7 @@ func addDebugger(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *c
 	if findContainer(spec, debugger.Name) != nil {
 		return &InvalidError{
 			Field:   "spec.target",
-			Message: fmt.Sprintf("pod %s already has a container %q, the name that this session's debugger has: apply a new session", target.Name, debugger.Name),
+			Message: fmt.Sprintf("pod %s already has a container %q, the name of this session's debugger: apply a new session", target.Name, debugger.Name),
 		}
 	}
 	spec.Containers = append(spec.Containers, *debugger)

@@ -37,6 +37,6 @@ func checkIsolation(session *v1alpha1.DebugSession, hostNetwork bool) error {
 	}
 	return &InvalidError{
 		Field:   "spec.podCopy.isolate",
-		Message: "the target is in its node's network, which no NetworkPolicy cuts a pod off from: remove isolate",
+		Message: "the target uses its node's network, from which no NetworkPolicy isolates a pod: remove isolate",
 	}
 }

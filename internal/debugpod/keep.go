@@ -60,7 +60,7 @@ func keptLabels(session *v1alpha1.DebugSession, target *corev1.Pod, keep []v1alp
 			if !labelled {
 				return nil, &InvalidError{
 					Field: fmt.Sprintf("spec.podCopy.keepLabels[%d]", i),
-					Message: fmt.Sprintf("pod %s has no label %q: name one of its own, %s",
+					Message: fmt.Sprintf("pod %s has no label %q: use one of %s",
 						target.Name, key, strings.Join(slices.Sorted(maps.Keys(target.Labels)), ", ")),
 				}
 			}
@@ -81,14 +81,14 @@ func omit(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.P
 			return unknownContainer(field, name, target)
 		}
 		if name == session.Status.Debugger.ContainerName {
-			return &InvalidError{Field: field, Message: fmt.Sprintf("the session is about container %q, which cannot be left out: remove it here, or set target.container to another", name)}
+			return &InvalidError{Field: field, Message: fmt.Sprintf("container %q is the target of the session and cannot be omitted: remove it here, or set target.container to another", name)}
 		}
 		named := func(c corev1.Container) bool { return c.Name == name }
 		spec.Containers = slices.DeleteFunc(spec.Containers, named)
 		spec.InitContainers = slices.DeleteFunc(spec.InitContainers, named)
 	}
 	if len(spec.Containers) == 0 && !AddsContainer(&session.Spec) {
-		return &InvalidError{Field: "spec.podCopy.omitContainers", Message: "no container is left in the copy: keep one"}
+		return &InvalidError{Field: "spec.podCopy.omitContainers", Message: "no container would be left in the copy: keep one"}
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func volumeMounts(session *v1alpha1.DebugSession, target *corev1.Pod, sc *corev1
 	if len(from.VolumeMounts) == 0 {
 		return nil, &InvalidError{
 			Field:   mountsFromField,
-			Message: fmt.Sprintf("container %q of pod %s mounts no volume: name another one, or remove mountsFrom", name, target.Name),
+			Message: fmt.Sprintf("container %q of pod %s mounts no volume: use another container, or remove mountsFrom", name, target.Name),
 		}
 	}
 	theirs := from.DeepCopy().VolumeMounts
@@ -80,7 +80,7 @@ func checkVolumeMounts(mounts []corev1.VolumeMount, target *corev1.Pod) error {
 		if !volumes[mounts[i].Name] {
 			return &InvalidError{
 				Field:   fmt.Sprintf("spec.debugger.volumeMounts[%d].name", i),
-				Message: fmt.Sprintf("pod %s has no volume %q: name one of its own", target.Name, mounts[i].Name),
+				Message: fmt.Sprintf("pod %s has no volume %q: use one that it has", target.Name, mounts[i].Name),
 			}
 		}
 	}

@@ -64,8 +64,8 @@ func TestMountsFrom(t *testing.T) {
 		})
 	}
 	for name, says := range map[string]string{
-		"gone": `has no container or init container "gone": name one of its own, app, proxy, `,
-		"mesh": `container "mesh" of pod web-0 mounts no volume: name another one`,
+		"gone": `has no container or init container "gone": use one of app, proxy, `,
+		"mesh": `container "mesh" of pod web-0 mounts no volume: use another container`,
 	} {
 		_, err := Ephemeral(admitted(v1alpha1.ModeEphemeralContainer, from(name)), target)
 		wantInvalid(t, err, "spec.debugger.mountsFrom")

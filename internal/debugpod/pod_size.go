@@ -17,8 +17,8 @@ func CheckPodSize(container *corev1.EphemeralContainer, target *corev1.Pod) erro
 	if size := target.Size() + container.Size(); size > mostPod {
 		return &InvalidError{
 			Field: "spec.target",
-			Message: fmt.Sprintf("with this debugger pod %q would be %d kB large, of which %d debuggers are a part, and its node could not report its status any more; "+
-				"have the pod replaced, or use mode: PodCopy", target.Name, size>>10, len(target.Spec.EphemeralContainers)+1),
+			Message: fmt.Sprintf("this debugger would grow pod %q to %d kB, with %d debuggers, and its node could no longer report its status; "+
+				"replace the pod, or use mode: PodCopy", target.Name, size>>10, len(target.Spec.EphemeralContainers)+1),
 		}
 	}
 	return nil

@@ -107,14 +107,14 @@ func windowsSecurityContext(name v1alpha1.Profile, profile traits, sc *corev1.Se
 	case profile.linuxOnly:
 		return nil, &InvalidError{
 			Field:   "spec.profile",
-			Message: fmt.Sprintf("profile %s grants Linux privileges, and the target is a Windows pod: use general, and debugger.securityContext.windowsOptions for what the debugger needs", name),
+			Message: fmt.Sprintf("profile %s grants Linux privileges, but the target is a Windows pod: use general, and set what the debugger needs in debugger.securityContext.windowsOptions", name),
 		}
 	}
 	return sc, nil
 }
 
 func unknownProfile(profile v1alpha1.Profile) error {
-	return &InvalidError{Field: "spec.profile", Message: fmt.Sprintf("%q is no profile: use general, baseline, restricted, netadmin, sysadmin or legacy", profile)}
+	return &InvalidError{Field: "spec.profile", Message: fmt.Sprintf("%q is not a profile: use general, baseline, restricted, netadmin, sysadmin or legacy", profile)}
 }
 
 func isWindows(pod *corev1.Pod) bool {
@@ -164,7 +164,7 @@ func setPrivileged(sc, own *corev1.SecurityContext) (*corev1.SecurityContext, er
 	if denied := own.AllowPrivilegeEscalation; denied != nil && !*denied {
 		return nil, &InvalidError{
 			Field:   securityContextField + ".allowPrivilegeEscalation",
-			Message: "profile sysadmin makes the debugger privileged, which Kubernetes refuses beside allowPrivilegeEscalation: false: remove it, set privileged: false, or use another profile",
+			Message: "profile sysadmin makes the debugger privileged, which Kubernetes rejects with allowPrivilegeEscalation: false: remove that, set privileged: false, or use another profile",
 		}
 	}
 	if own.AllowPrivilegeEscalation == nil {

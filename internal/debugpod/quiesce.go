@@ -57,7 +57,7 @@ func quiesced(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *core
 	}
 	if hasContainer(spec.InitContainers, name) && !IsSidecar(container) {
 		return nil, &InvalidError{Field: field, Message: fmt.Sprintf(
-			"%q is an init container, and the copy would wait for it for ever: leave InitContainers out of spec.podCopy.keep, or change its command in spec.podCopy.containers", name)}
+			"%q is an init container, and the copy would wait for it forever: leave InitContainers out of spec.podCopy.keep, or change its command in spec.podCopy.containers", name)}
 	}
 	return []*corev1.Container{container}, nil
 }
@@ -99,7 +99,7 @@ func putToSleep(container *corev1.Container, with v1alpha1.QuiesceWith, session 
 	if image == "" {
 		return &InvalidError{
 			Field:   "spec.podCopy.quiesce",
-			Message: "the operator does not know its own image, as when it runs outside the cluster: use with: Sleep, or change the image in spec.podCopy.containers",
+			Message: "the operator does not know its own image, for example because it runs outside the cluster: use with: Sleep, or change the image in spec.podCopy.containers",
 		}
 	}
 	// The folder that it works in may not be in the other image.

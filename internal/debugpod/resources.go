@@ -76,7 +76,7 @@ func checkClaim(field, who string, claimed corev1.ResourceList, name corev1.Reso
 	if !set || quantity.Cmp(most) <= 0 {
 		return nil
 	}
-	return &ForbiddenError{Field: field, Message: fmt.Sprintf("%s %s of %s, and at most %s is allowed: ask for less there, or use another class",
+	return &ForbiddenError{Field: field, Message: fmt.Sprintf("%s %s of %s, but at most %s is allowed: request less there, or use another class",
 		who, quantity.String(), name, most.String())}
 }
 
@@ -111,7 +111,7 @@ func checkWhole(field string, claimed corev1.ResourceList, name corev1.ResourceN
 		return nil
 	}
 	return &ForbiddenError{Field: "spec.target", Message: fmt.Sprintf(
-		"the pod itself claims %s of %s (its %s), which a copy has as well, and at most %s is allowed: use mode: EphemeralContainer, or another class",
+		"the pod itself claims %s of %s (its %s), and so would a copy, but at most %s is allowed: use mode: EphemeralContainer, or another class",
 		quantity.String(), name, field, most.String())}
 }
 
@@ -211,7 +211,7 @@ func limitTo(container *corev1.Container, field string, name corev1.ResourceName
 		share = resource.Quantity{}
 	}
 	return &ForbiddenError{Field: field, Message: fmt.Sprintf(
-		"container %q %s, and the class's bound on the pod leaves %s for it: set its resources here, or use another class", container.Name, has, share.String())}
+		"container %q %s, but the class's limit for the pod leaves %s for it: set its resources here, or use another class", container.Name, has, share.String())}
 }
 
 // divided is an equal part of what is left.

@@ -58,7 +58,7 @@ func TestResourceBounds(t *testing.T) {
 		"a request of more": {
 			bounds:  v1alpha1.ResourceBounds{Debugger: amounts("memory", "1Gi")},
 			asks:    requests("memory", "2Gi"),
-			forbids: "requests 2Gi of memory, and at most 1Gi",
+			forbids: "requests 2Gi of memory, but at most 1Gi",
 			field:   debuggerResourcesField,
 		},
 		"a limit of more": {
@@ -122,7 +122,7 @@ func TestResourceBounds(t *testing.T) {
 		"a request of more than is left": {
 			bounds:  v1alpha1.ResourceBounds{Pod: amounts("memory", "2Gi")},
 			target:  corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Resources: *requests("memory", "1536Mi")}}},
-			forbids: `container "app" requests 1536Mi of memory, and the class's bound on the pod leaves 1Gi for it`,
+			forbids: `container "app" requests 1536Mi of memory, but the class's limit for the pod leaves 1Gi for it`,
 			field:   copyResourcesField,
 		},
 		"sidecars count beside init containers": {

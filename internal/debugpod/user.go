@@ -17,14 +17,14 @@ const runAsField = "spec.debugger.runAs"
 // into another one only if both are the same, or if it has the capability for it, which only root gets.
 func runAsTarget(session *v1alpha1.DebugSession, target *corev1.Pod, sc *corev1.SecurityContext) (*corev1.SecurityContext, error) {
 	if isWindows(target) {
-		return nil, &InvalidError{Field: runAsField, Message: "the target is a Windows pod, whose users have no numbers: set securityContext.windowsOptions.runAsUserName"}
+		return nil, &InvalidError{Field: runAsField, Message: "the target is a Windows pod, whose users have no numeric IDs: set securityContext.windowsOptions.runAsUserName"}
 	}
 	name := cmp.Or(session.Spec.Target.Container, DefaultContainer(target))
 	user, group := userOf(target, name)
 	if user == nil {
 		return nil, &InvalidError{
 			Field: runAsField,
-			Message: fmt.Sprintf("neither the security context of container %q of pod %s nor its status tells which user it runs as, since its image decides that: set securityContext.runAsUser",
+			Message: fmt.Sprintf("the user of container %q of pod %s is set by its image, and shown by neither its security context nor its status: set securityContext.runAsUser",
 				name, target.Name),
 		}
 	}
@@ -32,7 +32,7 @@ func runAsTarget(session *v1alpha1.DebugSession, target *corev1.Pod, sc *corev1.
 	if sc.RunAsNonRoot != nil && *sc.RunAsNonRoot && *user == 0 {
 		return nil, &InvalidError{
 			Field:   runAsField,
-			Message: fmt.Sprintf("container %q of pod %s runs as root, which runAsNonRoot forbids the debugger: use another profile than restricted, or remove runAs", name, target.Name),
+			Message: fmt.Sprintf("container %q of pod %s runs as root, which runAsNonRoot forbids for the debugger: use a profile other than restricted, or remove runAs", name, target.Name),
 		}
 	}
 	sc.RunAsUser, sc.RunAsGroup = user, group

@@ -63,11 +63,11 @@ func parseName(name string) (reference.Named, error) {
 		return nil, fmt.Errorf("it is longer than %d bytes", maxLength)
 	}
 	if isImageID(name) {
-		return nil, errors.New("it may be taken for the ID of an image on the node; write the repository before the digest, as in REPOSITORY@sha256:DIGITS")
+		return nil, errors.New("it could be mistaken for the ID of an image on the node; write the repository before the digest, as in REPOSITORY@sha256:DIGITS")
 	}
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w; write [REGISTRY/]REPOSITORY[:TAG][@DIGEST] in lower case and without https://", err)
+		return nil, fmt.Errorf("%w; write [REGISTRY/]REPOSITORY[:TAG][@DIGEST] in lowercase and without https://", err)
 	}
 	if err := checkRegistryName(reference.Domain(named)); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func parseName(name string) (reference.Named, error) {
 // for the same host, and a part of a repository is taken for a registry because of them.
 func checkRegistryName(registry string) error {
 	if strings.ToLower(registry) != registry {
-		return fmt.Errorf("%q has upper case letters; write it in lower case", registry)
+		return fmt.Errorf("%q has uppercase letters; use lowercase", registry)
 	}
 	if len(registry) > maxRegistryLength {
 		return fmt.Errorf("its registry is longer than %d bytes", maxRegistryLength)

@@ -93,10 +93,10 @@ func cutTag(name string) (repository, tag string, found bool) {
 
 func checkTag(tag string) error {
 	if strings.Contains(tag, anyParts) {
-		return errors.New("** stands for parts between slashes; in a tag, write *")
+		return errors.New("** matches parts between slashes; in a tag, use *")
 	}
 	if _, err := reference.Parse(anyRepository + ":" + sample(tag)); err != nil {
-		return fmt.Errorf("%q is no tag nor a pattern for one; write letters, digits, '_', '.', '-' and *, at most 128", tag)
+		return fmt.Errorf("%q is not a tag or tag pattern; use at most 128 letters, digits, '_', '.', '-' and *", tag)
 	}
 	return nil
 }
@@ -106,12 +106,12 @@ func checkDigest(digest string) error {
 		return nil
 	}
 	if strings.Contains(digest, anyParts) {
-		return errors.New("** stands for parts between slashes; in a digest, write *")
+		return errors.New("** matches parts between slashes; in a digest, use *")
 	}
 	algorithm, encoded, _ := strings.Cut(digest, ":")
 	length, known := digestLengths[algorithm]
 	if !known {
-		return fmt.Errorf("%q is no digest nor a pattern for one; write sha256:, sha384: or sha512: and then the digits or *", digest)
+		return fmt.Errorf("%q is not a digest or digest pattern; use sha256:, sha384: or sha512:, followed by the digits or *", digest)
 	}
 	// The first wildcard for all the digits that are not written, the others for none: a digest that the pattern allows.
 	if missing := length - len(encoded) + strings.Count(encoded, "*"); missing >= 0 {
@@ -119,7 +119,7 @@ func checkDigest(digest string) error {
 		encoded = strings.ReplaceAll(encoded, "*", "")
 	}
 	if _, err := reference.Parse(anyRepository + "@" + algorithm + ":" + encoded); err != nil {
-		return fmt.Errorf("%q is no digest nor a pattern for one; %s has %d digits, 0-9 and a-f", digest, algorithm, length)
+		return fmt.Errorf("%q is not a digest or digest pattern; %s has %d digits, 0-9 and a-f", digest, algorithm, length)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func parseRepository(name string) ([]string, error) {
 	parts := strings.Split(name, "/")
 	for _, part := range parts {
 		if strings.Contains(part, anyParts) && part != anyParts {
-			return nil, fmt.Errorf("%q: ** stands for whole parts between slashes; within one, write *", part)
+			return nil, fmt.Errorf("%q: ** matches whole parts between slashes; within one, use *", part)
 		}
 	}
 	if parts[0] != anyParts {
@@ -73,7 +73,7 @@ func checkRegistry(registry string) error {
 	if star < 0 || host == "*" || strings.HasPrefix(host[star+1:], ".") {
 		return nil
 	}
-	return fmt.Errorf("%q: in a registry, * must be followed by a dot, as in *.registry.example, lest it allow registries of others", registry)
+	return fmt.Errorf("%q: in a registry, * must be followed by a dot, as in *.registry.example, or it would allow registries of others", registry)
 }
 
 // checkName refuses what no image's name could match.
@@ -87,7 +87,7 @@ func checkName(parts []string) error {
 		err = reference.ErrReferenceInvalidFormat // two tags
 	}
 	if err != nil {
-		return fmt.Errorf("%w; write [REGISTRY/]REPOSITORY[:TAG][@DIGEST] in lower case and without https://, with * and ** as wildcards", err)
+		return fmt.Errorf("%w; write [REGISTRY/]REPOSITORY[:TAG][@DIGEST] in lowercase and without https://, with * and ** as wildcards", err)
 	}
 	return checkRegistryName(reference.Domain(named))
 }

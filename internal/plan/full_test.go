@@ -24,7 +24,7 @@ func TestAPodIsNotFilledWithDebuggers(t *testing.T) {
 			}
 		})
 	}
-	full := want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "200 debuggers are a part",
+	full := want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", says: "with 200 debuggers",
 		warns: "Rejected"}
 	asked := fixture.Session()
 	asked.Finalizers = []string{v1alpha1.Finalizer}

@@ -84,7 +84,7 @@ var _ = Describe("an approval", func() {
 			"--", "echo", "in"}
 		_, errs, code := alice.dbg(n, "", down...)
 		Expect(code).To(Equal(120), errs)
-		Expect(errs).To(ContainSubstring(`"alice" may not start sessions before their approval`))
+		Expect(errs).To(ContainSubstring(`"alice" may not declare emergencies`))
 
 		n.may("emergency", class, "--user=alice")
 		out, errs, code := alice.dbg(n, "", down...)

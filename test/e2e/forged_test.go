@@ -37,7 +37,7 @@ var _ = Describe("a seal that was forged at the webhook's Service", func() {
 		mallory := user("mallory")
 		// From the moment on at which the webhooks are not called here.
 		Eventually(func() string { return mallory.refused(n, sealed) }).Should(
-			ContainSubstring("spec.requester must be who creates the session"))
+			ContainSubstring("spec.requester: must be the user who creates the session"))
 		Expect(mallory.refused(n, manifest)).To(ContainSubstring("its webhooks are not called here"))
 		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty())
 
@@ -48,7 +48,7 @@ var _ = Describe("a seal that was forged at the webhook's Service", func() {
 		}
 		again := strings.Replace(sealed, "name: forged", "name: again", 1)
 		Eventually(func() error { _, err := mallory.do(n, again, "create", "--dry-run=server", "-f", "-"); return err }).
-			Should(MatchError(ContainSubstring("spec.requester must be who creates the session")))
+			Should(MatchError(ContainSubstring("spec.requester: must be the user who creates the session")))
 		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty())
 		Eventually(func() (string, error) {
 			return tryKubectl("get", "validatingadmissionpolicy", "debugsession-identity-v1", "-o",

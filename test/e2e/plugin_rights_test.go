@@ -125,7 +125,7 @@ var _ = Describe("kubectl dbg can-i", func() {
 
 		_, errs, code := alice.dbg(n, "", "web", "--class=standrad", "--", "id")
 		Expect(code).To(Equal(120))
-		Expect(errs).To(And(ContainSubstring("there is no DebugClass of that name"), ContainSubstring(`did you mean "standard"?`),
+		Expect(errs).To(And(ContainSubstring("no DebugClass of that name exists"), ContainSubstring(`did you mean "standard"?`),
 			ContainSubstring("kubectl dbg classes -n "+string(n)+" lists what you may do there")))
 		Expect(n.kubectl("get", "dbg", "-o", "name")).To(BeEmpty(), "nothing was made to find out")
 	})

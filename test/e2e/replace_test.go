@@ -80,7 +80,7 @@ var _ = Describe("a copy that its target is in the way of", func() {
 			"crowded": {"", "exceeded quota: full"},
 			"misspelt": {
 				"  podCopy: {quiesce: [{name: ap}]}\n",
-				`spec.podCopy.quiesce[0].name: pod web has no container or init container "ap": name one of its own, app`,
+				`spec.podCopy.quiesce[0].name: pod web has no container or init container "ap": use one of app`,
 			},
 		} {
 			alice.apply(n, sessionManifest(name, "\n  className: "+class+"\n  reason: INC-7"+copyOf+test.more))

@@ -51,7 +51,7 @@ var _ = Describe("the samples", func() {
 		approval, _, _ = strings.Cut(approval, "\n---")
 		approval = "apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\n" + approval
 		_, err := bob.do(shop, approval, "apply", "-f", "-")
-		Expect(err).To(MatchError(ContainSubstring("wants an approval to write what exactly it approves")))
+		Expect(err).To(MatchError(ContainSubstring("spec.requestHash: required by class")))
 		seen := shop.get("checkout-prod").Status.Request.Hash
 		bob.apply(shop, strings.Replace(approval, "spec:\n", "spec:\n  requestHash: "+seen+"\n", 1))
 		shop.reaches("checkout-prod", v1alpha1.PhaseActive)

@@ -274,11 +274,11 @@ var _ = Describe("a session that needs approval", Ordered, ContinueOnFailure, fu
 
 		copied := newApproval(namespace, "copied", "hang")
 		copied.Spec = *word.Spec.DeepCopy()
-		Expect(refusal(alice.Create(ctx, copied))).To(ContainSubstring(`its username is "bob", and you are "alice"`))
+		Expect(refusal(alice.Create(ctx, copied))).To(ContainSubstring(`username is "bob", but you are "alice"`))
 		Expect(alice.Delete(ctx, word.DeepCopy())).To(Succeed())
 		Expect(refusal(alice.Create(ctx, newApproval(namespace, "yes", "hang")))).To(HavePrefix(`"alice" may not approve`))
 		copied.Name = "yes"
-		Expect(refusal(alice.Create(ctx, copied))).To(ContainSubstring("spec.approver is who creates the approval"))
+		Expect(refusal(alice.Create(ctx, copied))).To(ContainSubstring("spec.approver: must be the user who creates the approval"))
 
 		word = approve(ctx, bob, "yes")
 		Expect(alice.Status().Patch(ctx, word.DeepCopy(), mergePatch(`{"status":{"conditions":null}}`))).

@@ -236,7 +236,7 @@ var _ = Describe("the audit record", func() {
 		}
 		strip := session.DeepCopy()
 		strip.Finalizers = nil
-		Expect(k8s.Update(ctx, strip)).To(MatchError(ContainSubstring("may not be removed")))
+		Expect(k8s.Update(ctx, strip)).To(MatchError(ContainSubstring("cannot be removed")))
 		edit(ctx, other, fixture.End)
 		endsAs(ctx, other, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 		// It is tried again at once if it fails for the first time, else after a pause that has grown.

@@ -62,14 +62,14 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 		newClass(ctx, name("not-yours"))
 		Eventually(refusedOf(ctx, of("standard"))).Should(And(
 			HavePrefix(`"carol" may not use class "standard" in namespace "`+namespace+`"`),
-			HaveSuffix(fmt.Sprintf(`; you may use class %q here, and it allows this session: `+
-				`set spec.className to it (kubectl describe debugclass %s shows all that it allows)`,
+			HaveSuffix(fmt.Sprintf(`; you may use class %q here, which allows this session: `+
+				`set spec.className to it (for details: kubectl describe debugclass %s)`,
 				name("here"), name("here")))))
 		Eventually(refusedOf(ctx, of("standard", asCopy))).
-			Should(ContainSubstring(fmt.Sprintf("you may use class %q here, and it allows this session", name("copies"))))
+			Should(ContainSubstring(fmt.Sprintf("you may use class %q here, which allows this session", name("copies"))))
 		class(ctx, "also")
 		Eventually(refusedOf(ctx, of("standard"))).
-			Should(ContainSubstring(fmt.Sprintf("you may use any of the classes %q, %q here, and each allows", name("also"), name("here"))))
+			Should(ContainSubstring(fmt.Sprintf("you may use classes %q, %q here, each of which allows", name("also"), name("here"))))
 
 		By("a real one, with kubectl, as with a dry run")
 		_, stderr, err := kubectl(carol, manifestOf(namespace, "standard"), "create", "-f", "-")
@@ -89,7 +89,7 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 			class(ctx, "wide", func(c *v1alpha1.DebugClass) { c.Spec.Profiles = append(c.Spec.Profiles, v1alpha1.ProfileRestricted) })
 			session := of(name("narrow"), change)
 			Eventually(refusedOf(ctx, session)).Should(And(ContainSubstring(says),
-				ContainSubstring(fmt.Sprintf("; you may use class %q here, and it allows this session: "+
+				ContainSubstring(fmt.Sprintf("; you may use class %q here, which allows this session: "+
 					"set spec.className to it", name("wide")))))
 		},
 		Entry("mode", copiesOnly, func(*v1alpha1.DebugSessionSpec) {}, "spec.mode: EphemeralContainer is not allowed; it allows PodCopy"),
@@ -105,15 +105,15 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 		class(ctx, "images", func(c *v1alpha1.DebugClass) { c.Spec.Images = []string{"registry.example/**"} })
 		class(ctx, "copies", copiesOnly)
 		Eventually(refusedOf(ctx, of("standard"))).Should(HaveSuffix(fmt.Sprintf(
-			"; you may use class %q here, but it does not allow this session as it is written: "+
-				"kubectl describe debugclass %s shows what it allows", name("images"), name("images"))))
+			"; you may use class %q here, but it does not allow this session as written; to see what it allows: "+
+				"kubectl describe debugclass %s", name("images"), name("images"))))
 	})
 
 	It("is told if there is none, and where to look", func(ctx SpecContext) {
 		newClass(ctx, name("not-yours"))
 		Expect(refusedOf(ctx, of("standard"))()).To(ContainSubstring(
-			`no other class for mode EphemeralContainer is yours to use in namespace "` + namespace +
-				`": kubectl get debugclasses shows those that there are`))
+			`no other class for mode EphemeralContainer is available to you in namespace "` + namespace +
+				`"; list all classes with kubectl get debugclasses`))
 		_, _, err := kubectl(dave, "", "get", "debugclasses")
 		Expect(err).NotTo(HaveOccurred())
 	})
@@ -151,14 +151,14 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 			Expect(carol.Create(ctx, of(mistyped), client.DryRunAll)).To(Succeed())
 			return carol.warnings.all()
 		}).Should(ContainElement(
-			fmt.Sprintf("there is no DebugClass %s yet: the session waits for it; did you mean %q?", mistyped, name("prod"))))
+			fmt.Sprintf("DebugClass %s does not exist yet: the session waits for it; did you mean %q?", mistyped, name("prod"))))
 	})
 
 	It("is asked the same where it is refused, and told that there is none of that name", func(ctx SpecContext) {
 		class(ctx, "prod")
 		mistyped := "prdo-" + namespace
 		Eventually(refusedOf(ctx, of(mistyped))).Should(And(
-			HavePrefix(fmt.Sprintf(`"carol" may not use class %q in namespace %q, and there is no DebugClass of that name; `+
+			HavePrefix(fmt.Sprintf(`"carol" may not use class %q in namespace %q, and no DebugClass of that name exists; `+
 				`you may use class %q here, `, mistyped, namespace, name("prod"))),
 			HaveSuffix(fmt.Sprintf("; did you mean %q?", name("prod")))))
 	})

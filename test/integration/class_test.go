@@ -313,6 +313,6 @@ var _ = Describe("an approver", Ordered, func() {
 		reviewed.Spec.RequestHash, reviewed.Spec.TTL = session.Status.Request.Hash, session.Spec.TTL
 		Expect(k8s.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"ttl":"50m"}}`))).To(Succeed())
 		Expect(refusal(k8s.Create(ctx, reviewed))).
-			To(HavePrefix("spec.ttl: session \"hang\" asks for something else now: you approve 1m, it is 50m"))
+			To(HavePrefix("spec.ttl: does not match session \"hang\": you approve 1m, but it is now 50m"))
 	})
 })

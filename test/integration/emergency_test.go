@@ -134,7 +134,7 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 	It("is refused of who may not declare it, without a reason, and of a class that allows none", func(ctx SpecContext) {
 		session := hasty()
 		Expect(newPerson("mallory").Create(ctx, session)).
-			To(MatchError(ContainSubstring(`"mallory" may not start sessions before their approval under class`)))
+			To(MatchError(ContainSubstring(`"mallory" may not declare emergencies under class`)))
 		session = hasty()
 		session.Spec.Reason = " "
 		Expect(alice.Create(ctx, session)).To(MatchError(ContainSubstring("an emergency needs")))
@@ -197,8 +197,8 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		hash := session.Status.Request.Hash
 		flip := mergePatch(`{"spec":{"emergency":true}}`)
 		mallory := newPerson("mallory")
-		Expect(mallory.Patch(ctx, session.DeepCopy(), flip)).To(MatchError(ContainSubstring("nobody else can make an emergency of it")))
-		Expect(k8s.Patch(ctx, session.DeepCopy(), flip)).To(MatchError(ContainSubstring("nobody else can make an emergency of it")))
+		Expect(mallory.Patch(ctx, session.DeepCopy(), flip)).To(MatchError(ContainSubstring("can declare it an emergency")))
+		Expect(k8s.Patch(ctx, session.DeepCopy(), flip)).To(MatchError(ContainSubstring("can declare it an emergency")))
 		seal := mergePatch(`{"spec":{"emergency":true,"requester":{"username":"mallory"}}}`)
 		Expect(mallory.Patch(ctx, session.DeepCopy(), seal)).NotTo(Succeed())
 

@@ -46,7 +46,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 			before := len(erin.warnings.all())
 			Expect(erin.Create(ctx, of(), client.DryRunAll)).To(Succeed())
 			return erin.warnings.all()[before:]
-		}).ShouldNot(ContainElement(HavePrefix("there is no DebugClass")))
+		}).ShouldNot(ContainElement(HavePrefix("DebugClass ")))
 	}
 	create := func(ctx context.Context, session *v1alpha1.DebugSession, options ...client.CreateOption) []string {
 		GinkgoHelper()
@@ -67,21 +67,21 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		}).Should(Succeed())
 	},
 		Entry("in the container", func(s *v1alpha1.DebugSessionSpec) { s.Target.Container = "ap" },
-			`as things are now, this session ends as Rejected: spec.target.container: pod "web" has no container "ap"; `+
+			`as things stand, this session will end as Rejected: spec.target.container: pod "web" has no container "ap"; `+
 				`its containers are app, proxy; did you mean "app"?`),
 		Entry("in debugger.container", func(s *v1alpha1.DebugSessionSpec) {
 			s.Mode, s.Debugger = v1alpha1.ModePodCopy, v1alpha1.Debugger{Container: "porxy"}
-		}, `as things are now, this session ends as Rejected: spec.debugger.container: `+
-			`pod web has no container or init container "porxy": name one of its own, app, proxy; did you mean "proxy"?`),
+		}, `as things stand, this session will end as Rejected: spec.debugger.container: `+
+			`pod web has no container or init container "porxy": use one of app, proxy; did you mean "proxy"?`),
 		Entry("in podCopy.containers", func(s *v1alpha1.DebugSessionSpec) {
 			s.Mode, s.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{
 				Containers: []v1alpha1.ContainerChange{{Name: "apps", Image: "app:2"}},
 			}
-		}, `as things are now, this session ends as Rejected: spec.podCopy.containers[0].name: `+
-			`pod web has no container or init container "apps": name one of its own, app, proxy; did you mean "app"?`),
+		}, `as things stand, this session will end as Rejected: spec.podCopy.containers[0].name: `+
+			`pod web has no container or init container "apps": use one of app, proxy; did you mean "app"?`),
 		Entry("in a volume", func(s *v1alpha1.DebugSessionSpec) {
 			s.Debugger.VolumeMounts = []corev1.VolumeMount{{Name: "dta", MountPath: "/data"}}
-		}, `as things are now, this session ends as Rejected: spec.debugger.volumeMounts[0].name: pod "web" has no volume "dta"`),
+		}, `as things stand, this session will end as Rejected: spec.debugger.volumeMounts[0].name: pod "web" has no volume "dta"`),
 		Entry("in the pod", func(s *v1alpha1.DebugSessionSpec) { s.Target.PodName = "wbe" }, `there is no pod "wbe" in namespace `),
 		Entry("in the workload", func(s *v1alpha1.DebugSessionSpec) {
 			s.Target = v1alpha1.Target{Workload: &v1alpha1.Workload{APIVersion: "apps/v1", Kind: "Deployment", Name: "wbe"}}
@@ -104,7 +104,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		Expect(create(ctx, selecting("wbe", ""))).To(ContainElement(And(
 			HavePrefix("no pod has labels that spec.target.selector selects (app=wbe)"), ContainSubstring("ends as TimedOut"))))
 		Expect(create(ctx, selecting("web", "ap"))).To(ContainElement(ContainSubstring(
-			`this session ends as Rejected: spec.target.container: pod "web" has no container "ap"; its containers are app, proxy; ` +
+			`this session will end as Rejected: spec.target.container: pod "web" has no container "ap"; its containers are app, proxy; ` +
 				`did you mean "app"?`)))
 		known(ctx)
 		asked, warned := askedSoFar(), len(erin.warnings.all())
@@ -140,13 +140,13 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		runningPod(ctx, namespace, "web-0", func(p *corev1.Pod) { p.Labels = labels })
 		Expect(create(ctx, within("slip", func(s *v1alpha1.DebugSessionSpec) { s.Target.Container = "porxy" }))).
 			To(ContainElement(ContainSubstring(
-				`this session ends as Rejected: spec.target.container: pod "web-0" has no container "porxy"; ` +
+				`this session will end as Rejected: spec.target.container: pod "web-0" has no container "porxy"; ` +
 					`its containers are app, proxy; did you mean "proxy"?`)))
 		Expect(create(ctx, within("copy", func(s *v1alpha1.DebugSessionSpec) {
 			s.Mode, s.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{
 				Containers: []v1alpha1.ContainerChange{{Name: "apps", Image: "app:2"}},
 			}
-		}))).To(ContainElement(ContainSubstring(`this session ends as Rejected: spec.podCopy.containers[0].name: ` +
+		}))).To(ContainElement(ContainSubstring(`this session will end as Rejected: spec.podCopy.containers[0].name: ` +
 			`pod web-0 has no container or init container "apps"`)))
 
 		known(ctx)
@@ -160,7 +160,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 	It("is told until when its pod is waited for, and how to correct it", func(ctx SpecContext) {
 		Expect(create(ctx, of())).
 			To(ContainElement(MatchRegexp(`^there is no pod "web" in namespace "` + namespace + `"; waiting for it until .*Z; ` +
-				`if it is not there by then, this session ends as TimedOut; if the name is wrong, correct the manifest and run: ` +
+				`if it does not exist by then, this session will end as TimedOut; if the name is wrong, correct the manifest and run: ` +
 				`kubectl replace --force -n ` + namespace + ` -f FILE$`)))
 		runningPod(ctx, namespace, "web")
 		session := of()
@@ -209,7 +209,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 			pod := runningPod(ctx, namespace, "web")
 			for _, session := range []*v1alpha1.DebugSession{of(), of(inCopy)} {
 				Expect(dryRun(ctx, session)).To(MatchRegexp(`^dry run: the API server would accept the debugger for web; class "` + class +
-					`" asks for no approval, and the session would end at .*Z$`))
+					`" requires no approval, and the session would end at .*Z$`))
 			}
 			refreshed(ctx, Default, pod)
 			Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
@@ -270,7 +270,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 				Expect(blind.Create(ctx, session, client.DryRunAll)).To(Succeed())
 			}
 			Expect(blind.warnings.all()).
-				To(ContainElement(fmt.Sprintf("dry run: the session may be created; what would become of it is told only to those who may "+
+				To(ContainElement(fmt.Sprintf("dry run: the session may be created; its outcome is shown only to users who may "+
 					"get pods in namespace %q (kubectl auth can-i get pods -n %s)", namespace, namespace)))
 			Expect(strings.Join(blind.warnings.all(), "\n")).NotTo(ContainSubstring("s3cret"))
 		})

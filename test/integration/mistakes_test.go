@@ -32,19 +32,19 @@ var _ = Describe("a slip of the pen", Ordered, ContinueOnFailure, func() {
 		Expect(said(session)).To(HavePrefix(says))
 	},
 		Entry("in mountsFrom", func(s *v1alpha1.DebugSession) { s.Spec.Debugger.MountsFrom = "ap" },
-			`spec.debugger.mountsFrom: pod web has no container or init container "ap": name one of its own, app, proxy, migrate`),
+			`spec.debugger.mountsFrom: pod web has no container or init container "ap": use one of app, proxy, migrate`),
 		Entry("in debugger.container", func(s *v1alpha1.DebugSession) {
 			fixture.AsCopy()(s)
 			s.Spec.Debugger = v1alpha1.Debugger{Container: "ap"}
-		}, `spec.debugger.container: pod web has no container or init container "ap": name one of its own, app, proxy, migrate`),
+		}, `spec.debugger.container: pod web has no container or init container "ap": use one of app, proxy, migrate`),
 		Entry("in quiesce", quiesced(v1alpha1.QuiescedContainer{Name: "app"}, v1alpha1.QuiescedContainer{Name: "prox"}),
-			`spec.podCopy.quiesce[1].name: pod web has no container or init container "prox": name one of its own, app, proxy, migrate`),
+			`spec.podCopy.quiesce[1].name: pod web has no container or init container "prox": use one of app, proxy, migrate`),
 		Entry("in quiesce, of what the copy would wait for", quiesced(v1alpha1.QuiescedContainer{Name: "migrate"}),
-			`spec.podCopy.quiesce[0].name: "migrate" is an init container, and the copy would wait for it for ever: `+
+			`spec.podCopy.quiesce[0].name: "migrate" is an init container, and the copy would wait for it forever: `+
 				`leave InitContainers out of spec.podCopy.keep`),
 		Entry("in podCopy.containers", fixture.AsCopy(func(c *v1alpha1.PodCopy) {
 			c.Containers = []v1alpha1.ContainerChange{{Name: "web", Image: "web:debug"}}
-		}), `spec.podCopy.containers[0].name: pod web has no container or init container "web": name one of its own, app, proxy, migrate`),
+		}), `spec.podCopy.containers[0].name: pod web has no container or init container "web": use one of app, proxy, migrate`),
 		Entry("in podCopy.containers, of what is not kept", fixture.AsCopy(func(c *v1alpha1.PodCopy) {
 			c.Keep, c.Containers = []v1alpha1.Keep{}, []v1alpha1.ContainerChange{{Name: "migrate", Image: "migrate:debug"}}
 		}), `spec.podCopy.containers[0].name: init container "migrate" is not copied: add InitContainers to spec.podCopy.keep`),

@@ -48,7 +48,7 @@ spec: {sessionName: hang, decision: Deny}
 		said, err := run(alice, deny, clientSide)
 		Expect(err).To(HaveOccurred())
 		Expect(said).
-			To(ContainSubstring(`"alice" may not approve any class in namespace "` + namespace + `", so this would count for nothing`))
+			To(ContainSubstring(`"alice" may not approve any class in namespace "` + namespace + `", so this would have no effect`))
 	})
 
 	DescribeTable("is refused for approvals, before the session asks and after",
@@ -63,7 +63,7 @@ spec: {sessionName: hang, decision: Deny}
 			for range 2 {
 				said, err := run(bob, deny, apply)
 				Expect(err).To(HaveOccurred(), said)
-				Expect(said).To(ContainSubstring(`approval "no" is there, and was created by "carol"`))
+				Expect(said).To(ContainSubstring(`approval "no" already exists and was created by "carol"`))
 				Expect(said).To(ContainSubstring("delete it first"))
 
 				session := newSession(namespace, "hang", "web")
@@ -95,7 +95,7 @@ spec: {sessionName: hang, decision: Deny}
 			Expect(err).NotTo(HaveOccurred())
 			said, err := run(alice, strings.Replace(reviewedManifest, "podName: web}", "podName: web}, ttl: 20m", 1), apply)
 			Expect(err).To(HaveOccurred(), said)
-			Expect(said).To(ContainSubstring(`session "hang" is there, and was created by "carol"`))
+			Expect(said).To(ContainSubstring(`session "hang" already exists and was created by "carol"`))
 			_, err = run(carol, reviewedManifest, squat)
 			Expect(err).NotTo(HaveOccurred(), "her own may be applied again")
 

@@ -58,7 +58,7 @@ var _ = Describe("namespaces that are worth the whole cluster", func() {
 			DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, class)).To(Succeed()) })
 			return admin.warnings.all()[before:]
 		}
-		reaches := ContainElement(ContainSubstring("the class reaches namespace kube-system"))
+		reaches := ContainElement(ContainSubstring("the class selects namespace kube-system"))
 		Expect(class("wide", func(*v1alpha1.DebugClassSpec) {})).To(reaches)
 		Expect(class("narrow", func(s *v1alpha1.DebugClassSpec) { s.NamespaceSelector = without(metav1.NamespaceSystem) })).NotTo(reaches)
 		Expect(class("meant", func(s *v1alpha1.DebugClassSpec) { s.NamespaceSelector = named(metav1.NamespaceSystem) })).NotTo(reaches)

@@ -145,7 +145,7 @@ var _ = Describe("what an administrator adds to the webhooks", func() {
 		pod := runningPod(ctx, system, "web")
 		endsAs(ctx, waiting, v1alpha1.OutcomeRejected, v1alpha1.ReasonNotTrusted)
 		Expect(said(waiting)).To(ContainSubstring(
-			`MutatingWebhookConfiguration "debugsession" leaves namespace "` + system + `" out by its namespaceSelector (!control-plane)`))
+			`MutatingWebhookConfiguration "debugsession" excludes namespace "` + system + `" by its namespaceSelector (!control-plane)`))
 		refreshed(ctx, Default, pod)
 		Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
 

@@ -97,7 +97,7 @@ var _ = Describe("an operator that starts where classes and approvals cannot be 
 		waitsFor(ctx, waiting, "debugclasses.debugsession.dev is forbidden")
 		Eventually(probed(ctx, "/readyz")).Should(Equal(trusted))
 		Expect(k8s.Create(ctx, asked(namespace, "new"))).To(MatchError(And(
-			ContainSubstring(`DebugClass "anything" cannot be read`), ContainSubstring("debugclasses.debugsession.dev is forbidden"))))
+			ContainSubstring(`cannot read DebugClass "anything"`), ContainSubstring("debugclasses.debugsession.dev is forbidden"))))
 		edit(ctx, unwanted, fixture.End)
 		goes(ctx, unwanted, v1alpha1.OutcomeTerminated)
 		expires(ctx, copySession)

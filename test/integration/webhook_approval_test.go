@@ -89,13 +89,13 @@ var _ = Describe("admission of approvals", Ordered, func() {
 			Expect(refusal(bob.Create(ctx, approval))).To(ContainSubstring(says))
 		},
 		Entry("approver", func(s *v1alpha1.DebugApprovalSpec) { s.Approver = &v1alpha1.Identity{Username: "sre"} },
-			`its username is "sre", and you are "bob"`),
+			`username is "sre", but you are "bob"`),
 		Entry("session", func(s *v1alpha1.DebugApprovalSpec) { s.SessionUID = "00000000-0000-4000-8000-000000000000" },
-			"spec.sessionUID: session \"hang\" asks for something else now"),
+			"spec.sessionUID: does not match session \"hang\": you approve "),
 		Entry("hash", func(s *v1alpha1.DebugApprovalSpec) { s.RequestHash = "0000" },
-			"spec.requestHash: session \"hang\" asks for something else now: you approve 0000, it is "),
+			"spec.requestHash: does not match session \"hang\": you approve 0000, but it is now "),
 		Entry("ttl", func(s *v1alpha1.DebugApprovalSpec) { s.TTL = &metav1.Duration{Duration: time.Hour} },
-			"spec.ttl: session \"hang\" asks for something else now: you approve 1h, it is 20m"),
+			"spec.ttl: does not match session \"hang\": you approve 1h, but it is now 20m"),
 	)
 
 	It("takes a hash that is right", func(ctx SpecContext) {
@@ -115,7 +115,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		Expect(approval.Spec.SessionUID).To(BeEmpty())
 		Expect(approval.Spec.RequestHash).To(BeEmpty())
 		Expect(approval.OwnerReferences).To(BeEmpty())
-		Expect(bob.warnings.all()).To(ContainElement(ContainSubstring("this approval counts for nothing")))
+		Expect(bob.warnings.all()).To(ContainElement(ContainSubstring("this approval has no effect")))
 
 		ask(ctx)
 		Consistently(phase(ctx, session)).WithTimeout(300 * time.Millisecond).Should(Equal(v1alpha1.PhaseAwaitingApproval))
@@ -170,7 +170,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 			return false, client.IgnoreNotFound(alice.Delete(ctx, session))
 		}).Should(BeTrue())
 		approval := newApproval(namespace, "yes", "hang")
-		Expect(refusal(bob.Create(ctx, approval))).To(And(HavePrefix(`spec.requestHash: class "reviewed" wants`),
+		Expect(refusal(bob.Create(ctx, approval))).To(And(HavePrefix(`spec.requestHash: required by class "reviewed"`),
 			HaveSuffix("kubectl get dbg hang -n "+namespace+" -o jsonpath={.status.request.hash}")))
 		approval = newApproval(namespace, "yes", "hang")
 		approval.Spec.RequestHash = session.Status.Request.Hash
@@ -233,14 +233,14 @@ var _ = Describe("admission of approvals", Ordered, func() {
 		message := refusal(alice.Patch(ctx, approval, merge(
 			`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"1"}]}}`)))
 		Expect(message).To(HavePrefix(
-			`metadata.ownerReferences: an owner's deletion would take the approval back, so none may be added; remove ConfigMap "gone"`))
+			`metadata.ownerReferences: cannot add an owner, because deleting it would revoke the approval; remove ConfigMap "gone"`))
 		for _, field := range []string{"name", "kind", "apiVersion"} {
 			owner := map[string]any{"apiVersion": "debugsession.dev/v1alpha1", "kind": "DebugSession", "name": "hang", "uid": session.UID}
 			owner[field] = map[string]string{"name": "other", "kind": "DebugClass", "apiVersion": "v1"}[field]
 			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"ownerReferences": []any{owner}}})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(refusal(alice.Patch(ctx, approval.DeepCopy(), merge(string(patch))))).
-				To(HavePrefix("metadata.ownerReferences: an owner's deletion would take the approval back"),
+				To(HavePrefix("metadata.ownerReferences: cannot add an owner, because deleting it would revoke the approval"),
 					"the garbage collector finds no such owner, and deletes it")
 		}
 		Expect(alice.Patch(ctx, approval, merge(`{"metadata":{"ownerReferences":null,"labels":{"a":"b"}}}`))).To(Succeed())

@@ -121,6 +121,6 @@ var _ = Describe("admission of classes", Ordered, func() {
 		second := class(func(*v1alpha1.DebugClassSpec) {})
 		second.Annotations = map[string]string{v1alpha1.AnnotationDefaultClass: "true"}
 		Expect(admin.Create(ctx, second, client.DryRunAll)).To(Succeed())
-		Expect(admin.warnings.all()).To(ContainElement(ContainSubstring(`DebugClass "standard" is marked as the default too`)))
+		Expect(admin.warnings.all()).To(ContainElement(ContainSubstring(`DebugClass "standard" is also marked as the default`)))
 	})
 })

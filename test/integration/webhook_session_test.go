@@ -68,7 +68,7 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		message := refusal(bob.Create(ctx, newSession(namespace, "hang", "web")))
 		Expect(message).To(HavePrefix(`"bob" may not use class "standard" in namespace "` + namespace + `"`))
 		Expect(message).To(ContainSubstring("kubectl auth can-i use debugclasses.debugsession.dev/standard -n " + namespace))
-		Expect(message).To(ContainSubstring("whoever administers the namespace or the cluster"))
+		Expect(message).To(ContainSubstring("a namespace or cluster administrator can bind a role"))
 	})
 
 	It("takes a right for one namespace as no right for another", func(ctx SpecContext) {
@@ -83,7 +83,7 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		Expect(refusal(alice.Create(ctx, session))).To(HavePrefix(`"alice" may not use class "to-come"`))
 		may(ctx, namespace, "alice", v1alpha1.VerbUse, "to-come")
 		Expect(alice.Create(ctx, session)).To(Succeed())
-		Expect(alice.warnings.all()).To(ContainElement("there is no DebugClass to-come yet: the session waits for it"))
+		Expect(alice.warnings.all()).To(ContainElement("DebugClass to-come does not exist yet: the session waits for it"))
 	})
 
 	DescribeTable("refuses a forged requester",
@@ -94,11 +94,11 @@ var _ = Describe("admission of sessions", Ordered, func() {
 			Expect(message).To(ContainSubstring(says))
 			Expect(message).To(ContainSubstring("remove spec.requester"))
 		},
-		Entry("another name", v1alpha1.Identity{Username: "sre"}, `its username is "sre", and you are "alice"`),
-		Entry("another uid", v1alpha1.Identity{Username: "alice", UID: "7"}, `its uid is "7", and yours is ""`),
+		Entry("another name", v1alpha1.Identity{Username: "sre"}, `username is "sre", but you are "alice"`),
+		Entry("another uid", v1alpha1.Identity{Username: "alice", UID: "7"}, `uid is "7", but yours is ""`),
 		Entry("more groups",
 			v1alpha1.Identity{Username: "alice", Groups: []string{"dev", "oncall", "system:authenticated", "system:masters"}},
-			`its groups are ["dev" "oncall" "system:authenticated" "system:masters"], and yours are`),
+			`groups are ["dev" "oncall" "system:authenticated" "system:masters"], but yours are`),
 	)
 
 	It("lets somebody name themselves, and makes the seal anew", func(ctx SpecContext) {
@@ -139,7 +139,7 @@ var _ = Describe("admission of sessions", Ordered, func() {
 		session.Spec.ClassName = "narrow-" + namespace
 		Eventually(func() string { return refusal(alice.Create(ctx, session)) }).Should(And(
 			ContainSubstring(`spec.debugger.image: "busybox:1.36" is not allowed`),
-			ContainSubstring("you may use class \"standard\" here, and it allows this session")))
+			ContainSubstring("you may use class \"standard\" here, which allows this session")))
 		session.Spec.Debugger.Image = "registry.example/debug/tools"
 		Expect(refusal(alice.Create(ctx, session))).To(ContainSubstring("is not for this namespace"))
 
@@ -195,9 +195,9 @@ var _ = Describe("admission of sessions", Ordered, func() {
 				return alice.Create(ctx, newSession(namespace, "hang", "web"), client.DryRunAll)
 			}).Should(HaveOccurred())
 			Expect(refusal(alice.Create(ctx, newSession(namespace, "hang", "web")))).To(MatchRegexp(
-				"^spec.className is empty, and no DebugClass is marked as the default: you may use class \"standard\" here, " +
-					"and it allows this session: set spec.className to it " +
-					"\\(kubectl describe debugclass standard shows all that it allows\\); an administrator can mark one: " +
+				"^spec.className: not set, and no DebugClass is marked as the default: you may use class \"standard\" here, " +
+					"which allows this session: set spec.className to it " +
+					"\\(for details: kubectl describe debugclass standard\\); an administrator can mark one: " +
 					"kubectl annotate debugclass NAME debugsession.dev/is-default-class=true$"))
 		})
 

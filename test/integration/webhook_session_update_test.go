@@ -44,12 +44,12 @@ var _ = Describe("a session that was admitted", Ordered, func() {
 
 	It("gets no longer ttl than its class grants at most", func(ctx SpecContext) {
 		message := refusal(alice.Patch(ctx, session, merge(`{"spec":{"ttl":"2h"}}`)))
-		Expect(message).To(HavePrefix(`spec.ttl: 2h is longer than the 1h that class "standard" grants at most`))
+		Expect(message).To(HavePrefix(`spec.ttl: 2h exceeds the maximum of 1h in class "standard"`))
 	})
 
 	It("keeps its finalizer until it has ended", func(ctx SpecContext) {
 		message := refusal(alice.Patch(ctx, session, merge(`{"metadata":{"finalizers":null}}`)))
-		Expect(message).To(HavePrefix("metadata.finalizers: debugsession.dev/teardown may not be removed before the session has ended"))
+		Expect(message).To(HavePrefix("metadata.finalizers: debugsession.dev/teardown cannot be removed before the session has ended"))
 		Expect(message).To(ContainSubstring("set spec.end: true or delete it"))
 		Expect(alice.Patch(ctx, session,
 			merge(`{"metadata":{"labels":{"team":"shop"},"finalizers":["debugsession.dev/teardown","example.com/mine"]}}`))).

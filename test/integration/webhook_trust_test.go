@@ -106,7 +106,7 @@ var _ = Describe("the webhooks", func() {
 			})
 		}
 		Eventually(readiness(ctx)).Should(ContainSubstring(
-			`MutatingWebhookConfiguration "debugsession" is not there, so nobody says who creates a session`))
+			`MutatingWebhookConfiguration "debugsession" is missing, so who creates a session is not recorded`))
 
 		mallory := newPerson("mallory")
 		mayEdit(ctx, namespace, "mallory")
@@ -114,7 +114,7 @@ var _ = Describe("the webhooks", func() {
 		forged.Spec.ClassName, forged.Spec.Requester = "standard", &v1alpha1.Identity{Username: "sre", Seal: "c2VhbA"}
 		Eventually(func() error {
 			return mallory.Create(ctx, forged.DeepCopy())
-		}).Should(MatchError(ContainSubstring(`spec.requester must be who creates the session`)))
+		}).Should(MatchError(ContainSubstring(`spec.requester: must be the user who creates the session`)))
 		forged.Spec.Requester = whoami(ctx, mallory)
 		forged.Spec.Requester.Seal = "c2VhbA"
 		Expect(mallory.Create(ctx, forged)).To(Succeed())
@@ -139,13 +139,13 @@ var _ = Describe("the webhooks", func() {
 			}
 		}
 		DeferCleanup(func(ctx SpecContext) { restore(ctx) })
-		Eventually(readiness(ctx)).Should(ContainSubstring("is not there"))
+		Eventually(readiness(ctx)).Should(ContainSubstring("is missing"))
 
 		pod := runningPod(ctx, namespace, "web")
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, waiting)
 			g.Expect(waiting.Status.Reason).To(Equal(v1alpha1.ReasonUnreadable))
-			g.Expect(said(waiting)).To(ContainSubstring(`ValidatingWebhookConfiguration "debugsession" is not there`))
+			g.Expect(said(waiting)).To(ContainSubstring(`ValidatingWebhookConfiguration "debugsession" is missing`))
 		}).Should(Succeed())
 		Expect(waiting.Status.StartedAt).To(BeNil())
 		restore(ctx)
