@@ -52,13 +52,13 @@ func (n *Notifier) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result
 	if surplus {
 		n.remove(sink.Name)
 		return ctrl.Result{}, n.report(ctx, sink, nil, notReady(v1alpha1.ReasonTooMany,
-			fmt.Sprintf("%d sinks that are older are served, and no more: delete one of them", maxSinks)))
+			fmt.Sprintf("only the %d oldest sinks are served: delete one of them", maxSinks)))
 	}
 	w := n.serve(ctx, sink)
 	if w == nil {
 		return ctrl.Result{}, nil // the operator ends
 	}
-	ready, result := metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonValid, Message: "the sink is told of what it takes"}, ctrl.Result{}
+	ready, result := metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonValid, Message: "the sink receives the messages it selects"}, ctrl.Result{}
 	if fault := w.update(ctx, sink); fault != nil {
 		ready = notReady(v1alpha1.ReasonInvalid, fault.Error())
 		if errors.As(fault, new(secretError)) {
@@ -154,10 +154,10 @@ func (n *Notifier) report(ctx context.Context, sink *v1alpha1.DebugSink, w *work
 		switch now := w.health.Verdict(); {
 		case now.Dead:
 			set(v1alpha1.ConditionDelivering, notReady(v1alpha1.ReasonNotDelivered,
-				now.Message+"; what it was to be told is kept, and tried again at least once a minute"))
+				now.Message+"; its messages are kept, and retried at least once a minute"))
 		case now.Arrives:
 			set(v1alpha1.ConditionDelivering, metav1.Condition{
-				Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDelivering, Message: "messages arrive",
+				Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonDelivering, Message: "messages are delivered",
 			})
 		}
 	}

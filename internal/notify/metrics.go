@@ -26,19 +26,19 @@ func NewMetrics() *Metrics {
 	return &Metrics{
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "debugsession_sink_messages_total",
-			Help: "Tries to tell a debug sink of something, by whether they arrived.",
+			Help: "Attempts to deliver a message to a debug sink, by result.",
 		}, []string{"sink", "result"}),
 		drops: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "debugsession_sink_dropped_total",
-			Help: "Messages that a debug sink will not be told, as too many waited for it.",
+			Help: "Messages to a debug sink that were dropped because too many were waiting.",
 		}, []string{"sink", "reason"}),
 		deadSinks: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "debugsession_sink_dead",
-			Help: "1 while nothing that is sent to a debug sink arrives, else 0.",
+			Help: "1 while every delivery to a debug sink fails, else 0.",
 		}, []string{"sink"}),
 		suppressed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "debugsession_refusals_suppressed_total",
-			Help: "Refusals at admission that no debug sink is told of, as there were too many.",
+			Help: "Admission refusals that were not reported to debug sinks because there were too many.",
 		}),
 	}
 }

@@ -84,7 +84,7 @@ func (l lead) NeedLeaderElection() bool { return true }
 func (l lead) Start(ctx context.Context) error {
 	informer, err := l.Cache.GetInformer(ctx, &v1alpha1.DebugSession{})
 	if err != nil {
-		return fmt.Errorf("watching sessions to tell of them: %w", err)
+		return fmt.Errorf("watching sessions for notifications: %w", err)
 	}
 	l.leading.Store(true)
 	look := func(session *v1alpha1.DebugSession) {
@@ -99,7 +99,7 @@ func (l lead) Start(ctx context.Context) error {
 	}
 	registration, err := informer.AddEventHandler(sessioninformer.Handler(look, lost))
 	if err != nil {
-		return fmt.Errorf("watching sessions to tell of them: %w", err)
+		return fmt.Errorf("watching sessions for notifications: %w", err)
 	}
 	for _, w := range l.serving() {
 		l.wake(w.name) // its status is the leader's to write
@@ -194,10 +194,10 @@ func (n *Notifier) secret(ctx context.Context, spec *v1alpha1.DebugSinkSpec) (ma
 	key := types.NamespacedName{Namespace: n.Namespace, Name: v1alpha1.SinkSecretName}
 	err := n.Live.Get(ctx, key, secret)
 	if apierrors.IsNotFound(err) {
-		return nil, secretError{fmt.Errorf("there is no secret %s", key)}
+		return nil, secretError{fmt.Errorf("secret %s does not exist", key)}
 	}
 	if err != nil {
-		return nil, secretError{fmt.Errorf("secret %s cannot be read: %w", key, err)}
+		return nil, secretError{fmt.Errorf("cannot read secret %s: %w", key, err)}
 	}
 	return secret.Data, nil
 }

@@ -164,7 +164,7 @@ func checkURL(address string, allowHTTP bool) error {
 	parsed, err := url.Parse(address)
 	switch {
 	case err != nil || parsed.Host == "" || parsed.User != nil:
-		return errors.New("the address is not that of an HTTP endpoint, without a user and a password")
+		return errors.New("the address must be an HTTP URL without a user and a password")
 	case parsed.Scheme == "https", parsed.Scheme == "http" && allowHTTP:
 		return nil
 	default:
@@ -177,7 +177,7 @@ func newClient(spec *v1alpha1.DebugSinkSpec) (*http.Client, error) {
 	if spec.CABundle != "" {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM([]byte(spec.CABundle)) {
-			return nil, errors.New("spec.caBundle: it holds no certificate in PEM")
+			return nil, errors.New("spec.caBundle: it contains no PEM certificate")
 		}
 	}
 	timeout := defaultTimeout
@@ -199,7 +199,7 @@ func newClient(spec *v1alpha1.DebugSinkSpec) (*http.Client, error) {
 func (s *sender) send(ctx context.Context, m *Message, now time.Time) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, http.NoBody)
 	if err != nil {
-		return errors.New("the address cannot be used")
+		return errors.New("the address is invalid")
 	}
 	body, err := s.write(ctx, request, m.from(s.cluster))
 	if err != nil {
@@ -225,9 +225,9 @@ func (s *sender) send(ctx context.Context, m *Message, now time.Time) error {
 	case code >= 200 && code < 300:
 		return nil
 	case code >= 300 && code < 400:
-		return fmt.Errorf("it answered with the redirect %d, which is not followed: change the address to where it leads", code)
+		return fmt.Errorf("it responded with redirect %d, which is not followed: change the address to its destination", code)
 	default:
-		return fmt.Errorf("it answered %d %s", code, http.StatusText(code))
+		return fmt.Errorf("it responded with %d %s", code, http.StatusText(code))
 	}
 }
 

@@ -43,13 +43,13 @@ func TestSendersThatCannotBe(t *testing.T) {
 		wrong string
 	}{
 		"an address from the Secret that is http":       {v1alpha1.DebugSinkSpec{URLKey: "http"}, "must begin with https://"},
-		"an address from the Secret that is no address": {v1alpha1.DebugSinkSpec{URLKey: "word"}, "not that of an HTTP endpoint"},
+		"an address from the Secret that is no address": {v1alpha1.DebugSinkSpec{URLKey: "word"}, "must be an HTTP URL"},
 		"an address from the Secret that is a file": {
 			v1alpha1.DebugSinkSpec{URLKey: "file", AllowHTTP: true},
-			"not that of an HTTP endpoint",
+			"must be an HTTP URL",
 		},
 		"no such key":                     {v1alpha1.DebugSinkSpec{URLKey: "none"}, `has no key "none"`},
-		"a CA that is none":               {v1alpha1.DebugSinkSpec{URL: "https://example.com", CABundle: "x"}, "no certificate in PEM"},
+		"a CA that is none":               {v1alpha1.DebugSinkSpec{URL: "https://example.com", CABundle: "x"}, "no PEM certificate"},
 		"a signature's key that is short": {v1alpha1.DebugSinkSpec{URL: "https://example.com", SignatureKey: "word"}, "too short"},
 	} {
 		t.Run(name, func(t *testing.T) {

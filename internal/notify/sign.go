@@ -31,12 +31,12 @@ func signingKey(secret []byte) ([]byte, error) {
 	if encoded, ok := strings.CutPrefix(strings.TrimSpace(string(secret)), secretPrefix); ok {
 		key, err := base64.StdEncoding.DecodeString(encoded)
 		if err != nil {
-			return nil, errors.New("what follows whsec_ is not base64")
+			return nil, errors.New("the part after whsec_ is not base64")
 		}
 		secret = key
 	}
 	if len(secret) < minSecret {
-		return nil, errors.New("it is too short to sign with: it must have at least 16 bytes")
+		return nil, errors.New("it is too short for a signing key: it must have at least 16 bytes")
 	}
 	return secret, nil
 }

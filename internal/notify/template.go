@@ -21,7 +21,7 @@ const (
 	maxLoops, maxNumber = 2, 1000
 )
 
-var errTooLong = fmt.Errorf("what the template makes is longer than %d bytes", maxBody)
+var errTooLong = fmt.Errorf("the rendered template is longer than %d bytes", maxBody)
 
 // parseTemplate parses a sink's template. Its secrets are read when it is executed.
 func parseTemplate(body string, secret func(string) (string, error)) (*template.Template, error) {
@@ -30,7 +30,7 @@ func parseTemplate(body string, secret func(string) (string, error)) (*template.
 		return nil, err
 	}
 	if t.Tree == nil || len(t.Templates()) != 1 {
-		return nil, errors.New("it must not be empty, and must define no templates")
+		return nil, errors.New("it must not be empty or define templates")
 	}
 	return t, bounded(t.Tree.Root, 0)
 }
@@ -107,7 +107,7 @@ func execute(t *template.Template, contentType string, m *Message) ([]byte, erro
 		return nil, err
 	}
 	if strings.HasPrefix(contentType, "application/json") && !json.Valid(body.written) {
-		return nil, fmt.Errorf("what the template makes of %s is not valid JSON: quote each value by the function json, as in {{ json .Text }}", m.Type)
+		return nil, fmt.Errorf("the template renders invalid JSON for %s: quote each value with the function json, as in {{ json .Text }}", m.Type)
 	}
 	return body.written, nil
 }

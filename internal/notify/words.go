@@ -26,39 +26,39 @@ func words(m *Message) (title, text string) {
 	}
 	if how := inReview(m); how != "" {
 		return fmt.Sprintf("The emergency %s was %s", name, how),
-			fmt.Sprintf("Session %s, which started before its approval, was %s by %s: %s debugged %s (%s).%s", name, how, s.Review.By, s.Requester, where, with, why)
+			fmt.Sprintf("Session %s, which started before approval, was %s by %s: %s debugged %s (%s).%s", name, how, s.Review.By, s.Requester, where, with, why)
 	}
 	switch m.Type {
 	case v1alpha1.NotifyAwaitingApproval:
 		if m.Approve == nil {
-			return fmt.Sprintf("%s asked for approval to debug %s", s.Requester, where),
-				fmt.Sprintf("Session %s waited for approval since %s. %s asked to debug %s for %s (%s).%s", name, m.Time, s.Requester, where, s.TTL, with, why)
+			return fmt.Sprintf("%s requested approval to debug %s", s.Requester, where),
+				fmt.Sprintf("Session %s was waiting for approval since %s. %s asked to debug %s for %s (%s).%s", name, m.Time, s.Requester, where, s.TTL, with, why)
 		}
-		return fmt.Sprintf("%s asks for approval to debug %s", s.Requester, where),
-			fmt.Sprintf("Session %s waits for %s. %s asks to debug %s for %s (%s).%s To look at it and approve it: %s",
+		return fmt.Sprintf("%s requests approval to debug %s", s.Requester, where),
+			fmt.Sprintf("Session %s is waiting for %s. %s asks to debug %s for %s (%s).%s To review and approve it: %s",
 				name, s.WaitingFor, s.Requester, where, s.TTL, with, why, m.Approve.Command)
 	case v1alpha1.NotifyEmergency:
-		return fmt.Sprintf("EMERGENCY: %s debugs %s without approval", s.Requester, where),
-			fmt.Sprintf("Session %s started before its approval, as an emergency: %s debugs %s (%s).%s %s", name, s.Requester, where, with, why, reviewed(m))
+		return fmt.Sprintf("EMERGENCY: %s is debugging %s without approval", s.Requester, where),
+			fmt.Sprintf("Session %s started before approval, as an emergency: %s is debugging %s (%s).%s %s", name, s.Requester, where, with, why, reviewed(m))
 	case v1alpha1.NotifyReviewOverdue:
 		return fmt.Sprintf("The review of %s is overdue", name),
-			fmt.Sprintf("Session %s started before its approval, as an emergency, and was not reviewed in time: %s debugged %s (%s).%s %s", name, s.Requester, where, with, why, reviewed(m))
+			fmt.Sprintf("Session %s started before approval, as an emergency, and was not reviewed in time: %s debugged %s (%s).%s %s", name, s.Requester, where, with, why, reviewed(m))
 	case v1alpha1.NotifyApproved:
 		return fmt.Sprintf("%s may debug %s", s.Requester, where),
-			fmt.Sprintf("Session %s was approved by %s: %s debugs %s for up to %s (%s).%s", name, s.ApprovedBy, s.Requester, where, s.TTL, with, why)
+			fmt.Sprintf("Session %s was approved by %s: %s may debug %s for up to %s (%s).%s", name, s.ApprovedBy, s.Requester, where, s.TTL, with, why)
 	case v1alpha1.NotifyDenied:
 		return fmt.Sprintf("%s may not debug %s", s.Requester, where),
 			fmt.Sprintf("Session %s was denied by %s: %s asked to debug %s for %s (%s).%s", name, s.DeniedBy, s.Requester, where, s.TTL, with, why)
 	case v1alpha1.NotifyActive:
-		return fmt.Sprintf("%s debugs %s", s.Requester, where),
-			fmt.Sprintf("Session %s is active: %s debugs %s until %s (%s).%s", name, s.Requester, where, s.ExpiresAt, with, why)
+		return fmt.Sprintf("%s is debugging %s", s.Requester, where),
+			fmt.Sprintf("Session %s is active: %s is debugging %s until %s (%s).%s", name, s.Requester, where, s.ExpiresAt, with, why)
 	case v1alpha1.NotifyAboutToEnd:
 		return fmt.Sprintf("%s is about to end", name),
-			fmt.Sprintf("Session %s, in which %s debugs %s, ends at %s. To extend it, raise its spec.ttl as far as its class allows.%s", name, s.Requester, where, s.ExpiresAt, why)
+			fmt.Sprintf("Session %s, in which %s is debugging %s, ends at %s. To extend it, increase its spec.ttl, up to the maximum of its class.%s", name, s.Requester, where, s.ExpiresAt, why)
 	default:
-		ended := fmt.Sprintf("Session %s of %s ended (%s): %s. It was to debug %s (%s).%s", name, s.Requester, s.Outcome, s.Message, where, with, why)
+		ended := fmt.Sprintf("Session %s of %s ended (%s): %s. It was created to debug %s (%s).%s", name, s.Requester, s.Outcome, s.Message, where, with, why)
 		if s.Review != nil && s.Review.Decision == "" {
-			ended += " It started before its approval. " + reviewed(m)
+			ended += " It started before approval. " + reviewed(m)
 		}
 		return fmt.Sprintf("%s has ended: %s", name, s.Outcome), ended
 	}
@@ -83,7 +83,7 @@ func reviewed(m *Message) string {
 	review := m.Session.Review
 	switch {
 	case review == nil:
-		return "It has to be reviewed."
+		return "It must be reviewed."
 	case review.Decision == v1alpha1.DecisionApprove:
 		return fmt.Sprintf("It was acknowledged by %s.", review.By)
 	case review.Decision == v1alpha1.DecisionDeny:
@@ -118,7 +118,7 @@ func refused(r *Refusal, id string, at time.Time) *Message {
 	m.Title = fmt.Sprintf("%s was refused a %s in namespace %s", r.User, r.Kind, r.Namespace)
 	m.Text = fmt.Sprintf("%s tried to %s %s %s/%s, which admission refused: %s", r.User, strings.ToLower(r.Operation), r.Kind, r.Namespace, r.Name, r.Message)
 	if r.Suppressed > 0 {
-		m.Text += fmt.Sprintf(" (%d refusals of the same user before this one were not told)", r.Suppressed)
+		m.Text += fmt.Sprintf(" (%d earlier refusals of the same user were not reported)", r.Suppressed)
 	}
 	return m
 }
@@ -128,7 +128,7 @@ func tampered(t *Tampering, id string, at time.Time) *Message {
 	m := newMessage(v1alpha1.NotifyTampered, id, strings.ToLower(t.Kind)+"s/"+t.Name, at)
 	m.Tampering = t
 	m.Title = fmt.Sprintf("%s %s was tampered with", t.Kind, t.Name)
-	m.Text = fmt.Sprintf("%s %s, by which the operator knows who creates a session, is not as it was installed: %s. "+
-		"No session starts until it is whole again. The API server's audit log has who changed it.", t.Kind, t.Name, t.Message)
+	m.Text = fmt.Sprintf("%s %s, which verifies who creates a session, is no longer as installed: %s. "+
+		"No session starts until it is restored. The API server's audit log shows who changed it.", t.Kind, t.Name, t.Message)
 	return m
 }

@@ -97,7 +97,7 @@ func (w *worker) end() {
 func (w *worker) handle(ctx context.Context, it item) {
 	if err := w.tell(ctx, it); err != nil {
 		if ctx.Err() == nil {
-			log.FromContext(ctx).V(1).Info("not told, and tried again", "session", it.session, "reason", err.Error())
+			log.FromContext(ctx).V(1).Info("message not delivered, retrying", "session", it.session, "reason", err.Error())
 			w.queue.AddRateLimited(it)
 		}
 		return
@@ -200,7 +200,7 @@ func (w *worker) record(ctx context.Context, session *v1alpha1.DebugSession, gon
 	switch {
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // it was deleted, or is another of its name
 	case apierrors.IsInvalid(err):
-		log.FromContext(ctx).Error(err, "the session's status cannot say what was told: another operator tells it again", "session", client.ObjectKeyFromObject(session))
+		log.FromContext(ctx).Error(err, "cannot record in the session's status which messages were sent: another replica sends them again", "session", client.ObjectKeyFromObject(session))
 	case err != nil:
 		return err
 	}
@@ -226,7 +226,7 @@ func (w *worker) takes(ctx context.Context, of v1alpha1.NotificationType, namesp
 	found := namespaceMetadata()
 	err := client.IgnoreNotFound(w.notifier.Client.Get(ctx, client.ObjectKey{Name: namespace}, found))
 	if err != nil {
-		return false, fmt.Errorf("the labels of namespace %q cannot be read: %w", namespace, err)
+		return false, fmt.Errorf("cannot read the labels of namespace %q: %w", namespace, err)
 	}
 	return selector.Matches(labels.Set(found.Labels)), nil
 }
@@ -249,7 +249,7 @@ func (w *worker) deliver(ctx context.Context, m *Message) error {
 	w.health.Count(err)
 	w.notifier.Metrics.sent(w.name, err == nil)
 	if err != nil {
-		return fmt.Errorf("telling sink %s of %s: %w", w.name, m.ID, err)
+		return fmt.Errorf("sending to sink %s message %s: %w", w.name, m.ID, err)
 	}
 	return nil
 }

@@ -21,11 +21,11 @@ const (
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		pending: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "debugsession_audit_pending", Help: "Audit records that are to be stored and are not yet.",
+			Name: "debugsession_audit_pending", Help: "Audit records that are waiting to be stored.",
 		}),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "debugsession_audit_records_total",
-			Help: "Tries to store an audit record, by whether it was stored; and records that were dropped, as too many waited.",
+			Help: "Attempts to store an audit record, by result; and records dropped because too many were waiting.",
 		}, []string{"result"}),
 		dead: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "debugsession_audit_store_dead", Help: "1 while no audit record can be stored, else 0.",

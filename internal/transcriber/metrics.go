@@ -19,10 +19,10 @@ const (
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		following: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "debugsession_transcripts_following", Help: "Logs of debuggers that are followed for their transcripts.",
+			Name: "debugsession_transcripts_following", Help: "Debugger logs that are being followed for transcripts.",
 		}),
 		parts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "debugsession_transcript_parts_total", Help: "Tries to store a part of a transcript, by whether it was stored.",
+			Name: "debugsession_transcript_parts_total", Help: "Attempts to store a part of a transcript, by result.",
 		}, []string{"result"}),
 	}
 	for _, result := range []string{resultStored, resultFailed} {

@@ -330,7 +330,7 @@ var _ = Describe("a sink", func() {
 			}
 		})
 		Eventually(condition(ctx, sink, v1alpha1.ConditionReady)).Should(And(HaveField("Reason", v1alpha1.ReasonSecretNotFound),
-			HaveField("Message", ContainSubstring("there is no secret debugsession-system/debugsession-sinks"))))
+			HaveField("Message", ContainSubstring("secret debugsession-system/debugsession-sinks does not exist"))))
 		secret.StringData["address"] = to.URL + "/services/T0/B0/secret"
 		Expect(k8s.Create(ctx, secret)).To(Succeed())
 		DeferCleanup(func(ctx SpecContext) { Expect(k8s.Delete(ctx, secret)).To(Succeed()) })
@@ -430,9 +430,9 @@ func textOf(ctx context.Context, namespace string) string {
 	GinkgoHelper()
 	session := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "hang"}}
 	refreshed(ctx, Default, session)
-	return fmt.Sprintf("Session %s/hang waits for %s. %s asks to debug pod web (container app) in namespace %s for 1h (class %s, "+
+	return fmt.Sprintf("Session %s/hang is waiting for %s. %s asks to debug pod web (container app) in namespace %s for 1h (class %s, "+
 		"mode EphemeralContainer, profile general, image %s). "+
-		"Reason: INC-1234: requests hang. To look at it and approve it: kubectl dbg approve hang -n %s",
+		"Reason: INC-1234: requests hang. To review and approve it: kubectl dbg approve hang -n %s",
 		namespace, session.Status.WaitingFor, session.Spec.Requester.Username, namespace, session.Spec.ClassName,
 		session.Status.Class.Image, namespace)
 }
