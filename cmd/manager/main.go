@@ -41,7 +41,7 @@ func main() {
 	}
 	err := run(flag.CommandLine, os.Args[1:])
 	if operator.Outage(err) {
-		ctrl.Log.WithName("setup").Info("starting anew, as the API server did not answer", "reason", err.Error())
+		ctrl.Log.WithName("setup").Info("restarting, because the API server did not respond", "reason", err.Error())
 		err = startAnew()
 	}
 	if err != nil {
@@ -57,7 +57,7 @@ func startAnew() error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("starting anew: %w", syscall.Exec(path, os.Args, os.Environ()))
+	return fmt.Errorf("restarting: %w", syscall.Exec(path, os.Args, os.Environ()))
 }
 
 // sleep is what a container of a copy runs that is put to sleep with the operator's image: nothing, until it is told to end.
@@ -85,22 +85,22 @@ type flags struct {
 }
 
 func (f *flags) bind(set *flag.FlagSet) {
-	set.BoolVar(&f.leaderElect, "leader-elect", false, "Let only one of several replicas act.")
-	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "Where /healthz and /readyz are served.")
-	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8443", "Where /metrics is served; 0 turns it off.")
-	set.BoolVar(&f.metricsSecure, "metrics-secure", true, "Serve /metrics over HTTPS, to those alone who may get it: the API server is asked. Else over HTTP, to everybody.")
-	set.IntVar(&f.webhookPort, "webhook-port", 9443, "Where the API server's admission requests are served.")
-	set.StringVar(&f.webhookHost, "webhook-host", "", "The address to serve them on; left out, every one.")
-	set.StringVar(&f.clientCAFile, "webhook-client-ca-file", "", "A file with the CA whose certificate the API server shows to webhooks, where it is configured to. "+
-		"Nobody without one is then answered. It is read for each connection.")
-	set.StringVar(&f.clientName, "webhook-client-name", "", "The common name that the certificate must be for; left out, any of that CA's.")
+	set.BoolVar(&f.leaderElect, "leader-elect", false, "Use leader election, so that only one of several replicas acts.")
+	set.StringVar(&f.probeAddress, "health-probe-bind-address", ":8081", "The address that serves /healthz and /readyz.")
+	set.StringVar(&f.metricsAddress, "metrics-bind-address", ":8443", "The address that serves /metrics; 0 disables it.")
+	set.BoolVar(&f.metricsSecure, "metrics-secure", true, "Serve /metrics over HTTPS, only to clients that the API server authorizes; otherwise over HTTP, to everyone.")
+	set.IntVar(&f.webhookPort, "webhook-port", 9443, "The port that serves the API server's admission requests.")
+	set.StringVar(&f.webhookHost, "webhook-host", "", "The address that serves admission requests. Defaults to all addresses.")
+	set.StringVar(&f.clientCAFile, "webhook-client-ca-file", "", "A file with the CA of the client certificate that the API server presents to webhooks, if it is configured to. "+
+		"Clients without such a certificate are then rejected. The file is read for each connection.")
+	set.StringVar(&f.clientName, "webhook-client-name", "", "The common name that the client certificate must have. Defaults to any.")
 	set.StringVar(&f.namespace, "namespace", operator.DefaultNamespace, "The namespace the operator runs in.")
-	set.StringVar(&f.image, "image", "", "The operator's own image, by which containers of a copy can be put to sleep.")
-	set.IntVar(&f.concurrency, "concurrency", 64, "How many sessions are worked on at once. One that ends holds a worker until its debugger has, for a second or two.")
+	set.StringVar(&f.image, "image", "", "The operator's own image, which can put containers of a copy to sleep.")
+	set.IntVar(&f.concurrency, "concurrency", 64, "How many sessions are reconciled concurrently. One that ends holds a worker until its debugger has ended, for a second or two.")
 	set.StringVar(&f.auditStore, "audit-store", "", "Where audit records are stored: file:///folder, s3://bucket or azblob://container, "+
-		"with options as gocloud.dev/blob has them; left out, they are in the log alone.")
-	set.StringVar(&f.auditCluster, "audit-cluster", "", "What audit records call this cluster.")
-	set.Var(&f.logLevel, "zap-log-level", "How much is logged: debug, info or error.")
+		"with options of gocloud.dev/blob. If not set, they are only logged.")
+	set.StringVar(&f.auditCluster, "audit-cluster", "", "The name of this cluster in audit records.")
+	set.Var(&f.logLevel, "zap-log-level", "The log level: debug, info or error.")
 }
 
 func run(set *flag.FlagSet, args []string) error {
@@ -114,7 +114,7 @@ func run(set *flag.FlagSet, args []string) error {
 
 	config, err := ctrl.GetConfig()
 	if err != nil {
-		return fmt.Errorf("finding the cluster: %w", err)
+		return fmt.Errorf("loading the client configuration: %w", err)
 	}
 	config.UserAgent = "debugsession-operator/" + version
 	scheme := runtime.NewScheme()

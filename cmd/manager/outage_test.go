@@ -61,7 +61,7 @@ func TestTheManagerOutlivesOutages(t *testing.T) {
 
 	between.cut()
 	manager.until(t, "it has lost its lease, and starts anew", time.Minute, func() bool {
-		return bytes.Contains(manager.said(), []byte("starting anew"))
+		return bytes.Contains(manager.said(), []byte("restarting"))
 	})
 	manager.until(t, "it is live, and not ready", 20*time.Second, func() bool { return manager.live() && !manager.ready() })
 
@@ -90,7 +90,7 @@ func TestTheManagerStartsBeforeItsKinds(t *testing.T) {
 	}
 
 	manager.until(t, "it says what it waits for", 30*time.Second, func() bool {
-		return bytes.Contains(manager.said(), []byte("CustomResourceDefinition debugsessions.debugsession.dev is not there"))
+		return bytes.Contains(manager.said(), []byte("CustomResourceDefinition debugsessions.debugsession.dev is missing"))
 	})
 	time.Sleep(2 * awaited) // several tries
 	manager.is(t, "it waits for a kind", func() bool { return manager.live() && !manager.ready() })

@@ -42,7 +42,7 @@ func ParseAnchor(from *corev1.ConfigMap) (*Anchor, error) {
 func ParsePublicKey(text string) (ed25519.PublicKey, error) {
 	key, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(key) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("%q is not the base64 of an Ed25519 public key", text)
+		return nil, fmt.Errorf("%q is not a base64-encoded Ed25519 public key", text)
 	}
 	return key, nil
 }
@@ -55,7 +55,7 @@ func ParseHead(text string) (*Head, error) {
 	number, sha256, found := strings.Cut(text, ":")
 	sequence, err := strconv.ParseInt(number, 10, 64)
 	if !found || err != nil || sequence < 0 {
-		return nil, fmt.Errorf("%q is not the head of a chain: a number, a colon and a SHA-256 in hex", text)
+		return nil, fmt.Errorf("%q is not a chain head: expected a number, a colon and a hex SHA-256", text)
 	}
 	return &Head{Sequence: sequence, SHA256: sha256}, nil
 }

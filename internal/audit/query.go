@@ -31,7 +31,7 @@ func Read(ctx context.Context, store Reader, query Query) ([]*Record, error) {
 		record, err := Decode(text)
 		switch {
 		case err != nil && unreadable == nil:
-			unreadable = fmt.Errorf("%s is not as the operator writes records: %w; find out more with kubectl dbg audit verify", key, err)
+			unreadable = fmt.Errorf("%s is not a valid audit record: %w; to investigate, run: kubectl dbg audit verify", key, err)
 		case err == nil && query.wants(record):
 			found = append(found, record)
 		}

@@ -256,11 +256,11 @@ func Decode(text []byte) (*Record, error) {
 	}
 	is := map[Type]bool{TypeSession: record.Session != nil, TypeRefusal: record.Refusal != nil, TypeReview: record.Review != nil}
 	if record.Schema != SchemaURI || !is[record.Type] {
-		return nil, fmt.Errorf("it is no record of %s", SchemaURI)
+		return nil, fmt.Errorf("it is not a record of %s", SchemaURI)
 	}
 	for other, there := range is {
 		if there && other != record.Type {
-			return nil, fmt.Errorf("it is no record of %s: it is of the type %s, and has what a %s has", SchemaURI, record.Type, other)
+			return nil, fmt.Errorf("it is not a record of %s: its type is %s, but it has the fields of a %s", SchemaURI, record.Type, other)
 		}
 	}
 	return record, nil

@@ -68,11 +68,11 @@ func (v *verification) transcripts(ctx context.Context) error {
 		case err != nil:
 			return err
 		case found.Parts < named.Parts:
-			v.fault(TranscriptRemoved, named.sequence, named.Key, "%d parts were written, and %d are there", named.Parts, found.Parts)
+			v.fault(TranscriptRemoved, named.sequence, named.Key, "%d parts were written, but %d exist", named.Parts, found.Parts)
 		case found.Parts > named.Parts:
-			v.fault(TranscriptChanged, named.sequence, named.Key, "%d parts were written, and %d are there", named.Parts, found.Parts)
+			v.fault(TranscriptChanged, named.sequence, named.Key, "%d parts were written, but %d exist", named.Parts, found.Parts)
 		case found.SHA256 != named.SHA256:
-			v.fault(TranscriptChanged, named.sequence, named.Key, "the transcript is not as it was written")
+			v.fault(TranscriptChanged, named.sequence, named.Key, "the transcript differs from what was written")
 		}
 	}
 	return nil

@@ -112,7 +112,7 @@ func (v *verification) links(ctx context.Context) error {
 	keys = slices.DeleteFunc(keys, func(key string) bool {
 		stray := sequenceOf(key) == 0
 		if stray {
-			v.fault(LinkAdded, 0, key, "no link of the chain has such a name")
+			v.fault(LinkAdded, 0, key, "it does not have the name of a chain link")
 		}
 		return stray
 	})
@@ -129,7 +129,7 @@ func (v *verification) link(key string, text []byte) {
 	link, err := ParseLink(text, v.public)
 	gap := sequence > before.Sequence+1
 	if err != nil && gap {
-		v.fault(LinkAdded, sequence, key, "the operator did not write it: %v", err)
+		v.fault(LinkAdded, sequence, key, "it was not written by the operator: %v", err)
 		return
 	}
 	if gap {
@@ -137,12 +137,12 @@ func (v *verification) link(key string, text []byte) {
 	}
 	switch {
 	case err != nil:
-		v.fault(LinkChanged, sequence, key, "it is not as the operator wrote it: %v", err)
+		v.fault(LinkChanged, sequence, key, "it differs from what the operator wrote: %v", err)
 	case link.Sequence != sequence:
 		v.fault(LinkChanged, sequence, key, "it was written as link %d", link.Sequence)
 	default:
 		if !gap && link.Previous != before.SHA256 {
-			v.fault(LinkChanged, sequence, key, "it does not follow the link %d that is there now", sequence-1)
+			v.fault(LinkChanged, sequence, key, "it does not follow the current link %d", sequence-1)
 		}
 		v.linked[link.Key] = link
 	}
@@ -155,9 +155,9 @@ func (v *verification) link(key string, text []byte) {
 
 func lacking(first, last int64) string {
 	if first == last {
-		return "the link is not there"
+		return "the link is missing"
 	}
-	return fmt.Sprintf("the links %d to %d are not there", first, last)
+	return fmt.Sprintf("links %d to %d are missing", first, last)
 }
 
 // records compares each record with its link.
@@ -171,9 +171,9 @@ func (v *verification) records(ctx context.Context) error {
 		link := v.linked[key]
 		switch {
 		case missing:
-			v.fault(RecordRemoved, link.Sequence, key, "the record is not there; its text is in its link, and an operator that starts writes the last ones from there")
+			v.fault(RecordRemoved, link.Sequence, key, "the record is missing; its text is in its link, from which the operator restores the latest records when it starts")
 		case Digest(text) != link.SHA256:
-			v.fault(RecordChanged, link.Sequence, key, "the record is not as it was written at %s", link.At.UTC().Format(time.RFC3339))
+			v.fault(RecordChanged, link.Sequence, key, "the record differs from what was written at %s", link.At.UTC().Format(time.RFC3339))
 		default:
 			v.noteTranscript(link.Sequence, text)
 		}
@@ -185,7 +185,7 @@ func (v *verification) unlinked(records []string) {
 	v.result.Records = len(records)
 	for _, key := range records {
 		if v.linked[key] == nil {
-			v.fault(RecordAdded, 0, key, "no link stands for it: the operator did not write it")
+			v.fault(RecordAdded, 0, key, "the chain has no link for it: the operator did not write it")
 		}
 	}
 }
@@ -196,9 +196,9 @@ func (v *verification) compare() {
 	switch {
 	case known == nil:
 	case head.Sequence < known.Sequence:
-		v.fault(CutOff, head.Sequence+1, LinkKey(head.Sequence+1), "%d links were written, and the last %d are not there", known.Sequence, known.Sequence-head.Sequence)
+		v.fault(CutOff, head.Sequence+1, LinkKey(head.Sequence+1), "%d links were written, but the last %d are missing", known.Sequence, known.Sequence-head.Sequence)
 	case known.Sequence > 0 && v.atKnown != "" && v.atKnown != known.SHA256:
-		v.fault(LinkChanged, known.Sequence, LinkKey(known.Sequence), "it is another than the operator remembers")
+		v.fault(LinkChanged, known.Sequence, LinkKey(known.Sequence), "it is not the link that the operator recorded")
 	}
 }
 

@@ -157,7 +157,7 @@ func (c *Chain) Ready(ctx context.Context) error {
 		return nil
 	}
 	if err := c.store.probe(ctx); err != nil {
-		return fmt.Errorf("trying the store: %w", err)
+		return fmt.Errorf("testing the store: %w", err)
 	}
 	head, err := c.findHead(ctx)
 	if err == nil {
@@ -182,7 +182,7 @@ func (c *Chain) link(ctx context.Context, own string, text []byte, at time.Time)
 		}
 		key = audit.OtherKey(own, try)
 	}
-	return Stored{}, errors.New("something else is at all keys that it could have")
+	return Stored{}, errors.New("all of its possible keys already hold other content")
 }
 
 // free reports whether a record can be at a key: it is there, or nothing is.
@@ -234,7 +234,7 @@ func (c *Chain) appendNext(ctx context.Context, key string, text []byte, at time
 		}
 		c.move(linked, link)
 	}
-	return Stored{}, fmt.Errorf("others have appended %d links meanwhile", maxTaken)
+	return Stored{}, fmt.Errorf("other writers appended %d links meanwhile", maxTaken)
 }
 
 // follow reads the next link, which is there already. It returns nil of what is no link of the operator's: that keeps its number, and
@@ -276,7 +276,7 @@ func (c *Chain) findHead(ctx context.Context) (*audit.Head, error) {
 	if c.anchor != nil {
 		known, err := c.anchor.Head(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("what is remembered of the chain cannot be read: %w", err)
+			return nil, fmt.Errorf("cannot read the saved head of the chain: %w", err)
 		}
 		if known != nil {
 			head = *known

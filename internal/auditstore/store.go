@@ -33,7 +33,7 @@ var addresses = regexp.MustCompile(`[a-z0-9]+://\S*\s*`)
 var unfinished = regexp.MustCompile(`\.(json|cast|txt)\.[0-9a-f]+\.tmp$`)
 
 // ErrOverwrites is that a store writes over what is there although it is told not to.
-var ErrOverwrites = errors.New("the store does not do conditional writes: it has overwritten an object although it was told not to (If-None-Match); use another store")
+var ErrOverwrites = errors.New("the store does not support conditional writes: it overwrote an object despite If-None-Match; use another store")
 
 // Store is an object store.
 type Store struct {
@@ -47,7 +47,7 @@ type Store struct {
 func Open(ctx context.Context, address string) (*Store, error) {
 	at, err := url.Parse(address)
 	if err != nil {
-		return nil, errors.New("the address of the audit store is not a URL, such as s3://bucket?region=eu-central-1 or file:///var/lib/audit")
+		return nil, errors.New("the audit store address is not a URL such as s3://bucket?region=eu-central-1 or file:///var/lib/audit")
 	}
 	if at.Scheme == "file" {
 		query := at.Query()
@@ -65,7 +65,7 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	}
 	bucket, err := blob.OpenBucket(ctx, at.String())
 	if err != nil {
-		return nil, fmt.Errorf("the audit store %s cannot be opened: %s", nameOf(at), addresses.ReplaceAllString(err.Error(), "its address: "))
+		return nil, fmt.Errorf("cannot open audit store %s: %s", nameOf(at), addresses.ReplaceAllString(err.Error(), "its address: "))
 	}
 	return &Store{bucket: bucket, name: nameOf(at), folder: at.Scheme == "file"}, nil
 }
@@ -136,7 +136,7 @@ func (s *Store) Read(ctx context.Context, key string) (text []byte, err error) {
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	text, err = io.ReadAll(io.LimitReader(reader, maxObject+1))
 	if err == nil && len(text) > maxObject {
-		err = fmt.Errorf("%s has more than %d bytes, as no record has", key, maxObject)
+		err = fmt.Errorf("%s is larger than %d bytes, the maximum for a record", key, maxObject)
 	}
 	return text, err
 }

@@ -70,7 +70,7 @@ func read(text []byte) ([]*unstructured.Unstructured, error) {
 		case len(object.Object) == 0:
 			continue
 		case object.GetAPIVersion() != v1alpha1.GroupVersion.String() || !slices.Contains(kinds, object.GetKind()):
-			return nil, fmt.Errorf("%s %q is neither a class nor a sink", object.GetKind(), object.GetName())
+			return nil, fmt.Errorf("%s %q is neither a DebugClass nor a DebugSink", object.GetKind(), object.GetName())
 		}
 		labels := object.GetLabels()
 		if labels == nil {
@@ -122,7 +122,7 @@ func (h *hook) prune(ctx context.Context, kind string, wanted []*unstructured.Un
 		if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
 			return err
 		}
-		_, _ = fmt.Fprintf(h.out, "%s %s is deleted: the values do not have it any more\n", kind, object.GetName())
+		_, _ = fmt.Fprintf(h.out, "%s %s is deleted: it is no longer in the values\n", kind, object.GetName())
 	}
 	return nil
 }

@@ -19,9 +19,9 @@ import (
 )
 
 // Usage is what the arguments are.
-const Usage = `usage: manager hook apply FILE         applies classes and sinks, and deletes those of its own that FILE does not have
-       manager hook verify NAMESPACE     checks that what is created in a namespace is stamped with its creator
-       manager hook check-uninstall      fails while there is something that only the operator takes away`
+const Usage = `usage: manager hook apply FILE         applies classes and sinks, and deletes earlier ones that FILE no longer has
+       manager hook verify NAMESPACE     checks that an object created in NAMESPACE is stamped with its creator
+       manager hook check-uninstall      fails while there is something that only the operator can remove`
 
 // pause is between two tries. It does not grow: what is waited for is an operator that starts.
 const pause = time.Second
@@ -45,7 +45,7 @@ func Main(ctx context.Context, args []string, config func() (*rest.Config, error
 	}
 	cluster, err := config()
 	if err != nil {
-		return fmt.Errorf("finding the cluster: %w", err)
+		return fmt.Errorf("loading the client configuration: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, *timeout)
 	defer cancel()
@@ -98,7 +98,7 @@ func (h *hook) until(ctx context.Context, what string, try func(context.Context)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("gave up waiting: %w", err)
+			return fmt.Errorf("timed out waiting: %w", err)
 		case <-time.After(pause):
 		}
 	}

@@ -31,7 +31,7 @@ func (h *hook) checkUninstall(ctx context.Context) error {
 	}
 	open := held(sessions)
 	if gone || len(open) == 0 {
-		_, _ = fmt.Fprintln(h.out, "no session holds anything: the operator can go")
+		_, _ = fmt.Fprintln(h.out, "no session needs cleanup: the operator can be uninstalled")
 		return nil
 	}
 	named := open
@@ -42,9 +42,9 @@ func (h *hook) checkUninstall(ctx context.Context) error {
 	for _, session := range named {
 		commands = append(commands, fmt.Sprintf(`  kubectl -n %s patch debugsession %s --type=merge -p '{"spec":{"end":true}}'`, session.Namespace, session.Name))
 	}
-	return fmt.Errorf("there are sessions that have not ended (%d), and only the operator takes their debuggers and what they gave access to away. "+
-		"End them, wait until they have ended, and uninstall again:\n%s\n"+
-		"To uninstall all the same: helm uninstall --no-hooks. Debuggers then end at their deadlines, and what gave access to them stays",
+	return fmt.Errorf("sessions that have not ended: %d. Only the operator removes their debuggers and the access to them. "+
+		"End them, wait until they have ended, then uninstall again:\n%s\n"+
+		"To uninstall anyway: helm uninstall --no-hooks. Debuggers then end at their deadlines, but the access to them remains",
 		len(open), strings.Join(commands, "\n"))
 }
 

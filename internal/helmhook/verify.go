@@ -24,16 +24,16 @@ func (h *hook) verify(ctx context.Context, namespace string) error {
 	if err != nil {
 		return fmt.Errorf("the operator does not answer: %w", err)
 	}
-	_, _ = fmt.Fprintln(h.out, "ok: the operator stamps who creates an approval")
+	_, _ = fmt.Fprintln(h.out, "ok: the operator stamps approvals with their creator")
 	forged := approval(namespace)
 	forged.Spec.Approver = &v1alpha1.Identity{Username: somebody}
 	switch err := h.client.Create(ctx, forged, client.DryRunAll); {
 	case err == nil:
-		return errors.New("an approval in somebody else's name is let in: apply the chart again, and see that nothing changes its admission webhooks and policies")
+		return errors.New("an approval in another user's name was accepted: apply the chart again, and make sure that nothing modifies its admission webhooks and policies")
 	case !apierrors.IsForbidden(err):
-		return fmt.Errorf("an approval in somebody else's name is not refused as it should be: %w", err)
+		return fmt.Errorf("an approval in another user's name was not rejected as expected: %w", err)
 	}
-	_, _ = fmt.Fprintln(h.out, "ok: an approval in somebody else's name is refused")
+	_, _ = fmt.Fprintln(h.out, "ok: an approval in another user's name is rejected")
 	return h.classes(ctx)
 }
 
@@ -43,7 +43,7 @@ func (h *hook) stamped(ctx context.Context, namespace string) error {
 		return err
 	}
 	if created.Spec.Approver == nil || created.Spec.Approver.Seal == "" {
-		return wrong{errors.New("an approval is not stamped with who creates it: the admission webhooks of the chart are not called")}
+		return wrong{errors.New("an approval was not stamped with its creator: the chart's admission webhooks are not called")}
 	}
 	return nil
 }
@@ -56,7 +56,7 @@ func (h *hook) classes(ctx context.Context) error {
 			return err
 		}
 		if len(classes.Items) == 0 {
-			return errors.New("there is no DebugClass, so no session can begin")
+			return errors.New("no DebugClass exists, so no session can start")
 		}
 		return nil
 	})
@@ -64,7 +64,7 @@ func (h *hook) classes(ctx context.Context) error {
 		return err
 	}
 	for i := range classes.Items {
-		_, _ = fmt.Fprintf(h.out, "ok: there is the class %s\n", classes.Items[i].Name)
+		_, _ = fmt.Fprintf(h.out, "ok: class %s exists\n", classes.Items[i].Name)
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func served(live client.Client, object client.Object) error {
 	_, err = live.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
 	if meta.IsNoMatchError(err) {
 		resource, _ := meta.UnsafeGuessKindToResource(gvk)
-		return fmt.Errorf("the CustomResourceDefinition %s is not there, or does not serve %s: apply the CRDs of this version of the operator, which goes on by itself then",
+		return fmt.Errorf("CustomResourceDefinition %s is missing or does not serve %s: apply the CRDs of this operator version; the operator then continues by itself",
 			resource.GroupResource(), gvk.Version)
 	}
 	return err

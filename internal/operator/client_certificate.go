@@ -12,7 +12,7 @@ import (
 // API server makes few, so that a CA can be replaced while the operator runs.
 func demandClientCertificate(caFile, name string) (func(*tls.Config), error) {
 	if caFile == "" && name != "" {
-		return nil, fmt.Errorf("--webhook-client-name needs --webhook-client-ca-file: without a CA no certificate is demanded")
+		return nil, fmt.Errorf("--webhook-client-name requires --webhook-client-ca-file: without a CA, no client certificate is requested")
 	}
 	if caFile == "" {
 		return func(*tls.Config) {}, nil
@@ -31,7 +31,7 @@ func demandClientCertificate(caFile, name string) (func(*tls.Config), error) {
 			demanding.ClientCAs, demanding.ClientAuth = pool, tls.RequireAndVerifyClientCert
 			demanding.VerifyConnection = func(state tls.ConnectionState) error {
 				if shown := state.PeerCertificates[0].Subject.CommonName; name != "" && shown != name {
-					return fmt.Errorf("the client's certificate is for %q, and %q is expected", shown, name)
+					return fmt.Errorf("the client's certificate is for %q, but %q is expected", shown, name)
 				}
 				return nil
 			}
@@ -47,7 +47,7 @@ func readPool(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(content) {
-		return nil, fmt.Errorf("the CA of the webhooks' clients: %s holds no certificate in PEM", file)
+		return nil, fmt.Errorf("the CA of the webhooks' clients: %s contains no PEM certificate", file)
 	}
 	return pool, nil
 }

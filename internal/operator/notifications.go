@@ -28,7 +28,7 @@ func addNotifier(mgr manager.Manager, options Options, in *admissionInPlace) (*n
 	}
 	in.webhooks.Tampering.Tampered, in.policy.Tampering.Tampered = notifier.Tampered, notifier.Tampered
 	if err := notifier.SetupWithManager(mgr); err != nil {
-		return nil, fmt.Errorf("adding what tells sinks: %w", err)
+		return nil, fmt.Errorf("adding the notifier: %w", err)
 	}
 	return notifier, nil
 }

@@ -18,7 +18,7 @@ const patience = 2 * time.Second
 
 var (
 	errNotLeader = errors.New("another replica leads, and counts the sessions")
-	errNotSynced = errors.New("the caches are not filled yet")
+	errNotSynced = errors.New("the caches are not synced yet")
 )
 
 // sessions lists what the leader's cache holds, without copying it: what is returned must not be changed.

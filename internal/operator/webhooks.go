@@ -150,7 +150,7 @@ func admissionTrusted(mgr manager.Manager, in *admissionInPlace) healthz.Checker
 			log.Info("readiness of the webhooks changed", "ready", err == nil, "reason", why)
 		}
 		if found, err := in.webhooks.Selective(ctx); err == nil && selective.Swap(found) != found {
-			log.Info("namespaces that the webhooks leave out have changed: no session starts in them", "selector", found)
+			log.Info("namespaces that the webhooks exclude have changed: no session starts in them", "selector", found)
 		}
 		return err
 	}

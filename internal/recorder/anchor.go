@@ -39,12 +39,12 @@ func LoadOrCreateKey(ctx context.Context, c client.Client, namespace string) (ed
 		secret, err = createKey(ctx, c, namespace)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("secret %s/%s, which holds the key of the audit records: %w", namespace, secretName, err)
+		return nil, fmt.Errorf("secret %s/%s with the signing key of the audit records: %w", namespace, secretName, err)
 	}
 	seed := secret.Data[keyField]
 	if len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("secret %s/%s: its field %q must hold %d bytes and holds %d; restore it, or delete it, and a new key is made: "+
-			"what was signed before is then verified with the old public key", namespace, secretName, keyField, ed25519.SeedSize, len(seed))
+		return nil, fmt.Errorf("secret %s/%s: field %q must have %d bytes, but has %d; restore the Secret, or delete it to generate a new key: "+
+			"verify what was signed before with the old public key", namespace, secretName, keyField, ed25519.SeedSize, len(seed))
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
 }
@@ -156,7 +156,7 @@ func (a *Anchor) writeLatest(ctx context.Context) {
 		return
 	}
 	if err := a.write(ctx, *head); err != nil {
-		log.FromContext(ctx).Error(err, "where the audit records end is not remembered, and tried again", "sequence", head.Sequence)
+		log.FromContext(ctx).Error(err, "cannot save the head of the audit chain, retrying", "sequence", head.Sequence)
 		select {
 		case a.signal() <- struct{}{}:
 		default:

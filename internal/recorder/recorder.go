@@ -54,7 +54,7 @@ const (
 	fieldOwner = client.FieldOwner("debugsession-audit")
 
 	// failedForOthers is what a session is told whose own record was not tried yet. The store's words may name other sessions.
-	failedForOthers = "it has failed for other records; the operator's log says how"
+	failedForOthers = "it failed for other records; see the operator's log"
 )
 
 // Recorder stores records. The leader runs one.
@@ -135,7 +135,7 @@ func (r *Recorder) HasStore() bool { return r.Chain != nil }
 func (r *Recorder) Log(ctx context.Context, session *v1alpha1.DebugSession) {
 	record, err := r.record(ctx, session)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "the audit record lacks the approvals")
+		log.FromContext(ctx).Error(err, "cannot include the approvals in the audit record")
 	}
 	log.FromContext(ctx).Info("audit record", "record", record)
 }
@@ -285,7 +285,7 @@ func (r *Recorder) catchUp(ctx context.Context) {
 	trying, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
 	if err := r.Chain.Ready(trying); err != nil && ctx.Err() == nil {
-		log.FromContext(ctx).Error(err, "the audit store does not answer, and is tried again when there is a record to store")
+		log.FromContext(ctx).Error(err, "the audit store does not respond, retrying with the next record")
 	}
 }
 
@@ -331,7 +331,7 @@ func (r *Recorder) handle(ctx context.Context, uid types.UID) {
 	}
 	if err := r.store(ctx, uid, &now); err != nil {
 		if ctx.Err() == nil {
-			log.FromContext(ctx).Error(err, "the audit record is not stored, and tried again", "session", client.ObjectKeyFromObject(now.session), "uid", uid)
+			log.FromContext(ctx).Error(err, "cannot store the audit record, retrying", "session", client.ObjectKeyFromObject(now.session), "uid", uid)
 			r.queue.AddRateLimited(uid)
 		}
 		return
@@ -464,7 +464,7 @@ func (r *Recorder) sayNotStored(ctx context.Context, e *entry, cause error) {
 		ObservedGeneration: e.session.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now().Truncate(time.Second)),
 	}}})
 	if err != nil {
-		log.FromContext(ctx).Error(err, "the session does not say that its audit record is not stored", "session", client.ObjectKeyFromObject(e.session))
+		log.FromContext(ctx).Error(err, "cannot report in the session's status that its audit record is not stored", "session", client.ObjectKeyFromObject(e.session))
 		return
 	}
 	r.Events.Eventf(e.session, nil, corev1.EventTypeWarning, v1alpha1.ReasonNotRecorded, "Record", "%s", message)

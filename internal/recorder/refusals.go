@@ -166,7 +166,7 @@ func (r *Refusals) store(ctx context.Context, id string) {
 	r.records.counted(err)
 	if err != nil {
 		if ctx.Err() == nil {
-			log.FromContext(ctx).Error(err, "the audit record is not stored, and tried again", "refusal", id)
+			log.FromContext(ctx).Error(err, "cannot store the audit record, retrying", "refusal", id)
 			r.queue.AddRateLimited(id)
 		}
 		return

@@ -29,12 +29,12 @@ func LoadOrCreateKey(ctx context.Context, c client.Client, namespace string) ([]
 		secret, err = createKey(ctx, c, namespace)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("secret %s/%s, which holds the key of the seals: %w", namespace, SecretName, err)
+		return nil, fmt.Errorf("secret %s/%s with the sealing key: %w", namespace, SecretName, err)
 	}
 	key := secret.Data[keyField]
 	if len(key) != keyLength {
-		return nil, fmt.Errorf("secret %s/%s: its field %q must hold %d bytes and holds %d; delete the Secret, and a new key is made: "+
-			"the operator then trusts no session that was created before", namespace, SecretName, keyField, keyLength, len(key))
+		return nil, fmt.Errorf("secret %s/%s: field %q must have %d bytes, but has %d; delete the Secret to generate a new key: "+
+			"the operator then trusts no session created before", namespace, SecretName, keyField, keyLength, len(key))
 	}
 	return key, nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // ErrKeyChanged is why a KeyWatcher ends.
-var ErrKeyChanged = errors.New("the key of the seals is not the one that this process has: it was deleted or replaced, and all replicas must start again")
+var ErrKeyChanged = errors.New("the sealing key was deleted or replaced: all replicas must restart")
 
 // KeyWatcher sees that every replica seals with the key that the Secret holds. When it is deleted or replaced, a replica that started
 // later would have another one than this: each would distrust what the other has stamped. So the process ends, and the one

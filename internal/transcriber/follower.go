@@ -176,13 +176,13 @@ func (f *follower) settled(err error, over bool) (reason string, done bool) {
 	case apierrors.IsNotFound(err) && f.clean:
 		return "", true
 	case apierrors.IsNotFound(err):
-		return "the debugger's pod was gone before its log had been read to the end", true
+		return "the debugger's pod was gone before its log was fully read", true
 	case !over:
 		return "", false
 	}
 	final := errors.As(err, &foreign) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err)
 	if final && f.tries >= triesWhenOver || time.Since(f.over) > plan.TranscriptTimeout {
-		return "the debugger's log could not be read to its end: " + err.Error(), true
+		return "the debugger's log could not be fully read: " + err.Error(), true
 	}
 	return "", false
 }
@@ -211,7 +211,7 @@ func (f *follower) resume(ctx context.Context) error {
 	}
 	last, ok := transcript.ParsePart(path.Base(keys[len(keys)-1]))
 	if !ok {
-		return fmt.Errorf("%s is no part of a transcript", keys[len(keys)-1])
+		return fmt.Errorf("%s is not part of a transcript", keys[len(keys)-1])
 	}
 	var first firstPart
 	f.sum.Reset()
@@ -220,7 +220,7 @@ func (f *follower) resume(ctx context.Context) error {
 		return err
 	}
 	if err := f.encoder.Resume(first.text, found.Bytes, last); err != nil {
-		return fmt.Errorf("going on with %s: %w", f.status.Key, err)
+		return fmt.Errorf("resuming %s: %w", f.status.Key, err)
 	}
 	f.status.Parts, f.status.Bytes, f.cursor = int32(last.Number), found.Bytes, last.Cursor
 	return nil
@@ -264,7 +264,7 @@ func (f *follower) storePart(ctx context.Context) error {
 			return failed
 		}
 		if string(there) != string(f.buffer) {
-			return fmt.Errorf("something else is at %s", key)
+			return fmt.Errorf("%s already holds other content", key)
 		}
 		err = nil
 	}
@@ -286,7 +286,7 @@ func (f *follower) persist(ctx context.Context, try func(context.Context) error)
 			f.update(func(s *plan.TranscriptState) { s.Failure = "" })
 			return nil
 		}
-		log.FromContext(ctx).Error(err, "the transcript is not stored, and tried again")
+		log.FromContext(ctx).Error(err, "cannot store the transcript, retrying")
 		f.update(func(s *plan.TranscriptState) {
 			if s.Failure == "" { // a store may say it in other words each time
 				s.Failure = err.Error()
@@ -333,7 +333,7 @@ func (f *follower) finish(ctx context.Context, reason string) {
 		status.SHA256 = hex.EncodeToString(f.sum.Sum(nil))
 	}
 	if reason == "" && f.gap {
-		reason = "its node had removed lines of the debugger's log before they were read"
+		reason = "its node removed lines of the debugger's log before they were read"
 	}
 	reason = strings.Join(strings.Fields(reason), " ")
 	status.Incomplete = transcript.Plain(strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""))

@@ -22,7 +22,7 @@ const (
 )
 
 // errNoEnd is that a kubelet does not end the log of a container that has ended.
-var errNoEnd = errors.New("its kubelet does not end it")
+var errNoEnd = errors.New("the kubelet does not end it")
 
 // follow reads the log from where it was read to, until the stream ends: with nil as it does when the container has ended, or when the
 // transcript is as long as it may be.

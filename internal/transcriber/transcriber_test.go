@@ -306,7 +306,7 @@ func TestTranscriptIsIncomplete(t *testing.T) {
 		want   string
 		within time.Duration
 	}{
-		"its pod is gone": {func(n *node) { n.gone = true }, "pod was gone before its log had been read", time.Second},
+		"its pod is gone": {func(n *node) { n.gone = true }, "pod was gone before its log was fully read", time.Second},
 		"its log is gone": {func(n *node) {
 			n.fails = apierrors.NewBadRequest("container \"debugger\" in pod \"web\" is not available")
 		}, "is not available", 30 * time.Second},
@@ -322,7 +322,7 @@ func TestTranscriptIsIncomplete(t *testing.T) {
 		},
 		"lines were removed": {
 			func(n *node) { n.lines, n.ended = nil, true; n.lines = append(n.lines, "2126-11-28T14:00:00Z later\n") },
-			"had removed lines",
+			"its node removed lines",
 			30 * time.Second,
 		},
 	} {

@@ -18,7 +18,7 @@ func Events(cast []byte) ([]Event, error) {
 	first, rest, _ := bytes.Cut(cast, []byte("\n"))
 	var head header
 	if err := json.Unmarshal(first, &head); err != nil || head.Version != 2 {
-		return nil, fmt.Errorf("it is no asciicast of version 2")
+		return nil, fmt.Errorf("it is not an asciicast v2")
 	}
 	var events []Event
 	for number, line := range bytes.Split(bytes.TrimSuffix(rest, []byte("\n")), []byte("\n")) {
@@ -28,7 +28,7 @@ func Events(cast []byte) ([]Event, error) {
 		var at float64
 		var kind, data string
 		if err := json.Unmarshal(line, &[]any{&at, &kind, &data}); err != nil {
-			return nil, fmt.Errorf("line %d is no event of an asciicast: %w", number+2, err)
+			return nil, fmt.Errorf("line %d is not an asciicast event: %w", number+2, err)
 		}
 		if kind == "o" {
 			events = append(events, Event{At: time.Duration(at * float64(time.Second)), Data: data})

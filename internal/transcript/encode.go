@@ -45,7 +45,7 @@ func (e *Encoder) Resume(first []byte, size int64, last Part) error {
 		line, _, _ := bytes.Cut(first, []byte("\n"))
 		var head header
 		if err := json.Unmarshal(line, &head); err != nil {
-			return fmt.Errorf("its first line is no header of an asciicast: %w", err)
+			return fmt.Errorf("its first line is not an asciicast header: %w", err)
 		}
 		e.base = time.Unix(head.Timestamp, 0).UTC()
 	}

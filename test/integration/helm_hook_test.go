@@ -44,7 +44,7 @@ var _ = Describe("a hook of the Helm chart", Ordered, ContinueOnFailure, func() 
 		short, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		out, err := hook(short, "apply", file(class("helm-never", allowed)))
-		Expect(err).To(MatchError(ContainSubstring("gave up waiting")))
+		Expect(err).To(MatchError(ContainSubstring("timed out waiting")))
 		Expect(out).To(ContainSubstring("DebugClass helm-never: waiting: "))
 		Expect(exists(ctx, "helm-never")).To(BeFalse())
 	})
@@ -92,14 +92,14 @@ var _ = Describe("a hook of the Helm chart", Ordered, ContinueOnFailure, func() 
 
 		It("applies nothing but classes and sinks", func(ctx SpecContext) {
 			_, err := hook(ctx, "apply", file(object("DebugSession", "helm-session", "{}")))
-			Expect(err).To(MatchError(ContainSubstring("neither a class nor a sink")))
+			Expect(err).To(MatchError(ContainSubstring("neither a DebugClass nor a DebugSink")))
 		})
 
 		It("verifies that what is created is stamped", func(ctx SpecContext) {
 			out, err := hook(ctx, "verify", "default")
 			Expect(err).NotTo(HaveOccurred())
 			Expect(out).
-				To(And(ContainSubstring("ok: the operator stamps"), ContainSubstring("ok: an approval in somebody else's name is refused")))
+				To(And(ContainSubstring("ok: the operator stamps"), ContainSubstring("ok: an approval in another user's name is rejected")))
 		})
 
 		It("keeps the operator from being uninstalled while a session runs", func(ctx SpecContext) {
@@ -120,7 +120,7 @@ var _ = Describe("a hook of the Helm chart", Ordered, ContinueOnFailure, func() 
 				}
 				_, err := hook(ctx, "check-uninstall")
 				g.Expect(err).To(MatchError(And(
-					HavePrefix(fmt.Sprintf("there are sessions that have not ended (%d)", held)),
+					HavePrefix(fmt.Sprintf("sessions that have not ended: %d. ", held)),
 					MatchRegexp(`kubectl -n \S+ patch debugsession \S+ --type=merge -p '{"spec":{"end":true}}'`))))
 			}).Should(Succeed())
 		})

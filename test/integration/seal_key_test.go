@@ -102,6 +102,6 @@ var _ = Describe("the key of the seals", func() {
 		secret.Namespace, secret.Name = namespace, seal.SecretName
 		Expect(k8s.Create(ctx, secret)).To(Succeed())
 		_, err := seal.LoadOrCreateKey(ctx, k8s, namespace)
-		Expect(err).To(MatchError(ContainSubstring(`its field "key" must hold 32 bytes and holds 5; delete the Secret`)))
+		Expect(err).To(MatchError(ContainSubstring(`field "key" must have 32 bytes, but has 5; delete the Secret`)))
 	})
 })

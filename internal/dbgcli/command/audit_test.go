@@ -154,7 +154,7 @@ func TestAuditListShowsRefusals(t *testing.T) {
 func TestAuditListMistakes(t *testing.T) {
 	for args, want := range map[string]string{
 		"list": "--store=URL", "list --store=file:///nowhere -o yaml": "must be json or csv",
-		"list --store=nothing://x":                  "cannot be opened",
+		"list --store=nothing://x":                  "cannot open audit store",
 		"verify --store=file:///nowhere --head=1:2": "--head needs --public-key",
 	} {
 		if _, _, err := dbgAudit(t.Context(), strings.Fields(args)...); err == nil || !strings.Contains(fmt.Sprint(err), want) {

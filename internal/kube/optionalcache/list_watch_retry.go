@@ -42,7 +42,7 @@ func ask[T any](ctx context.Context, c *caches, kind string, question func() (T,
 		}
 		c.failed.Store(kind, err)
 		if tried == 0 {
-			log.FromContext(ctx).Info("the API server does not answer; asked again until it does", "kind", kind, "error", err.Error())
+			log.FromContext(ctx).Info("the API server does not respond, retrying", "kind", kind, "error", err.Error())
 		}
 		select {
 		case <-ctx.Done():

@@ -99,7 +99,7 @@ func (c *caches) because(object any, err error) error {
 		// Not wrapped: that the API server has no such path does not mean that the object is not there.
 		return fmt.Errorf("the operator cannot watch it: %v", why)
 	}
-	return errors.New("the operator has only begun to watch it")
+	return errors.New("the operator has only just started to watch it")
 }
 
 func (c *caches) remember(ctx context.Context, reflector *toolscache.Reflector, err error) {
@@ -169,7 +169,7 @@ func (c *caches) settle(ctx context.Context) {
 	waiting, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	if !c.optional.WaitForCacheSync(waiting) && ctx.Err() == nil {
-		log.FromContext(ctx).Info("not all that sessions begin by can be watched: they end, and those that have not begun wait; what failed was logged before")
+		log.FromContext(ctx).Info("some resources that sessions need to start cannot be watched: sessions still end, but new ones wait; see the earlier errors")
 	}
 }
 

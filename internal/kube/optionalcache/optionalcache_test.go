@@ -19,7 +19,7 @@ func TestWhatCannotBeWatchedIsNotAbsent(t *testing.T) {
 	}
 	c := &caches{}
 	for _, object := range []any{&v1alpha1.DebugApproval{}, &v1alpha1.DebugApprovalList{}} {
-		if err := c.because(object, unfilled); err == nil || !strings.Contains(err.Error(), "only begun") {
+		if err := c.because(object, unfilled); err == nil || !strings.Contains(err.Error(), "only just started") {
 			t.Errorf("%T: %v", object, err)
 		}
 	}

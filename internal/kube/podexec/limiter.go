@@ -9,7 +9,7 @@ import (
 )
 
 // ErrBusy is that as many commands run in containers as may.
-var ErrBusy = errors.New("as many commands are being run in containers as may be at once")
+var ErrBusy = errors.New("too many commands are running in containers")
 
 // Interface runs a command in a container, and returns when it has ended.
 type Interface interface {

@@ -44,9 +44,9 @@ const (
 )
 
 var (
-	errNoAnswer    = fmt.Errorf("the API server did not say within %v whether there is such a pod", syncTimeout)
+	errNoAnswer    = fmt.Errorf("the API server did not report within %v whether the pod exists", syncTimeout)
 	errUnreachable = errors.New("cannot reach the API server")
-	errCutShort    = errors.New("the watch was closed before the API server had said whether there is such a pod")
+	errCutShort    = errors.New("the watch was closed before the API server reported whether the pod exists")
 )
 
 // follow keeps a stream of one pod open until ctx is done, and reports what it sees.

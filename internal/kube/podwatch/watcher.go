@@ -29,7 +29,7 @@ import (
 
 var (
 	errStopped      = errors.New("the operator is stopping: its watches have ended")
-	errStartedTwice = errors.New("the pod watcher was started before: one Watcher can be started once")
+	errStartedTwice = errors.New("the pod watcher was already started: a Watcher can be started only once")
 )
 
 // Watcher holds one watch for each pod that a session is interested in. Its methods may be called from many goroutines.

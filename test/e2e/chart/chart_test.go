@@ -73,7 +73,7 @@ var _ = Describe("the chart", Ordered, func() {
 			out := h.do(first, "install", h.release, chart)
 			Expect(out).To(ContainSubstring("helm test " + h.release))
 			Expect(ttlOf("chart")()).To(Equal("1h"))
-			Expect(h.do("", "test", h.release)).To(ContainSubstring("ok: an approval in somebody else's name is refused"))
+			Expect(h.do("", "test", h.release)).To(ContainSubstring("ok: an approval in another user's name is rejected"))
 			stays := run(name, "chart")
 			before := stays()
 
