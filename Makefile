@@ -196,6 +196,11 @@ test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 $(BIN)/gcs ## Run the 
 		$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo run $(WITH_RACE) --procs=$(INTEGRATION_PROCESSES) --timeout=20m \
 			$(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration
 
+# Apart from test-integration: it needs Node, and installs some 190 MB.
+.PHONY: test-azure
+test-azure: $(BIN)/azurite/.installed ## Keep audit records in a server of Azure Blob Storage's API. Needs Node 20 and npm.
+	@AZURE_SERVER=$(BIN)/azurite/node_modules/.bin/azurite-blob go test -count=1 -timeout 5m -run '^TestAzure' ./internal/auditstore/cloud
+
 # Without the race detector: the sweep has thousands of whole sessions, and the code that they run is under it elsewhere.
 .PHONY: test-faults
 test-faults: $(CLUSTER_TOOL) ## Break sessions at every call and every watch event. FAULTS=REGEXP visits only those points.
@@ -290,6 +295,12 @@ $(BIN)/s3: test/s3/go.mod test/s3/go.sum test/s3/main.go
 $(BIN)/gcs: test/gcs/go.mod test/gcs/go.sum test/gcs/main.go
 	@echo "build a server of Google Cloud Storage's API"
 	@go -C test/gcs build -o $@ .
+
+# Without the packages' own install scripts.
+$(BIN)/azurite/.installed: test/azure/package.json test/azure/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "test-azure: needs node (20 or later) and npm" >&2; exit 1; }
+	@echo "install a server of Azure Blob Storage's API"
+	@mkdir -p $(@D) && cp $^ $(@D)/ && npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
 
 # Built each time, which costs nothing when nothing changed. Not trimmed: it finds its files by its source's path.
 .PHONY: $(CLUSTER_TOOL)

@@ -7,7 +7,8 @@ import "testing"
 // startGCS starts what test/gcs builds.
 func startGCS(t *testing.T) *server {
 	t.Helper()
-	s := startServer(t, "GCS_SERVER", "Google Cloud Storage's API")
+	s := buildServer(t, "GCS_SERVER", "Google Cloud Storage's API")
+	s.start(t)
 	t.Setenv("STORAGE_EMULATOR_HOST", s.address)
 	s.url = func(prefix string) string { return "gs://audit?prefix=" + prefix }
 	return s

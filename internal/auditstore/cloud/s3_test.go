@@ -7,7 +7,8 @@ func startS3(t *testing.T) *server {
 	t.Helper()
 	t.Setenv("AWS_ACCESS_KEY_ID", "operator")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "of-a-test")
-	s := startServer(t, "S3_SERVER", "the S3 API")
+	s := buildServer(t, "S3_SERVER", "the S3 API")
+	s.start(t)
 	s.url = func(prefix string) string {
 		return "s3://audit?region=us-east-1&use_path_style=true&endpoint=http://" + s.address + "&prefix=" + prefix
 	}

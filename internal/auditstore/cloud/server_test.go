@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,31 +34,53 @@ var (
 // server is one that was started as a process.
 type server struct {
 	binary          string
+	arguments       func(host, port, folder string) []string
+	ending          syscall.Signal // SIGKILL, as a power cut, where the server has written down what it answers for
 	address, folder string
 	url             func(prefix string) string // the store as --audit-store names it
 	cmd             *exec.Cmd
 }
 
-// startServer starts what the variable names. Without it the test is skipped.
-func startServer(t *testing.T, variable, what string) *server {
+// buildServer returns the server that the variable names, which make test-integration builds from one of this repository's modules.
+func buildServer(t *testing.T, variable, what string) *server {
+	t.Helper()
+	return &server{
+		binary: binary(t, variable, what, "make test-integration"), ending: syscall.SIGKILL,
+		arguments: func(host, port, folder string) []string {
+			return []string{"--address=" + net.JoinHostPort(host, port), "--folder=" + folder, "--bucket=audit"}
+		},
+	}
+}
+
+// binary is what the variable names. Without it the test is skipped.
+func binary(t *testing.T, variable, what, remedy string) string {
 	t.Helper()
 	if os.Getenv(variable) == "" {
-		t.Skip(variable + " names no server of " + what + "; make test-integration builds one")
+		t.Skip(variable + " names no server of " + what + "; " + remedy + " has one")
 	}
+	return os.Getenv(variable)
+}
+
+// start starts it for the test, on a port that is free.
+func (s *server) start(t *testing.T) {
+	t.Helper()
 	port, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{binary: os.Getenv(variable), address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), folder: t.TempDir()}
-	s.start(t)
-	t.Cleanup(s.kill)
-	return s
+	s.address, s.folder = net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), t.TempDir()
+	t.Cleanup(s.end)
+	s.restart(t)
 }
 
-// start starts it, and waits until it answers.
-func (s *server) start(t *testing.T) {
+// restart starts it on its port, and waits until it answers.
+func (s *server) restart(t *testing.T) {
 	t.Helper()
-	s.cmd = exec.Command(s.binary, "--address="+s.address, "--folder="+s.folder, "--bucket=audit")
+	host, port, err := net.SplitHostPort(s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd = exec.Command(s.binary, s.arguments(host, port, s.folder)...)
 	s.cmd.Stdout, s.cmd.Stderr = os.Stderr, os.Stderr
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -78,10 +101,15 @@ func (s *server) start(t *testing.T) {
 	}
 }
 
-// kill ends it as a power cut does.
-func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait() // it was killed
+// end ends it, also if it does not do so by itself.
+func (s *server) end() {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return
+	}
+	forced := time.AfterFunc(10*time.Second, func() { _ = s.cmd.Process.Kill() })
+	defer forced.Stop()
+	_ = s.cmd.Process.Signal(s.ending)
+	_ = s.cmd.Wait() // it was ended
 }
 
 // open opens a folder of the bucket, as the operator does, and as whoever tampers with it.
@@ -182,11 +210,11 @@ func keepsRecords(t *testing.T, server *server) {
 	for i := range 6 { // a new operator for each
 		put(t, auditstore.NewChain(store, private, anchor), i)
 	}
-	server.kill()
+	server.end()
 	if _, err := auditstore.NewChain(store, private, anchor).Put(shortly(t), record(6), at); err == nil {
 		t.Error("a record is stored in a store that is down")
 	}
-	server.start(t)
+	server.restart(t)
 	var writing sync.WaitGroup
 	for w := range 2 { // one that is slow to see that it does not lead any more
 		chain := auditstore.NewChain(store, private, &memory{head: anchor.head})
