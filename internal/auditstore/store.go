@@ -9,12 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"net/url"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // file://
 	"gocloud.dev/gcerrors"
@@ -34,6 +37,9 @@ var unfinished = regexp.MustCompile(`\.(json|cast|txt)\.[0-9a-f]+\.tmp$`)
 
 // ErrOverwrites is that a store writes over what is there although it is told not to.
 var ErrOverwrites = errors.New("the store does not support conditional writes: it overwrote an object despite If-None-Match; use another store")
+
+// errExists is that an object was not created because there is one, where the store has said only that it must not be written.
+var errExists = errors.New("there is an object of that key")
 
 // Store is an object store.
 type Store struct {
@@ -90,7 +96,24 @@ func (s *Store) Close() error { return s.bucket.Close() }
 
 // Create writes an object. It fails with an error that Exists knows if there is one of that key.
 func (s *Store) Create(ctx context.Context, key string, text []byte) error {
-	return s.bucket.WriteAll(ctx, key, text, &blob.WriterOptions{IfNotExist: true, ContentType: contentTypeOf(key)})
+	err := s.bucket.WriteAll(ctx, key, text, &blob.WriterOptions{IfNotExist: true, ContentType: contentTypeOf(key)})
+	if !refused(err) {
+		return err
+	}
+	// Azure may look at the right to overwrite, or at a policy that keeps blobs as they are, before it looks at the condition.
+	if _, unread := s.Read(ctx, key); unread != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errExists, err)
+}
+
+// refused reports whether a store has answered that an object must not be written, which may be for there is one.
+func refused(err error) bool {
+	var ofAzure *azcore.ResponseError
+	if errors.As(err, &ofAzure) {
+		return ofAzure.StatusCode == http.StatusForbidden || ofAzure.StatusCode == http.StatusConflict
+	}
+	return gcerrors.Code(err) == gcerrors.PermissionDenied
 }
 
 func contentTypeOf(key string) string {
@@ -105,14 +128,20 @@ func contentTypeOf(key string) string {
 }
 
 // Exists reports whether an object was not created because there is one.
-func (s *Store) Exists(err error) bool { return code(err) == gcerrors.FailedPrecondition }
+func (s *Store) Exists(err error) bool {
+	return errors.Is(err, errExists) || code(err) == gcerrors.FailedPrecondition
+}
 
 // NotFound reports whether an object was not read because there is none.
 func (s *Store) NotFound(err error) bool { return code(err) == gcerrors.NotFound }
 
 // code says what an error is. Of S3 its own code tells: the library takes each of its errors for NotFound whose text has 301 in it, as a
-// request's ID may.
+// request's ID may. It also takes a store whose name is not resolved for an object that is not there.
 func code(err error) gcerrors.ErrorCode {
+	var unresolved *net.DNSError
+	if errors.As(err, &unresolved) {
+		return gcerrors.Unknown
+	}
 	var ofS3 interface{ ErrorCode() string }
 	if !errors.As(err, &ofS3) {
 		return gcerrors.Code(err)

@@ -1,11 +1,18 @@
 package cloud
 
 import (
+	"os"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 	"gocloud.dev/blob"
+	"gocloud.dev/blob/azureblob"
+
+	"debugsession.dev/operator/internal/auditstore"
 )
 
 // startAzure starts Azurite, which test/azure pins. It writes down only every five seconds which blobs there are: so it is told to end
@@ -55,3 +62,59 @@ func TestAzureCreatesOnce(t *testing.T) { createsOnce(t, startAzure(t)) }
 func TestAzureKeepsRecords(t *testing.T) { keepsRecords(t, startAzure(t)) }
 
 func TestAzureTamperingIsFound(t *testing.T) { findsTampering(t, startAzure(t)) }
+
+func TestAzureOutlivesAHang(t *testing.T) { outlivesAHang(t, startAzure(t)) }
+
+func TestAzureKeepsTranscripts(t *testing.T) { keepsTranscripts(t, startAzure(t)) }
+
+// A shared access signature that lets the operator list, read and create, and not overwrite.
+func TestAzureWithoutTheRightToOverwrite(t *testing.T) {
+	s := startAzure(t)
+	client := containerOf(t, s)
+	address, err := client.GetSASURL(sas.ContainerPermissions{Read: true, List: true, Create: true}, time.Now().Add(time.Hour), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, token, _ := strings.Cut(address, "?")
+	t.Setenv("AZURE_STORAGE_KEY", "")
+	t.Setenv("AZURE_STORAGE_SAS_TOKEN", token)
+	service, err := azureblob.NewServiceURL(&azureblob.ServiceURLOptions{
+		AccountName: os.Getenv("AZURE_STORAGE_ACCOUNT"), StorageDomain: s.address, Protocol: "http", SASToken: token,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited := func(prefix string) *blob.Bucket {
+		client, err := azureblob.NewDefaultClient(service, "audit")
+		if err != nil {
+			t.Fatal(err)
+		}
+		bucket, err := azureblob.OpenBucket(t.Context(), client, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bucket = blob.PrefixedBucket(bucket, prefix)
+		t.Cleanup(func() { _ = bucket.Close() }) // it holds nothing
+		return bucket
+	}
+	createdOnce(t, auditstore.New(limited("once/"), s.url("once/")))
+	bucket, anchor := limited("kept/"), &memory{}
+	store := auditstore.New(bucket, s.url("kept/"))
+	for i := range 3 {
+		put(t, auditstore.NewChain(store, private, anchor), i)
+	}
+	put(t, auditstore.NewChain(store, private, nil), 0) // again
+	if got := verify(t, store, anchor.head); got != "3 links" {
+		t.Error(got)
+	}
+	err = store.Create(t.Context(), record(0).Key(), []byte("{}"))
+	if !store.Exists(err) {
+		t.Errorf("what is there already: %v", err)
+	}
+	if err := bucket.WriteAll(t.Context(), record(0).Key(), []byte("{}"), nil); err == nil {
+		t.Error("the signature lets it overwrite a record")
+	}
+	if err := bucket.Delete(t.Context(), record(0).Key()); err == nil {
+		t.Error("the signature lets it delete a record")
+	}
+}

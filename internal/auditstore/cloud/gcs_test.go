@@ -19,3 +19,7 @@ func TestGCSCreatesOnce(t *testing.T) { createsOnce(t, startGCS(t)) }
 func TestGCSKeepsRecords(t *testing.T) { keepsRecords(t, startGCS(t)) }
 
 func TestGCSTamperingIsFound(t *testing.T) { findsTampering(t, startGCS(t)) }
+
+func TestGCSOutlivesAHang(t *testing.T) { outlivesAHang(t, startGCS(t)) }
+
+func TestGCSKeepsTranscripts(t *testing.T) { keepsTranscripts(t, startGCS(t)) }

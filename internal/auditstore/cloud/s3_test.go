@@ -20,3 +20,7 @@ func TestS3CreatesOnce(t *testing.T) { createsOnce(t, startS3(t)) }
 func TestS3KeepsRecords(t *testing.T) { keepsRecords(t, startS3(t)) }
 
 func TestS3TamperingIsFound(t *testing.T) { findsTampering(t, startS3(t)) }
+
+func TestS3OutlivesAHang(t *testing.T) { outlivesAHang(t, startS3(t)) }
+
+func TestS3KeepsTranscripts(t *testing.T) { keepsTranscripts(t, startS3(t)) }

@@ -23,6 +23,7 @@ import (
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/auditstore"
 	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/transcript"
 	"debugsession.dev/operator/test/ports"
 )
 
@@ -112,6 +113,13 @@ func (s *server) end() {
 	_ = s.cmd.Wait() // it was ended
 }
 
+func (s *server) signal(t *testing.T, signal syscall.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // open opens a folder of the bucket, as the operator does, and as whoever tampers with it.
 func (s *server) open(t *testing.T, prefix string) (*auditstore.Store, *blob.Bucket) {
 	t.Helper()
@@ -175,6 +183,11 @@ func verify(t *testing.T, store *auditstore.Store, known *audit.Head) string {
 func createsOnce(t *testing.T, server *server) {
 	t.Helper()
 	store, _ := server.open(t, "once/")
+	createdOnce(t, store)
+}
+
+func createdOnce(t *testing.T, store *auditstore.Store) {
+	t.Helper()
 	const writers = 16
 	errs := make([]error, writers)
 	var writing sync.WaitGroup
@@ -242,6 +255,80 @@ func keepsRecords(t *testing.T, server *server) {
 	records, err := audit.Read(t.Context(), store, audit.Query{Namespace: "team-2", Since: at.AddDate(0, 0, 2)})
 	if err != nil || len(records) != 2 || records[0].Session.Name != "hang-8" || records[1].Session.Name != "hang-11" {
 		t.Errorf("%d records, %v", len(records), err)
+	}
+}
+
+// outlivesAHang: a server that does not answer holds nobody up for longer than was asked, and what it was sent is there once in the end,
+// whether it still takes it or not.
+func outlivesAHang(t *testing.T, server *server) {
+	t.Helper()
+	store, _ := server.open(t, "hung/")
+	anchor := &memory{}
+	chain := auditstore.NewChain(store, private, anchor)
+	put(t, chain, 0)
+	server.signal(t, syscall.SIGSTOP)
+	began := time.Now()
+	if _, err := chain.Put(shortly(t), record(1), at); err == nil {
+		t.Error("a record is stored in a store that hangs")
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s to give up", took)
+	}
+	server.signal(t, syscall.SIGCONT)
+	put(t, chain, 1)
+	put(t, auditstore.NewChain(store, private, anchor), 2)
+	if got := verify(t, store, anchor.head); got != "3 links" {
+		t.Error(got)
+	}
+}
+
+// keepsTranscripts: the parts of a transcript are read as one, in their order, and what is done to them is found.
+func keepsTranscripts(t *testing.T, server *server) {
+	t.Helper()
+	for name, tc := range map[string]struct {
+		tamper func(t *testing.T, bucket *blob.Bucket, parts []string)
+		want   string
+	}{
+		"nothing":              {func(*testing.T, *blob.Bucket, []string) {}, "1 links"},
+		"a part is changed":    {func(t *testing.T, b *blob.Bucket, parts []string) { change(t, b, parts[1]) }, "1 links, TranscriptChanged 1"},
+		"parts are exchanged":  {func(t *testing.T, b *blob.Bucket, parts []string) { exchange(t, b, parts[0], parts[9]) }, "1 links, TranscriptChanged 1"},
+		"a part is removed":    {func(t *testing.T, b *blob.Bucket, parts []string) { remove(t, b, parts[4]) }, "1 links, TranscriptRemoved 1"},
+		"the last parts go":    {func(t *testing.T, b *blob.Bucket, parts []string) { remove(t, b, parts[10:]...) }, "1 links, TranscriptRemoved 1"},
+		"a part comes to them": {func(t *testing.T, b *blob.Bucket, parts []string) { write(t, b, parts[11]+".cast", "[]") }, "1 links, TranscriptChanged 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, bucket := server.open(t, strings.ReplaceAll(name, " ", "-")+"/")
+			recorded := record(0)
+			key := audit.TranscriptPrefix + "2026-11-27/team-0/hang-0-uid-0/"
+			var parts []string
+			var printed strings.Builder
+			for number := 1; number <= 12; number++ { // as large as they are at most
+				text := strings.Repeat(fmt.Sprintf("[%d.5, \"o\", \"▒\\u001b[1m\"]\n", number), 256<<10/24)
+				part := transcript.Part{Number: number, Cursor: transcript.Cursor{At: at, Lines: number}, Format: v1alpha1.TranscriptCast}
+				parts = append(parts, key+part.Name())
+				if err := store.Create(t.Context(), parts[number-1], []byte(text)); err != nil {
+					t.Fatal(err)
+				}
+				if err := store.Create(t.Context(), parts[number-1], []byte(text)); !store.Exists(err) {
+					t.Fatalf("a part that is there already: %v", err)
+				}
+				printed.WriteString(text)
+			}
+			var all strings.Builder
+			found, err := audit.ReadTranscript(t.Context(), store, key, &all)
+			if err != nil || found.Parts != 12 || all.String() != printed.String() {
+				t.Fatalf("%d parts and %d bytes of %d, %v", found.Parts, all.Len(), printed.Len(), err)
+			}
+			recorded.Session.Transcript = found
+			anchor := &memory{}
+			if _, err := auditstore.NewChain(store, private, anchor).Put(t.Context(), recorded, at); err != nil {
+				t.Fatal(err)
+			}
+			tc.tamper(t, bucket, parts)
+			if got := verify(t, store, anchor.head); got != tc.want {
+				t.Errorf("found %q, want %q", got, tc.want)
+			}
+		})
 	}
 }
 
