@@ -20,7 +20,8 @@ export CGO_ENABLED := 0
 export GOWORK := off
 
 # Modules that only pin versions, and those with code of ours.
-PINNING := ./tools ./tools/helm ./tools/krew ./tools/lint ./test/cluster/kubernetes ./test/cluster/containerd
+KUBERNETES := $(patsubst %/go.mod,%,$(wildcard ./test/cluster/kubernetes/*/go.mod))
+PINNING := ./tools ./tools/helm ./tools/krew ./tools/lint ./test/cluster/containerd $(KUBERNETES)
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path './bin/*'))))
 SOURCES := $(filter-out $(PINNING),$(MODULES))
 
@@ -44,12 +45,13 @@ help: ## Show this.
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
 		/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n  %-17s %s\n' \
+	@printf '\nVariables\n'; printf '  %-17s %s\n' \
 		'CASES=DIR' 'conformance runs the cases of that folder, instead of its own' \
 		'TAGS=gcs' 'build, image and plugin can keep audit records in Google Cloud Storage too' \
 		'IMG=NAME' 'the image that is built and that the manifests name ($(IMG))' \
 		'CHAOS=REGEXP' 'chaos breaks only what is so named' \
 		'KEEP=1' 'demo, test-e2e and chaos leave the cluster up' \
+		'K8S_VERSION=1.33' 'all that builds or runs a Kubernetes takes that one, instead of the newest' \
 		'CLUSTER=existing' "demo and test-e2e use kubectl's current cluster, after asking; YES=1 does not ask"
 
 .PHONY: generate
@@ -108,9 +110,10 @@ verify: verify-generated verify-modules vet lint verify-purity ## Fail if anythi
 verify-generated: $(BIN)/.tools $(BIN)/helm-docs
 	@tools/verify-generated.sh $(BIN)
 
+# Those of Kubernetes are what `cluster pin` writes, and held by a test of test/cluster: they require all that Kubernetes does.
 .PHONY: verify-modules
 verify-modules:
-	@$(call in-each,$(MODULES),go mod tidy -diff)
+	@$(call in-each,$(filter-out $(KUBERNETES),$(MODULES)),go mod tidy -diff)
 
 # The linter looks at what is imported directly, go list at all that comes with it. internal/plan comes with the packages below it.
 .PHONY: verify-purity
@@ -215,6 +218,11 @@ conformance: $(CLUSTER_TOOL) ## Compare the debuggers that the operator builds w
 .PHONY: test-e2e
 test-e2e: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg $(BIN)/.tools ## Run the tests against the installed operator in a real cluster. E2E=REGEXP runs only those specs.
 	@IMG=$(IMG) test/with-cluster.sh $(BIN)/ginkgo run -v --procs=$(E2E_PROCESSES) --timeout=30m $(if $(E2E),--focus='$(E2E)') ./test/e2e
+
+# Some hours for all.
+.PHONY: test-versions
+test-versions: $(CLUSTER_TOOL) ## Run the tests of integration, faults and e2e on each Kubernetes, and print a table. VERSIONS='1.33 1.37' takes those.
+	@mkdir -p $(BIN) && test/versions.sh $(BIN)/versions.md $(or $(VERSIONS),$(notdir $(KUBERNETES)))
 
 .PHONY: test-chart
 test-chart: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/.tools $(BIN)/.helm ## Install, upgrade, roll back and uninstall the chart in a real cluster, with Helm 4 and 3.

@@ -9,12 +9,9 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
-
-// kubernetesVersion names the cache folder and is what the binaries report as
-// their version. kubernetes/go.mod decides what is built; a test compares them.
-const kubernetesVersion = "v1.37.2"
 
 // goModule is a nested module that pins commands, apart from this tool's own
 // dependencies and from the operator's.
@@ -24,27 +21,33 @@ type goModule struct {
 	ldflags  string
 }
 
-// controlPlane is what envtest needs: it builds and runs without root, and on
-// other systems than Linux.
-var controlPlane = goModule{
-	folder: "kubernetes",
-	packages: []string{
-		"go.etcd.io/etcd/server/v3",
-		"k8s.io/kubernetes/cmd/kube-apiserver",
-		"k8s.io/kubernetes/cmd/kubectl",
-	},
-	ldflags: versionFlags(),
+const etcdServer = "go.etcd.io/etcd/server/v3"
+
+// controlPlaneCommands are what envtest needs: they build and run without root,
+// and on other systems than Linux.
+var controlPlaneCommands = []string{
+	etcdServer,
+	"k8s.io/kubernetes/cmd/kube-apiserver",
+	"k8s.io/kubernetes/cmd/kubectl",
 }
 
-var node = goModule{
-	folder: "kubernetes",
-	packages: []string{
-		"k8s.io/kubernetes/cmd/kube-controller-manager",
-		"k8s.io/kubernetes/cmd/kube-proxy",
-		"k8s.io/kubernetes/cmd/kube-scheduler",
-		"k8s.io/kubernetes/cmd/kubelet",
-	},
-	ldflags: versionFlags(),
+var nodeOnlyCommands = []string{
+	"k8s.io/kubernetes/cmd/kube-controller-manager",
+	"k8s.io/kubernetes/cmd/kube-proxy",
+	"k8s.io/kubernetes/cmd/kube-scheduler",
+	"k8s.io/kubernetes/cmd/kubelet",
+}
+
+func kubernetesCommands() []string {
+	return slices.Concat(controlPlaneCommands, nodeOnlyCommands)
+}
+
+func controlPlane(r release) goModule {
+	return goModule{folder: r.folder(), packages: controlPlaneCommands, ldflags: r.versionFlags()}
+}
+
+func node(r release) goModule {
+	return goModule{folder: r.folder(), packages: nodeOnlyCommands, ldflags: r.versionFlags()}
 }
 
 var runtimeAndNetwork = goModule{
@@ -65,15 +68,17 @@ func buildCommands() []command {
 		{"assets", "", "build etcd, kube-apiserver, kubectl; print their folder (KUBEBUILDER_ASSETS)",
 			noArguments(printAssets)},
 		{"build", "", "build all binaries of the cluster into the cache; no root needed",
-			noArguments(func(ctx context.Context) error { return build(ctx, controlPlane, node, runtimeAndNetwork) })},
+			noArguments(buildAll)},
+		{"pin", "VERSION", "write the module that builds a version of Kubernetes, such as v1.37.2", pin},
 	}
 }
 
 func printAssets(ctx context.Context) error {
-	if err := build(ctx, controlPlane); err != nil {
+	r, err := chosenRelease()
+	if err != nil {
 		return err
 	}
-	bin, err := binDir()
+	bin, err := build(ctx, r, controlPlane(r))
 	if err != nil {
 		return err
 	}
@@ -81,37 +86,32 @@ func printAssets(ctx context.Context) error {
 	return nil
 }
 
-// versionFlags stamps the version. Without it the API server reports v0.0.0 and
-// kubectl warns about version skew.
-func versionFlags() string {
-	number := strings.Split(strings.TrimPrefix(kubernetesVersion, "v"), ".")
-	flags := []string{"-s", "-w"}
-	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
-		flags = append(flags,
-			"-X "+pkg+".gitVersion="+kubernetesVersion,
-			"-X "+pkg+".gitMajor="+number[0],
-			"-X "+pkg+".gitMinor="+number[1])
-	}
-	return strings.Join(flags, " ")
-}
-
-// build makes the binaries that are missing from the cache. One go build per
-// module: packages shared by several commands are compiled once, on all cores.
-func build(ctx context.Context, modules ...goModule) error {
-	bin, err := binDir()
+func buildAll(ctx context.Context) error {
+	r, err := chosenRelease()
 	if err != nil {
 		return err
+	}
+	_, err = build(ctx, r, controlPlane(r), node(r), runtimeAndNetwork)
+	return err
+}
+
+// build makes the binaries of a release that are missing from its cache, and
+// returns their folder. One go build per module: packages shared by several
+// commands are compiled once, on all cores.
+func build(ctx context.Context, r release, modules ...goModule) (bin string, err error) {
+	if bin, err = binDir(r); err != nil {
+		return "", err
 	}
 	source, err := sourceDir()
 	if err != nil {
-		return err
+		return "", err
 	}
 	for _, module := range modules {
 		if err := buildModule(ctx, module, source, bin); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return bin, nil
 }
 
 func buildModule(ctx context.Context, module goModule, source, bin string) error {
@@ -125,7 +125,7 @@ func buildModule(ctx context.Context, module goModule, source, bin string) error
 	if len(packages) == 0 {
 		return nil
 	}
-	step := beginStep("build " + strings.Join(names, ", "))
+	step := beginStep("build " + strings.Join(names, ", ") + " of " + module.folder)
 	// Built beside the cache and moved in: an interrupted build never leaves
 	// half a binary that later looks complete.
 	partial, err := os.MkdirTemp(filepath.Dir(bin), "partial-")
@@ -170,21 +170,21 @@ func goBuildName(pkg string) string {
 
 // binaryName is the file name in the cache.
 func binaryName(pkg string) string {
-	if pkg == "go.etcd.io/etcd/server/v3" {
+	if pkg == etcdServer {
 		return "etcd"
 	}
 	return goBuildName(pkg)
 }
 
-// binDir is the cache folder of the binaries, made if missing. Its name changes
+// binDir is the cache folder of a release's binaries, made if missing. Its name changes
 // with every pinned version, so that a stale binary is never used.
-func binDir() (string, error) {
+func binDir(r release) (string, error) {
 	source, err := sourceDir()
 	if err != nil {
 		return "", err
 	}
 	hash := sha256.New()
-	for _, name := range []string{"kubernetes/go.mod", "kubernetes/go.sum", "containerd/go.mod", "containerd/go.sum"} {
+	for _, name := range []string{r.folder() + "/go.mod", r.folder() + "/go.sum", "containerd/go.mod", "containerd/go.sum"} {
 		content, err := os.ReadFile(filepath.Join(source, name))
 		if err != nil {
 			return "", err
@@ -199,7 +199,7 @@ func binDir() (string, error) {
 		}
 		cache = filepath.Join(home, ".cache")
 	}
-	name := fmt.Sprintf("k8s-%s-%x", kubernetesVersion, hash.Sum(nil)[:4])
+	name := fmt.Sprintf("k8s-%s-%x", r.version, hash.Sum(nil)[:4])
 	bin := filepath.Join(cache, "debugsession", name, "bin")
 	return bin, os.MkdirAll(bin, 0o755)
 }
@@ -212,7 +212,7 @@ func sourceDir() (string, error) {
 		candidates = append(candidates, filepath.Dir(file))
 	}
 	for _, dir := range candidates {
-		if _, err := os.Stat(filepath.Join(dir, "kubernetes", "tools.go")); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "containerd", "go.mod")); err == nil {
 			return filepath.Abs(dir)
 		}
 	}

@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 func printUsage(all []command) {
-	fmt.Fprintf(os.Stderr, "A single-node Kubernetes %s on this machine, for tests.\n\n", kubernetesVersion)
+	fmt.Fprint(os.Stderr, "A single-node Kubernetes on this machine, for tests. K8S_VERSION, such as 1.33, chooses another than the newest.\n\n")
 	for _, c := range all {
 		if c.help != "" {
 			fmt.Fprintf(os.Stderr, "  %-44s %s\n", c.name+" "+c.args, c.help)

@@ -168,7 +168,7 @@ func push(ctx context.Context, tag name.Tag, image v1.Image) error {
 // forgetPulled removes a tag from containerd. Containers that run from it keep
 // their files.
 func forgetPulled(ctx context.Context, tag name.Tag) error {
-	bin, err := binDir()
+	p, err := recorded("containerd")
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func forgetPulled(ctx context.Context, tag name.Tag) error {
 	if tag.RegistryStr() == name.DefaultRegistry { // containerd says docker.io
 		pulled = "docker.io/" + tag.RepositoryStr() + ":" + tag.TagStr()
 	}
-	return runQuiet(ctx, filepath.Join(bin, "ctr"), "--address", containerdSocket(), "--namespace", "k8s.io", "images", "remove", "--sync", pulled)
+	return runQuiet(ctx, filepath.Join(filepath.Dir(p.Argv[0]), "ctr"), "--address", containerdSocket(), "--namespace", "k8s.io", "images", "remove", "--sync", pulled)
 }
 
 func fileOpener(path string) tarball.Opener {

@@ -15,7 +15,11 @@ import (
 
 // up brings the cluster from nothing to a Ready node, or leaves nothing running.
 func up(ctx context.Context) error {
-	total := newStep("cluster up")
+	r, err := chosenRelease()
+	if err != nil {
+		return err
+	}
+	total := newStep("cluster of Kubernetes " + r.version + " up")
 	if err := preflight(); err != nil {
 		return err
 	}
@@ -30,7 +34,8 @@ func up(ctx context.Context) error {
 	if err := installPackages(ctx, nodePackages); err != nil {
 		return err
 	}
-	if err := build(ctx, controlPlane, node, runtimeAndNetwork); err != nil {
+	bin, err := build(ctx, r, controlPlane(r), node(r), runtimeAndNetwork)
+	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(clusterDir); err == nil {
@@ -40,7 +45,7 @@ func up(ctx context.Context) error {
 		}
 		step.done()
 	}
-	if err := start(ctx); err != nil {
+	if err := start(ctx, r, bin); err != nil {
 		if ctx.Err() != nil { // what was under way then is not to blame
 			err = errors.New("interrupted; what had started is stopped")
 		}
@@ -52,11 +57,7 @@ func up(ctx context.Context) error {
 	return nil
 }
 
-func start(ctx context.Context) error {
-	bin, err := binDir()
-	if err != nil {
-		return err
-	}
+func start(ctx context.Context, r release, bin string) error {
 	step := newStep("machine, certificates and images prepared")
 	if err := prepare(ctx, bin); err != nil {
 		return err
@@ -83,11 +84,11 @@ func start(ctx context.Context) error {
 		}
 		step.done()
 	}
-	return os.WriteFile(completeMark(), nil, 0o644)
+	return os.WriteFile(completeMark(), []byte(r.version), 0o644)
 }
 
-// completeMark is the file that says up got to its end. All components may run
-// before that, in a cluster that still lacks something.
+// completeMark is the file that says up got to its end, and with which version.
+// All components may run before that, in a cluster that still lacks something.
 func completeMark() string { return inCluster("complete") }
 
 func prepare(ctx context.Context, bin string) error {
@@ -193,6 +194,25 @@ func printKubeconfig(context.Context) error {
 	} else if err != nil {
 		return err
 	}
+	if err := isChosen(); err != nil {
+		return err
+	}
 	fmt.Println(filepath.Clean(path))
 	return nil
+}
+
+// isChosen keeps tests of one version from a cluster that was left up with another.
+func isChosen() error {
+	r, err := chosenRelease()
+	if err != nil {
+		return err
+	}
+	up, err := os.ReadFile(completeMark())
+	if errors.Is(err, fs.ErrNotExist) { // up has not got to its end
+		return nil
+	}
+	if err != nil || string(up) == r.version {
+		return err
+	}
+	return fmt.Errorf("the cluster that is up is of Kubernetes %s, and not of %s: name its minor version in K8S_VERSION, or stop it with `down`", up, r.version)
 }
