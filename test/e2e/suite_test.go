@@ -5,8 +5,12 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -102,5 +106,17 @@ const probeClass = `{apiVersion: debugsession.dev/v1alpha1, kind: DebugClass, me
 func ownCluster() {
 	if filepath.Dir(filepath.Dir(os.Getenv("KUBECONFIG"))) != filepath.Dir(manifests) {
 		Skip("needs the cluster of test/cluster: it reaches into the node")
+	}
+}
+
+// since skips a spec of what came with a minor version of Kubernetes that the cluster is older than.
+func since(minor int, what string) {
+	GinkgoHelper()
+	var version struct{ ServerVersion struct{ Minor string } }
+	Expect(json.Unmarshal([]byte(kubectl("version", "--output=json")), &version)).To(Succeed())
+	here, err := strconv.Atoi(strings.TrimSuffix(version.ServerVersion.Minor, "+")) // some providers append it
+	Expect(err).NotTo(HaveOccurred())
+	if here < minor {
+		Skip(fmt.Sprintf("%s came with Kubernetes 1.%d, and this is 1.%d", what, minor, here))
 	}
 }

@@ -126,6 +126,7 @@ var _ = Describe("the target's container", func() {
 	})
 
 	It("ends with all others of its pod, and the debugger with it", func() {
+		since(36, "the restart of all containers of a pod")
 		n := newNamespace()
 		n.podWith(`
   restartPolicy: Never
