@@ -34,7 +34,7 @@ type DebugApproval struct {
 
 	// spec is what is decided. It never changes.
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self.sessionName == oldSelf.sessionName && self.decision == oldSelf.decision && has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason) && has(self.requestHash) == has(oldSelf.requestHash) && (!has(self.requestHash) || self.requestHash == oldSelf.requestHash) && has(self.sessionUID) == has(oldSelf.sessionUID) && (!has(self.sessionUID) || self.sessionUID == oldSelf.sessionUID) && has(self.approver) == has(oldSelf.approver) && (!has(self.approver) || self.approver == oldSelf.approver) && has(self.ttl) == has(oldSelf.ttl) && (!has(self.ttl) || duration(self.ttl) == duration(oldSelf.ttl))",message="an approval never changes: delete it, and create another"
+	// +kubebuilder:validation:XValidation:rule="self.sessionName == oldSelf.sessionName && self.decision == oldSelf.decision && has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason) && has(self.requestHash) == has(oldSelf.requestHash) && (!has(self.requestHash) || self.requestHash == oldSelf.requestHash) && has(self.sessionUID) == has(oldSelf.sessionUID) && (!has(self.sessionUID) || self.sessionUID == oldSelf.sessionUID) && has(self.approver) == has(oldSelf.approver) && (!has(self.approver) || self.approver == oldSelf.approver) && has(self.ttl) == has(oldSelf.ttl) && (!has(self.ttl) || duration(self.ttl) == duration(oldSelf.ttl))",message="an approval is immutable: delete it, and create another"
 	Spec DebugApprovalSpec `json:"spec"`
 
 	// status tells whether it counts.

@@ -363,7 +363,7 @@ const (
 
 // Subject is a user, a group or a service account.
 //
-// +kubebuilder:validation:XValidation:rule="(self.kind == 'ServiceAccount') == has(self.namespace)",message="namespace goes with kind ServiceAccount, and with no other",fieldPath=".namespace"
+// +kubebuilder:validation:XValidation:rule="(self.kind == 'ServiceAccount') == has(self.namespace)",message="namespace is required for kind ServiceAccount, and not allowed for any other",fieldPath=".namespace"
 type Subject struct {
 	// kind is User, Group or ServiceAccount.
 	// +required

@@ -70,19 +70,19 @@ type DebugSessionList struct {
 
 // DebugSessionSpec is what is asked for.
 //
-// +kubebuilder:validation:XValidation:rule="(self.mode == 'Node') == has(self.target.nodeName)",message="mode Node goes with target.nodeName, and with no other target: set both or neither",fieldPath=".target"
+// +kubebuilder:validation:XValidation:rule="(self.mode == 'Node') == has(self.target.nodeName)",message="mode Node requires target.nodeName, and no other mode allows it: set both or neither",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.podCopy)",message="podCopy is only for mode PodCopy: remove it, or set mode: PodCopy",fieldPath=".podCopy"
 // +kubebuilder:validation:XValidation:rule="!has(self.debugger.container) || !has(self.podCopy) || !has(self.podCopy.quiesce) || !self.podCopy.quiesce.exists(q, q.name == self.debugger.container)",message="the debugger cannot sleep: remove its entry in quiesce, or name another debugger.container",fieldPath=".podCopy.quiesce"
 // +kubebuilder:validation:XValidation:rule="!has(self.podCopy) || !has(self.podCopy.omitContainers) || !(has(self.debugger.container) && self.debugger.container in self.podCopy.omitContainers) && !(has(self.target.container) && self.target.container in self.podCopy.omitContainers)",message="debugger.container and target.container cannot be left out: remove its name here, or name another there",fieldPath=".podCopy.omitContainers"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.container)",message="container is only for mode PodCopy: an ephemeral container is always a new one; remove it, or set mode: PodCopy",fieldPath=".debugger.container"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.mountsFrom)",message="mountsFrom is not for mode Node: a node has no containers; remove it",fieldPath=".debugger.mountsFrom"
-// +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.runAs)",message="runAs is not for mode Node: a node runs as no user; set securityContext.runAsUser instead",fieldPath=".debugger.runAs"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.runAs)",message="runAs is not for mode Node: a node has no user to take; set securityContext.runAsUser instead",fieldPath=".debugger.runAs"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'EphemeralContainer' || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="unstoppable is only for mode EphemeralContainer: every other pod is deleted in time, whatever its image; remove it",fieldPath=".debugger.unstoppable"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.resources)",message="resources is not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
-// +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode == 'EphemeralContainer'",message="idleTimeout is only for mode EphemeralContainer: nothing in another pod tells whether it is used; remove it",fieldPath=".idleTimeout"
-// +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode != 'EphemeralContainer' || (has(self.debugger.tty) && self.debugger.tty)",message="idleTimeout needs a terminal, which tells whether it is used: set debugger.tty and debugger.stdin to true, or remove it",fieldPath=".idleTimeout"
-// +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="idleTimeout is not for a debugger that is unstoppable: nothing can end it; remove it, or unstoppable",fieldPath=".idleTimeout"
+// +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode == 'EphemeralContainer'",message="idleTimeout is only for mode EphemeralContainer: other modes cannot detect use; remove it",fieldPath=".idleTimeout"
+// +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode != 'EphemeralContainer' || (has(self.debugger.tty) && self.debugger.tty)",message="idleTimeout needs a terminal to detect use: set debugger.tty and debugger.stdin to true, or remove it",fieldPath=".idleTimeout"
+// +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="idleTimeout cannot be combined with unstoppable: nothing can stop such a debugger; remove one of them",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".reason"
 // +kubebuilder:validation:XValidation:rule="self.target == oldSelf.target",message="target cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode",message="mode cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".mode"
@@ -93,8 +93,8 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="has(self.notAfter) == has(oldSelf.notAfter) && (!has(self.notAfter) || self.notAfter == oldSelf.notAfter)",message="notAfter cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".notAfter"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".className"
 // +kubebuilder:validation:XValidation:rule="has(self.access) == has(oldSelf.access) && (!has(self.access) || self.access == oldSelf.access)",message="access cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".access"
-// +kubebuilder:validation:XValidation:rule="!has(self.emergency) || !self.emergency || (has(self.reason) && size(self.reason.trim()) > 0)",message="an emergency needs a reason, for who reviews it: set reason",fieldPath=".reason"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.emergency) || !oldSelf.emergency || (has(self.emergency) && self.emergency)",message="emergency cannot be taken back: set end: true to end the session",fieldPath=".emergency"
+// +kubebuilder:validation:XValidation:rule="!has(self.emergency) || !self.emergency || (has(self.reason) && size(self.reason.trim()) > 0)",message="an emergency needs a reason for its reviewers: set reason",fieldPath=".reason"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.emergency) || !oldSelf.emergency || (has(self.emergency) && self.emergency)",message="emergency cannot be unset: set end: true to end the session",fieldPath=".emergency"
 // +kubebuilder:validation:XValidation:rule="has(self.requester) == has(oldSelf.requester) && (!has(self.requester) || self.requester == oldSelf.requester || (has(self.emergency) && self.emergency && (!has(oldSelf.emergency) || !oldSelf.emergency) && self.requester.username == oldSelf.requester.username))",message="requester is stamped at creation and cannot be changed",fieldPath=".requester"
 type DebugSessionSpec struct {
 	// className is the DebugClass, which says what the session may do. Left out: the class that is marked as the default, which is
@@ -323,7 +323,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.tty) || !self.tty || (has(self.stdin) && self.stdin)",message="tty needs stdin: set stdin: true, or remove tty",fieldPath=".tty"
 // +kubebuilder:validation:XValidation:rule="!has(self.stdinOnce) || !self.stdinOnce || (has(self.stdin) && self.stdin)",message="stdinOnce needs stdin: set stdin: true, or remove stdinOnce",fieldPath=".stdinOnce"
-// +kubebuilder:validation:XValidation:rule="!has(self.runAs) || !has(self.securityContext) || (!has(self.securityContext.runAsUser) && !has(self.securityContext.runAsGroup))",message="runAs says which user: remove it, or remove runAsUser and runAsGroup from securityContext",fieldPath=".runAs"
+// +kubebuilder:validation:XValidation:rule="!has(self.runAs) || !has(self.securityContext) || (!has(self.securityContext.runAsUser) && !has(self.securityContext.runAsGroup))",message="runAs already sets the user: remove it, or remove runAsUser and runAsGroup from securityContext",fieldPath=".runAs"
 type Debugger struct {
 	// container names a container of the copy, or an init container that it keeps, to use as the debugger instead of adding one. What is
 	// set here overrides its own; env and volumeMounts are added to its own; stdin and tty always come from here; the profile is applied to
@@ -339,7 +339,7 @@ type Debugger struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image's name, such as busybox:1.36, without spaces"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image name, such as busybox:1.36, without spaces"
 	Image string `json:"image,omitempty"`
 
 	// command is the command, not run in a shell. Left out: sh in an ephemeral container, the image's entrypoint in a copy or in an
@@ -591,7 +591,7 @@ type ContainerChange struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image's name, such as busybox:1.36, without spaces"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image name, such as busybox:1.36, without spaces"
 	Image string `json:"image,omitempty"`
 
 	// command is the command to run instead, not in a shell. The container's own args go with its own command: give args too if

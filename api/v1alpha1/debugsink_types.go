@@ -20,7 +20,7 @@ import (
 // +kubebuilder:printcolumn:name="Types",type=string,JSONPath=`.spec.types`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Why",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Delivering")].message`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="a sink's name must have at most 63 characters: every session that it is told of writes it down"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="a sink's name must have at most 63 characters: it is recorded in the status of sessions"
 type DebugSink struct {
 	metav1.TypeMeta `json:",inline"`
 
@@ -47,9 +47,9 @@ type DebugSinkList struct {
 
 // DebugSinkSpec is where messages go, which, and how they look.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.url) != has(self.urlKey)",message="say where messages go: either url, or urlKey for an address that is a secret itself"
-// +kubebuilder:validation:XValidation:rule="!has(self.url) || self.url.startsWith('https://') || (has(self.allowHTTP) && self.allowHTTP)",message="url must begin with https://, or set allowHTTP: true: what is sent can then be read and changed on its way",fieldPath=".url"
-// +kubebuilder:validation:XValidation:rule="!has(self.template) || !has(self.cloudEvents)",message="a template takes the place of a CloudEvent: remove template, or cloudEvents",fieldPath=".template"
+// +kubebuilder:validation:XValidation:rule="has(self.url) != has(self.urlKey)",message="set exactly one of url, and urlKey for an address that is itself a secret"
+// +kubebuilder:validation:XValidation:rule="!has(self.url) || self.url.startsWith('https://') || (has(self.allowHTTP) && self.allowHTTP)",message="url must begin with https://, or set allowHTTP: true: messages can then be read and changed in transit",fieldPath=".url"
+// +kubebuilder:validation:XValidation:rule="!has(self.template) || !has(self.cloudEvents)",message="a template replaces the CloudEvent: remove template or cloudEvents",fieldPath=".template"
 type DebugSinkSpec struct {
 	// url is the address that messages are posted to. Redirects are not followed.
 	// +optional
@@ -165,14 +165,14 @@ type SinkTemplate struct {
 
 // SinkHeader is a header that is sent with each message.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.valueKey)",message="give either value or valueKey"
+// +kubebuilder:validation:XValidation:rule="has(self.value) != has(self.valueKey)",message="set exactly one of value and valueKey"
 type SinkHeader struct {
 	// name is the header's name.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9-]+$`
-	// +kubebuilder:validation:XValidation:rule="!(self.lowerAscii() in ['host', 'content-length', 'content-type', 'transfer-encoding', 'connection']) && !self.lowerAscii().startsWith('ce-') && !self.lowerAscii().startsWith('webhook-')",message="this header is the operator's own: choose another"
+	// +kubebuilder:validation:XValidation:rule="!(self.lowerAscii() in ['host', 'content-length', 'content-type', 'transfer-encoding', 'connection']) && !self.lowerAscii().startsWith('ce-') && !self.lowerAscii().startsWith('webhook-')",message="this header is set by the operator: choose another"
 	Name string `json:"name"`
 
 	// value is the header's value.

@@ -129,7 +129,7 @@ var _ = Describe("an approval", func() {
 		bob.apply(n, approvalManifest("exact", "hang", "Approve", fmt.Sprintf(`, requestHash: %q`, second.Status.Request.Hash)))
 		n.reaches("hang", v1alpha1.PhaseActive)
 		_, err := bob.do(n, "", "patch", "dbgapproval", "exact", "--type=merge", "-p", `{"spec":{"reason":"changed my mind"}}`)
-		Expect(err).To(MatchError(ContainSubstring("an approval never changes")))
+		Expect(err).To(MatchError(ContainSubstring("an approval is immutable")))
 	})
 
 	It("that comes before its session is accepted, counts for nothing, and says so", func() {

@@ -119,7 +119,7 @@ var _ = Describe("a manifest that is applied again", Ordered, ContinueOnFailure,
 			"apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: ttl, namespace: "+namespace+"}\n"+
 				"spec: {sessionName: hang, decision: Approve, ttl: 31m}\n", append([]string{"apply", "-f", "-"}, flags...)...)
 		Expect(err).To(HaveOccurred())
-		Expect(stderr).To(ContainSubstring("an approval never changes"))
+		Expect(stderr).To(ContainSubstring("an approval is immutable"))
 		judged(ctx, approval, v1alpha1.ReasonCounted)
 	},
 		Entry("30m, client side", "30m", "30m0s"),

@@ -207,7 +207,7 @@ var _ = Describe("an emergency", Ordered, ContinueOnFailure, func() {
 		Expect(session.Status.Request.Hash).To(Equal(hash))
 		Expect(reviewed(session)).To(Equal(v1alpha1.ReasonAwaitingReview))
 		Expect(alice.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"emergency":false}}`))).
-			To(MatchError(ContainSubstring("emergency cannot be taken back")))
+			To(MatchError(ContainSubstring("emergency cannot be unset")))
 		Expect(mallory.Patch(ctx, session.DeepCopy(), mergePatch(`{"spec":{"requester":{"seal":"forged"}}}`))).
 			To(MatchError(ContainSubstring("requester is stamped")))
 	})

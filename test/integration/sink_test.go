@@ -403,14 +403,14 @@ var _ = Describe("a sink as it is written", func() {
 		Entry("with a password in its address", "without a user and a password", func(s *v1alpha1.DebugSinkSpec) {
 			s.URL = "https://a:b@example.com"
 		}),
-		Entry("without an address", "either url, or urlKey", func(s *v1alpha1.DebugSinkSpec) { s.URL = "" }),
-		Entry("with a template and a mode", "a template takes the place of a CloudEvent", func(s *v1alpha1.DebugSinkSpec) {
+		Entry("without an address", "exactly one of url, and urlKey", func(s *v1alpha1.DebugSinkSpec) { s.URL = "" }),
+		Entry("with a template and a mode", "a template replaces the CloudEvent", func(s *v1alpha1.DebugSinkSpec) {
 			s.CloudEvents, s.Template = v1alpha1.CloudEventsBinary, &v1alpha1.SinkTemplate{Body: "x"}
 		}),
-		Entry("with a header that is the operator's", "this header is the operator's own", func(s *v1alpha1.DebugSinkSpec) {
+		Entry("with a header that is the operator's", "this header is set by the operator", func(s *v1alpha1.DebugSinkSpec) {
 			s.Headers = []v1alpha1.SinkHeader{{Name: "CE-Type", Value: "x"}}
 		}),
-		Entry("with a header without a value", "either value or valueKey", func(s *v1alpha1.DebugSinkSpec) {
+		Entry("with a header without a value", "exactly one of value and valueKey", func(s *v1alpha1.DebugSinkSpec) {
 			s.Headers = []v1alpha1.SinkHeader{{Name: "X-A"}}
 		}),
 		Entry("with a line break in a header", "should match", func(s *v1alpha1.DebugSinkSpec) {

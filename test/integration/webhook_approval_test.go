@@ -212,7 +212,7 @@ var _ = Describe("admission of approvals", Ordered, func() {
 			`{"spec":{"decision":"Deny"}}`, `{"spec":{"requestHash":"1"}}`, `{"spec":{"sessionUID":"1"}}`, `{"spec":{"ttl":"24h"}}`,
 			`{"spec":{"approver":{"username":"alice"}}}`, `{"spec":{"approver":{"seal":"1"}}}`, `{"spec":{"sessionName":"other"}}`,
 		} {
-			Expect(alice.Patch(ctx, approval, merge(patch))).To(MatchError(ContainSubstring("an approval never changes")), patch)
+			Expect(alice.Patch(ctx, approval, merge(patch))).To(MatchError(ContainSubstring("an approval is immutable")), patch)
 		}
 		Expect(bob.Patch(ctx, approval, merge(`{"spec":{"requestHash":null,"sessionUID":null,"ttl":null,"approver":null}}`))).
 			To(Succeed(), "what is only left out comes back")
