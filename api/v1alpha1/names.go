@@ -78,7 +78,7 @@ const (
 )
 
 // MessageStarting is the message of DebuggerReady while nothing is known to hold the debugger up.
-const MessageStarting = "the debugger is being made"
+const MessageStarting = "creating the debugger"
 
 // Reasons of conditions and events. The outcomes (see Outcome) are reasons too.
 const (

@@ -99,10 +99,10 @@ func describeReviews(class *v1alpha1.DebugClass, overdue []string) {
 	}
 	condition := metav1.Condition{
 		Type: v1alpha1.ConditionReviewOverdue, Status: metav1.ConditionFalse, ObservedGeneration: class.Generation,
-		Reason: v1alpha1.ReasonAwaitingReview, Message: fmt.Sprintf("%d sessions that started before their approval are to be reviewed, and none of them is overdue", status.ReviewsPending),
+		Reason: v1alpha1.ReasonAwaitingReview, Message: fmt.Sprintf("%d sessions that started before approval await review; none is overdue", status.ReviewsPending),
 	}
 	if status.ReviewsPending == 0 {
-		condition.Reason, condition.Message = v1alpha1.ReasonAcknowledged, "no session is to be reviewed"
+		condition.Reason, condition.Message = v1alpha1.ReasonAcknowledged, "no session awaits review"
 	}
 	if len(overdue) > 0 {
 		slices.Sort(overdue)
@@ -111,7 +111,7 @@ func describeReviews(class *v1alpha1.DebugClass, overdue []string) {
 			first += ", …"
 		}
 		condition.Status, condition.Reason = metav1.ConditionTrue, v1alpha1.ReasonReviewOverdue
-		condition.Message = fmt.Sprintf("%d sessions that started before their approval should have been reviewed by now: %s; who may approve the class can approve or deny them: kubectl dbg list -A --waiting",
+		condition.Message = fmt.Sprintf("%d sessions that started before approval are overdue for review: %s; anyone who may approve the class can approve or deny them: kubectl dbg list -A --waiting",
 			len(overdue), first)
 	}
 	meta.SetStatusCondition(&status.Conditions, condition)

@@ -94,7 +94,7 @@ type heldError struct {
 }
 
 func (e *heldError) Error() string {
-	return fmt.Sprintf("%s %q is held by finalizers that others put on it: %s; it gives nothing any more", e.resource, e.name, strings.Join(e.finalizers, ", "))
+	return fmt.Sprintf("%s %q is held by finalizers set by others: %s; it no longer grants anything", e.resource, e.name, strings.Join(e.finalizers, ", "))
 }
 
 func onPod(pod, resource string, verbs ...string) *rbacv1ac.PolicyRuleApplyConfiguration {

@@ -57,7 +57,7 @@ func (r *Reconciler) confirm(ctx context.Context, session *v1alpha1.DebugSession
 		return err
 	}
 	if now.UID != session.UID || now.ResourceVersion != session.ResourceVersion {
-		return fmt.Errorf("the session was read at version %s and is at %s: nothing is made for it until that is seen",
+		return fmt.Errorf("the session was read at resourceVersion %s but is at %s: creating nothing until the cache catches up",
 			session.ResourceVersion, now.ResourceVersion)
 	}
 	r.states.update(session, func(s *sessionState) { s.confirmed = true })

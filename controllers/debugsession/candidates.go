@@ -61,7 +61,7 @@ func (r *Reconciler) selector(ctx context.Context, session *v1alpha1.DebugSessio
 		selector, err = r.scaleSelector(ctx, workload)
 	}
 	if meta.IsNoMatchError(err) {
-		return nil, unselective("the cluster has no kind %q of %s: write both as in the workload's own manifest, such as Deployment and apps/v1, or Job and batch/v1",
+		return nil, unselective("the cluster has no kind %q in apiVersion %s: copy both from the workload's manifest, such as Deployment and apps/v1, or Job and batch/v1",
 			target.Workload.Kind, target.Workload.APIVersion)
 	}
 	return selector, err
@@ -105,7 +105,7 @@ func (r *Reconciler) scaleSelector(ctx context.Context, workload *unstructured.U
 	err := r.Client.SubResource("scale").Get(ctx, workload, scale)
 	switch {
 	case noSuchPath(err):
-		return nil, unselective("%s %q is of a kind without a scale subresource, which tells its pods: name a workload that has one, or use selector",
+		return nil, unselective("%s %q has no scale subresource to find its pods by: name a workload that has one, or use selector",
 			workload.GetKind(), workload.GetName())
 	case err != nil:
 		return nil, err

@@ -32,7 +32,7 @@ func (r *Reconciler) createNetworkPolicy(ctx context.Context, session *v1alpha1.
 	if !debugpod.OwnedBy(there, session) || !equality.Semantic.DeepEqual(there.Spec, a.Policy.Spec) {
 		return plan.Result{Action: a, Refusal: &plan.Refusal{
 			Reason:  v1alpha1.ReasonNameTaken,
-			Message: fmt.Sprintf("a network policy %q that is not this session's, or that was changed, exists, and was not touched; apply a new session", there.Name),
+			Message: fmt.Sprintf("NetworkPolicy %q already exists and is not this session's, or was changed; it was left untouched; apply a new session", there.Name),
 		}}
 	}
 	return plan.Result{Action: a}

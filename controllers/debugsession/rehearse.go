@@ -15,7 +15,7 @@ import (
 )
 
 // errEnough ends a rehearsal that must not cost more.
-var errEnough = errors.New("what would become of the session takes more requests")
+var errEnough = errors.New("predicting the session's outcome takes more requests")
 
 // Rehearse returns what would become of a session that is about to be created, and that its requester may have. Nothing is made. If it is
 // not thorough it reads no more than the target, or the workload and a list of its pods, and fails if that does not tell.

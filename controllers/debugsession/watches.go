@@ -35,7 +35,7 @@ func (r *Reconciler) sessionsNotStarted(ctx context.Context, class client.Object
 func (r *Reconciler) sessionsMatching(ctx context.Context, fit func(*v1alpha1.DebugSession) bool) []ctrl.Request {
 	sessions := &v1alpha1.DebugSessionList{}
 	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "listing the sessions that are to be looked at")
+		log.FromContext(ctx).Error(err, "listing the sessions to reconcile")
 		return nil
 	}
 	var requests []ctrl.Request

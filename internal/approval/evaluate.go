@@ -30,19 +30,19 @@ func Evaluate(approval Approval, session *v1alpha1.DebugSession) Verdict {
 	switch {
 	case approval.Unbound || spec.SessionUID == "" || spec.Approver == nil:
 		return Verdict{Reason: v1alpha1.ReasonUnbound, Message: fmt.Sprintf(
-			"no session %q was asking for approval when this was created, so it approves nothing; delete it, and create it again while the session is AwaitingApproval", spec.SessionName)}
+			"no session %q was awaiting approval when this was created, so it approves nothing; delete it, and create it again while the session is AwaitingApproval", spec.SessionName)}
 	case !approval.Sealed:
-		return Verdict{Reason: v1alpha1.ReasonNotTrusted, Message: "the operator's admission did not stamp this; delete it, and create it again"}
+		return Verdict{Reason: v1alpha1.ReasonNotTrusted, Message: "not stamped by the operator's admission webhook; delete it, and create it again"}
 	case session == nil || session.UID != spec.SessionUID:
 		return Verdict{Reason: v1alpha1.ReasonOtherSession, Message: fmt.Sprintf(
-			"it was for a session %q with UID %s, which is gone; a new session needs a new approval: delete this one, and create another", spec.SessionName, spec.SessionUID)}
+			"session %q with UID %s is gone; a new session needs a new approval: delete this one, and create another", spec.SessionName, spec.SessionUID)}
 	case session.Status.Request == nil || session.Status.Class == nil || session.Status.Request.Hash != spec.RequestHash:
-		return Verdict{Reason: v1alpha1.ReasonOtherRequest, Message: "the session asks for something else than this approved; delete it, and create it again"}
+		return Verdict{Reason: v1alpha1.ReasonOtherRequest, Message: "the session requests something other than what this approved; delete it, and create it again"}
 	case late(approval, &session.Status):
-		return Verdict{Reason: v1alpha1.ReasonSessionEnded, Message: "it came after the session's time to be approved was up, which is final; apply a new session"}
+		return Verdict{Reason: v1alpha1.ReasonSessionEnded, Message: "it came after the session's approval timeout, which is final; apply a new session"}
 	case spec.Decision == v1alpha1.DecisionApprove && selfApproved(approval, session):
 		return Verdict{Reason: v1alpha1.ReasonSelfApproval, Message: fmt.Sprintf(
-			"%s asked for the session, and class %q wants somebody else to approve it", spec.Approver.Username, session.Spec.ClassName)}
+			"%s requested the session, and class %q does not allow self-approval", spec.Approver.Username, session.Spec.ClassName)}
 	default:
 		return Verdict{Counts: true, Reason: v1alpha1.ReasonCounted, Message: fmt.Sprintf("%s by %s", spec.Decision, spec.Approver.Username)}
 	}

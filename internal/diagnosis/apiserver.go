@@ -32,8 +32,8 @@ func TooLarge(err error) bool {
 func Refused(err error, added string) string {
 	words := err.Error()
 	if names := injectedTwice(err); len(names) > 0 {
-		return fmt.Sprintf("the API server refused it: %s; an admission webhook or policy of this cluster adds to every new pod what the copy has from its target already; "+
-			"to leave it out of the copy, set podCopy.omitContainers: [%s], and apply a new session", words, strings.Join(names, ", "))
+		return fmt.Sprintf("the API server refused it: %s; an admission webhook or policy adds to every new pod what the copy already has from its target; "+
+			"to omit it from the copy, set podCopy.omitContainers: [%s], and apply a new session", words, strings.Join(names, ", "))
 	}
 	advice := refusalRemedy(words)
 	if added != "" {
@@ -65,12 +65,12 @@ func injectedTwice(err error) []string {
 // refusalRemedies are found by the words that the refusing plugin uses: the API has no code for them.
 var refusalRemedies = []struct{ words, remedy string }{
 	{"violates PodSecurity", "use a profile that the namespace's Pod Security level allows, such as profile: restricted, and no securityContext beyond it"},
-	{"exceeded quota", "free some of the namespace's quota, or ask for less in debugger.resources; then apply a new session"},
+	{"exceeded quota", "free some of the namespace's quota, or request less in debugger.resources; then apply a new session"},
 	{"because it is being terminated", "the namespace is being deleted"},
-	{"admission webhook", "that webhook's owner can say why; then apply a new session"},
-	{"ValidatingAdmissionPolicy", "that policy's owner can say why; then apply a new session"},
-	{"cannot patch resource", "the operator lacks a right: whoever installed it has changed its ClusterRole"},
-	{"cannot create resource", "the operator lacks a right: whoever installed it has changed its ClusterRole"},
+	{"admission webhook", "ask that webhook's owner why; then apply a new session"},
+	{"ValidatingAdmissionPolicy", "ask that policy's owner why; then apply a new session"},
+	{"cannot patch resource", "the operator lacks this permission: its ClusterRole was changed; ask an administrator to restore it"},
+	{"cannot create resource", "the operator lacks this permission: its ClusterRole was changed; ask an administrator to restore it"},
 }
 
 func refusalRemedy(words string) string {
@@ -79,5 +79,5 @@ func refusalRemedy(words string) string {
 			return r.remedy
 		}
 	}
-	return "correct what it names and apply a new session"
+	return "fix what it names and apply a new session"
 }

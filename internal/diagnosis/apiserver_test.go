@@ -22,7 +22,7 @@ func TestRefusedSaysWhatToDo(t *testing.T) {
 		`admission webhook "images.example.com" denied the request: no`:                 "webhook's owner",
 		`ValidatingAdmissionPolicy 'no-busybox' denied request: no`:                     "policy's owner",
 		`cannot patch resource "pods/ephemeralcontainers"`:                              "ClusterRole",
-		"something else": "correct what it names",
+		"something else": "fix what it names",
 	} {
 		if got := diagnosis.Refused(errors.New(words), ""); !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q in it", words, got, want)

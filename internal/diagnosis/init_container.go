@@ -51,9 +51,9 @@ func describeInit(pod *corev1.Pod, name string) string {
 	}
 	switch {
 	case state.Running != nil && debugpod.IsSidecar(container):
-		return fmt.Sprintf("%s %q has run since %s, and its startup probe has not succeeded", noun, name, clock(state.Running.StartedAt.Time))
+		return fmt.Sprintf("%s %q has been running since %s, but its startup probe has not succeeded", noun, name, clock(state.Running.StartedAt.Time))
 	case state.Running != nil:
-		return fmt.Sprintf("%s %q has run since %s, and the other containers wait until it has finished", noun, name, clock(state.Running.StartedAt.Time))
+		return fmt.Sprintf("%s %q has been running since %s, and the other containers wait for it to finish", noun, name, clock(state.Running.StartedAt.Time))
 	case state.Terminated != nil:
 		return fmt.Sprintf("%s %q ended with exit code %d at %s", noun, name, state.Terminated.ExitCode, clock(state.Terminated.FinishedAt.Time))
 	default:
@@ -63,7 +63,7 @@ func describeInit(pod *corev1.Pod, name string) string {
 
 func waitingWords(waiting *corev1.ContainerStateWaiting) string {
 	if waiting == nil {
-		return "its state is not told"
+		return "its state is unknown"
 	}
 	return strings.TrimSuffix(waiting.Reason+": "+waiting.Message, ": ")
 }

@@ -73,26 +73,26 @@ func BlamesTarget(words string) bool {
 // StartRemedy is what a person can do about the debugger's container if it cannot start.
 func StartRemedy(spec *v1alpha1.DebugSessionSpec, reason, message string) string {
 	if InvalidTarget(message) {
-		return "the debugger starts when the target's container runs again; to look at one that does not, use mode: PodCopy, with podCopy.quiesce so that it does not crash there too"
+		return "the debugger starts when the target's container runs again; if it does not, use mode: PodCopy, with podCopy.quiesce so that it does not crash there too"
 	}
 	switch reason {
 	case "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ErrImageInspect", "RegistryUnavailable":
-		return "check the image's name and tag, and the pod's imagePullSecrets; then apply a new session"
+		return "check the image name and tag, and the pod's imagePullSecrets; then apply a new session"
 	case "CreateContainerConfigError":
 		nonRoot, onlyChanges := strings.Contains(message, "runAsNonRoot"), debugpod.OnlyChanges(spec)
 		switch {
 		case nonRoot && onlyChanges:
-			return "the image runs as root, or does not tell, and the target may not: set image in podCopy.containers to another"
+			return "the image runs as root or an unknown user, which the target forbids: set another image in podCopy.containers"
 		case nonRoot:
-			return "the image runs as root, or does not tell: set debugger.securityContext.runAsUser to another number than 0, or runAs: FromTarget"
+			return "the image runs as root or an unknown user: set debugger.securityContext.runAsUser to a number other than 0, or runAs: FromTarget"
 		case onlyChanges:
-			return "check env in podCopy.containers, and what else the container has of the target, against what the namespace has"
+			return "check env in podCopy.containers, and what the container has from the target, against what exists in the namespace"
 		}
-		return "check debugger.env, envFrom and securityContext against what the namespace has"
+		return "check debugger.env, envFrom and securityContext against what exists in the namespace"
 	case v1alpha1.ReasonUnschedulable:
 		return SchedulingRemedy(message)
 	case corev1.PodReasonSchedulingGated:
-		return "the copy has the target's scheduling gates: whoever set them has to lift them, or podCopy.sameNode leaves them out"
+		return "the copy has the target's scheduling gates: have them removed by whoever set them, or set podCopy.sameNode, which omits them"
 	default:
 		return "see the message; then apply a new session"
 	}

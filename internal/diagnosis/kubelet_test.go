@@ -70,9 +70,9 @@ func TestStartRemedy(t *testing.T) {
 		reason, message, says string
 	}{
 		{added, "CreateContainerError", `invalid target container "app"`, "use mode: PodCopy"},
-		{added, "InvalidImageName", "couldn't parse", "the image's name and tag"},
+		{added, "InvalidImageName", "couldn't parse", "the image name and tag"},
 		{added, "CreateContainerConfigError", nonRoot, "set debugger.securityContext.runAsUser"},
-		{changed, "CreateContainerConfigError", nonRoot, "set image in podCopy.containers"},
+		{changed, "CreateContainerConfigError", nonRoot, "set another image in podCopy.containers"},
 		{added, "CreateContainerConfigError", `secret "nope" not found`, "check debugger.env"},
 		{changed, "CreateContainerConfigError", `secret "nope" not found`, "check env in podCopy.containers"},
 		{changed, v1alpha1.ReasonUnschedulable, "1 Insufficient cpu", "podCopy.containers"},

@@ -22,16 +22,16 @@ func KilledForMemory(ended *corev1.ContainerStateTerminated) bool {
 func MemoryLimit(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod, debugger string) string {
 	field := debuggerField(spec, "resources.limits.memory")
 	if limit := debugpod.MemoryLimit(pod, debugger); limit != nil {
-		return fmt.Sprintf("it reached its limit of %s; set %s to more", limit, field)
+		return fmt.Sprintf("it reached its limit of %s; raise %s", limit, field)
 	}
-	remedy := "have it use less, or use mode: PodCopy with " + field
+	remedy := "use less memory, or use mode: PodCopy with " + field
 	if spec.Mode != v1alpha1.ModeEphemeralContainer {
-		remedy = "have it use less, or set " + field
+		remedy = "use less memory, or set " + field
 	}
 	if limit, whose := podMemoryLimit(pod); limit != nil {
 		return fmt.Sprintf("it has no limit of its own, and pod %q reached %s of %s; %s", pod.Name, whose, limit, remedy)
 	}
-	return fmt.Sprintf("neither it nor pod %q has a limit, so node %q had no memory left; %s", pod.Name, pod.Spec.NodeName, remedy)
+	return fmt.Sprintf("neither it nor pod %q has a limit, so node %q ran out of memory; %s", pod.Name, pod.Spec.NodeName, remedy)
 }
 
 // podMemoryLimit is what all containers of a pod may use together, the debugger included.

@@ -33,13 +33,13 @@ func TestMemoryLimit(t *testing.T) {
 	whole := func(p *corev1.Pod) { p.Spec.Resources = &memory }
 	ephemeral, copied := &fixture.Session().Spec, &fixture.Session(fixture.AsCopy()).Spec
 	for says, got := range map[string]string{
-		"it reached its limit of 48Mi; set debugger.resources.limits.memory to more": diagnosis.MemoryLimit(copied,
+		"it reached its limit of 48Mi; raise debugger.resources.limits.memory": diagnosis.MemoryLimit(copied,
 			fixture.Pod(own), "debugger"),
-		"reached its limit of 48Mi; have it use less, or set debugger.resources": diagnosis.MemoryLimit(copied,
+		"reached its limit of 48Mi; use less memory, or set debugger.resources": diagnosis.MemoryLimit(copied,
 			fixture.Pod(whole), "debugger"),
-		"reached its limit of 48Mi; have it use less, or use mode: PodCopy": diagnosis.MemoryLimit(ephemeral,
+		"reached its limit of 48Mi; use less memory, or use mode: PodCopy": diagnosis.MemoryLimit(ephemeral,
 			fixture.Pod(whole), "debugger"),
-		`so node "node-1" had no memory left; have it use less, or use mode: PodCopy`: diagnosis.MemoryLimit(ephemeral,
+		`so node "node-1" ran out of memory; use less memory, or use mode: PodCopy`: diagnosis.MemoryLimit(ephemeral,
 			fixture.Pod(), "debugger"),
 	} {
 		if !strings.Contains(got, says) {

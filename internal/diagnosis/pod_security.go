@@ -36,10 +36,10 @@ func violatedBefore(words, added string) string {
 	if len(before) == 0 {
 		return ""
 	}
-	advice := fmt.Sprintf("what is refused was in the pod before: container %s, such as an earlier debugger, which cannot be removed from it "+
-		"(kubectl get dbg -o wide shows whose it was); use mode: PodCopy, whose copy is made without earlier debuggers", strings.Join(before, ", "))
+	advice := fmt.Sprintf("the violation was already in the pod: container %s, such as an earlier debugger, which cannot be removed "+
+		"(kubectl get dbg -o wide shows whose it was); use mode: PodCopy, whose copy omits earlier debuggers", strings.Join(before, ", "))
 	if itself {
-		return advice + ", with a profile that the namespace's Pod Security level allows, such as profile: restricted: this debugger is beyond it, too"
+		return advice + ", with a profile that the namespace's Pod Security level allows, such as profile: restricted: this debugger violates it too"
 	}
-	return advice + "; this session's debugger is within the level"
+	return advice + "; this session's debugger complies with the level"
 }

@@ -18,7 +18,7 @@ func TestOldDebuggerRefused(t *testing.T) {
 	}{
 		"the old one": {level +
 			`allowPrivilegeEscalation != false (container "debugger-old" must set securityContext.allowPrivilegeEscalation=false)`,
-			[]string{`container "debugger-old"`, "mode: PodCopy", "is within the level"}, "profile: restricted"},
+			[]string{`container "debugger-old"`, "mode: PodCopy", "complies with the level"}, "profile: restricted"},
 		"several old ones": {level +
 			`unrestricted capabilities (containers "debugger-old", "debugger-older" must set securityContext.capabilities.drop=["ALL"]), ` +
 			`seccompProfile (pod or container "debugger-old" must set securityContext.seccompProfile.type to "RuntimeDefault" ` +
@@ -26,7 +26,7 @@ func TestOldDebuggerRefused(t *testing.T) {
 			[]string{`container "debugger-old", "debugger-older", such`, "mode: PodCopy"}, "profile: restricted"},
 		"both": {level + `allowPrivilegeEscalation != false (containers "debugger-old", "debugger-new" must set ` +
 			`securityContext.allowPrivilegeEscalation=false)`,
-			[]string{`container "debugger-old"`, "mode: PodCopy", "profile: restricted", "this debugger is beyond it"}, "within the level"},
+			[]string{`container "debugger-old"`, "mode: PodCopy", "profile: restricted", "this debugger violates it"}, "complies with the level"},
 		"the new one": {level + `privileged (container "debugger-new" must not set securityContext.privileged=true)`,
 			[]string{"profile: restricted"}, "PodCopy"},
 	} {

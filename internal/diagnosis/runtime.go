@@ -50,11 +50,11 @@ func Lost(ended *corev1.ContainerStateTerminated) bool {
 // StartFailure is why the debugger's container never ran, in one word and in a sentence that says what to do.
 func StartFailure(spec *v1alpha1.DebugSessionSpec, image string, ended *corev1.ContainerStateTerminated) (reason, message string) {
 	if spec.Mode == v1alpha1.ModeEphemeralContainer && LacksShell(ended.Message) {
-		return ended.Reason, fmt.Sprintf("%s; %s has no shell, which is what ends an ephemeral debugger in time; "+
-			"set debugger.image to one that has, or use mode: PodCopy, or set debugger.unstoppable if the class allows it", ended.Message, image)
+		return ended.Reason, fmt.Sprintf("%s; %s has no shell, which is needed to end an ephemeral debugger in time; "+
+			"set debugger.image to one with a shell, use mode: PodCopy, or set debugger.unstoppable if the class allows it", ended.Message, image)
 	}
 	if strings.Contains(ended.Message, "OOM-killed") {
-		return OOMKilled, fmt.Sprintf("%s; set %s to more", ended.Message, debuggerField(spec, "resources.limits.memory"))
+		return OOMKilled, fmt.Sprintf("%s; raise %s", ended.Message, debuggerField(spec, "resources.limits.memory"))
 	}
 	return ended.Reason, fmt.Sprintf("%s; set %s to a program that %s has", ended.Message, debuggerField(spec, "command"), image)
 }

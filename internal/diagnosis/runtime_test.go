@@ -23,7 +23,7 @@ func TestStartFailure(t *testing.T) {
 	}
 	small := &corev1.ContainerStateTerminated{Reason: "StartError", Message: "container init was OOM-killed (memory limit too low?)"}
 	if reason, message := diagnosis.StartFailure(ephemeral, "tool:1", small); reason != diagnosis.OOMKilled ||
-		!strings.Contains(message, "set debugger.resources.limits.memory") {
+		!strings.Contains(message, "raise debugger.resources.limits.memory") {
 		t.Errorf("%s: %s", reason, message)
 	}
 }

@@ -5,15 +5,15 @@ import "strings"
 // schedulingHints are found by the scheduler's words in lower case, for which the API has no code: what keeps a copy from being where its
 // target is, or anywhere, and what can be done about it.
 var schedulingHints = []schedulingHint{
-	{"free ports", "the target holds a port of its node: podCopy.replaceOriginal frees it, and so does a second node", true},
-	{"readwriteoncepod", "the target holds a volume that one pod alone may use: podCopy.replaceOriginal frees it", true},
-	{"persistentvolume's node affinity", "the copy's volumes are elsewhere: podCopy.sameNode puts it where the target is", false},
-	{"volume", "see what the copy's volumes are bound to; podCopy.sameNode puts it where the target is", false},
-	{"resourceclaim", "the target holds what the copy claims: podCopy.replaceOriginal frees it", true},
-	{"allocate all claims", "the target holds what the copy claims: podCopy.replaceOriginal frees it", true},
-	{"anti-affinity", "the rules that the copy has from its target keep it away from pods such as those: podCopy.sameNode puts it where the target is, unscheduled", true},
-	{"topology spread", "the rules that the copy has from its target spread it: podCopy.sameNode puts it where the target is, unscheduled", true},
-	{"insufficient ", "the copy needs as much as its target: ask for less by resources in podCopy.containers, or free some", true},
+	{"free ports", "the target holds a host port: set podCopy.replaceOriginal to free it, or add a node", true},
+	{"readwriteoncepod", "the target holds a volume that only one pod may use: set podCopy.replaceOriginal to free it", true},
+	{"persistentvolume's node affinity", "the copy's volumes are on another node: set podCopy.sameNode to place it on the target's node", false},
+	{"volume", "check what the copy's volumes are bound to, or set podCopy.sameNode to place it on the target's node", false},
+	{"resourceclaim", "the target holds what the copy claims: set podCopy.replaceOriginal to free it", true},
+	{"allocate all claims", "the target holds what the copy claims: set podCopy.replaceOriginal to free it", true},
+	{"anti-affinity", "anti-affinity rules copied from the target keep the copy away: set podCopy.sameNode to place it on the target's node, bypassing the scheduler", true},
+	{"topology spread", "topology spread constraints copied from the target keep the copy away: set podCopy.sameNode to place it on the target's node, bypassing the scheduler", true},
+	{"insufficient ", "the copy requests as much as its target: request less with resources in podCopy.containers, or free some", true},
 }
 
 type schedulingHint struct {
@@ -26,7 +26,7 @@ func SchedulingRemedy(message string) string {
 	if o := schedulingHintIn(message); o != nil {
 		return o.remedy
 	}
-	return "the copy needs a node that takes it: see the message"
+	return "the copy needs a node that accepts it: see the message"
 }
 
 // HeldByTarget reports whether a copy may have a place once its target has gone.

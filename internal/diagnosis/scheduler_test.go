@@ -14,11 +14,11 @@ func TestScheduler(t *testing.T) {
 		held bool
 	}{
 		"0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.": {
-			"podCopy.replaceOriginal frees it",
+			"podCopy.replaceOriginal to free it",
 			true,
 		},
 		"0/1 nodes are available: 1 node has pod using PersistentVolumeClaim … and ReadWriteOncePod access mode.": {
-			"one pod alone",
+			"only one pod",
 			true,
 		},
 		"0/2 nodes are available: 2 node(s) didn't match PersistentVolume's node affinity.": {
@@ -29,10 +29,10 @@ func TestScheduler(t *testing.T) {
 			"what the copy's volumes are bound to",
 			false,
 		},
-		"0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.":         {"unscheduled", true},
-		"0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints.": {"unscheduled", true},
+		"0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules.":         {"bypassing the scheduler", true},
+		"0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints.": {"bypassing the scheduler", true},
 		"0/1 nodes are available: 1 Insufficient memory.": {
-			"ask for less",
+			"request less",
 			true,
 		},
 		"0/1 nodes are available: 1 cannot allocate all claims.": {

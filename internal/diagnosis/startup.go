@@ -16,15 +16,15 @@ func StartupHint(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) string {
 	init, volumes := pendingInit(pod), claims(pod)
 	switch {
 	case pod.Spec.NodeName != "" && pod.Status.StartTime == nil:
-		return fmt.Sprintf(": no kubelet has begun with it; see whether node %q is ready", pod.Spec.NodeName)
+		return fmt.Sprintf(": its kubelet has not picked it up; check that node %q is ready", pod.Spec.NodeName)
 	case init != "":
-		return fmt.Sprintf(": %s; see kubectl logs -n %s %s -c %s; leave InitContainers out of podCopy.keep if the copy can do without",
+		return fmt.Sprintf(": %s; see kubectl logs -n %s %s -c %s; remove InitContainers from podCopy.keep if the copy does not need them",
 			describeInit(pod, init), pod.Namespace, pod.Name, init)
 	case spec.Mode != v1alpha1.ModeEphemeralContainer && len(volumes) > 0:
-		return fmt.Sprintf(": it may wait for the volumes of %s, which another node may hold; podCopy.sameNode puts the copy where the target is, and kubectl describe pod %s tells more",
+		return fmt.Sprintf(": it may be waiting for the volumes of %s, which another node may hold; set podCopy.sameNode to place the copy on the target's node; see kubectl describe pod %s",
 			strings.Join(volumes, ", "), pod.Name)
 	default:
-		return fmt.Sprintf(": kubectl describe pod %s tells more", pod.Name)
+		return fmt.Sprintf(": see kubectl describe pod %s", pod.Name)
 	}
 }
 

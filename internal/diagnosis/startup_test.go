@@ -32,8 +32,8 @@ func TestStartupHint(t *testing.T) {
 	idle := fixture.Pod(noInit)
 	idle.Status.StartTime = nil
 	for says, got := range map[string]string{
-		`no kubelet has begun with it; see whether node "node-1" is ready`: diagnosis.StartupHint(copied, idle),
-		`init container "migrate" has run since 2`: diagnosis.StartupHint(copied,
+		`its kubelet has not picked it up; check that node "node-1" is ready`: diagnosis.StartupHint(copied, idle),
+		`init container "migrate" has been running since 2`: diagnosis.StartupHint(copied,
 			fixture.Pod(begun, initializing(fixture.Running(fixture.Created), false))),
 		`its startup probe has not succeeded`: diagnosis.StartupHint(copied,
 			fixture.Pod(begun, initializing(fixture.Running(fixture.Created), true))),
@@ -41,8 +41,8 @@ func TestStartupHint(t *testing.T) {
 			fixture.Pod(begun, initializing(fixture.Exited(fixture.Created, 1, "Error", ""), false))),
 		`"migrate" has not started: ErrImagePull: nope`: diagnosis.StartupHint(copied,
 			fixture.Pod(begun, initializing(fixture.Waiting("ErrImagePull", "nope"), false))),
-		"it may wait for the volumes of db-0":   diagnosis.StartupHint(copied, fixture.Pod(begun, noInit, claiming)),
-		": kubectl describe pod web tells more": diagnosis.StartupHint(ephemeral, fixture.Pod(begun, noInit, claiming)),
+		"it may be waiting for the volumes of db-0": diagnosis.StartupHint(copied, fixture.Pod(begun, noInit, claiming)),
+		": see kubectl describe pod web":            diagnosis.StartupHint(ephemeral, fixture.Pod(begun, noInit, claiming)),
 	} {
 		if !strings.Contains(got, says) {
 			t.Errorf("%q, want %q in it", got, says)

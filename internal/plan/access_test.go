@@ -81,9 +81,9 @@ func TestGivingAccess(t *testing.T) {
 	}{
 		"worked": {plan.Result{}, want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}},
 		"refused": {plan.Result{Refusal: &plan.Refusal{Reason: v1alpha1.ReasonRefused, Message: "exceeded quota"}},
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Refused", says: "giving access: exceeded quota",
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeFailed, reason: "Refused", says: "granting access: exceeded quota",
 				does: "GrantAccess"}},
-		"nowhere": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: "no such namespace",
+		"nowhere": {plan.Result{Gone: true}, want{phase: v1alpha1.PhaseStarting, reason: "Retrying", says: "the namespace does not exist",
 			does: "GrantAccess", retries: true, warns: "Retrying"}},
 		"failed": {
 			plan.Result{Err: errBusy},

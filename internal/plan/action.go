@@ -118,7 +118,7 @@ func (ReplaceOriginal) effect() Effect { return Removes }
 
 // Describe implements Action.
 func (a ReplaceOriginal) Describe() string {
-	return fmt.Sprintf("deleting pod %q for its copy", a.Pod.Name)
+	return fmt.Sprintf("deleting the original pod %q", a.Pod.Name)
 }
 
 // CreateNetworkPolicy makes the NetworkPolicy that cuts off the pod that is made next. If it is there as it should be, all is well.
@@ -128,7 +128,7 @@ func (CreateNetworkPolicy) effect() Effect { return Creates }
 
 // Describe implements Action.
 func (a CreateNetworkPolicy) Describe() string {
-	return fmt.Sprintf("making network policy %q", a.Policy.Name)
+	return fmt.Sprintf("creating NetworkPolicy %q", a.Policy.Name)
 }
 
 // DeleteNetworkPolicy deletes that policy, whose name no other session can have; with a UID, if it still is the one of it.
@@ -141,7 +141,7 @@ func (DeleteNetworkPolicy) effect() Effect { return Removes }
 
 // Describe implements Action.
 func (a DeleteNetworkPolicy) Describe() string {
-	return fmt.Sprintf("deleting network policy %q", a.Name)
+	return fmt.Sprintf("deleting NetworkPolicy %q", a.Name)
 }
 
 // GrantAccess lets the subjects reach a pod: a Role and a RoleBinding of this name, owned by the session.
@@ -155,7 +155,7 @@ type GrantAccess struct {
 func (GrantAccess) effect() Effect { return Creates }
 
 // Describe implements Action.
-func (GrantAccess) Describe() string { return "giving access" }
+func (GrantAccess) Describe() string { return "granting access" }
 
 // RevokeAccess removes them.
 type RevokeAccess struct{ Name string }
@@ -163,7 +163,7 @@ type RevokeAccess struct{ Name string }
 func (RevokeAccess) effect() Effect { return Removes }
 
 // Describe implements Action.
-func (RevokeAccess) Describe() string { return "removing the access" }
+func (RevokeAccess) Describe() string { return "revoking access" }
 
 // StopDebugger ends every process of a debugger's container by running Command in it.
 type StopDebugger struct {

@@ -58,7 +58,7 @@ func TestAdmit(t *testing.T) {
 		"no pod until the last moment": {session: waits, target: absent(), at: waitUntil.Add(-time.Second),
 			want: want{phase: pending, reason: "TargetNotFound", does: "AddFinalizer", wakes: waitUntil}},
 		"no pod for too long": {session: waits, target: absent(), at: waitUntil,
-			want: want{phase: ended, outcome: v1alpha1.OutcomeTimedOut, reason: "TimedOut", says: "waited 5m for it", does: "AddFinalizer",
+			want: want{phase: ended, outcome: v1alpha1.OutcomeTimedOut, reason: "TimedOut", says: "gave up after 5m", does: "AddFinalizer",
 				warns: "TimedOut"}},
 		"a pod on no node": {target: plan.Found(fixture.Pod(fixture.Unplaced)),
 			want: want{phase: pending, reason: "TargetNotPlaced", does: "AddFinalizer", wakes: waitUntil, warns: "TargetNotPlaced"}},
@@ -69,7 +69,7 @@ func TestAdmit(t *testing.T) {
 		})), want: want{
 			phase:  pending,
 			reason: "TargetNotPlaced",
-			says:   "is not on a node yet (Unschedulable: 0/1 nodes are available); waiting",
+			says:   "is not scheduled yet (Unschedulable: 0/1 nodes are available); waiting",
 			does:   "AddFinalizer",
 			wakes:  waitUntil,
 			warns:  "TargetNotPlaced",
@@ -115,7 +115,7 @@ func TestAdmit(t *testing.T) {
 			want: rejected("ContainerNotFound", `"debugger-1" is an ephemeral container`)},
 		"an unknown volume": {session: one(mount("date")), target: plan.Found(fixture.Pod()),
 			want: rejected("VolumeNotFound",
-				`spec.debugger.volumeMounts[0].name: pod "web" has no volume "date", and a debugger can bring none; its volumes are data`)},
+				`spec.debugger.volumeMounts[0].name: pod "web" has no volume "date", and a debugger cannot add one; its volumes are data`)},
 		"a volume of a pod that has none": {session: one(mount("data")),
 			target: plan.Found(fixture.Pod(func(p *corev1.Pod) { p.Spec.Volumes = nil })),
 			want:   rejected("VolumeNotFound", "it has none")},
@@ -205,7 +205,7 @@ func TestNothingIsMadeForASessionThatIsAskedToEnd(t *testing.T) {
 			} {
 				t.Run(phase, func(t *testing.T) {
 					p := pass(t, about(session, silent))
-					want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated, says: "nothing was made"}.check(t, p)
+					want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated, says: "nothing was created"}.check(t, p)
 				})
 			}
 		})

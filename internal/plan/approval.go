@@ -20,7 +20,7 @@ func (p *pass) verifyApprovedPayload(target *debugTarget, making Action) *Refusa
 		return nil
 	}
 	return refuse(v1alpha1.ReasonTargetChanged,
-		"what would be made now is not what its approvers were shown (status.request.preview): %s was changed since, or the operator was; apply a new session", target)
+		"the debugger would differ from what its approvers saw (status.request.preview): %s or the operator has changed since; apply a new session", target)
 }
 
 // payload is what of an action is approved.
@@ -49,7 +49,7 @@ func (p *pass) countApprovals() (approval.Tally, step) {
 type approvalsUnreadable struct{ err error }
 
 func (s approvalsUnreadable) take(p *pass) {
-	message := fmt.Sprintf("the approvals cannot be read: %v", s.err)
+	message := fmt.Sprintf("cannot read the approvals: %v", s.err)
 	p.warnOnce(v1alpha1.ConditionApproved, v1alpha1.ReasonUnreadable, message)
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable, message)
 	if p.status().StartedAt == nil {
@@ -86,7 +86,7 @@ func (p *pass) approved() step {
 		return p.beginUnapproved()
 	case !p.Now.Before(deadline):
 		return markEnded{v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut),
-			fmt.Sprintf("it was not approved within %s; apply a new session", v1alpha1.FormatDuration(deadline.Sub(status.Request.Since.Time)))}
+			fmt.Sprintf("not approved within %s; apply a new session", v1alpha1.FormatDuration(deadline.Sub(status.Request.Since.Time)))}
 	default:
 		p.awaitApproval(t, deadline)
 		return pause{}
@@ -108,7 +108,7 @@ func (p *pass) awaitApproval(t approval.Tally, deadline time.Time) {
 	status.WaitingFor = fmt.Sprintf("%s from someone allowed to approve class %s", missing, p.spec().ClassName)
 	got := fmt.Sprintf("%d of %d approvals", t.People, status.Class.ApprovalsRequired)
 	p.obstruct(v1alpha1.ReasonAwaitingApproval, got)
-	message := fmt.Sprintf("%s; waiting until %s for someone who may approve class %q here (kubectl auth can-i approve debugclasses.debugsession.dev/%s -n %s)",
+	message := fmt.Sprintf("%s; waiting until %s for an approver of class %q (kubectl auth can-i approve debugclasses.debugsession.dev/%s -n %s)",
 		got, clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 	p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, message)
@@ -148,7 +148,7 @@ func (p *pass) stillApproved() step {
 	case t.TTL < p.ttl():
 		p.status().WaitingFor = fmt.Sprintf("approval of the longer ttl from someone allowed to approve class %s", p.spec().ClassName)
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonShorterTTL,
-			fmt.Sprintf("a ttl of %s is approved, and %s asked for; until that is approved it ends at the shorter", v1alpha1.FormatDuration(t.TTL), v1alpha1.FormatDuration(p.ttl())))
+			fmt.Sprintf("a ttl of %s is approved, and %s is requested; the session ends at the approved ttl unless the longer one is approved", v1alpha1.FormatDuration(t.TTL), v1alpha1.FormatDuration(p.ttl())))
 	default:
 		p.markApproved(t)
 	}
@@ -177,7 +177,7 @@ func removed(before, now []v1alpha1.ApprovalStatus) string {
 		}
 	}
 	if len(names) == 0 {
-		return "the approvals that it ran on do not count any more"
+		return "the approvals it ran on no longer count"
 	}
-	return "the approval that it ran on was removed: " + strings.Join(names, ", ")
+	return "the approval it ran on was removed: " + strings.Join(names, ", ")
 }

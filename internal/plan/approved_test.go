@@ -157,7 +157,7 @@ func TestAnApprovalThatComesAfterTheTimeout(t *testing.T) {
 				want{phase: v1alpha1.PhaseStarting}.check(t, p)
 				return
 			}
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "it was not approved within 1h;",
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTimedOut, says: "not approved within 1h;",
 				warns: "TimedOut"}.check(t, p)
 		})
 	}
@@ -190,7 +190,7 @@ func TestHiddenValuesAreListed(t *testing.T) {
 		t.Errorf("lists %v", status.Request.Hidden)
 	}
 	if said := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible).Message; !strings.Contains(said,
-		"status.request.hidden lists are not shown; the hash covers them") {
+		"status.request.hidden lists; the hash covers them") {
 		t.Errorf("says %q", said)
 	}
 }

@@ -40,7 +40,7 @@ func TestAttachable(t *testing.T) {
 	t.Run("not without the access that it takes", func(t *testing.T) {
 		session := session.DeepCopy()
 		session.Status.Class.AccessVerbs = []v1alpha1.AccessVerb{v1alpha1.AccessExec}
-		attachable(t, pass(t, about(session, target(pod))), metav1.ConditionFalse, "NotGranted", "gives no access")
+		attachable(t, pass(t, about(session, target(pod))), metav1.ConditionFalse, "NotGranted", "does not grant")
 	})
 	t.Run("without stdin it shows the output", func(t *testing.T) {
 		session := session.DeepCopy()

@@ -66,6 +66,6 @@ func cannotBuild(err error) step {
 	if errors.As(err, &refusal) {
 		return reject{refusal}
 	}
-	message := fmt.Sprintf("the operator cannot build the debugger, which is a fault of the operator: %v", err)
+	message := fmt.Sprintf("internal error: the operator cannot build the debugger: %v", err)
 	return stall{v1alpha1.ReasonOperatorFault, message, fmt.Errorf("building the debugger: %w", err)}
 }

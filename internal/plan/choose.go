@@ -74,15 +74,15 @@ func unsuitable(target *v1alpha1.Target, pods int) string {
 	}
 	switch {
 	case pods == 0 && target.Workload != nil:
-		return from + " has no pods: see how many replicas it wants, and its events"
+		return from + " has no pods: check its replicas and its events"
 	case pods == 0:
-		return fmt.Sprintf("no pod has labels that %s selects (%s)", from, metav1.FormatLabelSelector(target.Selector))
+		return fmt.Sprintf("no pod matches %s (%s)", from, metav1.FormatLabelSelector(target.Selector))
 	case target.Pick == v1alpha1.PickReady:
-		return fmt.Sprintf("none of the %d pods of %s is ready; leave spec.target.pick out to have one that is not", pods, from)
+		return fmt.Sprintf("none of the %d pods of %s is ready; remove spec.target.pick to accept one that is not", pods, from)
 	case target.Pick == v1alpha1.PickUnhealthy:
-		return fmt.Sprintf("each of the %d pods of %s is ready; leave spec.target.pick out to have one all the same", pods, from)
+		return fmt.Sprintf("each of the %d pods of %s is ready; remove spec.target.pick to accept one that is", pods, from)
 	default:
-		return fmt.Sprintf("none of the %d pods of %s is on a node and lives, with a container that has not finished", pods, from)
+		return fmt.Sprintf("none of the %d pods of %s can be joined: each is unscheduled, terminating or finished", pods, from)
 	}
 }
 

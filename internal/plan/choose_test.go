@@ -48,14 +48,14 @@ func TestChoose(t *testing.T) {
 		"Unhealthy, and none is": {
 			pick: v1alpha1.PickUnhealthy,
 			pods: healthy,
-			says: "each of the 3 pods of spec.target.selector is ready; leave spec.target.pick out",
+			says: "each of the 3 pods of spec.target.selector is ready; remove spec.target.pick",
 		},
 		"Ready, and none is": {
 			pick: v1alpha1.PickReady,
 			pods: mixed[2:],
-			says: "none of the 2 pods of spec.target.selector is ready; leave spec.target.pick out",
+			says: "none of the 2 pods of spec.target.selector is ready; remove spec.target.pick",
 		},
-		"none lives":                     {pods: unfit, says: "none of the 4 pods of spec.target.selector is on a node and lives"},
+		"none lives":                     {pods: unfit, says: "none of the 4 pods of spec.target.selector can be joined"},
 		"a copy of one that failed":      {copy: true, pods: unfit[2:3], want: "failed"},
 		"one that lives, among the dead": {pods: append(unfit[:len(unfit):len(unfit)], healthy[2]), want: "c"},
 		"one that has not finished": {
@@ -63,7 +63,7 @@ func TestChoose(t *testing.T) {
 				pod("runs", 2*hour)},
 			want: "runs",
 		},
-		"no pods": {says: "no pod has labels that spec.target.selector selects (app=web)"},
+		"no pods": {says: "no pod matches spec.target.selector (app=web)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session(fixture.OfSelector(map[string]string{"app": "web"}), fixture.Pick(tc.pick))
@@ -140,14 +140,14 @@ func TestWithoutCandidates(t *testing.T) {
 			want{
 				phase:   v1alpha1.PhaseEnded,
 				outcome: v1alpha1.OutcomeTimedOut,
-				says:    "no pod has labels that spec.target.selector selects (app=web)",
+				says:    "no pod matches spec.target.selector (app=web)",
 				warns:   "TimedOut",
 			}},
 		"no pods of a workload": {fixture.OfWorkload("Deployment", "web"), plan.Found[[]corev1.Pod](nil), now,
 			want{
 				phase:  v1alpha1.PhasePending,
 				reason: "TargetNotFound",
-				says:   `Deployment "web" has no pods: see how many replicas it wants`,
+				says:   `Deployment "web" has no pods: check its replicas`,
 				warns:  "TargetNotFound",
 			}},
 		"absent, though nothing is named": {selecting, none, now,

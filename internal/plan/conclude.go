@@ -55,13 +55,13 @@ func (p *pass) concludeMaking(result Result) {
 		p.end(v1alpha1.OutcomeRejected, result.Refusal.Reason, result.Refusal.Message).take(p)
 	case result.Gone:
 		p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone),
-			fmt.Sprintf("%s: the pod went away or was replaced before it could be debugged", what)).take(p)
+			fmt.Sprintf("%s: the pod was deleted or replaced before it could be debugged", what)).take(p)
 	case result.Err != nil:
-		retryMaking{fmt.Errorf("%s failed, and is tried again: %w", what, result.Err)}.take(p)
+		retryMaking{fmt.Errorf("%s failed, retrying: %w", what, result.Err)}.take(p)
 	}
 }
 
-var errNowhere = errors.New("the API server says that there is no such namespace")
+var errNowhere = errors.New("the API server reports that the namespace does not exist")
 
 // concludeGiving keeps a session from being called active while nobody can reach its debugger.
 func (p *pass) concludeGiving(result Result) {
@@ -74,7 +74,7 @@ func (p *pass) concludeGiving(result Result) {
 	p.plan.Events = nil
 	p.status().Attach = ""
 	if result.Refusal != nil {
-		p.end(v1alpha1.OutcomeFailed, result.Refusal.Reason, "giving access: "+result.Refusal.Message).take(p)
+		p.end(v1alpha1.OutcomeFailed, result.Refusal.Reason, "granting access: "+result.Refusal.Message).take(p)
 		return
 	}
 	p.concludeMaking(result)
@@ -101,10 +101,10 @@ func (p *pass) concludeMoving(action MoveDeadline, result Result) {
 		return
 	}
 	reason := v1alpha1.ReasonNotExtended
-	message := fmt.Sprintf("the debugger cannot be told to go on until %s, and ends at %s; it is tried again: %v", clock(action.To), clock(before), result.Err)
+	message := fmt.Sprintf("cannot extend the debugger's deadline to %s; it still ends at %s; retrying: %v", clock(action.To), clock(before), result.Err)
 	if !action.To.After(before) {
 		reason = v1alpha1.ReasonNotShortened
-		message = fmt.Sprintf("the debugger cannot be told to end at %s, when the operator is to end it; should the operator not run then, the debugger ends by itself at %s at the latest; it is tried again: %v",
+		message = fmt.Sprintf("cannot shorten the debugger's deadline to %s; the operator ends it then, or, if the operator is down, it ends itself at %s at the latest; retrying: %v",
 			clock(action.To), clock(status.Debugger.Deadline.Time), result.Err)
 	}
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, reason, message)
@@ -135,7 +135,7 @@ func (p *pass) concludeTaking(result Result) {
 }
 
 func (p *pass) stillThere(err error) {
-	message := fmt.Sprintf("%v; tried again", err)
+	message := fmt.Sprintf("%v; retrying", err)
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStillRunning, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStillRunning, message)
 	p.backOff(err)

@@ -31,7 +31,7 @@ func TestWaitingContainers(t *testing.T) {
 		"no word yet":          {corev1.ContainerState{}, onItsWay},
 		"being created":        {fixture.Waiting("ContainerCreating", ""), onItsWay},
 		"initialising":         {fixture.Waiting("PodInitializing", ""), onItsWay},
-		"no such image":        {fixture.Waiting("ErrImagePull", pullError), troubled("ErrImagePull", "check the image's name and tag")},
+		"no such image":        {fixture.Waiting("ErrImagePull", pullError), troubled("ErrImagePull", "check the image name and tag")},
 		"no such image, later": {fixture.Waiting("ImagePullBackOff", pullPause), troubled("ErrImagePull", ": "+pullError)},
 		"no image's name": {
 			fixture.Waiting("InvalidImageName", "couldn't parse image name"),
@@ -129,7 +129,7 @@ func TestEndedContainers(t *testing.T) {
 		"exited":        {fixture.Exited(now, 0, "Completed", ""), v1alpha1.OutcomeCompleted, "Exited", "exit code 0"},
 		"exited with 3": {fixture.Exited(now, 3, "Error", "no such host"), v1alpha1.OutcomeCompleted, "Exited", "exit code 3"},
 		"killed": {fixture.Exited(now, 137, "OOMKilled", ""), v1alpha1.OutcomeFailed, "OOMKilled",
-			"was killed for memory (OOMKilled, exit code 137)"},
+			"ran out of memory (OOMKilled, exit code 137)"},
 		"no such command": {fixture.Exited(now, 128, "StartError", `exec: "bash": executable file not found in $PATH`),
 			v1alpha1.OutcomeNotStarted, "StartError",
 			"executable file not found"},
@@ -197,7 +197,7 @@ func TestNoShell(t *testing.T) {
 	session := admitted(t, fixture.Session(), fixture.Pod())
 	want{
 		outcome: v1alpha1.OutcomeNotStarted,
-		says:    "has no shell, which is what ends",
+		says:    "has no shell, which is needed",
 	}.check(t, pass(t, about(session, target(debugged(session, state)))))
 
 	session = admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())

@@ -24,7 +24,7 @@ func Run(s Snapshot, answer func(*Snapshot, Question) error) (Snapshot, Plan, er
 			return s, Plan{}, err
 		}
 	}
-	return s, Plan{}, fmt.Errorf("the plan goes on asking %T, however that is answered", last)
+	return s, Plan{}, fmt.Errorf("the plan keeps asking %T, whatever the answer", last)
 }
 
 // Decide returns what is to be done about a session, given what was read. It changes nothing it is given.

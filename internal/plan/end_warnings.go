@@ -56,5 +56,5 @@ func (p *pass) howToExtend() string {
 	if most := status.HardDeadline; most != nil && !status.ExpiresAt.Before(most) {
 		return "it cannot be extended"
 	}
-	return "to extend it raise spec.ttl, as kubectl dbg extend does"
+	return "to extend it, raise spec.ttl or run kubectl dbg extend"
 }

@@ -31,7 +31,7 @@ func runsShell(spec *v1alpha1.DebugSessionSpec) (shell, unsure bool) {
 	return slices.Contains(shells, path.Base(words[0])) && len(others) == 0, false
 }
 
-const setStdin = "set debugger.stdin: true, and tty: true, to type into it, or debugger.command to what it is to run"
+const setStdin = "set debugger.stdin: true and tty: true to type into it, or set debugger.command"
 
 // Warnings are what is likely to be a mistake in a session that may be as it is.
 func Warnings(spec *v1alpha1.DebugSessionSpec) []string {
@@ -40,9 +40,9 @@ func Warnings(spec *v1alpha1.DebugSessionSpec) []string {
 	switch {
 	case !shell || spec.Debugger.Stdin:
 	case unsure:
-		warnings = append(warnings, "spec.debugger: it has neither command nor stdin: if its image runs a shell, that gets no input, and ends at once; "+setStdin)
+		warnings = append(warnings, "spec.debugger: neither command nor stdin is set: if the image runs a shell, it gets no input and exits at once; "+setStdin)
 	default:
-		warnings = append(warnings, "spec.debugger: it runs a shell without stdin, which gets no input, and ends at once unless it has a tty; "+setStdin)
+		warnings = append(warnings, "spec.debugger: a shell without stdin gets no input and exits at once unless it has a tty; "+setStdin)
 	}
 	return warnings
 }
@@ -55,7 +55,7 @@ func imageWarnings(spec *v1alpha1.DebugSessionSpec) []string {
 			return
 		}
 		if _, err := imagepattern.Normalize(image); err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s: %q is not an image's name: %v", field, image, err))
+			warnings = append(warnings, fmt.Sprintf("%s: %q is not a valid image name: %v", field, image, err))
 		}
 	}
 	warn("spec.debugger.image", spec.Debugger.Image)
@@ -74,8 +74,8 @@ func wantOfInput(spec *v1alpha1.DebugSessionSpec) string {
 	case !shell || spec.Debugger.Stdin:
 		return ""
 	case unsure:
-		return " and wrote nothing: if its image runs a shell, that had no input; in a new session " + setStdin
+		return " and wrote nothing: if the image runs a shell, it had no input; in a new session, " + setStdin
 	default:
-		return ": it was a shell without stdin, which had no input; in a new session " + setStdin
+		return ": a shell without stdin gets no input; in a new session, " + setStdin
 	}
 }

@@ -72,7 +72,7 @@ func TestImagesThatAreNone(t *testing.T) {
 				PodCopy: &v1alpha1.PodCopy{Containers: []v1alpha1.ContainerChange{{Name: "app", Image: image}}}},
 		} {
 			said := strings.Join(plan.Warnings(spec), "; ")
-			if says := strings.HasPrefix(said, field+": ") && strings.Contains(said, "is not an image's name"); says != warned {
+			if says := strings.HasPrefix(said, field+": ") && strings.Contains(said, "is not a valid image name"); says != warned {
 				t.Errorf("%s: %q: warns %q", field, image, said)
 			}
 		}

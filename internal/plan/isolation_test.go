@@ -175,7 +175,7 @@ func TestWhoIsNotReplaced(t *testing.T) {
 		want    want
 	}{
 		"one that is made again": {how(v1alpha1.ReplaceIfUncontrolled), controlled, want{phase: v1alpha1.PhaseEnded,
-			outcome: v1alpha1.OutcomeRejected, says: `ReplicaSet "web-7d9f8", which makes it again`, warns: "Rejected"}},
+			outcome: v1alpha1.OutcomeRejected, says: `ReplicaSet "web-7d9f8", which recreates it`, warns: "Rejected"}},
 		"one that is made again, if one says": {how(v1alpha1.ReplaceAlways), controlled, want{phase: v1alpha1.PhaseStarting}},
 		"a static pod": {
 			how(v1alpha1.ReplaceAlways),

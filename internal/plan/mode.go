@@ -87,7 +87,7 @@ type unknownMode struct {
 }
 
 func (m unknownMode) err() error {
-	return fmt.Errorf("this version of the operator does not know mode %q", m.name)
+	return fmt.Errorf("this version of the operator does not support mode %q", m.name)
 }
 
 func (m unknownMode) find(*pass) (*debugTarget, step) {

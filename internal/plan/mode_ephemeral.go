@@ -38,7 +38,7 @@ func (ephemeralMode) find(p *pass) (*debugTarget, step) {
 func refuseEphemeral(pod *corev1.Pod) *Refusal {
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
 		return refuse(v1alpha1.ReasonTargetIsMirrorPod,
-			"pod %q is a static pod: the kubelet runs it from a file, and no container can be added to it; use mode: PodCopy", pod.Name)
+			"pod %q is a static pod, which cannot take ephemeral containers; use mode: PodCopy", pod.Name)
 	}
 	return checkAlive(pod)
 }
@@ -132,7 +132,7 @@ func (m ephemeralMode) stop(p *pass, pod *corev1.Pod) step {
 	case !p.isTarget(pod):
 		return p.completeEnding("its pod is gone")
 	case !injected:
-		return p.completeEnding("nothing was made")
+		return p.completeEnding("nothing was created")
 	case c.ended != nil:
 		if len(p.plan.Actions) == 0 { // or it is written with the end, which is to follow at once
 			c.record(status.Debugger)
@@ -164,7 +164,7 @@ func (p *pass) runsOn(c container, pod *corev1.Pod) step {
 		ready != nil && ready.Reason == v1alpha1.ReasonStillRunning {
 		return nil
 	}
-	message := fmt.Sprintf("container %q in pod %q runs on although it is told to end; tried again", p.status().Debugger.ContainerName, pod.Name)
+	message := fmt.Sprintf("container %q in pod %q still runs after it was told to exit; retrying", p.status().Debugger.ContainerName, pod.Name)
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStillRunning, message)
 	return waitEnding{v1alpha1.ReasonStillRunning, message}
 }
@@ -197,11 +197,11 @@ func (p *pass) outwait(c container, pod *corev1.Pod) step {
 	case !p.Target.fresh: // it may have started, and the watch not have seen that
 		return ask{ReadTarget{Name: pod.Name, Fresh: true}}
 	case cannot:
-		return p.completeEnding("its container does not run, and cannot: what it would join has finished for good")
+		return p.completeEnding("its container cannot start: the container it would join has finished for good")
 	case c.again:
-		return p.completeEnding("its container was removed, and would end itself if it were made anew")
+		return p.completeEnding("its container was removed, and would exit at once if recreated")
 	default:
-		return p.completeEnding("its container never started, and would end itself if it did")
+		return p.completeEnding("its container never started, and would exit at once if it did")
 	}
 }
 
@@ -210,17 +210,17 @@ func (p *pass) mayYetStart(c container, pod *corev1.Pod) step {
 	waits := "has not started yet"
 	switch {
 	case c.again:
-		waits = "was removed from its node and is made anew by its kubelet"
+		waits = "was removed from its node and is being recreated by the kubelet"
 	case c.troubled():
 		waits = fmt.Sprintf("has not started (%s)", c.steady().reason)
 	}
-	message := fmt.Sprintf("container %q in pod %q %s, and Kubernetes cannot remove it; it is stopped if it starts",
+	message := fmt.Sprintf("container %q in pod %q %s, and Kubernetes cannot remove it; it will be stopped if it starts",
 		p.status().Debugger.ContainerName, pod.Name, waits)
 	if p.unstoppable() {
-		message += " and has a shell; the session ends when it has exited or its pod goes"
+		message += " and has a shell; the session ends when it exits or its pod is gone"
 	} else {
 		never := neverAfter(p.status())
-		message += fmt.Sprintf("; the session ends at %s, after which it runs nothing, or as soon as its pod goes", clock(never))
+		message += fmt.Sprintf("; the session ends at %s, after which it runs nothing, or when its pod is gone", clock(never))
 		p.wake(never)
 	}
 	if p.news(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonNotStarted) {

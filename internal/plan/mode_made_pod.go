@@ -129,7 +129,7 @@ func (m madePod) teardown(p *pass) step {
 	case debugpod.Isolates(p.spec()):
 		return m.liftIsolation(p)
 	default:
-		return p.completeEnding("no " + m.noun + " is left")
+		return p.completeEnding("the " + m.noun + " is gone")
 	}
 }
 
@@ -159,9 +159,9 @@ func (m madePod) deleting(pod *corev1.Pod) string {
 	message := fmt.Sprintf("%s %q is being deleted", m.noun, pod.Name)
 	switch {
 	case len(pod.Finalizers) > 0:
-		message += "; it is held by finalizers that others put on it: " + strings.Join(pod.Finalizers, ", ")
+		message += "; it is held by finalizers set by others: " + strings.Join(pod.Finalizers, ", ")
 	case pod.Spec.NodeName != "":
-		message += fmt.Sprintf("; node %q has yet to say that its containers have stopped: see whether that node is ready", pod.Spec.NodeName)
+		message += fmt.Sprintf("; node %q has not confirmed that its containers stopped: check that the node is ready", pod.Spec.NodeName)
 	}
 	return message
 }
@@ -176,19 +176,19 @@ func (m madePod) liftIsolation(p *pass) step {
 		p.wake(p.Now)
 		return pause{}
 	}
-	policy, stop := need(p.NetworkPolicy, ReadNetworkPolicy{Name: name}, nil, notKnownGone(fmt.Sprintf("network policy %q", name)))
+	policy, stop := need(p.NetworkPolicy, ReadNetworkPolicy{Name: name}, nil, notKnownGone(fmt.Sprintf("NetworkPolicy %q", name)))
 	switch {
 	case stop != nil:
 		return stop
 	case policy != nil && policy.DeletionTimestamp != nil:
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonGone, fmt.Sprintf(
-			"the %s is gone; network policy %q is held by finalizers that others put on it: %s", m.noun, name, strings.Join(policy.Finalizers, ", ")))
+			"the %s is gone; NetworkPolicy %q is held by finalizers set by others: %s", m.noun, name, strings.Join(policy.Finalizers, ", ")))
 		p.wake(p.Now.Add(recheck))
 		return pause{}
 	case policy != nil:
 		p.do(DeleteNetworkPolicy{Name: name, UID: policy.UID})
 	}
-	return p.completeEnding("no " + m.noun + " is left")
+	return p.completeEnding("the " + m.noun + " is gone")
 }
 
 // saidGone reports whether an earlier pass has written down that the pod that was made is gone.
@@ -208,8 +208,8 @@ func (m madePod) endedBy(p *pass, c container, pod *corev1.Pod) step {
 		return nil
 	}
 	return p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
-		"all containers of the copy %q were restarted, as the restartPolicyRules of one ask for, and the debugger with them; "+
-			"apply a new session with podCopy.quiesce, so that the application does not end there", pod.Name))
+		"the restartPolicyRules of a container restarted all containers of the copy %q, including the debugger; "+
+			"apply a new session with podCopy.quiesce, so that the application does not exit there", pod.Name))
 }
 
 // look records where the debugger stands as its pod tells.

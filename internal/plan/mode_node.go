@@ -16,7 +16,7 @@ func (nodeMode) find(p *pass) (*debugTarget, step) {
 	name, recorded := p.spec().Target.NodeName, p.status().Target
 	missing := step(wait{reason: v1alpha1.ReasonTargetNotFound, message: fmt.Sprintf("there is no node %q", name), recheck: true})
 	if recorded != nil && recorded.NodeUID != "" {
-		missing = markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("node %q is gone; nothing was made", name)}
+		missing = markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("node %q is gone; nothing was created", name)}
 	}
 	node, stop := need(p.Node, ReadNode{Name: name}, missing, unreadable(fmt.Sprintf("node %q", name)))
 	switch {
@@ -70,5 +70,5 @@ func (nodeMode) repair(p *pass) {
 func (nodeMode) targetFiles(*corev1.Pod) string { return "" }
 
 func nodeReplaced(recorded *v1alpha1.TargetStatus, now *corev1.Node) string {
-	return fmt.Sprintf("node %q was replaced: the session was for UID %s, and the node of that name now is %s", now.Name, recorded.NodeUID, now.UID)
+	return fmt.Sprintf("node %q was replaced: the session is for UID %s, and the node now has UID %s", now.Name, recorded.NodeUID, now.UID)
 }

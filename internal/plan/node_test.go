@@ -42,7 +42,7 @@ func admittedOnNode(t *testing.T, options ...fixture.SessionOption) *v1alpha1.De
 	session := fixture.Session(append([]fixture.SessionOption{onNode}, options...)...)
 	session.Finalizers = []string{v1alpha1.Finalizer}
 	p := pass(t, about(session, forNodes, nodeIs(plan.Found(node(nodeUID)))))
-	want{phase: v1alpha1.PhaseStarting, says: "is being made"}.check(t, p)
+	want{phase: v1alpha1.PhaseStarting, says: v1alpha1.MessageStarting}.check(t, p)
 	return written(session, p)
 }
 
@@ -123,7 +123,7 @@ func TestRunOnANode(t *testing.T) {
 			active := written(session, p)
 			over := ending(t, active)
 			want{phase: v1alpha1.PhaseEnding, does: "DeletePod"}.check(t, pass(t, about(over, copied(made))))
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated, says: "no debugger's pod is left"}.check(t,
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated, says: "the debugger's pod is gone"}.check(t,
 				pass(t, about(over, copyIs(absent()))))
 		})
 	})

@@ -9,7 +9,7 @@ import (
 	"debugsession.dev/operator/internal/diagnosis"
 )
 
-const triedUntil = "; tried until "
+const triedUntil = "; retrying until "
 
 // ran reports whether the debugger is known to have run its command.
 func (p *pass) ran() bool {
@@ -59,7 +59,7 @@ func (p *pass) expire() step {
 			return stop
 		}
 	}
-	return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "its time was up at "+clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
+	return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the session expired at "+clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
 }
 
 // note records where the debugger stands as its container tells.
@@ -97,9 +97,9 @@ func (p *pass) couldNotStart(c container, pod *corev1.Pod) step {
 	return beginEnding{v1alpha1.OutcomeNotStarted, reason, "the debugger never ran: " + why}
 }
 
-// notMade ends a session whose debugger could not be made in time, with what kept it from being made if that was told.
+// notMade ends a session whose debugger could not be created in time, with what kept it from being made if that was told.
 func (p *pass) notMade(what string) step {
-	message := what + " could not be made in time"
+	message := what + " could not be created in time"
 	if obstacle := p.status().Obstacle; obstacle != nil {
 		message += ": " + obstacle.Message
 	}

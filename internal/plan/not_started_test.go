@@ -112,7 +112,7 @@ func TestADebuggerThatNeverRan(t *testing.T) {
 				}
 				p := pass(t, about(session, m.sees(tc.state, tc.changes...), at(tc.at)))
 				tc.want.check(t, p)
-				if message := said(p); strings.Contains(message, "tried until") {
+				if message := said(p); strings.Contains(message, "retrying until") {
 					t.Errorf("speaks of a next try: %s", message)
 				}
 				if obstacle := p.Status.Obstacle; (obstacle == nil) != (tc.want.outcome == v1alpha1.OutcomeExpired) ||
@@ -127,7 +127,7 @@ func TestADebuggerThatNeverRan(t *testing.T) {
 // reworded is a session whose conditions say the same in other words: those are for people, and nothing is decided by them.
 func reworded(session *v1alpha1.DebugSession) {
 	for i := range session.Status.Conditions {
-		session.Status.Conditions[i].Message = "in other words; tried until doomsday; waiting for it"
+		session.Status.Conditions[i].Message = "in other words; retrying until doomsday; waiting for it"
 	}
 }
 
@@ -143,7 +143,7 @@ func TestADebuggerThatCouldNotBeMade(t *testing.T) {
 				t.Errorf("the obstacle is %+v", obstacle)
 			}
 			p := pass(t, about(written(m.session, failed, reworded), target(fixture.Pod()), copyIs(absent()), freshCopy(absent()), at(after(plan.StartTimeout))))
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted", says: "could not be made in time: "}.check(t, p)
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "NotStarted", says: "could not be created in time: "}.check(t, p)
 			if !strings.Contains(said(p), errBusy.Error()+"; apply a new session") {
 				t.Errorf("says %s", said(p))
 			}
@@ -156,7 +156,7 @@ func TestADebuggerThatRunsHasNoObstacle(t *testing.T) {
 	for mode, m := range modes(t) {
 		t.Run(string(mode), func(t *testing.T) {
 			waits := pass(t, about(m.session, m.sees(fixture.Waiting("ImagePullBackOff", pullPause))))
-			if obstacle := waits.Status.Obstacle; obstacle == nil || obstacle.Reason != "ErrImagePull" || strings.Contains(obstacle.Message, "tried until") {
+			if obstacle := waits.Status.Obstacle; obstacle == nil || obstacle.Reason != "ErrImagePull" || strings.Contains(obstacle.Message, "retrying until") {
 				t.Errorf("the obstacle is %+v", obstacle)
 			}
 			if runs := pass(t, about(written(m.session, waits), m.sees(fixture.Running(now)))); runs.Status.Obstacle != nil {
@@ -175,7 +175,7 @@ func TestADebuggerThatNeverRanForNoKnownReason(t *testing.T) {
 				phase:   v1alpha1.PhaseEnding,
 				outcome: v1alpha1.OutcomeNotStarted,
 				reason:  "NotStarted",
-				says:    "the debugger never ran: its time was up at",
+				says:    "the debugger never ran: the session expired at",
 			}.check(t, p)
 		})
 	}

@@ -51,22 +51,22 @@ func TestADebuggerThatWasKilledForMemory(t *testing.T) {
 	for mode, m := range modes(t) {
 		name := string(mode)
 		pods(name+", its child", m, child, lost("a process of container"))
-		pods(name+", no limit", m, killed, lost(`so node "node-1" had no memory left`))
+		pods(name+", no limit", m, killed, lost(`so node "node-1" ran out of memory`))
 		pods(name+", of the whole pod", m, killed, lost(`reached its limit of 48Mi`), wholeLimited)
 		pods(name+", and went on to succeed", m, fixture.Exited(now, 0, "OOMKilled", ""),
 			want{
 				phase:   v1alpha1.PhaseEnding,
 				outcome: v1alpha1.OutcomeCompleted,
 				reason:  "Exited",
-				says:    "exit code 0; one of its processes was killed for memory (OOMKilled)",
+				says:    "exit code 0; one of its processes ran out of memory (OOMKilled)",
 			})
 		if mode == v1alpha1.ModeEphemeralContainer {
 			pods(name+", of all containers", m, killed, lost("the sum of its containers' limits"), limited)
 			continue
 		}
-		pods(name+", its own limit", m, killed, lost("it reached its limit of 24Mi; set debugger.resources.limits.memory to more"), own)
+		pods(name+", its own limit", m, killed, lost("it reached its limit of 24Mi; raise debugger.resources.limits.memory"), own)
 		never := want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, reason: "OOMKilled",
-			says: "set debugger.resources.limits.memory to more"}
+			says: "raise debugger.resources.limits.memory"}
 		never.check(t, pass(t,
 			about(m.session, m.sees(fixture.Exited(now, 128, "StartError", "container init was OOM-killed (memory limit too low?)")))))
 	}

@@ -33,7 +33,7 @@ func (p *pass) completed(c container, pod *corev1.Pod) step {
 		case found:
 			p.status().Debugger.Output = sanitizeText(strings.TrimSpace(p.Output.value), maxOutput)
 		case unknown:
-			unread = fmt.Sprintf("; what it wrote cannot be read: %v", p.Output.err)
+			unread = fmt.Sprintf("; its output cannot be read: %v", p.Output.err)
 		case absent, awaited:
 		}
 	}
@@ -43,7 +43,7 @@ func (p *pass) completed(c container, pod *corev1.Pod) step {
 	message := fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode)
 	switch {
 	case c.ended.Reason == diagnosis.OOMKilled:
-		message += "; one of its processes was killed for memory (OOMKilled) before that: " + diagnosis.MemoryLimit(p.spec(), pod, p.status().Debugger.ContainerName)
+		message += "; one of its processes ran out of memory (OOMKilled) before that: " + diagnosis.MemoryLimit(p.spec(), pod, p.status().Debugger.ContainerName)
 	case c.ended.ExitCode == 0 && c.ended.FinishedAt.Sub(c.ended.StartedAt.Time) <= atOnce && p.status().Debugger.Output == "":
 		message += wantOfInput(p.spec())
 	}

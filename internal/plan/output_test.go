@@ -23,7 +23,7 @@ func TestOutputOfADebuggerWithoutStdin(t *testing.T) {
 		"none":               {plan.Found(""), "", "exit code 3"},
 		"long":               {plan.Found("x" + strings.Repeat("\u00e4", 1024)), strings.Repeat("\u00e4", 1024), "exit code 3"},
 		"cut in a character": {plan.Found("\xa4done"), "done", "exit code 3"},
-		"not to be read":     {plan.Unknown[string](errOffline), "", "exit code 3; what it wrote cannot be read: " + errOffline.Error()},
+		"not to be read":     {plan.Unknown[string](errOffline), "", "exit code 3; its output cannot be read: " + errOffline.Error()},
 		"gone":               {plan.Absent[string](), "", "exit code 3"},
 	} {
 		t.Run(name, func(t *testing.T) {

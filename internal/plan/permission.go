@@ -14,7 +14,7 @@ import (
 
 // requesterTrusted sees that the session's requester is who it says: nothing is done for one that admission did not stamp.
 func (p *pass) requesterTrusted() step {
-	refusal, stop := need(p.Trusted, CheckSeal{}, pause{}, unreadable("the proof of who asked"))
+	refusal, stop := need(p.Trusted, CheckSeal{}, pause{}, unreadable("the seal of spec.requester"))
 	if stop == nil && refusal != nil {
 		return reject{refusal}
 	}
@@ -49,12 +49,12 @@ func classForbids(why string) *Refusal {
 	return &Refusal{Reason: v1alpha1.ReasonClassForbids, Message: why}
 }
 
-// requesterMayUse asks once more, right before the start, whether the requester may use the class: rights are taken away, too.
+// requesterMayUse asks once more, right before the start, the requester's permission to use the class: rights are taken away, too.
 func (p *pass) requesterMayUse() step {
-	may, stop := need(p.MayUse, CheckUse{}, pause{}, unreadable("whether the requester may use the class"))
+	may, stop := need(p.MayUse, CheckUse{}, pause{}, unreadable("the requester's permission to use the class"))
 	if stop == nil && !may {
 		return reject{refuse(v1alpha1.ReasonUseForbidden,
-			"%s may not use class %q in namespace %q; whoever administers it can grant the verb use on it; check with: kubectl auth can-i use debugclasses.debugsession.dev/%s -n %s",
+			"%s may not use class %q in namespace %q; ask an administrator to grant the verb use on it; check with: kubectl auth can-i use debugclasses.debugsession.dev/%s -n %s",
 			p.spec().Requester.Username, p.spec().ClassName, p.Session.Namespace, p.spec().ClassName, p.Session.Namespace)}
 	}
 	return stop
@@ -74,9 +74,9 @@ func (p *pass) limitsHold() step {
 	full := wait{reason: v1alpha1.ReasonLimitReached, recheck: true}
 	switch {
 	case limits.PerNamespace > 0 && running.InNamespace >= limits.PerNamespace:
-		full.message = fmt.Sprintf("%d sessions of class %q run in namespace %q, and no more may", running.InNamespace, class.Name, p.Session.Namespace)
+		full.message = fmt.Sprintf("%d sessions of class %q run in namespace %q, the most that its limits.perNamespace allows", running.InNamespace, class.Name, p.Session.Namespace)
 	case limits.PerRequester > 0 && running.OfRequester >= limits.PerRequester:
-		full.message = fmt.Sprintf("%d sessions of class %q run for %s, and no more may", running.OfRequester, class.Name, p.spec().Requester.Username)
+		full.message = fmt.Sprintf("%d sessions of class %q run for %s, the most that its limits.perRequester allows", running.OfRequester, class.Name, p.spec().Requester.Username)
 	default:
 		return nil
 	}
@@ -94,8 +94,8 @@ func (p *pass) requested() step {
 	if err != nil {
 		return cannotBuild(err)
 	}
-	missing := markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("%s is gone; nothing was made", target)}
-	preview, stop := need(p.Preview, DryRun{Action: action}, missing, unreadable("what the API server would make of it"))
+	missing := markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("%s is gone; nothing was created", target)}
+	preview, stop := need(p.Preview, DryRun{Action: action}, missing, unreadable("the API server's dry run"))
 	switch {
 	case stop != nil:
 		return stop
@@ -122,5 +122,5 @@ func hiddenIn(request *v1alpha1.RequestStatus) string {
 	if len(request.Hidden) == 0 {
 		return ""
 	}
-	return ", in which the values that status.request.hidden lists are not shown; the hash covers them"
+	return ", without the values that status.request.hidden lists; the hash covers them"
 }

@@ -13,7 +13,7 @@ var endingGates = []gate{
 }
 
 func (p *pass) accessRevoked() step {
-	access, stop := need(p.Access, ReadAccessState{}, nil, notKnownGone("what was done about the access"))
+	access, stop := need(p.Access, ReadAccessState{}, nil, notKnownGone("the state of the access"))
 	if stop == nil && access != AccessRevoked && p.status().Access != nil {
 		p.do(RevokeAccess{Name: p.status().Access.Name})
 	}
@@ -22,7 +22,7 @@ func (p *pass) accessRevoked() step {
 
 func (p *pass) debuggerGone() step {
 	if p.status().Debugger.PodName == "" {
-		return p.completeEnding("nobody knows any more in which pod it was: its status was lost")
+		return p.completeEnding("its pod is unknown: its status was lost")
 	}
 	return p.mode().teardown(p)
 }
@@ -50,7 +50,7 @@ func (p *pass) completeEnding(nothingLeft string) step {
 		outcome, message = v1alpha1.Outcome(ending.Reason), ending.Message+"; "+nothingLeft
 	}
 	if outcome == v1alpha1.OutcomeNotStarted && p.ran() {
-		return markEnded{v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the debugger began to run when the session's time was up; " + nothingLeft}
+		return markEnded{v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the debugger started just as the session expired; " + nothingLeft}
 	}
 	return markEnded{outcome, p.status().Reason, message}
 }

@@ -35,7 +35,7 @@ var pendingGates = []gate{
 
 func (p *pass) notCancelled() step {
 	if how, yes := p.endAsked(); yes {
-		return markEnded{v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated), how + " before it had started; nothing was made"}
+		return markEnded{v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated), how + " before it started; nothing was created"}
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (p *pass) targetPod() (*corev1.Pod, step) {
 		return pod, stop
 	}
 	if recorded := p.status().Target; recorded != nil && recorded.PodUID != "" {
-		return nil, markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("pod %q is gone; nothing was made", name)}
+		return nil, markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("pod %q is gone; nothing was created", name)}
 	}
 	if p.status().Target != nil && p.spec().Target.PodName == "" {
 		p.status().Target = nil // the chosen pod went before it was recorded: choose again
@@ -157,7 +157,7 @@ func (p *pass) chooseTarget() step {
 // selected is what is missing when there are no candidates at all.
 func selected(target *v1alpha1.Target) string {
 	if target.Workload == nil {
-		return "pod that spec.target.selector selects"
+		return "pod that matches spec.target.selector"
 	}
 	return fmt.Sprintf("%s %q", target.Workload.Kind, target.Workload.Name)
 }

@@ -126,7 +126,7 @@ func (p *pass) track(c container, pod *corev1.Pod) step {
 	switch {
 	case again:
 		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf(
-			"somebody removed container %q from node %q; its kubelet makes it anew, and it is ended as soon as it runs", status.Debugger.ContainerName, pod.Spec.NodeName))
+			"somebody removed container %q from node %q; the kubelet recreates it, and it is stopped as soon as it runs", status.Debugger.ContainerName, pod.Spec.NodeName))
 	case c.ended != nil:
 		return p.trackEnded(c, pod)
 	case c.state == v1alpha1.DebuggerRunning:
@@ -147,7 +147,7 @@ func (p *pass) trackEnded(c container, pod *corev1.Pod) step {
 		return p.expire()
 	case p.idled():
 		return p.end(v1alpha1.OutcomeExpired, v1alpha1.ReasonIdleTimeout, fmt.Sprintf(
-			"nobody used it for %s (idleTimeout)", v1alpha1.FormatDuration(p.status().Class.IdleTimeout.Duration)))
+			"the debugger was idle for %s (idleTimeout)", v1alpha1.FormatDuration(p.status().Class.IdleTimeout.Duration)))
 	}
 	if stop := p.mode().endedBy(p, c, pod); stop != nil {
 		return stop
@@ -164,7 +164,7 @@ func (p *pass) starting(c container, pod *corev1.Pod) step {
 	case p.tooLate():
 		return p.startTimedOut(c, pod, held)
 	case held != nil:
-		return waitStarting{held.reason, fmt.Sprintf("container %q is in pod %q, and waits: %s", p.status().Debugger.ContainerName, pod.Name, held.message)}
+		return waitStarting{held.reason, fmt.Sprintf("container %q in pod %q is waiting: %s", p.status().Debugger.ContainerName, pod.Name, held.message)}
 	}
 	p.wake(startBy(p.status()))
 	if c.troubled() {
@@ -212,7 +212,7 @@ func (p *pass) activate(pod *corev1.Pod) step {
 		return nil
 	}
 	status := p.status()
-	access, stop := need(p.Access, ReadAccessState{}, nil, retryReading("what was done about the access"))
+	access, stop := need(p.Access, ReadAccessState{}, nil, retryReading("the state of the access"))
 	if stop != nil {
 		return stop
 	}
@@ -234,7 +234,7 @@ func (p *pass) activate(pod *corev1.Pod) step {
 	blind := p.blindToTarget(pod)
 	message += blind + p.recordedNote()
 	if p.unstoppable() {
-		message += "; it is unstoppable: nothing can end it before its pod goes"
+		message += "; it is unstoppable: it runs until it exits or its pod is deleted"
 	}
 	if p.Session.Status.Phase != v1alpha1.PhaseActive {
 		if blind != "" {
@@ -277,7 +277,7 @@ func (p *pass) podName(name string) types.NamespacedName {
 }
 
 func replaced(recorded *v1alpha1.TargetStatus, now *corev1.Pod) string {
-	return fmt.Sprintf("pod %q was replaced: the session was for UID %s, and the pod of that name now is %s", now.Name, recorded.PodUID, now.UID)
+	return fmt.Sprintf("pod %q was replaced: the session is for UID %s, and the pod now has UID %s", now.Name, recorded.PodUID, now.UID)
 }
 
 func finished(pod *corev1.Pod) string {
@@ -293,5 +293,5 @@ func finished(pod *corev1.Pod) string {
 // NameTaken is the refusal of a pod whose name belongs to another pod.
 func NameTaken(name string) *Refusal {
 	return refuse(v1alpha1.ReasonNameTaken,
-		"a pod %q that is not this session's exists, and was not touched; give the copy another name (spec.podCopy.name), or apply a new session", name)
+		"pod %q already exists and is not this session's; it was left untouched; give the copy another name (spec.podCopy.name), or apply a new session", name)
 }

@@ -66,7 +66,7 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 			now,
 			unschedulable(
 				"0/1 nodes are available: 1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode."),
-			waits("Unschedulable", "one pod alone"),
+			waits("Unschedulable", "only one pod"),
 		},
 		"local volume": {
 			now,
@@ -81,32 +81,32 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 		"anti-affinity": {
 			now,
 			unschedulable("0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules."),
-			waits("Unschedulable", "keep it away"),
+			waits("Unschedulable", "keep the copy away"),
 		},
-		"room": {now, unschedulable("0/1 nodes are available: 1 Insufficient cpu."), waits("Unschedulable", "ask for less")},
+		"room": {now, unschedulable("0/1 nodes are available: 1 Insufficient cpu."), waits("Unschedulable", "request less")},
 		"something else": {
 			now,
 			unschedulable("0/1 nodes are available: 1 node(s) had untolerated taint."),
-			waits("Unschedulable", "needs a node that takes it"),
+			waits("Unschedulable", "needs a node that accepts it"),
 		},
-		"gates": {now, []fixture.PodOption{gated}, waits("SchedulingGated", "has to lift them")},
+		"gates": {now, []fixture.PodOption{gated}, waits("SchedulingGated", "removed by whoever set them")},
 		"port on the same node": {now,
 			[]fixture.PodOption{fixture.Finished(corev1.PodFailed, "NodePorts", "Pod was rejected: Predicate NodePorts failed")},
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "Predicate NodePorts failed"}},
 		"on its way": {
 			now,
 			[]fixture.PodOption{begun},
-			want{phase: v1alpha1.PhaseStarting, says: "is being made", wakes: minute},
+			want{phase: v1alpha1.PhaseStarting, says: v1alpha1.MessageStarting, wakes: minute},
 		},
 		"volume on another node": {
 			minute,
 			[]fixture.PodOption{claiming},
-			want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "it may wait for the volumes of db-0"},
+			want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: "it may be waiting for the volumes of db-0"},
 		},
 		"node that is not ready": {
 			minute,
 			nil,
-			want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: `see whether node "node-1" is ready`},
+			want{phase: v1alpha1.PhaseStarting, reason: "Starting", says: `check that node "node-1" is ready`},
 		},
 		"nobody knows what": {
 			minute,
@@ -115,7 +115,7 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 		},
 		"init container hangs": {minute, []fixture.PodOption{initializing(false, running)},
 			want{phase: v1alpha1.PhaseStarting, reason: "Starting",
-				says: `init container "migrate" has run since 2026-`}},
+				says: `init container "migrate" has been running since 2026-`}},
 		"sidecar hangs": {minute, []fixture.PodOption{initializing(true, running)}, want{phase: v1alpha1.PhaseStarting, reason: "Starting",
 			says: "its startup probe has not succeeded"}},
 		"init container does not start": {minute, []fixture.PodOption{
@@ -125,7 +125,7 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 		"never": {
 			after(5 * time.Minute),
 			[]fixture.PodOption{claiming},
-			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "it may wait for the volumes of db-0"},
+			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeNotStarted, says: "it may be waiting for the volumes of db-0"},
 		},
 	} {
 		t.Run(label, func(t *testing.T) {

@@ -27,6 +27,6 @@ func (p *pass) sleepless(pod *corev1.Pod) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; the image of %s has no sleep: its application does not run, nor does anything else in it; to have it wait, set with: %s in podCopy.quiesce of a new session",
+	return fmt.Sprintf("; the image of %s has no sleep command, so nothing runs in it; to keep it waiting, set with: %s in podCopy.quiesce of a new session",
 		strings.Join(names, ", "), v1alpha1.QuiesceWithOperatorImage)
 }

@@ -27,8 +27,8 @@ func (p *pass) mustWaitForRecord() bool {
 }
 
 func (p *pass) lacksStore() string {
-	return fmt.Sprintf("class %q requires an audit record, and the operator has no audit store: an administrator has to start it with --audit-store=URL, "+
-		"or set audit: BestEffort in the class", p.status().Class.Name)
+	return fmt.Sprintf("class %q requires an audit record, but the operator has no audit store: ask an administrator to start it with --audit-store=URL, "+
+		"or to set audit: BestEffort in the class", p.status().Class.Name)
 }
 
 // recordable has a session wait while there is no store for the record that it must leave.
@@ -46,12 +46,12 @@ func (p *pass) recordStored() step {
 	}
 	over := p.over()
 	if !p.AuditStore {
-		return waitRecord{v1alpha1.ReasonNoAuditStore, "the operator has no audit store any more: an administrator has to start it with --audit-store=URL"}
+		return waitRecord{v1alpha1.ReasonNoAuditStore, "the operator no longer has an audit store: ask an administrator to start it with --audit-store=URL"}
 	}
 	if stop := p.transcriptStored(); stop != nil {
 		return stop
 	}
-	record, stop := need(p.Record, ReadRecord{}, nil, retryReading("what was done about the audit record"))
+	record, stop := need(p.Record, ReadRecord{}, nil, retryReading("the state of the audit record"))
 	switch {
 	case stop != nil:
 		return stop
@@ -67,25 +67,25 @@ func (p *pass) recordStored() step {
 		p.do(StoreRecord{})
 	}
 	if record.Failure != "" {
-		return waitRecord{v1alpha1.ReasonNotRecorded, "the audit store cannot be written: " + record.Failure + "; tried again"}
+		return waitRecord{v1alpha1.ReasonNotRecorded, "cannot write to the audit store: " + record.Failure + "; retrying"}
 	}
 	return waitRecord{v1alpha1.ReasonRecording, recordOnItsWay}
 }
 
 const (
-	waitsForRecord = "is over, and stays Ending until its audit record is stored: "
-	recordOnItsWay = "that is being done"
+	waitsForRecord = "is over, but stays Ending until its audit record is stored: "
+	recordOnItsWay = "in progress"
 )
 
 // NotStored says of a session that has ended, and does not have to wait for its record, that the record could not be stored.
 func NotStored(answer string) string {
-	return sanitizeMessage("the session's audit record is not stored yet: the audit store cannot be written: " + answer +
-		"; tried again; it is in the operator's log, and the class does not require more (audit: BestEffort)")
+	return sanitizeMessage("the session's audit record is not stored yet: cannot write to the audit store: " + answer +
+		"; retrying; it is in the operator's log, which is all that the class requires (audit: BestEffort)")
 }
 
 // ReviewNotStored says that of the record of a review that came after the end.
 func ReviewNotStored(answer string) string {
-	return sanitizeMessage("the record of the session's review is not stored yet: the audit store cannot be written: " + answer + "; tried again; it is in the operator's log")
+	return sanitizeMessage("the record of the session's review is not stored yet: cannot write to the audit store: " + answer + "; retrying; it is in the operator's log")
 }
 
 // over is the end that was written down.

@@ -114,7 +114,7 @@ func TestSessionStaysEndingUntilItsRecordIsStored(t *testing.T) {
 	p = pass(t, about(over, recordIs(plan.RecordState{Known: true, Failure: "access denied"}), at(after(time.Minute))))
 	want{phase: v1alpha1.PhaseEnding, says: "access denied", warns: v1alpha1.ReasonNotRecorded}.check(t, p)
 	p = pass(t, about(written(over, p), at(after(time.Minute)))) // by an operator without a store
-	want{phase: v1alpha1.PhaseEnding, says: "no audit store any more", warns: v1alpha1.ReasonNoAuditStore}.check(t, p)
+	want{phase: v1alpha1.PhaseEnding, says: "no longer has an audit store", warns: v1alpha1.ReasonNoAuditStore}.check(t, p)
 
 	p = pass(t, about(written(over, p), recordIs(plan.RecordState{Known: true, Stored: &stored}), at(after(time.Hour))))
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTerminated}.check(t, p)

@@ -48,7 +48,7 @@ func tried(s Snapshot, making Action, answer func(*Snapshot, Question) error) (*
 	}
 	p := newPass(s)
 	gone := markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), "the target is gone"}
-	preview, stop := need(s.Preview, DryRun{Action: making}, gone, unreadable("what the API server would make of it"))
+	preview, stop := need(s.Preview, DryRun{Action: making}, gone, unreadable("the API server's dry run"))
 	switch {
 	case stop != nil && s.Preview.state == unknown:
 		return nil, fmt.Errorf("asking the API server: %w", s.Preview.err)

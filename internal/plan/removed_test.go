@@ -68,7 +68,7 @@ func TestAContainerThatWasRemovedFromTheRuntime(t *testing.T) {
 		ends := written(session, pass(t, about(session, target(gone))))
 		never := after(plan.StartTimeout)
 		p := pass(t, about(ends, target(gone), at(after(time.Minute))))
-		want{phase: v1alpha1.PhaseEnding, says: "was removed from its node and is made anew by its kubelet"}.check(t, p)
+		want{phase: v1alpha1.PhaseEnding, says: "was removed from its node and is being recreated by the kubelet"}.check(t, p)
 		p = pass(t, about(written(ends, p), target(gone), at(never.Add(-time.Second))))
 		want{phase: v1alpha1.PhaseEnding, wakes: never}.check(t, p)
 		p = pass(t, about(written(ends, p), target(gone), at(never)))
@@ -211,7 +211,7 @@ func TestEndingWhatHasNotStarted(t *testing.T) {
 			p := pass(t, about(session, target(pod)))
 			want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeTerminated,
 				says: `spec.end was set to true; the debugger never ran; container "debugger-k0y0yq03" in pod "web" has not started ` +
-					`(ErrImagePull), and Kubernetes cannot remove it; it is stopped if it starts; the session ends at ` +
+					`(ErrImagePull), and Kubernetes cannot remove it; it will be stopped if it starts; the session ends at ` +
 					tc.never.Format(time.RFC3339)}.check(t,
 				p)
 			if len(p.Events) != 1 || p.Events[0].Reason != v1alpha1.ReasonNotStarted {

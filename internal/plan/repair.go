@@ -12,7 +12,7 @@ func wasAdmitted(status *v1alpha1.DebugSessionStatus) bool {
 	return status.StartedAt != nil || status.Phase == v1alpha1.PhaseStarting || status.Phase == v1alpha1.PhaseActive
 }
 
-const statusLost = "part of its status was lost: what it was permitted is not known any more; apply a new session"
+const statusLost = "part of its status was lost, so what it was granted is unknown; apply a new session"
 
 // statusComplete ends a session of whose status something is missing that every admitted session has. Nobody but the operator writes
 // it, unless it was restored from somewhere, or edited by an administrator.

@@ -90,7 +90,7 @@ func TestNothingIsKnownAnyMore(t *testing.T) {
 	session.Status.Target, session.Status.Debugger = nil, nil
 	p := pass(t, about(session, accessIs(plan.AccessRevoked)))
 	p = pass(t, about(written(session, p)))
-	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeFailed, says: "nobody knows any more", warns: "Failed"}.check(t, p)
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeFailed, says: "its pod is unknown", warns: "Failed"}.check(t, p)
 }
 
 // One that waits for approval may start on nothing but what was asked for, and has nothing that would have to be ended.

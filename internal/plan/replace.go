@@ -16,11 +16,11 @@ func checkReplace(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 	how := debugpod.Replaces(spec)
 	if _, mirror := pod.Annotations[corev1.MirrorPodAnnotationKey]; mirror && how != "" {
 		return refuse(v1alpha1.ReasonTargetIsMirrorPod,
-			"spec.podCopy.replaceOriginal: pod %q is a static pod, which its kubelet makes again from a file; remove replaceOriginal", pod.Name)
+			"spec.podCopy.replaceOriginal: pod %q is a static pod, which the kubelet recreates; remove replaceOriginal", pod.Name)
 	}
 	if owner := metav1.GetControllerOf(pod); how == v1alpha1.ReplaceIfUncontrolled && owner != nil {
 		return refuse(v1alpha1.ReasonInvalid,
-			"spec.podCopy.replaceOriginal: pod %q belongs to %s %q, which makes it again; remove replaceOriginal, or set it to Always", pod.Name, owner.Kind, owner.Name)
+			"spec.podCopy.replaceOriginal: pod %q is controlled by %s %q, which recreates it; remove replaceOriginal, or set it to Always", pod.Name, owner.Kind, owner.Name)
 	}
 	return nil
 }
@@ -45,7 +45,7 @@ func (p *pass) originalReplaced(c container) step {
 	}
 	p.do(ReplaceOriginal{Pod: p.podName(status.Target.PodName), UID: status.Target.PodUID})
 	status.Target.ReplacedAt = timestamp(p.Now)
-	p.event(corev1.EventTypeNormal, v1alpha1.ReasonReplaced, fmt.Sprintf("pod %q (%s) is deleted for its copy %q", status.Target.PodName, status.Target.PodUID, status.Debugger.PodName))
+	p.event(corev1.EventTypeNormal, v1alpha1.ReasonReplaced, fmt.Sprintf("deleting original pod %q (%s) to replace it with copy %q", status.Target.PodName, status.Target.PodUID, status.Debugger.PodName))
 	return nil
 }
 
@@ -59,6 +59,6 @@ func (p *pass) concludeReplacing(result Result) {
 		return
 	}
 	p.status().Target.ReplacedAt, p.plan.Events = p.Session.Status.Target.ReplacedAt, nil
-	p.event(corev1.EventTypeWarning, v1alpha1.ReasonRetrying, fmt.Sprintf("deleting pod %q for its copy failed, and is tried again: %v", p.status().Target.PodName, err))
-	p.backOff(fmt.Errorf("deleting pod %q for its copy: %w", p.status().Target.PodName, err))
+	p.event(corev1.EventTypeWarning, v1alpha1.ReasonRetrying, fmt.Sprintf("deleting the original pod %q failed, retrying: %v", p.status().Target.PodName, err))
+	p.backOff(fmt.Errorf("deleting the original pod %q: %w", p.status().Target.PodName, err))
 }

@@ -55,26 +55,26 @@ func TestAClassThatChangesBetweenApprovalAndStart(t *testing.T) {
 		}, ""},
 		"image": {
 			func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"busybox"}; c.Defaults.Image = "busybox" },
-			`the image that it granted: "registry.example/tools:1" is not allowed; it allows busybox`,
+			`the image it granted: "registry.example/tools:1" is not allowed; allowed: busybox`,
 		},
 		"profile": {func(c *v1alpha1.DebugClassSpec) {
 			c.Profiles, c.Defaults.Profile = []v1alpha1.Profile{v1alpha1.ProfileGeneral}, ""
-		}, "it granted profile sysadmin, and now allows general"},
+		}, "it granted profile sysadmin, but now allows only general"},
 		"ttl": {
 			func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration, c.Defaults.TTL = time.Hour, nil },
-			"it granted up to 24h, and its maxTTL is 1h now",
+			"it granted a ttl of up to 24h, but its maxTTL is now 1h",
 		},
 		"ttl that it may yet ask for": {
 			func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration = 2 * time.Hour },
-			"it granted up to 24h, and its maxTTL is 2h now",
+			"it granted a ttl of up to 24h, but its maxTTL is now 2h",
 		},
 		"access": {
 			func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] },
-			"it granted access by Attach, Exec, and now gives Attach",
+			"it granted the access verbs Attach, Exec, but now grants only Attach",
 		},
 		"use": {func(c *v1alpha1.DebugClassSpec) { c.MaxIdleTimeout = &metav1.Duration{Duration: 10 * time.Minute} },
-			"its maxIdleTimeout is 10m now, which is less than it granted"},
-		"approval": {fixture.Approvals(2), "the approvals it asks for are more: 1 before, 2 now"},
+			"its maxIdleTimeout is now 10m, less than it granted"},
+		"approval": {fixture.Approvals(2), "it requires more approvals: 1 before, 2 now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, approvals := asking(t)
@@ -129,7 +129,7 @@ func TestAPodThatWasMadeForASessionIsNoTarget(t *testing.T) {
 	for name, options := range map[string][]fixture.SessionOption{"EphemeralContainer": nil, "PodCopy": one(fixture.AsCopy())} {
 		t.Run(name, func(t *testing.T) {
 			refused := want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetIsDebugger", does: "AddFinalizer",
-				says: `pod "web" was made for session "of-alice"`, warns: "Rejected"}
+				says: `pod "web" was created for session "of-alice"`, warns: "Rejected"}
 			refused.check(t, pass(t, about(fixture.Session(options...), target(fixture.Pod(made)))))
 
 			hidden := about(fixture.Session(options...), target(fixture.Pod())) // by who has taken its owner away

@@ -28,7 +28,7 @@ func (p *pass) beginUnapproved() step {
 	}
 	p.unapproved = true
 	p.status().WaitingFor = ""
-	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonEmergency, "as an emergency the session does not wait for its approval")
+	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonEmergency, "the session is an emergency, and does not wait for approval")
 	return nil
 }
 
@@ -37,11 +37,11 @@ func (p *pass) requesterMayDeclareEmergency() step {
 	if !p.unapproved {
 		return nil
 	}
-	may, stop := need(p.MayDeclareEmergency, CheckEmergency{}, pause{}, unreadable("whether the requester may start the session before its approval"))
+	may, stop := need(p.MayDeclareEmergency, CheckEmergency{}, pause{}, unreadable("the requester's permission to start before approval"))
 	if stop == nil && !may {
 		return reject{refuse(v1alpha1.ReasonEmergencyForbidden,
-			"%s may not start sessions of class %q before their approval in namespace %q; apply a new session without spec.emergency, and wait for its approval, "+
-				"or have the verb %s on the class granted; check with: kubectl auth can-i %s debugclasses.debugsession.dev/%s -n %s",
+			"%s may not start sessions of class %q before approval in namespace %q; apply a new session without spec.emergency and wait for approval, "+
+				"or ask an administrator to grant the verb %s on the class; check with: kubectl auth can-i %s debugclasses.debugsession.dev/%s -n %s",
 			p.spec().Requester.Username, p.spec().ClassName, p.Session.Namespace, v1alpha1.VerbEmergency, v1alpha1.VerbEmergency, p.spec().ClassName, p.Session.Namespace)}
 	}
 	return stop
@@ -66,9 +66,9 @@ func (p *pass) startsWith() time.Duration {
 // runUnapproved has a session that runs go on for as long as it may without approval.
 func (p *pass) runUnapproved() {
 	p.lasts = p.unapprovedTTL()
-	message := "it started before its approval: " + v1alpha1.See(p.condition(v1alpha1.ConditionReviewed))
+	message := "it started before approval: " + v1alpha1.See(p.condition(v1alpha1.ConditionReviewed))
 	if p.lasts < p.ttl() {
-		message = fmt.Sprintf("until it is approved it lasts %s at most, and it asks for %s", v1alpha1.FormatDuration(p.lasts), v1alpha1.FormatDuration(p.ttl()))
+		message = fmt.Sprintf("until it is approved, it lasts at most %s of the %s requested", v1alpha1.FormatDuration(p.lasts), v1alpha1.FormatDuration(p.ttl()))
 	}
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonEmergency, message)
 }
@@ -83,7 +83,7 @@ func (p *pass) beginReview() {
 	p.status().Review = &v1alpha1.ReviewStatus{Since: *started, DueAt: due, NextReminder: &due}
 	p.awaitReview(approval.Tally{})
 	p.event(corev1.EventTypeWarning, v1alpha1.ReasonEmergency, fmt.Sprintf(
-		"starts before its approval: %s says that it is an emergency; it must be reviewed by %s: kubectl dbg approve %s -n %s; its reason: %s",
+		"starting before approval: %s declared an emergency; it must be reviewed by %s: kubectl dbg approve %s -n %s; reason: %s",
 		p.spec().Requester.Username, clock(due.Time), p.Session.Name, p.Session.Namespace, p.spec().Reason))
 }
 
@@ -124,16 +124,16 @@ func (p *pass) awaitReview(t approval.Tally) {
 	status := p.status()
 	review := status.Review
 	status.WaitingFor = p.stillToReview()
-	so := fmt.Sprintf("%d of %d approvals; it started before them, as an emergency", t.People, status.Class.ApprovalsRequired)
+	so := fmt.Sprintf("%d of %d approvals; it started before approval, as an emergency", t.People, status.Class.ApprovalsRequired)
 	how := fmt.Sprintf("to approve or deny it: kubectl dbg approve %s -n %s, or kubectl dbg deny", p.Session.Name, p.Session.Namespace)
 	if p.Now.Before(review.DueAt.Time) {
 		p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonAwaitingReview, fmt.Sprintf("%s, and must be reviewed by %s; %s", so, clock(review.DueAt.Time), how))
 		p.wake(review.DueAt.Time)
 		return
 	}
-	p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("%s, and should have been reviewed by %s; %s", so, clock(review.DueAt.Time), how))
+	p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("%s, and was due for review by %s; %s", so, clock(review.DueAt.Time), how))
 	if review.NextReminder == nil || passed(review.NextReminder, p.Now) {
-		p.event(corev1.EventTypeWarning, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("it started before its approval, and should have been reviewed by %s; %s", clock(review.DueAt.Time), how))
+		p.event(corev1.EventTypeWarning, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("it started before approval, and was due for review by %s; %s", clock(review.DueAt.Time), how))
 		review.NextReminder = timestamp(p.Now.Add(approval.ReviewReminder))
 	}
 	p.wake(review.NextReminder.Time)
@@ -142,7 +142,7 @@ func (p *pass) awaitReview(t approval.Tally) {
 // stillToReview is whom a session waits for that ends or has ended.
 func (p *pass) stillToReview() string {
 	if p.status().AwaitsReview() {
-		return fmt.Sprintf("review by who may approve class %s", p.spec().ClassName)
+		return fmt.Sprintf("review by someone allowed to approve class %s", p.spec().ClassName)
 	}
 	return ""
 }

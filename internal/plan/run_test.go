@@ -109,7 +109,7 @@ func TestAForeignPodIsNotTheCopy(t *testing.T) {
 		p.Annotations = map[string]string{v1alpha1.AnnotationSession: session.Name}
 	})
 	p := pass(t, about(session, copied(foreign)))
-	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "NameTaken", says: "was not touched"}.check(t, p)
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeRejected, reason: "NameTaken", says: "was left untouched"}.check(t, p)
 
 	p = pass(t, about(written(session, p), copied(foreign)))
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, warns: "Rejected"}.check(t, p) // and nothing is deleted

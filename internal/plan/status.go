@@ -146,10 +146,10 @@ func (p *pass) sayAttachable() {
 	}
 	verb, message := v1alpha1.AccessAttach, "run the command in status.attach"
 	if !strings.HasPrefix(status.Attach, "kubectl attach ") {
-		verb, message = v1alpha1.AccessLogs, "the debugger takes no input: the command in status.attach shows what it writes"
+		verb, message = v1alpha1.AccessLogs, "the debugger takes no input: the command in status.attach shows its output"
 	}
 	if why := policy.CheckVerb(status.Class, verb); why != "" {
-		p.set(v1alpha1.ConditionAttachable, metav1.ConditionFalse, v1alpha1.ReasonNotGranted, "the debugger runs, and "+why)
+		p.set(v1alpha1.ConditionAttachable, metav1.ConditionFalse, v1alpha1.ReasonNotGranted, "the debugger runs, but "+why)
 		return
 	}
 	p.set(v1alpha1.ConditionAttachable, metav1.ConditionTrue, v1alpha1.ReasonRunning, message)

@@ -111,7 +111,7 @@ func unreadable(what string) func(error) step {
 		if errors.As(err, &refusal) {
 			return reject{refusal}
 		}
-		return stall{v1alpha1.ReasonUnreadable, fmt.Sprintf("%s cannot be read: %v", what, err), fmt.Errorf("reading %s: %w", what, err)}
+		return stall{v1alpha1.ReasonUnreadable, fmt.Sprintf("cannot read %s: %v", what, err), fmt.Errorf("reading %s: %w", what, err)}
 	}
 }
 
@@ -133,13 +133,13 @@ func (s wait) take(p *pass) {
 	p.obstruct(s.reason, s.message)
 	until := p.waitingSince().Add(StartTimeout)
 	if !p.Now.Before(until) {
-		waited := fmt.Sprintf("%s; waited %s for it; apply a new session", s.message, v1alpha1.FormatDuration(StartTimeout))
+		waited := fmt.Sprintf("%s; gave up after %s; apply a new session", s.message, v1alpha1.FormatDuration(StartTimeout))
 		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionFalse, s.reason, waited)
 		markEnded{v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut), waited}.take(p)
 		return
 	}
 	p.recordNamedTarget()
-	waits := fmt.Sprintf("%s; waiting for it until %s", s.message, clock(until))
+	waits := fmt.Sprintf("%s; waiting until %s", s.message, clock(until))
 	if s.reason == v1alpha1.ReasonTargetNotStarted || s.reason == v1alpha1.ReasonTargetNotRunning {
 		p.warnAnew(waits)
 	} else {
@@ -194,7 +194,7 @@ func (s retryMaking) take(p *pass) {
 }
 
 func (s markUnknown) take(p *pass) {
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable, fmt.Sprintf("%s cannot be read: %v", s.what, s.err))
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionUnknown, v1alpha1.ReasonUnreadable, fmt.Sprintf("cannot read %s: %v", s.what, s.err))
 	p.plan.Retry = fmt.Errorf("reading %s: %w", s.what, s.err)
 	p.wake(p.Now.Add(overdueRetry))
 }
@@ -208,7 +208,7 @@ func (s beginEnding) take(p *pass) {
 	status := p.status()
 	status.Attach, status.WaitingFor, status.NextEndWarning = "", p.stillToReview(), nil
 	p.set(v1alpha1.ConditionEnded, metav1.ConditionFalse, string(s.outcome), s.message)
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, string(v1alpha1.PhaseEnding), "the session is being ended")
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, string(v1alpha1.PhaseEnding), "the session is ending")
 	p.stand(v1alpha1.PhaseEnding, s.reason, s.message)
 	p.wake(p.Now.Add(followUp))
 }

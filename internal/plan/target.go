@@ -54,7 +54,7 @@ func (p *pass) ownedByNoSession(pod *corev1.Pod) step {
 
 func madeFor(pod, session string) *Refusal {
 	return refuse(v1alpha1.ReasonTargetIsDebugger,
-		"pod %q was made for session %q, and belongs to whom that was granted to; name the pod that it was made from", pod, session)
+		"pod %q was created for session %q, and only that session may use it; name the pod that it was created from", pod, session)
 }
 
 // checkSelector refuses a selector that selects nothing because it is none: the API server does not look into it.
@@ -70,11 +70,11 @@ func checkSelector(target *v1alpha1.Target) *Refusal {
 func checkAlive(pod *corev1.Pod) *Refusal {
 	if hasFinished(pod) {
 		return refuse(v1alpha1.ReasonTargetFinished,
-			"pod %q has finished (%s), and nothing starts in it any more; name a running pod, or use mode: PodCopy", pod.Name, pod.Status.Phase)
+			"pod %q has finished (%s), so nothing can start in it; name a running pod, or use mode: PodCopy", pod.Name, pod.Status.Phase)
 	}
 	if pod.DeletionTimestamp != nil {
 		return refuse(v1alpha1.ReasonTargetTerminating,
-			"pod %q is being deleted; name a pod that stays, or use mode: PodCopy while it is there", pod.Name)
+			"pod %q is being deleted; name another pod, or use mode: PodCopy while this one exists", pod.Name)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func checkVolumes(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 			has = "its volumes are " + strings.Join(names, ", ")
 		}
 		return refuse(v1alpha1.ReasonVolumeNotFound,
-			"spec.debugger.volumeMounts[%d].name: pod %q has no volume %q, and a debugger can bring none; %s", i, pod.Name, mount.Name, has)
+			"spec.debugger.volumeMounts[%d].name: pod %q has no volume %q, and a debugger cannot add one; %s", i, pod.Name, mount.Name, has)
 	}
 	return nil
 }

@@ -133,17 +133,17 @@ func (t targetState) ends(ended *corev1.ContainerStateTerminated) string {
 
 // lookInCopy is what to do about a container that does not stay up for long enough to be debugged.
 func (t targetState) lookInCopy() string {
-	const copied = "to debug it although it does not stay up, apply a session with mode: PodCopy and "
+	const copied = "to debug it anyway, apply a session with mode: PodCopy and "
 	if t.init {
 		return copied + "another command for it in podCopy.containers"
 	}
-	return copied + fmt.Sprintf("podCopy.quiesce: [{name: %s}], which has it sleep, or with another command for it in podCopy.containers", t.status.Name)
+	return copied + fmt.Sprintf("podCopy.quiesce: [{name: %s}], which makes it sleep, or another command for it in podCopy.containers", t.status.Name)
 }
 
 // waitsFor says what a container that does not run waits for.
 func (t targetState) waitsFor() string {
 	if ended := t.lastEnd(); ended != nil {
-		return fmt.Sprintf("%s does not run: it ended (%s)", t, t.ends(ended))
+		return fmt.Sprintf("%s is not running: it ended (%s)", t, t.ends(ended))
 	}
 	why := waits(t.status)
 	if init := t.blockedBy(); init != "" {
@@ -182,7 +182,7 @@ func (t targetState) blockedBy() string {
 		switch {
 		case state.Terminated != nil && state.Terminated.ExitCode == 0, sidecar && state.Running != nil && started:
 		case state.Running != nil && sidecar:
-			return fmt.Sprintf("it waits for %s, which runs since %s and whose startup probe has not succeeded yet", name, clock(state.Running.StartedAt.Time))
+			return fmt.Sprintf("it waits for %s, which has been running since %s, but whose startup probe has not succeeded", name, clock(state.Running.StartedAt.Time))
 		case state.Running != nil:
 			return fmt.Sprintf("it waits for %s, which has been running since %s; to debug that one, name it in spec.target.container", name, clock(state.Running.StartedAt.Time))
 		case before.lastEnd() != nil:

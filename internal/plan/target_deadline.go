@@ -47,7 +47,7 @@ func (p *pass) followTarget(pod *corev1.Pod) {
 
 // overdue refuses a pod that its node is about to end.
 func overdue(target *corev1.Pod) *Refusal {
-	return refuse(v1alpha1.ReasonTargetFinished, "pod %q has run for its activeDeadlineSeconds (%d), and its node is ending it; name a pod that stays, or use mode: PodCopy",
+	return refuse(v1alpha1.ReasonTargetFinished, "pod %q has reached its activeDeadlineSeconds (%d) and is being terminated; name another pod, or use mode: PodCopy",
 		target.Name, *target.Spec.ActiveDeadlineSeconds)
 }
 
@@ -58,7 +58,7 @@ func (p *pass) becauseOfTarget() string {
 		return ""
 	}
 	if makesPod(p.spec()) {
-		return fmt.Sprintf(", for the copy has the activeDeadlineSeconds of pod %q", status.Target.PodName)
+		return fmt.Sprintf(", as the copy has the activeDeadlineSeconds of pod %q", status.Target.PodName)
 	}
-	return fmt.Sprintf(", when the activeDeadlineSeconds of pod %q are over", status.Target.PodName)
+	return fmt.Sprintf(", as activeDeadlineSeconds ends pod %q then", status.Target.PodName)
 }

@@ -34,15 +34,15 @@ func TestATargetWithADeadlineOfItsOwn(t *testing.T) {
 		says    string
 	}{
 		"ephemeral: of what is left of it": {nil, lasting(100, minuteAgo), after(40 * time.Second), after(40 * time.Second),
-			`until 2026-11-24T12:00:41Z, when the activeDeadlineSeconds of pod "web" are over`},
+			`until 2026-11-24T12:00:41Z, as activeDeadlineSeconds ends pod "web" then`},
 		"ephemeral: it lasts longer": {nil, lasting(36000, minuteAgo), after(policy.DefaultTTL), after(36000*time.Second - time.Minute),
 			"until 2026-11-24T12:30:01Z"},
 		"ephemeral: notAfter is earlier": {[]fixture.SessionOption{fixture.NotAfter(after(10 * time.Second))}, lasting(100, minuteAgo),
 			after(10 * time.Second), after(10 * time.Second), ""},
 		"copy: it begins anew": {[]fixture.SessionOption{fixture.AsCopy()}, lasting(100, minuteAgo), after(100 * time.Second),
-			after(100 * time.Second), "for the copy has the activeDeadlineSeconds"},
+			after(100 * time.Second), "as the copy has the activeDeadlineSeconds"},
 		"copy: of one that is over": {[]fixture.SessionOption{fixture.AsCopy()}, lasting(40, minuteAgo), after(40 * time.Second),
-			after(40 * time.Second), "for the copy has the activeDeadlineSeconds"},
+			after(40 * time.Second), "as the copy has the activeDeadlineSeconds"},
 		"copy: the session's ttl is shorter": {[]fixture.SessionOption{fixture.AsCopy(), fixture.TTL(30 * time.Second)},
 			lasting(40, minuteAgo), after(30 * time.Second), after(40 * time.Second), ""},
 	} {
@@ -80,7 +80,7 @@ func TestATargetWhoseTimeIsUp(t *testing.T) {
 		phase:   v1alpha1.PhaseEnded,
 		outcome: v1alpha1.OutcomeRejected,
 		reason:  "TargetFinished",
-		says:    "has run for its activeDeadlineSeconds (60)",
+		says:    "has reached its activeDeadlineSeconds (60)",
 		warns:   "Rejected",
 	}.check(t, p)
 }
@@ -96,5 +96,5 @@ func TestATargetWhoseTimeIsShortened(t *testing.T) {
 	}
 	session = written(session, p)
 	p = pass(t, about(session, target(pod), at(after(time.Minute))))
-	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, says: "when the activeDeadlineSeconds of pod"}.check(t, p)
+	want{phase: v1alpha1.PhaseEnding, outcome: v1alpha1.OutcomeExpired, says: "as activeDeadlineSeconds ends pod"}.check(t, p)
 }

@@ -37,7 +37,7 @@ func (p *pass) finishedTarget(pod *corev1.Pod) *holdup {
 		return nil
 	}
 	return &holdup{reason: v1alpha1.ReasonTargetFinished, gone: true, message: fmt.Sprintf(
-		"%s has finished (%s) and is not started again; name another of its pod's containers in spec.target.container, or use mode: PodCopy",
+		"%s has finished (%s) and will not be restarted; name another container of its pod in spec.target.container, or use mode: PodCopy",
 		t, t.ends(t.status.State.Terminated))}
 }
 
@@ -69,7 +69,7 @@ func (p *pass) unknownUser(pod *corev1.Pod) *holdup {
 	if t.spec == nil || t.status.State.Running != nil || t.finished() {
 		return nil
 	}
-	const why = "runAs: FromTarget takes its user and group, which its kubelet tells once it runs"
+	const why = "runAs: FromTarget needs its user and group, which are known only once it runs"
 	if pod.Spec.NodeName == "" {
 		return &holdup{reason: v1alpha1.ReasonTargetNotPlaced, message: notPlaced(pod) + "; " + why}
 	}
@@ -78,7 +78,7 @@ func (p *pass) unknownUser(pod *corev1.Pod) *holdup {
 
 // notPlaced says of a pod that it is on no node, and why if the scheduler has said.
 func notPlaced(pod *corev1.Pod) string {
-	message := fmt.Sprintf("pod %q is not on a node yet", pod.Name)
+	message := fmt.Sprintf("pod %q is not scheduled yet", pod.Name)
 	if c := (container{}).scheduled(pod); c.troubled() {
 		message += strings.TrimSuffix(fmt.Sprintf(" (%s: %s", c.reason, c.message), ": ") + ")"
 	}
@@ -168,6 +168,6 @@ func (p *pass) missedTarget(c container, pod *corev1.Pod) step {
 		how = fmt.Sprintf(" (%s)", t.ends(ended))
 	}
 	return beginEnding{v1alpha1.OutcomeNotStarted, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
-		"the debugger never ran: %s ended%s as debugger %q joined it, and an ephemeral container is not started a second time; %s, or apply a new session when it stays up",
+		"the debugger never ran: %s ended%s as debugger %q joined it, and an ephemeral container is never restarted; %s, or apply a new session when it stays up",
 		t, how, p.status().Debugger.ContainerName, t.lookInCopy())}
 }

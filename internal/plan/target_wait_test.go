@@ -62,7 +62,7 @@ func TestWaitingForTheTargetsContainer(t *testing.T) {
 		want      told
 	}{
 		"a crash loop": {pod: fixture.Pod(crashing(3)), want: of(notRunning(
-			`container "app" of pod "web" does not run: it ended (Error, exit code 1; restarted 3 times)`,
+			`container "app" of pod "web" is not running: it ended (Error, exit code 1; restarted 3 times)`,
 			"mode: PodCopy and podCopy.quiesce: [{name: app}]"))},
 		"a crash, not restarted yet": {pod: fixture.Pod(fixture.ContainerState("app", fixture.Exited(now, 3, "Error", ""))),
 			want: of(notRunning("it ended (Error, exit code 3)"))},
@@ -318,7 +318,7 @@ func TestATargetThatHasFinishedForGood(t *testing.T) {
 		}}, gone: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pod, says := fixture.Pod(tc.changes...), "and is not started again"
+			pod, says := fixture.Pod(tc.changes...), "and will not be restarted"
 			p := pass(t, about(fixture.Session(ofContainer(tc.container)), target(pod)))
 			if !tc.gone {
 				want{phase: v1alpha1.PhasePending, reason: v1alpha1.ReasonTargetNotRunning, does: "AddFinalizer",

@@ -57,7 +57,7 @@ func TestTeardownEphemeral(t *testing.T) {
 		"gone, nobody knows":           {session, absent(), new(unknown()), now, blind},
 		"replaced":                     {session, another, &another, now, isOver("its pod is gone")},
 		"replaced, only for the watch": {session, another, &running, now, stops},
-		"never made":                   {started, bare, &bare, now, isOver("nothing was made")},
+		"never made":                   {started, bare, &bare, now, isOver("nothing was created")},
 		"made after all":               {started, bare, &waiting, now, waits},
 		"unknown":                      {session, unknown(), new(unknown()), now, blind},
 		"unknown to the watch":         {session, unknown(), &exited, now, isOver("its container has terminated")},
@@ -191,11 +191,11 @@ func TestTeardownCopy(t *testing.T) {
 			with(fixture.Terminating, fixture.HeldBy("example.com/hold")),
 			want{phase: v1alpha1.PhaseEnding, wakes: soon},
 		},
-		"gone":                       {session, absent(), isOver("no copy is left")},
-		"never made":                 {started, absent(), isOver("no copy is left")},
-		"a foreign pod":              {started, with(disowned), isOver("no copy is left")},
-		"replaced":                   {session, with(disowned, fixture.UID(fixture.OtherUID)), isOver("no copy is left")},
-		"replaced, and claimed ours": {session, with(fixture.UID(fixture.OtherUID)), isOver("no copy is left")},
+		"gone":                       {session, absent(), isOver("the copy is gone")},
+		"never made":                 {started, absent(), isOver("the copy is gone")},
+		"a foreign pod":              {started, with(disowned), isOver("the copy is gone")},
+		"replaced":                   {session, with(disowned, fixture.UID(fixture.OtherUID)), isOver("the copy is gone")},
+		"replaced, and claimed ours": {session, with(fixture.UID(fixture.OtherUID)), isOver("the copy is gone")},
 		"unknown":                    {session, unknown(), want{phase: v1alpha1.PhaseEnding, retries: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestTeardownCopy(t *testing.T) {
 			if name == "held by others" {
 				ready := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionDebuggerReady)
 				const held = `spec.end was set to true; copy "web-debug-k0y0y" is being deleted; ` +
-					`it is held by finalizers that others put on it: example.com/hold`
+					`it is held by finalizers set by others: example.com/hold`
 				if ready.Reason != "StillRunning" || ready.Message != "see condition Ready" || p.Status.Message() != held {
 					t.Errorf("says %s: %s; %s", ready.Reason, ready.Message, p.Status.Message())
 				}
@@ -235,7 +235,7 @@ func TestTeardownOfACopyThatTheCacheHasNotSeen(t *testing.T) {
 			p := pass(t, about(session, copyIs(cached), freshCopy(plan.Found(made))))
 			want{phase: v1alpha1.PhaseEnding, does: "DeletePod", wakes: soon}.check(t, p)
 			p = pass(t, about(session, copyIs(cached), freshCopy(absent())))
-			isOver("no copy is left").check(t, p)
+			isOver("the copy is gone").check(t, p)
 		})
 	}
 }

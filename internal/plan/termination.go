@@ -78,7 +78,7 @@ func (p *pass) endedWithTarget(c container, pod *corev1.Pod) step {
 	}
 	if restartingNow(pod) {
 		return p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
-			"all containers of pod %q are restarted, as the restartPolicyRules of one ask for, and the debugger ended with container %q", pod.Name, name))
+			"the restartPolicyRules of a container are restarting all containers of pod %q, and the debugger ended with container %q", pod.Name, name))
 	}
 	if target := endedWith(pod, name, c.ended); target != nil {
 		t, reason := readTarget(pod, name), v1alpha1.ReasonTargetRestarted

@@ -51,7 +51,7 @@ func (p *pass) warnOfNoTranscript() {
 		return
 	}
 	p.status().Warnings = debugpod.Warnings(append(p.status().Warnings, fmt.Sprintf(
-		"what the debugger prints is not kept: class %q says transcript: BestEffort, and the operator has no audit store (--audit-store=URL)", p.status().Class.Name)))
+		"the debugger's output is not recorded: class %q has transcript: BestEffort, but the operator has no audit store (--audit-store=URL)", p.status().Class.Name)))
 }
 
 // recordedNote is how messages end that tell somebody of a debugger what it prints is kept of.
@@ -59,7 +59,7 @@ func (p *pass) recordedNote() string {
 	if !p.status().Transcribed() {
 		return ""
 	}
-	return "; what it prints is recorded"
+	return "; its output is recorded"
 }
 
 // logRead has a pod that is to be deleted wait until its log is read: of a debugger that runs as far as there is any, for what comes
@@ -101,7 +101,7 @@ func (p *pass) transcriptStored() step {
 	if !p.Session.Status.LeavesTranscript() || p.status().Transcript != nil {
 		return nil
 	}
-	state, stop := need(p.Transcript, ReadTranscript{}, nil, retryReading("what was done about the transcript"))
+	state, stop := need(p.Transcript, ReadTranscript{}, nil, retryReading("the state of the transcript"))
 	switch {
 	case stop != nil:
 		return stop
@@ -109,8 +109,8 @@ func (p *pass) transcriptStored() step {
 		p.status().Transcript = state.Stored
 		return waitRecord{v1alpha1.ReasonRecording, recordOnItsWay}
 	case state.Failure != "":
-		return waitRecord{v1alpha1.ReasonNotRecorded, "its transcript, which the record names, cannot be stored: " + state.Failure + "; tried again"}
+		return waitRecord{v1alpha1.ReasonNotRecorded, "its transcript, which the record references, cannot be stored: " + state.Failure + "; retrying"}
 	default:
-		return waitRecord{v1alpha1.ReasonRecording, "its transcript, which the record names, is read and stored first"}
+		return waitRecord{v1alpha1.ReasonRecording, "its transcript, which the record references, is read and stored first"}
 	}
 }

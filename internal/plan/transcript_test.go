@@ -58,7 +58,7 @@ func TestTranscriptIsGranted(t *testing.T) {
 			t.Errorf("%+v: %s, %q: %s", tc, p.Status.Phase, p.Status.Class.Transcript, said(p))
 		}
 		if warned := slices.ContainsFunc(p.Status.Warnings,
-			func(w string) bool { return strings.Contains(w, "what the debugger prints is not kept") }); warned != tc.warns {
+			func(w string) bool { return strings.Contains(w, "the debugger's output is not recorded") }); warned != tc.warns {
 			t.Errorf("%+v: warnings %q", tc, p.Status.Warnings)
 		}
 	}
@@ -73,7 +73,7 @@ func TestWhoIsRecordedIsTold(t *testing.T) {
 		t.Errorf("the debugger runs %s", command)
 	}
 	p = pass(t, about(session, target(debugged(session, fixture.Running(now))), hasStore))
-	want{phase: v1alpha1.PhaseActive, does: "GrantAccess", says: "what it prints is recorded"}.check(t, p)
+	want{phase: v1alpha1.PhaseActive, does: "GrantAccess", says: "its output is recorded"}.check(t, p)
 }
 
 // A copy stays for its log, for a moment: until it is read, and not past the hard deadline.
@@ -145,7 +145,7 @@ func TestRecordWaitsForTheTranscript(t *testing.T) {
 	over := written(session, pass(t, about(session, target(pod), hasStore)))
 
 	p := pass(t, about(over, transcriptIs(plan.TranscriptState{}), at(after(time.Hour))))
-	want{phase: v1alpha1.PhaseEnding, says: "its transcript, which the record names, is read and stored first"}.check(t, p)
+	want{phase: v1alpha1.PhaseEnding, says: "its transcript, which the record references, is read and stored first"}.check(t, p)
 	p = pass(t, about(over, transcriptIs(plan.TranscriptState{Failure: "access denied"})))
 	want{phase: v1alpha1.PhaseEnding, says: "access denied", warns: v1alpha1.ReasonNotRecorded}.check(t, p)
 	p = pass(t, about(over, transcriptIs(plan.TranscriptState{Read: true, Stored: &complete})))

@@ -23,7 +23,7 @@ func (p *pass) foundUnstoppable() bool {
 
 // outlast waits for the container's own end, or its pod's. The watch tells of both.
 func (p *pass) outlast(container, pod string) {
-	message := fmt.Sprintf("container %q in pod %q is unstoppable: the access to it is gone, and the session ends when the container exits or its pod goes: kubectl delete pod %s -n %s",
+	message := fmt.Sprintf("container %q in pod %q is unstoppable: access to it is revoked, and the session ends when the container exits or its pod is deleted: kubectl delete pod %s -n %s",
 		container, pod, pod, p.Session.Namespace)
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonUnstoppable, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonUnstoppable, message)

@@ -50,7 +50,7 @@ func TestUnstoppable(t *testing.T) {
 
 	pod := debugged(session, fixture.Running(now))
 	p = pass(t, look(session, pod, now))
-	want{phase: v1alpha1.PhaseActive, says: "nothing can end it before its pod goes", does: "GrantAccess"}.check(t, p)
+	want{phase: v1alpha1.PhaseActive, says: "it runs until it exits or its pod is deleted", does: "GrantAccess"}.check(t, p)
 
 	session = ending(t, written(session, p))
 	v := look(session, pod, now)

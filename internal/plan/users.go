@@ -27,6 +27,6 @@ func (p *pass) blindToTarget(pod *corev1.Pod) string {
 	if spec.Debugger.RunAs == v1alpha1.RunAsFromTarget || theirs == 0 {
 		remedy = "profile: general as root, if the class allows it"
 	}
-	return fmt.Sprintf("; it runs as user %d and container %q as user %d, whose processes and files (%s) it may not look into: Permission denied; for that apply a new session with %s",
+	return fmt.Sprintf("; it runs as user %d and container %q as user %d, so reading that user's processes and files (%s) fails with Permission denied; to read them, apply a new session with %s",
 		own, target, theirs, files, remedy)
 }

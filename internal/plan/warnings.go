@@ -12,7 +12,7 @@ import (
 // copy from being made.
 func (p *pass) countedByBudgets(pod *corev1.Pod) (messages []string, stop step) {
 	if p.Budgets.state == unknown {
-		return []string{fmt.Sprintf("the copy has labels of its target, and whether a PodDisruptionBudget counts it is not known: %v", p.Budgets.err)}, nil
+		return []string{fmt.Sprintf("the copy has labels of its target, and a PodDisruptionBudget may count it: cannot read the budgets: %v", p.Budgets.err)}, nil
 	}
 	budgets, stop := need(p.Budgets, ListBudgets{}, nil, nil)
 	if stop != nil {
@@ -22,8 +22,8 @@ func (p *pass) countedByBudgets(pod *corev1.Pod) (messages []string, stop step) 
 		budget := &budgets[i]
 		selector, err := metav1.LabelSelectorAsSelector(budget.Spec.Selector)
 		if err == nil && selector.Matches(labels.Set(pod.Labels)) {
-			messages = append(messages, fmt.Sprintf("PodDisruptionBudget %q counts the copy as one of the pods that it selects, and may let one of those be evicted while the copy is ready: "+
-				"keep fewer labels (podCopy.keepLabels) if it must not", budget.Name))
+			messages = append(messages, fmt.Sprintf("PodDisruptionBudget %q selects the copy, and may allow a pod that it protects to be evicted while the copy is ready: "+
+				"to prevent that, keep fewer labels (podCopy.keepLabels)", budget.Name))
 		}
 	}
 	return messages, nil

@@ -34,12 +34,12 @@ func TestBudgetsThatCountACopy(t *testing.T) {
 		says    string
 		event   string
 	}{
-		"of all labels":      {labels, &all, `PodDisruptionBudget "web" counts the copy`, v1alpha1.ReasonCountedByBudget},
-		"of one label":       {app, &all, `PodDisruptionBudget "web" counts the copy`, v1alpha1.ReasonCountedByBudget},
+		"of all labels":      {labels, &all, `PodDisruptionBudget "web" selects the copy`, v1alpha1.ReasonCountedByBudget},
+		"of one label":       {app, &all, `PodDisruptionBudget "web" selects the copy`, v1alpha1.ReasonCountedByBudget},
 		"of none":            {func(*v1alpha1.PodCopy) {}, nil, "", ""},
 		"that are not there": {app, new(plan.Found[[]policyv1.PodDisruptionBudget](nil)), "", ""},
 		"that nobody can read": {app, new(plan.Unknown[[]policyv1.PodDisruptionBudget](errOffline)),
-			"is not known", v1alpha1.ReasonCountedByBudget},
+			"cannot read the budgets", v1alpha1.ReasonCountedByBudget},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session(fixture.AsCopy(tc.copy))

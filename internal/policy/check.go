@@ -34,21 +34,21 @@ func checkMode(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) stri
 	if slices.Contains(class.Spec.Modes, spec.Mode) {
 		return ""
 	}
-	return fmt.Sprintf("spec.mode: %s is not allowed; it allows %s", spec.Mode, list(class.Spec.Modes))
+	return fmt.Sprintf("spec.mode: %s is not allowed; allowed: %s", spec.Mode, list(class.Spec.Modes))
 }
 
 func checkProfile(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
 	if spec.Profile == "" || slices.Contains(class.Spec.Profiles, spec.Profile) {
 		return ""
 	}
-	return fmt.Sprintf("spec.profile: %s is not allowed; it allows %s", spec.Profile, list(class.Spec.Profiles))
+	return fmt.Sprintf("spec.profile: %s is not allowed; allowed: %s", spec.Profile, list(class.Spec.Profiles))
 }
 
 // checkImages holds every image that a session brings against the class: the debugger's, and those of a copy's containers.
 func checkImages(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
 	debugger := effectiveImage(class, spec)
 	if debugger == "" && debugpod.AddsContainer(spec) {
-		return "spec.debugger.image: name an image; the class has no default"
+		return "spec.debugger.image: required, as the class has no default"
 	}
 	if debugger != "" {
 		if why := checkImage(class, "spec.debugger.image", debugger); why != "" {
@@ -77,9 +77,9 @@ func checkImage(class *v1alpha1.DebugClass, field, image string) string {
 	allowed, err := imagepattern.MatchAny(class.Spec.Images, image)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("%s: %q is not an image's name: %v", field, image, err)
+		return fmt.Sprintf("%s: %q is not a valid image name: %v", field, image, err)
 	case !allowed:
-		return fmt.Sprintf("%s: %q is not allowed; it allows %s", field, image, strings.Join(class.Spec.Images, ", "))
+		return fmt.Sprintf("%s: %q is not allowed; allowed: %s", field, image, strings.Join(class.Spec.Images, ", "))
 	}
 	return ""
 }
@@ -93,7 +93,7 @@ func checkPrivileges(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec
 		field = "capabilities.drop"
 	}
 	if field != "" {
-		return fmt.Sprintf("spec.debugger.securityContext.%s goes beyond the profile, which is not allowed; choose another profile or class", field)
+		return fmt.Sprintf("spec.debugger.securityContext.%s: exceeds the profile, which is not allowed; choose another profile or class", field)
 	}
 	return ""
 }
@@ -147,7 +147,7 @@ func checkReads(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) str
 	debugger := &spec.Debugger
 	switch {
 	case debugger.Container != "":
-		return "spec.debugger.container: it has the target's volumes, and mounting those is not allowed"
+		return "spec.debugger.container: mounting the target's volumes, as it does, is not allowed"
 	case debugger.MountsFrom != "":
 		return "spec.debugger.mountsFrom: mounting the target's volumes is not allowed"
 	case len(debugger.VolumeMounts) > 0:
@@ -217,7 +217,7 @@ func checkUnstoppable(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpe
 	if !spec.Debugger.Unstoppable || class.Spec.AllowUnstoppable {
 		return ""
 	}
-	return "spec.debugger.unstoppable: a debugger that nothing can end before its pod goes is not allowed; use an image with a shell, or mode: PodCopy"
+	return "spec.debugger.unstoppable: a debugger that cannot be stopped is not allowed; use an image with a shell, or mode: PodCopy"
 }
 
 func checkReplaces(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
@@ -231,7 +231,7 @@ func checkTTL(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) strin
 	if spec.TTL == nil || spec.TTL.Duration <= class.Spec.MaxTTL.Duration {
 		return ""
 	}
-	return fmt.Sprintf("spec.ttl: %s is longer than the maxTTL, %s", v1alpha1.FormatDuration(spec.TTL.Duration), v1alpha1.FormatDuration(class.Spec.MaxTTL.Duration))
+	return fmt.Sprintf("spec.ttl: %s exceeds the class's maxTTL of %s", v1alpha1.FormatDuration(spec.TTL.Duration), v1alpha1.FormatDuration(class.Spec.MaxTTL.Duration))
 }
 
 func checkIdleTimeout(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
@@ -239,7 +239,7 @@ func checkIdleTimeout(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpe
 	if spec.IdleTimeout == nil || most == nil || spec.IdleTimeout.Duration <= most.Duration {
 		return ""
 	}
-	return fmt.Sprintf("spec.idleTimeout: %s is longer than the maxIdleTimeout, %s", v1alpha1.FormatDuration(spec.IdleTimeout.Duration), v1alpha1.FormatDuration(most.Duration))
+	return fmt.Sprintf("spec.idleTimeout: %s exceeds the class's maxIdleTimeout of %s", v1alpha1.FormatDuration(spec.IdleTimeout.Duration), v1alpha1.FormatDuration(most.Duration))
 }
 
 func checkReason(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
@@ -254,7 +254,7 @@ func checkReason(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) st
 	}
 	pattern, err := regexp.Compile(policy.Pattern)
 	if err != nil {
-		return fmt.Sprintf("its reason.pattern is not a regular expression: %v; its administrator has to correct it", err)
+		return fmt.Sprintf("its reason.pattern is not a valid regular expression: %v; ask an administrator to fix it", err)
 	}
 	if !pattern.MatchString(spec.Reason) {
 		return fmt.Sprintf("spec.reason: %q does not match%s", spec.Reason, wanted(policy.Pattern))
@@ -269,9 +269,9 @@ func checkEmergency(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec)
 	case !spec.Emergency || policy == nil || policy.Required == 0 || exempt(policy.Exempt, spec.Requester):
 		return ""
 	case policy.Emergency == nil:
-		return "spec.emergency: its sessions may not start before their approval, in an emergency either; apply the session without it, and wait for its approval"
+		return "spec.emergency: sessions may not start before approval, even in an emergency; apply the session without it, and wait for approval"
 	case strings.TrimSpace(spec.Reason) == "":
-		return "spec.reason: an emergency needs one, for who reviews it"
+		return "spec.reason: required for an emergency, for its reviewers"
 	}
 	return ""
 }
@@ -292,7 +292,7 @@ func checkSubjects(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) 
 			continue
 		}
 		if class.Spec.Access == nil || !slices.Contains(class.Spec.Access.Subjects, subject) {
-			return fmt.Sprintf("spec.access.subjects[%d]: %s %q may not be given access; leave access out, or ask for the class to name it", i, subject.Kind, subject.Name)
+			return fmt.Sprintf("spec.access.subjects[%d]: %s %q may not be granted access; remove spec.access, or ask an administrator to list it in the class's access.subjects", i, subject.Kind, subject.Name)
 		}
 	}
 	return ""
@@ -311,7 +311,7 @@ func CheckVerb(granted *v1alpha1.ClassStatus, verb v1alpha1.AccessVerb) string {
 	if slices.Contains(granted.AccessVerbs, verb) {
 		return ""
 	}
-	return fmt.Sprintf("class %q gives no access %s to it: its access.verbs are %s", granted.Name, verb, list(granted.AccessVerbs))
+	return fmt.Sprintf("class %q does not grant %s access to it: its access.verbs are %s", granted.Name, verb, list(granted.AccessVerbs))
 }
 
 func user(identity *v1alpha1.Identity) v1alpha1.Subject {

@@ -34,20 +34,20 @@ func TestCheck(t *testing.T) {
 		"a mode": {
 			func(c *class) { c.Modes = []v1alpha1.Mode{v1alpha1.ModePodCopy} },
 			nil,
-			"spec.mode: EphemeralContainer is not allowed; it allows PodCopy",
+			"spec.mode: EphemeralContainer is not allowed; allowed: PodCopy",
 		},
 		"a profile": {
 			func(c *class) { c.Profiles = []v1alpha1.Profile{v1alpha1.ProfileBaseline} },
-			func(s *spec) { s.Profile = v1alpha1.ProfileSysadmin }, "spec.profile: sysadmin is not allowed; it allows baseline",
+			func(s *spec) { s.Profile = v1alpha1.ProfileSysadmin }, "spec.profile: sysadmin is not allowed; allowed: baseline",
 		},
-		"no image": {nil, func(s *spec) { s.Debugger.Image = "" }, "spec.debugger.image: name an image"},
+		"no image": {nil, func(s *spec) { s.Debugger.Image = "" }, "spec.debugger.image: required"},
 		"another image": {
 			tools,
 			func(s *spec) { s.Debugger.Image = "busybox" },
-			`spec.debugger.image: "busybox" is not allowed; it allows tools:*`,
+			`spec.debugger.image: "busybox" is not allowed; allowed: tools:*`,
 		},
 		"no image's name": {
-			tools, func(s *spec) { s.Debugger.Image = "tools:" }, `spec.debugger.image: "tools:" is not an image's name`,
+			tools, func(s *spec) { s.Debugger.Image = "tools:" }, `spec.debugger.image: "tools:" is not a valid image name`,
 		},
 		"the image of a container that is changed": {tools, func(s *spec) {
 			copyOf(func(c *v1alpha1.PodCopy) { c.Containers = []v1alpha1.ContainerChange{{Name: "app", Image: "shell:1"}} })(s)
@@ -56,7 +56,7 @@ func TestCheck(t *testing.T) {
 		"privileges": {
 			func(c *class) { c.AllowSecurityContext = false },
 			func(s *spec) { s.Debugger.SecurityContext = &corev1.SecurityContext{Privileged: new(true)} },
-			"spec.debugger.securityContext.privileged goes beyond the profile",
+			"spec.debugger.securityContext.privileged: exceeds the profile",
 		},
 		"fewer capabilities dropped than by the profile": {
 			func(c *class) { c.AllowSecurityContext = false },
@@ -64,7 +64,7 @@ func TestCheck(t *testing.T) {
 				s.Profile = v1alpha1.ProfileRestricted
 				s.Debugger.SecurityContext = &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"CHOWN"}}}
 			},
-			"spec.debugger.securityContext.capabilities.drop goes beyond the profile",
+			"spec.debugger.securityContext.capabilities.drop: exceeds the profile",
 		},
 		"volumes of a container that becomes the debugger": {func(c *class) { c.AllowVolumes = false }, func(s *spec) {
 			copyOf(func(*v1alpha1.PodCopy) {})(s)
@@ -97,7 +97,7 @@ func TestCheck(t *testing.T) {
 		"the longest ttl": {func(c *class) { c.MaxTTL = *duration(time.Hour) }, func(s *spec) { s.TTL = duration(time.Hour) }, ""},
 		"a longer ttl": {
 			func(c *class) { c.MaxTTL = *duration(time.Hour) }, func(s *spec) { s.TTL = duration(2 * time.Hour) },
-			"spec.ttl: 2h is longer than the maxTTL, 1h",
+			"spec.ttl: 2h exceeds the class's maxTTL of 1h",
 		},
 		"the longest idleTimeout": {
 			func(c *class) { c.MaxIdleTimeout = duration(10 * time.Minute) },
@@ -105,7 +105,7 @@ func TestCheck(t *testing.T) {
 		},
 		"a longer idleTimeout": {
 			func(c *class) { c.MaxIdleTimeout = duration(10 * time.Minute) }, func(s *spec) { s.IdleTimeout = duration(11 * time.Minute) },
-			"spec.idleTimeout: 11m is longer than the maxIdleTimeout, 10m",
+			"spec.idleTimeout: 11m exceeds the class's maxIdleTimeout of 10m",
 		},
 		"no reason": {
 			func(c *class) { c.Reason = &v1alpha1.ReasonPolicy{Required: true, Pattern: "^INC-"} }, func(s *spec) { s.Reason = "" },
@@ -117,14 +117,14 @@ func TestCheck(t *testing.T) {
 		},
 		"an emergency that is none": {nil, func(s *spec) { s.Emergency = true }, ""},
 		"an emergency, not allowed": {
-			fixture.Approvals(1), func(s *spec) { s.Emergency = true }, "spec.emergency: its sessions may not start before their approval",
+			fixture.Approvals(1), func(s *spec) { s.Emergency = true }, "spec.emergency: sessions may not start before approval",
 		},
 		"access for oneself": {nil, func(s *spec) {
 			s.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectUser, Name: s.Requester.Username}}}
 		}, ""},
 		"access for others": {nil, func(s *spec) {
 			s.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}}}
-		}, `spec.access.subjects[0]: Group "sre" may not be given access`},
+		}, `spec.access.subjects[0]: Group "sre" may not be granted access`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			class, session := fixture.Class(), fixture.Session()

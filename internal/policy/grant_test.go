@@ -82,21 +82,21 @@ func TestRevalidate(t *testing.T) {
 	}{
 		"as it was": {func(*v1alpha1.DebugClassSpec) {}, ""},
 		"widened":   {func(c *v1alpha1.DebugClassSpec) { c.MaxTTL.Duration *= 2; c.Approval = nil }, ""},
-		"images":    {func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"tools"} }, "the image that it granted"},
+		"images":    {func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"tools"} }, "the image it granted"},
 		"profiles": {
 			func(c *v1alpha1.DebugClassSpec) { c.Profiles = []v1alpha1.Profile{v1alpha1.ProfileBaseline} },
-			"it granted profile general, and now allows baseline",
+			"it granted profile general, but now allows only baseline",
 		},
 		"time": {
 			func(c *v1alpha1.DebugClassSpec) { c.MaxTTL = *duration(time.Hour) },
-			"it granted up to 24h, and its maxTTL is 1h now",
+			"it granted a ttl of up to 24h, but its maxTTL is now 1h",
 		},
 		"access": {
 			func(c *v1alpha1.DebugClassSpec) { c.Access.Verbs = c.Access.Verbs[:1] },
-			"it granted access by Attach, Exec, and now gives Attach",
+			"it granted the access verbs Attach, Exec, but now grants only Attach",
 		},
-		"approvals": {func(c *v1alpha1.DebugClassSpec) { c.Approval.Required = 2 }, "the approvals it asks for are more: 1 before, 2 now"},
-		"whose":     {func(c *v1alpha1.DebugClassSpec) { c.Approval.SelfApproval = false }, "it let the requester's own approval count"},
+		"approvals": {func(c *v1alpha1.DebugClassSpec) { c.Approval.Required = 2 }, "it requires more approvals: 1 before, 2 now"},
+		"whose":     {func(c *v1alpha1.DebugClassSpec) { c.Approval.SelfApproval = false }, "it no longer counts the requester's own approval"},
 		"the hash":  {func(c *v1alpha1.DebugClassSpec) { c.Approval.RequireRequestHash = true }, "requestHash"},
 	} {
 		edited := class.DeepCopy()

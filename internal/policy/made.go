@@ -53,7 +53,7 @@ func checkMadeContainer(session *v1alpha1.DebugSession, allows v1alpha1.ClassAll
 	case field == "":
 		return "" // it runs its own program, as in the target
 	case !allows.Volumes && reads(container) != "":
-		return forbids(session, "%s: container %q has %s of the target, and mounting or reading those is not allowed; leave it as it is", field, container.Name, reads(container))
+		return forbids(session, "%s: container %q has %s of the target, and mounting or reading that is not allowed; leave the container unchanged", field, container.Name, reads(container))
 	}
 	return checkMadePrivileges(session, allows, container, pod, field)
 }
@@ -101,10 +101,10 @@ func checkMadePrivileges(session *v1alpha1.DebugSession, allows v1alpha1.ClassAl
 	if has == "" {
 		return ""
 	}
-	remedy := "leave the container as it is"
+	remedy := "leave the container unchanged"
 	switch field {
 	case "spec.debugger":
-		remedy = "leave runAs out, or set securityContext.runAsUser to another number than 0"
+		remedy = "remove runAs, or set securityContext.runAsUser to a number other than 0"
 	case "spec.debugger.container":
 		remedy = "add a debugger instead, or use profile baseline or restricted, which keep nothing of the target's securityContext"
 	}

@@ -38,7 +38,7 @@ func TestCheckAdded(t *testing.T) {
 			"capabilities.add: SYS_PTRACE",
 		},
 		"everything":                      {&corev1.SecurityContext{Privileged: new(true)}, "privileged: true"},
-		"root, as the target's container": {&corev1.SecurityContext{RunAsUser: new(int64(0))}, "leave runAs out"},
+		"root, as the target's container": {&corev1.SecurityContext{RunAsUser: new(int64(0))}, "remove runAs"},
 	} {
 		added := &corev1.EphemeralContainer{
 			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", SecurityContext: tc.sc},

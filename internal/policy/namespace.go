@@ -21,11 +21,11 @@ func checkNamespace(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec,
 		return by(class.Name, why)
 	}
 	if !selects(class.Spec.NamespaceSelector, namespace) {
-		return fmt.Sprintf("class %q is not for this namespace: its namespaceSelector is %s", class.Name, metav1.FormatLabelSelector(class.Spec.NamespaceSelector))
+		return fmt.Sprintf("class %q cannot be used in this namespace: its namespaceSelector is %s", class.Name, metav1.FormatLabelSelector(class.Spec.NamespaceSelector))
 	}
 	if name := namespace[corev1.LabelMetadataName]; inOwn && !NamesNamespace(class, name) {
-		return fmt.Sprintf("class %q is not for this namespace: it is the operator's own, from which any pod of the cluster can be reached; "+
-			"only a class whose namespaceSelector names it by its label %s is for it", class.Name, corev1.LabelMetadataName)
+		return fmt.Sprintf("class %q cannot be used in this namespace: it is the operator's own, from which any pod in the cluster can be reached; "+
+			"only a class whose namespaceSelector names it by its label %s can be used here", class.Name, corev1.LabelMetadataName)
 	}
 	return ""
 }
@@ -56,9 +56,9 @@ func checkNodeNamespace(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionS
 	case spec.Mode != v1alpha1.ModeNode || allowed != "" && namespace[corev1.LabelMetadataName] == allowed:
 		return ""
 	case allowed == "":
-		return "spec.mode: nodes may not be debugged, for its nodeNamespace names no namespace to do it in"
+		return "spec.mode: nodes may not be debugged, as the class has no nodeNamespace"
 	default:
-		return fmt.Sprintf("spec.mode: nodes may be debugged in namespace %q alone; apply the session there", allowed)
+		return fmt.Sprintf("spec.mode: nodes may be debugged only in namespace %q; apply the session there", allowed)
 	}
 }
 
@@ -67,7 +67,7 @@ func CheckPod(class *v1alpha1.DebugClass, pod *corev1.Pod) string {
 	if selects(class.Spec.PodSelector, labels.Set(pod.Labels)) {
 		return ""
 	}
-	return fmt.Sprintf("class %q is not for pod %q: its podSelector is %s",
+	return fmt.Sprintf("class %q cannot be used for pod %q: its podSelector is %s",
 		class.Name, pod.Name, metav1.FormatLabelSelector(class.Spec.PodSelector))
 }
 

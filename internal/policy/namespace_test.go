@@ -73,19 +73,19 @@ func TestNodesInOneNamespaceAlone(t *testing.T) {
 			in("ops"),
 			"spec.mode: Node is not allowed",
 		},
-		"a class that names no namespace": {
+		"a class that has no nodeNamespace": {
 			func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) },
 			in("ops"),
-			"names no namespace",
+			"has no nodeNamespace",
 		},
 		"nor one without a name": {
 			func(c *v1alpha1.DebugClassSpec) { c.Modes = append(c.Modes, v1alpha1.ModeNode) },
 			nil,
-			"names no namespace",
+			"has no nodeNamespace",
 		},
 		"another namespace": {func(c *v1alpha1.DebugClassSpec) {
 			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
-		}, in("shop"), `in namespace "ops" alone`},
+		}, in("shop"), `only in namespace "ops"`},
 		"that namespace": {func(c *v1alpha1.DebugClassSpec) {
 			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
 		}, in("ops"), ""},

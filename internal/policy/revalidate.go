@@ -34,20 +34,20 @@ func narrowedImage(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) st
 	if granted.Image == "" {
 		return ""
 	}
-	return checkImage(class, "the image that it granted", granted.Image)
+	return checkImage(class, "the image it granted", granted.Image)
 }
 
 func narrowedProfile(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) string {
 	if slices.Contains(class.Spec.Profiles, granted.Profile) {
 		return ""
 	}
-	return fmt.Sprintf("it granted profile %s, and now allows %s", granted.Profile, list(class.Spec.Profiles))
+	return fmt.Sprintf("it granted profile %s, but now allows only %s", granted.Profile, list(class.Spec.Profiles))
 }
 
 // narrowedTime looks at the most that was granted and not at what is asked for: a session that has started may ask for that.
 func narrowedTime(class *v1alpha1.DebugClass, granted *v1alpha1.ClassStatus) string {
 	if granted.MaxTTL.Duration > class.Spec.MaxTTL.Duration {
-		return fmt.Sprintf("it granted up to %s, and its maxTTL is %s now", v1alpha1.FormatDuration(granted.MaxTTL.Duration), v1alpha1.FormatDuration(class.Spec.MaxTTL.Duration))
+		return fmt.Sprintf("it granted a ttl of up to %s, but its maxTTL is now %s", v1alpha1.FormatDuration(granted.MaxTTL.Duration), v1alpha1.FormatDuration(class.Spec.MaxTTL.Duration))
 	}
 	return ""
 }
@@ -59,11 +59,11 @@ func narrowedEmergency(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSp
 	case !spec.Emergency || granted.Emergency == nil || granted.ApprovalsRequired == 0:
 		return ""
 	case now == nil:
-		return "it let sessions start before their approval in an emergency, and does not now"
+		return "it no longer lets sessions start before approval in an emergency"
 	case now.MaxTTL.Duration < granted.Emergency.MaxTTL.Duration:
-		return fmt.Sprintf("it let them last %s before their approval, and now %s", v1alpha1.FormatDuration(granted.Emergency.MaxTTL.Duration), v1alpha1.FormatDuration(now.MaxTTL.Duration))
+		return fmt.Sprintf("its approval.emergency.maxTTL was %s, and is now only %s", v1alpha1.FormatDuration(granted.Emergency.MaxTTL.Duration), v1alpha1.FormatDuration(now.MaxTTL.Duration))
 	case now.ReviewWithin.Duration < granted.Emergency.ReviewWithin.Duration:
-		return fmt.Sprintf("it let them be reviewed within %s, and now %s", v1alpha1.FormatDuration(granted.Emergency.ReviewWithin.Duration), v1alpha1.FormatDuration(now.ReviewWithin.Duration))
+		return fmt.Sprintf("its approval.emergency.reviewWithin was %s, and is now only %s", v1alpha1.FormatDuration(granted.Emergency.ReviewWithin.Duration), v1alpha1.FormatDuration(now.ReviewWithin.Duration))
 	}
 	return ""
 }
@@ -72,17 +72,17 @@ func narrowedAccess(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec,
 	now := Grant(class, spec)
 	for _, verb := range granted.AccessVerbs {
 		if !slices.Contains(now.AccessVerbs, verb) {
-			return fmt.Sprintf("it granted access by %s, and now gives %s", list(granted.AccessVerbs), list(now.AccessVerbs))
+			return fmt.Sprintf("it granted the access verbs %s, but now grants only %s", list(granted.AccessVerbs), list(now.AccessVerbs))
 		}
 	}
 	if now.ApprovalsRequired > granted.ApprovalsRequired {
-		return fmt.Sprintf("the approvals it asks for are more: %d before, %d now", granted.ApprovalsRequired, now.ApprovalsRequired)
+		return fmt.Sprintf("it requires more approvals: %d before, %d now", granted.ApprovalsRequired, now.ApprovalsRequired)
 	}
 	if granted.SelfApproval && now.ApprovalsRequired > 0 && !now.SelfApproval {
-		return "it let the requester's own approval count, and does not now"
+		return "it no longer counts the requester's own approval"
 	}
 	if now.RequireRequestHash && !granted.RequireRequestHash {
-		return "it took approvals that do not write requestHash, and does not now"
+		return "it no longer counts approvals without requestHash"
 	}
 	return ""
 }
@@ -93,5 +93,5 @@ func narrowedIdleTimeout(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSession
 	if most == nil || !debugpod.CanIdle(spec) || granted.IdleTimeout != nil && granted.IdleTimeout.Duration <= most.Duration {
 		return ""
 	}
-	return fmt.Sprintf("its maxIdleTimeout is %s now, which is less than it granted", v1alpha1.FormatDuration(most.Duration))
+	return fmt.Sprintf("its maxIdleTimeout is now %s, less than it granted", v1alpha1.FormatDuration(most.Duration))
 }

@@ -25,7 +25,7 @@ func Validate(spec *v1alpha1.DebugClassSpec) []string {
 	}
 	if spec.Reason != nil {
 		if _, err := regexp.Compile(spec.Reason.Pattern); err != nil {
-			complain("spec.reason.pattern: %v; the syntax is RE2's", err)
+			complain("spec.reason.pattern: %v; use RE2 syntax", err)
 		}
 	}
 	if _, err := metav1.LabelSelectorAsSelector(spec.NamespaceSelector); err != nil {
@@ -66,10 +66,10 @@ func validateBounds(field string, bounds corev1.ResourceList) []string {
 		most := bounds[name]
 		switch {
 		case !claimable(name):
-			wrong = append(wrong, fmt.Sprintf("%s: %q is no resource of a container: name cpu, memory, ephemeral-storage, an extended resource such as nvidia.com/gpu, or %s",
+			wrong = append(wrong, fmt.Sprintf("%s: %q is not a container resource: use cpu, memory, ephemeral-storage, an extended resource such as nvidia.com/gpu, or %s",
 				field, name, debugpod.ResourceClaims))
 		case most.Sign() < 0, most.Sign() == 0 && debugpod.IsNative(name):
-			wrong = append(wrong, fmt.Sprintf("%s: %s of %s is no bound: it must be more than 0", field, most.String(), name))
+			wrong = append(wrong, fmt.Sprintf("%s: %s of %s sets no bound: it must be greater than 0", field, most.String(), name))
 		}
 	}
 	return wrong

@@ -32,8 +32,8 @@ func TestValidate(t *testing.T) {
 			func(c *class) { c.Images, c.Defaults = []string{"tools"}, &v1alpha1.ClassDefaults{Image: "busybox"} },
 			[]string{`spec.defaults.image: "busybox" is not allowed`},
 		},
-		"no resource":     {bounds("pods", "1"), []string{`spec.resources.pod: "pods" is no resource of a container`}},
-		"no bound":        {bounds(corev1.ResourceMemory, "0"), []string{"spec.resources.pod: 0 of memory is no bound"}},
+		"no resource":     {bounds("pods", "1"), []string{`spec.resources.pod: "pods" is not a container resource`}},
+		"no bound":        {bounds(corev1.ResourceMemory, "0"), []string{"spec.resources.pod: 0 of memory sets no bound"}},
 		"an extended one": {bounds("nvidia.com/gpu", "0"), nil},
 		"everything at once": {func(c *class) {
 			c.Reason, c.NamespaceSelector, c.PodSelector = &v1alpha1.ReasonPolicy{Pattern: "("}, nonsense, nonsense

@@ -36,11 +36,11 @@ func Session(ctx context.Context, seal Seal, admission Admission, session *v1alp
 	leftOut, err := admission.LeavesOut(ctx, session.Namespace)
 	switch {
 	case leftOut != "":
-		return untrusted("%s, so nobody knows who asks for a session here; apply it in another namespace, or have a cluster administrator take that selector away "+
+		return untrusted("%s, so the requester of a session here cannot be verified; apply it in another namespace, or ask a cluster administrator to remove that selector "+
 			"and apply the session again", leftOut), nil
 	case session.Spec.Requester == nil || !seal.VerifySession(session):
-		return untrusted("spec.requester was not stamped by the operator's admission webhook with the key that it has now, so nobody knows who asked; " +
-			"see that the webhook is installed (the operator's readiness says), then delete the session and apply it again"), nil
+		return untrusted("spec.requester was not stamped by the operator's admission webhook with its current key, so the requester cannot be verified; " +
+			"check that the webhook is installed (the operator's readiness reports it), then delete the session and apply it again"), nil
 	case err != nil:
 		return nil, err
 	}
@@ -53,8 +53,8 @@ func Session(ctx context.Context, seal Seal, admission Admission, session *v1alp
 	}
 	// What a class has granted was trusted then.
 	if session.Status.Class == nil && session.CreationTimestamp.Time.Before(since) {
-		return untrusted("the session was created before %s, since when the API server has held spec.requester against who creates a session, "+
-			"so nobody knows who asked; delete it and apply it again", since.UTC().Format(time.RFC3339)), nil
+		return untrusted("the session was created before %s, when the API server began to check spec.requester against a session's creator, "+
+			"so the requester cannot be verified; delete it and apply it again", since.UTC().Format(time.RFC3339)), nil
 	}
 	return nil, nil
 }

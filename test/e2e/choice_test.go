@@ -108,13 +108,13 @@ spec:
 		n := newNamespace()
 		started := time.Now()
 		for name, test := range map[string]struct{ workload, says string }{
-			"kind": {"{kind: Deploy, name: web}", `spec.target.workload: the cluster has no kind "Deploy" of apps/v1`},
+			"kind": {"{kind: Deploy, name: web}", `spec.target.workload: the cluster has no kind "Deploy" in apiVersion apps/v1`},
 			"version": {
 				"{kind: Job, name: web}",
-				`no kind "Job" of apps/v1: write both as in the workload's own manifest, such as Deployment and apps/v1, ` +
+				`no kind "Job" in apiVersion apps/v1: copy both from the workload's manifest, such as Deployment and apps/v1, ` +
 					`or Job and batch/v1`,
 			},
-			"podless": {"{apiVersion: v1, kind: ConfigMap, name: kube-root-ca.crt}", "without a scale subresource"},
+			"podless": {"{apiVersion: v1, kind: ConfigMap, name: kube-root-ca.crt}", "has no scale subresource"},
 		} {
 			n.session(name, "  target: {workload: "+test.workload+"}\n  debugger: {image: \"busybox:1.36\"}\n")
 			session := n.ends(name, v1alpha1.OutcomeRejected)

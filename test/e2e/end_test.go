@@ -140,7 +140,7 @@ var _ = Describe("the end of a session", func() {
 		n.session("distroless", "  className: e2e-everything\n  ttl: 10s\n"+spec)
 		active := n.reaches("distroless", v1alpha1.PhaseActive)
 		Expect(active.Status.HardDeadline).To(BeNil())
-		Expect(active.Status.Message()).To(ContainSubstring("nothing can end it before its pod goes"))
+		Expect(active.Status.Message()).To(ContainSubstring("it runs until it exits or its pod is deleted"))
 
 		Eventually(func() string { return condition(n.get("distroless"), v1alpha1.ConditionDebuggerReady).Reason }).
 			Should(Equal(v1alpha1.ReasonUnstoppable))

@@ -27,7 +27,7 @@ var _ = Describe("a debugger on a node", func() {
   debugger: {image: "busybox:1.36", command: [sh], stdin: true}
 `, class, node)
 		Expect(newNamespace().tryApply(sessionManifest("disk", onNode))).
-			To(MatchError(ContainSubstring("nodes may be debugged in namespace %q alone", n)))
+			To(MatchError(ContainSubstring("nodes may be debugged only in namespace %q", n)))
 		n.session("disk", onNode)
 		session := n.reaches("disk", v1alpha1.PhaseActive)
 		Expect(session.Status.Target.Name).To(Equal("node/" + node))

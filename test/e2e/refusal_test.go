@@ -169,7 +169,7 @@ var _ = Describe("a debugger that cannot start", func() {
 			Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseStarting))
 			message := session.Status.Message()
 			Expect(message).To(And(ContainSubstring("nowhere.example/no/such:tag"), ContainSubstring("not found"),
-				ContainSubstring("check the image's name")))
+				ContainSubstring("check the image name")))
 			Eventually(n.eventMessages(name, "ErrImagePull")).Should(ContainSubstring("not found"))
 		}
 		for _, name := range []string{"hang", "copy"} {

@@ -36,7 +36,7 @@ var _ = Describe("a copy that its target is in the way of", func() {
 		original := n.getPod("web").UID
 		n.session("copy", class+copyOf)
 		Eventually(readyMessage(n, "copy")).
-			Should(And(ContainSubstring("free ports"), ContainSubstring("podCopy.replaceOriginal frees it")))
+			Should(And(ContainSubstring("free ports"), ContainSubstring("podCopy.replaceOriginal to free it")))
 		Expect(n.get("copy").Status.Reason).To(Equal(v1alpha1.ReasonUnschedulable))
 		stays(n)
 
@@ -61,9 +61,9 @@ var _ = Describe("a copy that its target is in the way of", func() {
 				"}\n  mode: PodCopy\n  debugger: {image: \"busybox:1.36\", command: [sh], stdin: true}\n"
 		}
 		for target, words := range map[string]string{
-			"claims": "the target holds a volume that one pod alone may use: podCopy.replaceOriginal frees it",
-			"alone":  "keep it away from pods such as those: podCopy.sameNode puts it where the target is",
-			"gated":  "the copy has the target's scheduling gates: whoever set them has to lift them",
+			"claims": "the target holds a volume that only one pod may use: set podCopy.replaceOriginal to free it",
+			"alone":  "keep the copy away: set podCopy.sameNode to place it on the target's node",
+			"gated":  "the copy has the target's scheduling gates: have them removed by whoever set them",
 		} {
 			n.session(target, copyOfPod(target))
 			Eventually(readyMessage(n, target)).Should(ContainSubstring(words), target)
@@ -114,7 +114,7 @@ var _ = Describe("a copy that its target is in the way of", func() {
 		kubectl("label", "node", node, "e2e-disk-")
 		n.session("copy", class+copyOf+"  podCopy: {replaceOriginal: Always}\n")
 		Eventually(readyMessage(n, "copy")).
-			Should(And(ContainSubstring("node affinity/selector"), ContainSubstring("needs a node that takes it")))
+			Should(And(ContainSubstring("node affinity/selector"), ContainSubstring("needs a node that accepts it")))
 		stays(n)
 	})
 
@@ -131,7 +131,7 @@ var _ = Describe("a copy that its target is in the way of", func() {
 		n.session("careful", class+ofWorkload+"  podCopy: {replaceOriginal: IfUncontrolled}\n")
 		session := n.ends("careful", v1alpha1.OutcomeRejected)
 		Expect(session.Status.Message()).To(And(
-			HavePrefix("spec.podCopy.replaceOriginal: "), ContainSubstring("belongs to ReplicaSet"), ContainSubstring("set it to Always")))
+			HavePrefix("spec.podCopy.replaceOriginal: "), ContainSubstring("controlled by ReplicaSet"), ContainSubstring("set it to Always")))
 		original := session.Status.Target.PodName
 		Expect(n.getPod(original).DeletionTimestamp).To(BeNil())
 

@@ -245,7 +245,7 @@ var _ = Describe("the audit record", func() {
 			said := meta.FindStatusCondition(other.Status.Conditions, v1alpha1.ConditionRecorded)
 			g.Expect(said).NotTo(BeNil())
 			g.Expect(said.Reason).To(Equal(v1alpha1.ReasonNotRecorded))
-			g.Expect(said.Message).To(ContainSubstring("the audit store cannot be written"))
+			g.Expect(said.Message).To(ContainSubstring("cannot write to the audit store"))
 			all := &eventsv1.EventList{}
 			g.Expect(k8s.List(ctx, all, client.InNamespace(namespace))).To(Succeed())
 			g.Expect(all.Items).

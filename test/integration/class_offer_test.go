@@ -92,13 +92,13 @@ var _ = Describe("who may not use a class", Ordered, ContinueOnFailure, func() {
 				ContainSubstring(fmt.Sprintf("; you may use class %q here, which allows this session: "+
 					"set spec.className to it", name("wide")))))
 		},
-		Entry("mode", copiesOnly, func(*v1alpha1.DebugSessionSpec) {}, "spec.mode: EphemeralContainer is not allowed; it allows PodCopy"),
-		Entry("namespace", elsewhere, func(*v1alpha1.DebugSessionSpec) {}, "is not for this namespace: its namespaceSelector is team=bank"),
+		Entry("mode", copiesOnly, func(*v1alpha1.DebugSessionSpec) {}, "spec.mode: EphemeralContainer is not allowed; allowed: PodCopy"),
+		Entry("namespace", elsewhere, func(*v1alpha1.DebugSessionSpec) {}, "cannot be used in this namespace: its namespaceSelector is team=bank"),
 		Entry("image", func(c *v1alpha1.DebugClass) { c.Spec.Images = []string{"registry.example/**"} },
 			func(*v1alpha1.DebugSessionSpec) {},
-			`spec.debugger.image: "busybox:1.36" is not allowed; it allows registry.example/**`),
+			`spec.debugger.image: "busybox:1.36" is not allowed; allowed: registry.example/**`),
 		Entry("profile", func(*v1alpha1.DebugClass) {}, func(s *v1alpha1.DebugSessionSpec) { s.Profile = v1alpha1.ProfileRestricted },
-			"spec.profile: restricted is not allowed; it allows general"),
+			"spec.profile: restricted is not allowed; allowed: general"),
 	)
 
 	It("is told of those for its mode if none allows it as it is", func(ctx SpecContext) {

@@ -63,7 +63,7 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		session.Spec.Mode, session.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: "node-1"}
 		Eventually(func() string {
 			return refusal(alice.Create(ctx, session))
-		}).Should(ContainSubstring(`nodes may be debugged in namespace "elsewhere" alone`))
+		}).Should(ContainSubstring(`nodes may be debugged only in namespace "elsewhere"`))
 	})
 
 	DescribeTable("that does not allow volumes lets nobody read by env what they perhaps may not", func(ctx SpecContext,
@@ -105,9 +105,9 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		Expect(refusal(alice.Create(ctx, session, client.DryRunAll))).To(ContainSubstring(says))
 	},
 		Entry("of modes", func(s *v1alpha1.DebugSessionSpec) { s.Mode, s.PodCopy = v1alpha1.ModeEphemeralContainer, nil },
-			"spec.mode: EphemeralContainer is not allowed; it allows PodCopy"),
+			"spec.mode: EphemeralContainer is not allowed; allowed: PodCopy"),
 		Entry("of profiles", func(s *v1alpha1.DebugSessionSpec) { s.Profile = v1alpha1.ProfileSysadmin },
-			"spec.profile: sysadmin is not allowed; it allows general, restricted"),
+			"spec.profile: sysadmin is not allowed; allowed: general, restricted"),
 		Entry("of images", func(s *v1alpha1.DebugSessionSpec) { s.Debugger.Image = "docker.io/library/busybox:2" },
 			`spec.debugger.image: "docker.io/library/busybox:2" is not allowed`),
 		Entry("of images for a changed container", func(s *v1alpha1.DebugSessionSpec) {
@@ -132,14 +132,14 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		Entry("of the place of the target", func(s *v1alpha1.DebugSessionSpec) { s.PodCopy.ReplaceOriginal = v1alpha1.ReplaceAlways },
 			"spec.podCopy.replaceOriginal: deleting the target is not allowed"),
 		Entry("of time", func(s *v1alpha1.DebugSessionSpec) { s.TTL = &metav1.Duration{Duration: 61 * time.Minute} },
-			"spec.ttl: 1h1m is longer than the maxTTL, 1h"),
+			"spec.ttl: 1h1m exceeds the class's maxTTL of 1h"),
 		Entry("without a reason", func(s *v1alpha1.DebugSessionSpec) { s.Reason = "" }, "spec.reason: "),
 		Entry("for another reason", func(s *v1alpha1.DebugSessionSpec) { s.Reason = "just looking" }, `it must match "^INC-[0-9]+"`),
 		Entry("for others", func(s *v1alpha1.DebugSessionSpec) {
 			s.Access = &v1alpha1.Access{
 				Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectGroup, Name: "sre"}, {Kind: v1alpha1.SubjectUser, Name: "mallory"}},
 			}
-		}, `spec.access.subjects[1]: User "mallory" may not be given access`),
+		}, `spec.access.subjects[1]: User "mallory" may not be granted access`),
 	)
 
 	It("gives what a session does not say, and what access it gives is for one pod", func(ctx SpecContext) {

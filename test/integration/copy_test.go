@@ -64,7 +64,7 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 		runningPod(ctx, namespace, "web")
 		session := create(ctx, namespace, "hang", fixture.AsCopy(func(c *v1alpha1.PodCopy) { c.Name = "mine" }))
 		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonNameTaken)
-		Expect(said(session)).To(ContainSubstring(`a pod "mine" that is not this session's exists, and was not touched`))
+		Expect(said(session)).To(ContainSubstring(`pod "mine" already exists and is not this session's; it was left untouched`))
 		isAsItWas(ctx, foreign)
 
 		Expect(k8s.Delete(ctx, session)).To(Succeed())
@@ -116,7 +116,7 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 				HaveField("Type", v1alpha1.ConditionDebuggerReady), HaveField("Reason", v1alpha1.ReasonStillRunning))))
 			g.Expect(session.Status.Conditions).To(ContainElement(And(
 				HaveField("Type", v1alpha1.ConditionReady),
-				HaveField("Message", ContainSubstring("held by finalizers that others put on it: example.com/hold")))))
+				HaveField("Message", ContainSubstring("held by finalizers set by others: example.com/hold")))))
 		}).Should(Succeed())
 		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
 

@@ -26,7 +26,7 @@ var _ = Describe("the end of a session", func() {
 			s.Spec.IdleTimeout = &metav1.Duration{Duration: 2 * time.Minute}
 		})
 		Eventually(func() string { return refusal(k8s.Create(ctx, longer.DeepCopy(), client.DryRunAll)) }).Should(
-			ContainSubstring("spec.idleTimeout: 2m is longer than the maxIdleTimeout, 1m"))
+			ContainSubstring("spec.idleTimeout: 2m exceeds the class's maxIdleTimeout of 1m"))
 		session := active(ctx, node, namespace, "hang", pod, ofClass)
 		Expect(session.Status.Class.IdleTimeout).To(HaveField("Duration", time.Minute))
 		ended := exited(debugpod.ExitDeadline, "Error", debugpod.WhenIdle+"\n")
@@ -34,7 +34,7 @@ var _ = Describe("the end of a session", func() {
 		Expect(node.set(ctx, pod, session.Status.Debugger.ContainerName, ended)).To(Succeed())
 		endsAs(ctx, session, v1alpha1.OutcomeExpired, v1alpha1.ReasonIdleTimeout)
 		Expect(session.Status.Debugger.StoppedBy).To(Equal(v1alpha1.StoppedByIdleTimeout))
-		Expect(said(session)).To(ContainSubstring("nobody used it for 1m (idleTimeout)"))
+		Expect(said(session)).To(ContainSubstring("the debugger was idle for 1m (idleTimeout)"))
 	})
 
 	It("is warned of by one event each, as its class has it, also by an operator that came later", func(ctx SpecContext) {
@@ -57,7 +57,7 @@ var _ = Describe("the end of a session", func() {
 			for i := range all.Items {
 				if e := &all.Items[i]; e.Reason == v1alpha1.ReasonEndingSoon {
 					g.Expect(e.Note).
-						To(MatchRegexp("^the session ends in [0-9]+s, at .*; to extend it raise spec.ttl, as kubectl dbg extend does$"))
+						To(MatchRegexp("^the session ends in [0-9]+s, at .*; to extend it, raise spec.ttl or run kubectl dbg extend$"))
 					sent[e.Regarding.Name]++
 				}
 			}

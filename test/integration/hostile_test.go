@@ -134,7 +134,7 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 			riding.Spec.Mode = mode
 			Expect(mallory.Create(ctx, riding)).To(Succeed())
 			endsAs(ctx, riding, v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetIsDebugger)
-			Expect(said(riding)).To(ContainSubstring(`was made for session "copy"`))
+			Expect(said(riding)).To(ContainSubstring(`was created for session "copy"`))
 		}
 		chosen := newSession(namespace, "chosen", "")
 		chosen.Spec.Mode = v1alpha1.ModePodCopy // for which a pod need not be on a node
@@ -196,7 +196,7 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 			{Kind: v1alpha1.SubjectUser, Name: "Alice"}, {Kind: v1alpha1.SubjectGroup, Name: "alice"},
 		} {
 			session.Spec.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{subject}}
-			Expect(refusal(alice.Create(ctx, session))).To(ContainSubstring("may not be given access"))
+			Expect(refusal(alice.Create(ctx, session))).To(ContainSubstring("may not be granted access"))
 		}
 	})
 

@@ -53,6 +53,6 @@ var _ = Describe("a slip of the pen", Ordered, ContinueOnFailure, func() {
 	It("is waited for where a pod may yet come, and what was looked for is said", func(ctx SpecContext) {
 		session := create(ctx, namespace, "hang", fixture.OfSelector(map[string]string{"app": "wbe"}))
 		reaches(ctx, session, v1alpha1.PhasePending)
-		Expect(said(session)).To(HavePrefix("no pod has labels that spec.target.selector selects (app=wbe)"))
+		Expect(said(session)).To(HavePrefix("no pod matches spec.target.selector (app=wbe)"))
 	})
 })

@@ -50,7 +50,7 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 			}
 			return session
 		}
-		Expect(k8s.Create(ctx, onNode(newNamespace(ctx, nil)))).To(MatchError(ContainSubstring("nodes may be debugged in namespace")))
+		Expect(k8s.Create(ctx, onNode(newNamespace(ctx, nil)))).To(MatchError(ContainSubstring("nodes may be debugged only in namespace")))
 
 		session := onNode(namespace)
 		Expect(k8s.Create(ctx, session)).To(Succeed())
@@ -102,7 +102,7 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 			refreshed(ctx, g, session)
 			g.Expect(session.Status.Conditions).To(ContainElement(And(
 				HaveField("Type", v1alpha1.ConditionDebuggerReady),
-				HaveField("Message", ContainSubstring("held by finalizers that others put on it: example.com/hold")))))
+				HaveField("Message", ContainSubstring("held by finalizers set by others: example.com/hold")))))
 		}).Should(Succeed())
 		Expect(session.Status.Phase).To(Equal(v1alpha1.PhaseEnding))
 		so := askedSoFar()
@@ -138,7 +138,7 @@ var _ = Describe("further ways to debug", Ordered, ContinueOnFailure, func() {
 		})
 		Expect(kubelet.set(ctx, pod, session.Status.Debugger.ContainerName, exited(3, "Error", ""))).To(Succeed())
 		endsAs(ctx, session, v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited)
-		Expect(said(session)).To(ContainSubstring("exit code 3; what it wrote cannot be read"))
+		Expect(said(session)).To(ContainSubstring("exit code 3; its output cannot be read"))
 	})
 
 	It("changes a container of the copy, and adds none", func(ctx SpecContext) {

@@ -37,7 +37,7 @@ var _ = Describe("namespaces that are worth the whole cluster", func() {
 				session.Spec.Target = v1alpha1.Target{NodeName: "node-1"}
 			}
 			Eventually(func() error { return k8s.Create(ctx, session.DeepCopy(), client.DryRunAll) }).
-				Should(MatchError(ContainSubstring(`class "anywhere" is not for this namespace: it is the operator's own`)))
+				Should(MatchError(ContainSubstring(`class "anywhere" cannot be used in this namespace: it is the operator's own`)))
 			session.Spec.ClassName = "for-the-operator"
 			Eventually(func() error { return k8s.Create(ctx, session.DeepCopy(), client.DryRunAll) }).Should(Succeed())
 		}

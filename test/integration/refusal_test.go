@@ -96,7 +96,7 @@ var _ = Describe("what the API server refuses", Ordered, ContinueOnFailure, func
 			}}}
 			return k8s.SubResource("ephemeralcontainers").Update(ctx, trial, client.DryRunAll)
 		}).Should(MatchError(ContainSubstring("bring your own"))) // the API server learns of policies a moment later
-		refused(ctx, create(ctx, namespace, "hang"), "bring your own busybox", "that policy's owner can say why")
+		refused(ctx, create(ctx, namespace, "hang"), "bring your own busybox", "ask that policy's owner why")
 	})
 })
 

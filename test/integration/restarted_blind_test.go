@@ -127,7 +127,7 @@ var _ = Describe("an operator that starts where classes and approvals cannot be 
 		uninstallApprovals(ctx)
 		relaunch()
 		late := runningPod(ctx, namespace, "late")
-		waitsFor(ctx, waiting, `the approvals cannot be read: no matches for kind "DebugApproval"`)
+		waitsFor(ctx, waiting, `cannot read the approvals: no matches for kind "DebugApproval"`)
 		expires(ctx, ephemeral)
 		refreshed(ctx, Default, waiting)
 		Expect(waiting.Status.StartedAt).To(BeNil())

@@ -101,7 +101,7 @@ var _ = Describe("what an approver is shown", Ordered, ContinueOnFailure, func()
 			v1alpha1.HiddenValues{Container: "migrate", Env: []string{"DSN"}}))
 		Expect(meta.FindStatusCondition(session.Status.Conditions, v1alpha1.ConditionAdmissible).Message).
 			To(HaveSuffix("(" + string(pod.UID) + "): see status.request.preview, " +
-				"in which the values that status.request.hidden lists are not shown; the hash covers them"))
+				"without the values that status.request.hidden lists; the hash covers them"))
 		out, _, err := kubectl(alice, "", "get", "dbg", "-n", namespace, "-o", "yaml")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).NotTo(ContainSubstring("s3cret"))

@@ -43,7 +43,7 @@ var _ = Describe("a session's target", Ordered, ContinueOnFailure, func() {
 		session := create(ctx, namespace, "hang", fixture.Of("web"))
 		reaches(ctx, session, v1alpha1.PhasePending)
 		Expect(session.Status.Reason).To(Equal(v1alpha1.ReasonTargetNotFound))
-		Expect(said(session)).To(ContainSubstring(`there is no pod "web" in namespace "` + namespace + `"; waiting for it until `))
+		Expect(said(session)).To(ContainSubstring(`there is no pod "web" in namespace "` + namespace + `"; waiting until `))
 
 		pod := runningPod(ctx, namespace, "web", fixture.Unplaced)
 		Eventually(func(g Gomega) string {

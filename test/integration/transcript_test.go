@@ -153,7 +153,7 @@ var _ = Describe("a transcript", func() {
 		session := active(ctx, node, namespace, "hang", runningPod(ctx, namespace, "web"),
 			ofClass(transcribing(ctx, namespace, v1alpha1.TranscriptRequired)))
 		Expect(session.Status.Class.Transcript).To(Equal(v1alpha1.TranscriptRequired))
-		Expect(session.Status.Message()).To(ContainSubstring("what it prints is recorded"))
+		Expect(session.Status.Message()).To(ContainSubstring("its output is recorded"))
 		printed.prints(session, "/ # ls\r\n", "\x1b[34mbin\x1b[0m\r\n")
 		parts := func() []string {
 			found, err := filepath.Glob(filepath.Join(folder, "transcripts", "*", namespace, "hang-"+string(session.UID), "*.cast"))
@@ -169,7 +169,7 @@ var _ = Describe("a transcript", func() {
 		Eventually(func(g Gomega) string {
 			refreshed(ctx, g, session)
 			return session.Status.Message()
-		}).Should(ContainSubstring("its transcript, which the record names, is read and stored first"))
+		}).Should(ContainSubstring("its transcript, which the record references, is read and stored first"))
 		printed.ends(session)
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 
@@ -220,7 +220,7 @@ var _ = Describe("a transcript", func() {
 		pod := runningPod(ctx, namespace, "web")
 		session := active(ctx, node, namespace, "hang", pod, ofClass(transcribing(ctx, namespace, v1alpha1.TranscriptBestEffort)))
 		Expect(session.Status.Class.Transcript).To(Equal(v1alpha1.TranscriptNone))
-		Expect(session.Status.Warnings).To(ContainElement(ContainSubstring("what the debugger prints is not kept")))
+		Expect(session.Status.Warnings).To(ContainElement(ContainSubstring("the debugger's output is not recorded")))
 		edit(ctx, session, fixture.End)
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 		Expect(printed.asked).To(BeZero())

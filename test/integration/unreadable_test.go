@@ -69,7 +69,7 @@ var _ = Describe("what cannot be read", Ordered, ContinueOnFailure, func() {
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, waiting)
 			g.Expect(waiting.Status.Reason).To(Equal(v1alpha1.ReasonUnreadable), said(waiting))
-			g.Expect(said(waiting)).To(ContainSubstring("whether the requester may use the class cannot be read"))
+			g.Expect(said(waiting)).To(ContainSubstring("cannot read the requester's permission to use the class"))
 		}).Should(Succeed())
 		endsAs(ctx, running, v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired))
 		onTime(running)

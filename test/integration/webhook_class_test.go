@@ -45,17 +45,17 @@ var _ = Describe("admission of classes", Ordered, func() {
 			"spec.defaults.image: "),
 		Entry("a bound on what is no resource", func(s *v1alpha1.DebugClassSpec) {
 			s.Resources = &v1alpha1.ResourceBounds{Pod: corev1.ResourceList{"Memory": resource.MustParse("1Gi")}}
-		}, `spec.resources.pod: "Memory" is no resource of a container`),
+		}, `spec.resources.pod: "Memory" is not a container resource`),
 		Entry("a bound on what only a quota counts", func(s *v1alpha1.DebugClassSpec) {
 			s.Resources = &v1alpha1.ResourceBounds{Pod: corev1.ResourceList{"count/pods": resource.MustParse("1"),
 				"count/resourceclaims.resource.k8s.io": resource.MustParse("0")}}
-		}, `spec.resources.pod: "count/pods" is no resource of a container: name cpu, memory, ephemeral-storage, an extended resource `+
+		}, `spec.resources.pod: "count/pods" is not a container resource: use cpu, memory, ephemeral-storage, an extended resource `+
 			`such as nvidia.com/gpu, or count/resourceclaims.resource.k8s.io`),
 		Entry("a bound of nothing", func(s *v1alpha1.DebugClassSpec) {
 			s.Resources = &v1alpha1.ResourceBounds{
 				Debugger: corev1.ResourceList{"cpu": resource.MustParse("0"), "nvidia.com/gpu": resource.MustParse("0")},
 			}
-		}, "spec.resources.debugger: 0 of cpu is no bound"),
+		}, "spec.resources.debugger: 0 of cpu sets no bound"),
 		Entry("a reason's pattern", func(s *v1alpha1.DebugClassSpec) { s.Reason = &v1alpha1.ReasonPolicy{Pattern: "("} },
 			"spec.reason.pattern: "),
 		Entry("a namespace selector", func(s *v1alpha1.DebugClassSpec) {

@@ -141,7 +141,7 @@ var _ = Describe("admission of sessions", Ordered, func() {
 			ContainSubstring(`spec.debugger.image: "busybox:1.36" is not allowed`),
 			ContainSubstring("you may use class \"standard\" here, which allows this session")))
 		session.Spec.Debugger.Image = "registry.example/debug/tools"
-		Expect(refusal(alice.Create(ctx, session))).To(ContainSubstring("is not for this namespace"))
+		Expect(refusal(alice.Create(ctx, session))).To(ContainSubstring("cannot be used in this namespace"))
 
 		there := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 		Expect(k8s.Patch(ctx, there, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"shop"}}}`)))).

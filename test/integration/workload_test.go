@@ -138,16 +138,16 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 			endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonInvalid)
 			Expect(said(session)).To(And(HavePrefix("spec.target.workload: "), ContainSubstring(says)))
 		},
-		Entry("a kind that there is not", "apps/v1", "Deploy", func(context.Context) {}, `the cluster has no kind "Deploy" of apps/v1`),
+		Entry("a kind that there is not", "apps/v1", "Deploy", func(context.Context) {}, `the cluster has no kind "Deploy" in apiVersion apps/v1`),
 		Entry("a kind of another group", "apps/v1", "Job", func(context.Context) {}, "Job and batch/v1"),
 		Entry("a group that there is not", "example.org/v1", "Rollout", func(context.Context) {},
-			`the cluster has no kind "Rollout" of example.org/v1`),
+			`the cluster has no kind "Rollout" in apiVersion example.org/v1`),
 		Entry("a scale that selects all", "example.com/v1", "Rollout", func(ctx context.Context) { rollout(ctx, "") },
 			"would select every pod"),
 		Entry("a kind without scale", "v1", "ConfigMap", func(ctx context.Context) {
 			made(ctx, `{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}}`)
-		}, `ConfigMap "shop" is of a kind without a scale subresource`),
-		Entry("a kind that makes what has pods", "batch/v1", "CronJob", func(context.Context) {}, "without a scale subresource"),
+		}, `ConfigMap "shop" has no scale subresource`),
+		Entry("a kind that makes what has pods", "batch/v1", "CronJob", func(context.Context) {}, "has no scale subresource"),
 		Entry("a pod", "v1", "Pod", func(ctx context.Context) {
 			runningPod(ctx, namespace, "shop", func(p *corev1.Pod) { p.Labels = labels })
 		}, `Pod "shop" has no spec.selector`),
