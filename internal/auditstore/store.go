@@ -32,6 +32,9 @@ const probeKey = "conditional-writes.txt"
 // addresses are what an error may say of a URL, with what is secret in it.
 var addresses = regexp.MustCompile(`[a-z0-9]+://\S*\s*`)
 
+// queries are URLs with what an error says of them that may be secret.
+var queries = regexp.MustCompile(`([a-z0-9]+://[^\s"?]*)\?[^\s"]*`)
+
 // unfinished are the files that a folder has of objects whose writer was killed.
 var unfinished = regexp.MustCompile(`\.(json|cast|txt)\.[0-9a-f]+\.tmp$`)
 
@@ -96,7 +99,7 @@ func (s *Store) Close() error { return s.bucket.Close() }
 
 // Create writes an object. It fails with an error that Exists knows if there is one of that key.
 func (s *Store) Create(ctx context.Context, key string, text []byte) error {
-	err := s.bucket.WriteAll(ctx, key, text, &blob.WriterOptions{IfNotExist: true, ContentType: contentTypeOf(key)})
+	err := withoutQueries(s.bucket.WriteAll(ctx, key, text, &blob.WriterOptions{IfNotExist: true, ContentType: contentTypeOf(key)}))
 	if !refused(err) {
 		return err
 	}
@@ -126,6 +129,20 @@ func contentTypeOf(key string) string {
 		return "application/json"
 	}
 }
+
+// publicError is an error whose text has no queries of URLs: Azure's have a shared access signature, and who may read a session is told why
+// its record could not be stored.
+type publicError struct{ error }
+
+func withoutQueries(err error) error {
+	if err == nil {
+		return nil
+	}
+	return publicError{err}
+}
+
+func (e publicError) Error() string { return queries.ReplaceAllString(e.error.Error(), "$1") }
+func (e publicError) Unwrap() error { return e.error }
 
 // Exists reports whether an object was not created because there is one.
 func (s *Store) Exists(err error) bool {
@@ -160,9 +177,9 @@ func code(err error) gcerrors.ErrorCode {
 func (s *Store) Read(ctx context.Context, key string) (text []byte, err error) {
 	reader, err := s.bucket.NewReader(ctx, key, nil)
 	if err != nil {
-		return nil, err
+		return nil, withoutQueries(err)
 	}
-	defer func() { err = errors.Join(err, reader.Close()) }()
+	defer func() { err = withoutQueries(errors.Join(err, reader.Close())) }()
 	text, err = io.ReadAll(io.LimitReader(reader, maxObject+1))
 	if err == nil && len(text) > maxObject {
 		err = fmt.Errorf("%s is larger than %d bytes, the maximum for a record", key, maxObject)
@@ -181,7 +198,7 @@ func (s *Store) Keys(ctx context.Context, prefix string) ([]string, error) {
 			return keys, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, withoutQueries(err)
 		}
 		if !object.IsDir && (!s.folder || !unfinished.MatchString(object.Key)) {
 			keys = append(keys, object.Key)

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -45,7 +46,7 @@ func (a answers) Do(request *http.Request) (*http.Response, error) {
 // ofAzure is a store whose answers are these.
 func ofAzure(t *testing.T, given answers) *auditstore.Store {
 	t.Helper()
-	client, err := container.NewClientWithNoCredential("https://account.blob.core.windows.net/audit", &container.ClientOptions{
+	client, err := container.NewClientWithNoCredential("https://account.blob.core.windows.net/audit?sp=rcl&sig=c2VjcmV0", &container.ClientOptions{
 		ClientOptions: azcore.ClientOptions{Transport: given, Retry: policy.RetryOptions{MaxRetries: -1}},
 	})
 	if err != nil {
@@ -90,8 +91,13 @@ func TestAzureErrors(t *testing.T) {
 			if (err == nil) != tc.created || store.Exists(err) != tc.exists {
 				t.Errorf("created: %v, exists %t", err, store.Exists(err))
 			}
-			if _, err := store.Read(t.Context(), "chain/1.json"); store.NotFound(err) != tc.notFound {
-				t.Errorf("read: %v, not found %t", err, store.NotFound(err))
+			_, unread := store.Read(t.Context(), "chain/1.json")
+			if store.NotFound(unread) != tc.notFound {
+				t.Errorf("read: %v, not found %t", unread, store.NotFound(unread))
+			}
+			_, unlisted := store.Keys(t.Context(), "chain/")
+			if said := fmt.Sprint(err, unread, unlisted); strings.Contains(said, "sig=") {
+				t.Errorf("the signature is in %s", said)
 			}
 		})
 	}
