@@ -54,7 +54,7 @@ func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v
 	case status.Phase == v1alpha1.PhaseEnded:
 		return []string{fmt.Sprintf("as things stand, this session will end as %s: %s", status.Outcome, status.Message())}
 	case status.Phase == v1alpha1.PhasePending && status.Reason == v1alpha1.ReasonTargetNotFound:
-		return []string{fmt.Sprintf("%s; if it does not exist by then, this session will end as %s%s", status.Message(), v1alpha1.OutcomeTimedOut, correct(session))}
+		return []string{fmt.Sprintf("%s; if it is still missing by then, this session will end as %s%s", status.Message(), v1alpha1.OutcomeTimedOut, correct(session))}
 	default:
 		return nil
 	}

@@ -335,7 +335,7 @@ var _ = Describe("the audit record", func() {
 				map[string]any{"metadata": map[string]any{"annotations": map[string]string{v1alpha1.AnnotationChangedBy: claim}}})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(dave.Patch(ctx, session.DeepCopy(), mergePatch(string(text)))).
-				To(MatchError(ContainSubstring("is written by the operator's admission")), what)
+				To(MatchError(ContainSubstring("is set by the operator's admission webhook")), what)
 		}
 		Expect(carol.Patch(ctx, session.DeepCopy(), mergePatch(`{"metadata":{"annotations":null}}`))).To(Succeed())
 		refreshed(ctx, Default, session)

@@ -102,7 +102,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		}
 		runningPod(ctx, namespace, "web", func(p *corev1.Pod) { p.Labels = map[string]string{"app": "web"} })
 		Expect(create(ctx, selecting("wbe", ""))).To(ContainElement(And(
-			HavePrefix("no pod matches spec.target.selector (app=wbe)"), ContainSubstring("ends as TimedOut"))))
+			HavePrefix("no pod matches spec.target.selector (app=wbe)"), ContainSubstring("will end as TimedOut"))))
 		Expect(create(ctx, selecting("web", "ap"))).To(ContainElement(ContainSubstring(
 			`this session will end as Rejected: spec.target.container: pod "web" has no container "ap"; its containers are app, proxy; ` +
 				`did you mean "app"?`)))
@@ -134,7 +134,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		}
 		Expect(create(ctx, within("early"))).To(ContainElement(And(
 			HavePrefix(`Deployment "web" has no pods: check its replicas and its events; waiting until `),
-			ContainSubstring("ends as TimedOut"))))
+			ContainSubstring("will end as TimedOut"))))
 
 		// It has a container that its Deployment does not tell of.
 		runningPod(ctx, namespace, "web-0", func(p *corev1.Pod) { p.Labels = labels })
@@ -160,7 +160,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 	It("is told until when its pod is waited for, and how to correct it", func(ctx SpecContext) {
 		Expect(create(ctx, of())).
 			To(ContainElement(MatchRegexp(`^there is no pod "web" in namespace "` + namespace + `"; waiting until .*Z; ` +
-				`if it does not exist by then, this session will end as TimedOut; if the name is wrong, correct the manifest and run: ` +
+				`if it is still missing by then, this session will end as TimedOut; if the name is wrong, correct the manifest and run: ` +
 				`kubectl replace --force -n ` + namespace + ` -f FILE$`)))
 		runningPod(ctx, namespace, "web")
 		session := of()

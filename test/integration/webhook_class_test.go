@@ -112,7 +112,7 @@ var _ = Describe("admission of classes", Ordered, func() {
 			s.Access, s.Approval = &v1alpha1.AccessPolicy{Subjects: all}, &v1alpha1.ApprovalPolicy{Required: 1, Exempt: all}
 		}), client.DryRunAll)).To(Succeed())
 		for _, field := range []string{"spec.access.subjects[1]", "spec.approval.exempt[1]"} {
-			Expect(admin.warnings.all()).To(ContainElement(HavePrefix(field + ": the group system:authenticated is everybody")))
+			Expect(admin.warnings.all()).To(ContainElement(HavePrefix(field + ": group system:authenticated includes everyone")))
 		}
 		Expect(admin.warnings.all()).NotTo(ContainElement(ContainSubstring("sre")))
 	})
