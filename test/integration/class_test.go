@@ -118,7 +118,7 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		}, `spec.podCopy.containers[0].image: "busybox" is not allowed`),
 		Entry("of privileges", func(s *v1alpha1.DebugSessionSpec) {
 			s.Debugger.SecurityContext = &corev1.SecurityContext{Privileged: ptr.To(true)}
-		}, "spec.debugger.securityContext.privileged goes beyond the profile"),
+		}, "spec.debugger.securityContext.privileged: exceeds the profile"),
 		Entry("of volumes", func(s *v1alpha1.DebugSessionSpec) {
 			s.Debugger.VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}
 		}, "spec.debugger.volumeMounts: mounting the target's volumes is not allowed"),

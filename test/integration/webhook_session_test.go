@@ -162,7 +162,7 @@ var _ = Describe("admission of sessions", Ordered, func() {
 			session.Spec.Debugger.SecurityContext = &corev1.SecurityContext{Capabilities: &corev1.Capabilities{Drop: dropped}}
 			return session
 		}
-		const beyond = "spec.debugger.securityContext.capabilities.drop goes beyond the profile"
+		const beyond = "spec.debugger.securityContext.capabilities.drop: exceeds the profile"
 		Eventually(func() string { return refusal(alice.Create(ctx, session("KILL"))) }).Should(ContainSubstring(beyond))
 		explicit := session("KILL")
 		explicit.Spec.Profile = v1alpha1.ProfileRestricted
