@@ -1,17 +1,15 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"strings"
-	"unicode"
-	"unicode/utf16"
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/zapr"
 	"go.uber.org/zap"
 	"go.uber.org/zap/buffer"
 	"go.uber.org/zap/zapcore"
+
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // newLogger logs a line of JSON to standard error for everything that it is told. There is no sampling: that a session
@@ -32,22 +30,11 @@ func (e graphicEncoder) Clone() zapcore.Encoder { return graphicEncoder{e.Encode
 
 func (e graphicEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
 	line, err := e.Encoder.EncodeEntry(entry, fields)
-	if err != nil || strings.IndexFunc(line.String(), hidden) < 0 {
+	if err != nil {
 		return line, err
 	}
-	escaped := &strings.Builder{}
-	for _, r := range line.String() {
-		if hidden(r) {
-			for _, unit := range utf16.Encode([]rune{r}) {
-				fmt.Fprintf(escaped, `\u%04x`, unit)
-			}
-			continue
-		}
-		escaped.WriteRune(r)
-	}
+	escaped := plaintext.JSON(line.String())
 	line.Reset()
-	line.AppendString(escaped.String())
+	line.AppendString(escaped)
 	return line, nil
 }
-
-func hidden(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }

@@ -3,7 +3,6 @@ package diagnosis
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -37,6 +36,3 @@ func claims(pod *corev1.Pod) []string {
 	}
 	return names
 }
-
-// clock writes a time as a person reads it in a message.
-func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }

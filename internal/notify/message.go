@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // SchemaURI names the JSON schema of a message's data: docs/notification.schema.json.
@@ -221,14 +220,9 @@ func stamp(at *metav1.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// line makes one line of what somebody else has written: no control characters, nothing that orders text anew, and a bound.
+// line makes one line of what somebody else has written, harmless and with a bound.
 func line(text string) string {
-	runes := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(text, "�")), " "))
-	for i, r := range runes {
-		if !unicode.IsGraphic(r) {
-			runes[i] = unicode.ReplacementChar
-		}
-	}
+	runes := []rune(plaintext.Line(text))
 	if len(runes) > maxField {
 		runes = append(runes[:maxField-1], '…')
 	}

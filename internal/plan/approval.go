@@ -10,6 +10,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/approval"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // verifyApprovedPayload refuses to make something else than what was shown to whoever approved it: who may patch a pod can change what a
@@ -109,7 +110,7 @@ func (p *pass) awaitApproval(t approval.Tally, deadline time.Time) {
 	got := fmt.Sprintf("%d of %d approvals", t.People, status.Class.ApprovalsRequired)
 	p.obstruct(v1alpha1.ReasonAwaitingApproval, got)
 	message := fmt.Sprintf("%s; waiting until %s for an approver of class %q (kubectl auth can-i approve debugclasses.debugsession.dev/%s -n %s)",
-		got, clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
+		got, plaintext.Clock(deadline), p.spec().ClassName, p.spec().ClassName, p.Session.Namespace)
 	p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingApproval, message)
 	p.stand(v1alpha1.PhaseAwaitingApproval, v1alpha1.ReasonAwaitingApproval, message)
 	p.wake(deadline)

@@ -9,6 +9,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/diagnosis"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // Conclude completes a plan with how its actions went: what was refused, what has gone, what has to be tried again. Like
@@ -101,11 +102,11 @@ func (p *pass) concludeMoving(action MoveDeadline, result Result) {
 		return
 	}
 	reason := v1alpha1.ReasonNotExtended
-	message := fmt.Sprintf("cannot extend the debugger's deadline to %s; it still ends at %s; retrying: %v", clock(action.To), clock(before), result.Err)
+	message := fmt.Sprintf("cannot extend the debugger's deadline to %s; it still ends at %s; retrying: %v", plaintext.Clock(action.To), plaintext.Clock(before), result.Err)
 	if !action.To.After(before) {
 		reason = v1alpha1.ReasonNotShortened
 		message = fmt.Sprintf("cannot shorten the debugger's deadline to %s; the operator ends it then, or, if the operator is down, it ends itself at %s at the latest; retrying: %v",
-			clock(action.To), clock(status.Debugger.Deadline.Time), result.Err)
+			plaintext.Clock(action.To), plaintext.Clock(status.Debugger.Deadline.Time), result.Err)
 	}
 	p.warnOnce(v1alpha1.ConditionDebuggerReady, reason, message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, reason, message)

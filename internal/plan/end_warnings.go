@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // endWarnings are how long before its end the session is warned of it.
@@ -41,7 +42,7 @@ func (p *pass) endWarned() step {
 	if passed(status.NextEndWarning, p.Now) {
 		if p.ran() {
 			p.event(corev1.EventTypeNormal, v1alpha1.ReasonEndingSoon, fmt.Sprintf("the session ends in %s, at %s%s; %s",
-				v1alpha1.FormatDuration(status.ExpiresAt.Sub(p.Now).Round(time.Second)), clock(status.ExpiresAt.Time), p.becauseOfTarget(), p.howToExtend()))
+				v1alpha1.FormatDuration(status.ExpiresAt.Sub(p.Now).Round(time.Second)), plaintext.Clock(status.ExpiresAt.Time), p.becauseOfTarget(), p.howToExtend()))
 		}
 		p.planEndWarning()
 	}

@@ -10,6 +10,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 const (
@@ -161,7 +162,7 @@ func (p *pass) moveEnd(to time.Time) {
 	if status.ExpiresAt.Time.Equal(to) {
 		return
 	}
-	p.event(corev1.EventTypeNormal, v1alpha1.ReasonRescheduled, fmt.Sprintf("the session ends at %s instead of %s", clock(to), clock(status.ExpiresAt.Time)))
+	p.event(corev1.EventTypeNormal, v1alpha1.ReasonRescheduled, fmt.Sprintf("the session ends at %s instead of %s", plaintext.Clock(to), plaintext.Clock(status.ExpiresAt.Time)))
 	status.ExpiresAt = timestamp(to)
 	p.planEndWarning()
 	p.admitted()
@@ -181,6 +182,3 @@ func timestamp(t time.Time) *metav1.Time {
 	at := metav1.NewTime(t.UTC().Truncate(time.Second))
 	return &at
 }
-
-// clock writes a time as a person reads it in a message.
-func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -7,6 +7,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // ephemeralMode adds an ephemeral container to the target.
@@ -220,7 +221,7 @@ func (p *pass) mayYetStart(c container, pod *corev1.Pod) step {
 		message += " and has a shell; the session ends when it exits or its pod is gone"
 	} else {
 		never := neverAfter(p.status())
-		message += fmt.Sprintf("; the session ends at %s, after which it runs nothing, or when its pod is gone", clock(never))
+		message += fmt.Sprintf("; the session ends at %s, after which it runs nothing, or when its pod is gone", plaintext.Clock(never))
 		p.wake(never)
 	}
 	if p.news(v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonNotStarted) {

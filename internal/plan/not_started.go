@@ -7,6 +7,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/diagnosis"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 const triedUntil = "; retrying until "
@@ -59,7 +60,7 @@ func (p *pass) expire() step {
 			return stop
 		}
 	}
-	return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the session expired at "+clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
+	return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the session expired at "+plaintext.Clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
 }
 
 // note records where the debugger stands as its container tells.
@@ -112,7 +113,7 @@ func (p *pass) notAfterAhead() step {
 	if !passed(p.spec().NotAfter, p.Now) {
 		return nil
 	}
-	message := fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", clock(p.spec().NotAfter.Time))
+	message := fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", plaintext.Clock(p.spec().NotAfter.Time))
 	if p.status().DecisiveCondition() == nil {
 		return markEnded{v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), message}
 	}

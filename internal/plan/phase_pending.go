@@ -10,6 +10,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/plaintext"
 	"debugsession.dev/operator/internal/policy"
 )
 
@@ -221,7 +222,7 @@ func (p *pass) admitted() {
 		what, name, uid = "node", target.NodeName, target.NodeUID
 	}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
-		fmt.Sprintf("%s %q (%s) may be debugged until %s%s", what, name, uid, clock(p.status().ExpiresAt.Time), p.becauseOfTarget()))
+		fmt.Sprintf("%s %q (%s) may be debugged until %s%s", what, name, uid, plaintext.Clock(p.status().ExpiresAt.Time), p.becauseOfTarget()))
 }
 
 // record writes down what is debugged, the debugger's names and the times.

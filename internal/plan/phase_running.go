@@ -12,6 +12,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/diagnosis"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // runningGates carry on a session that was admitted: they make its debugger, follow it, and see when it is over.
@@ -170,7 +171,7 @@ func (p *pass) starting(c container, pod *corev1.Pod) step {
 	if c.troubled() {
 		trouble := p.trouble(c, pod)
 		p.obstruct(c.reason, trouble)
-		message := trouble + triedUntil + clock(startBy(p.status()))
+		message := trouble + triedUntil + plaintext.Clock(startBy(p.status()))
 		p.warnOnce(v1alpha1.ConditionDebuggerReady, c.reason, message)
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, message)
 		p.stand(v1alpha1.PhaseStarting, c.reason, message)
@@ -241,7 +242,7 @@ func (p *pass) activate(pod *corev1.Pod) step {
 			p.event(corev1.EventTypeWarning, v1alpha1.ReasonOtherUser, "the debugger runs, but "+strings.TrimPrefix(blind, "; "))
 		}
 		p.event(corev1.EventTypeNormal, string(v1alpha1.PhaseActive),
-			fmt.Sprintf("%s until %s%s; %s", message, clock(status.ExpiresAt.Time), p.becauseOfTarget(), status.Attach))
+			fmt.Sprintf("%s until %s%s; %s", message, plaintext.Clock(status.ExpiresAt.Time), p.becauseOfTarget(), status.Attach))
 	}
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, v1alpha1.ReasonRunning, message)
 	p.stand(v1alpha1.PhaseActive, v1alpha1.ReasonRunning, message)

@@ -10,6 +10,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/approval"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // A session may start before its approval, where its class lets an emergency do so. Everything else is asked of it as of any other: what
@@ -84,7 +85,7 @@ func (p *pass) beginReview() {
 	p.awaitReview(approval.Tally{})
 	p.event(corev1.EventTypeWarning, v1alpha1.ReasonEmergency, fmt.Sprintf(
 		"starting before approval: %s declared an emergency; it must be reviewed by %s: kubectl dbg approve %s -n %s; reason: %s",
-		p.spec().Requester.Username, clock(due.Time), p.Session.Name, p.Session.Namespace, p.spec().Reason))
+		p.spec().Requester.Username, plaintext.Clock(due.Time), p.Session.Name, p.Session.Namespace, p.spec().Reason))
 }
 
 // review settles the review of a session by its approvals, if they suffice. It is final: that somebody takes an approval back ends the
@@ -127,13 +128,13 @@ func (p *pass) awaitReview(t approval.Tally) {
 	so := fmt.Sprintf("%d of %d approvals; it started before approval, as an emergency", t.People, status.Class.ApprovalsRequired)
 	how := fmt.Sprintf("to approve or deny it: kubectl dbg approve %s -n %s, or kubectl dbg deny", p.Session.Name, p.Session.Namespace)
 	if p.Now.Before(review.DueAt.Time) {
-		p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonAwaitingReview, fmt.Sprintf("%s, and must be reviewed by %s; %s", so, clock(review.DueAt.Time), how))
+		p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonAwaitingReview, fmt.Sprintf("%s, and must be reviewed by %s; %s", so, plaintext.Clock(review.DueAt.Time), how))
 		p.wake(review.DueAt.Time)
 		return
 	}
-	p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("%s, and was due for review by %s; %s", so, clock(review.DueAt.Time), how))
+	p.set(v1alpha1.ConditionReviewed, metav1.ConditionFalse, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("%s, and was due for review by %s; %s", so, plaintext.Clock(review.DueAt.Time), how))
 	if review.NextReminder == nil || passed(review.NextReminder, p.Now) {
-		p.event(corev1.EventTypeWarning, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("it started before approval, and was due for review by %s; %s", clock(review.DueAt.Time), how))
+		p.event(corev1.EventTypeWarning, v1alpha1.ReasonReviewOverdue, fmt.Sprintf("it started before approval, and was due for review by %s; %s", plaintext.Clock(review.DueAt.Time), how))
 		review.NextReminder = timestamp(p.Now.Add(approval.ReviewReminder))
 	}
 	p.wake(review.NextReminder.Time)

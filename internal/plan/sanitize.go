@@ -2,12 +2,13 @@ package plan
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"debugsession.dev/operator/internal/plaintext"
 )
 
-// What comes from elsewhere (a debugger, the kubelet, the API server, a webhook) may be of any length and hold any byte. A status that
-// the API server refuses for it would be tried for ever, and a terminal that shows it would do what it says.
+// What comes from elsewhere may be of any length and hold any byte (see plaintext). A status that the API server refuses for it would be
+// tried for ever.
 
 const (
 	// maxMessage makes a message fit an event's note of 1,024 bytes.
@@ -21,7 +22,7 @@ const (
 
 // sanitizeMessage makes a message one line that fits a condition and an event's note.
 func sanitizeMessage(message string) string {
-	message = Printable(strings.Join(strings.FieldsFunc(message, isLineBreak), " "))
+	message = plaintext.Line(message)
 	if len(message) <= maxMessage {
 		return message
 	}
@@ -37,31 +38,8 @@ func sanitizeText(text string, n int) string {
 	for text != "" && !utf8.RuneStart(text[0]) { // it was cut in a character
 		text = text[1:]
 	}
-	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
-	for i := range lines {
-		lines[i] = Printable(lines[i])
-	}
-	characters := []rune(strings.Join(lines, "\n"))
+	characters := []rune(plaintext.Text(text))
 	return string(characters[max(len(characters)-n, 0):])
-}
-
-func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
-
-// Printable shows control characters as their pictures (ESC is ␛) and replaces what is not to be seen: bytes that are no text, and
-// characters that order text anew or have no width. Tabs stay.
-func Printable(text string) string {
-	const pictures, deleted = '\u2400', '\u2421'
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t' || unicode.IsGraphic(r):
-			return r
-		case r < ' ':
-			return pictures + r
-		case r == '\x7f':
-			return deleted
-		}
-		return utf8.RuneError
-	}, text)
 }
 
 // sanitizeReason makes a reason fit a condition (letters, digits and "_,:", beginning with a letter) and an event (128 bytes).

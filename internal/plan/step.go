@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // gate is one thing that a pass looks at. It may record what it has seen and plan actions, and returns nil if the pass may go on;
@@ -139,7 +140,7 @@ func (s wait) take(p *pass) {
 		return
 	}
 	p.recordNamedTarget()
-	waits := fmt.Sprintf("%s; waiting until %s", s.message, clock(until))
+	waits := fmt.Sprintf("%s; waiting until %s", s.message, plaintext.Clock(until))
 	if s.reason == v1alpha1.ReasonTargetNotStarted || s.reason == v1alpha1.ReasonTargetNotRunning {
 		p.warnAnew(waits)
 	} else {
@@ -168,7 +169,7 @@ func (s stall) take(p *pass) {
 func (s waitStarting) take(p *pass) {
 	p.obstruct(s.reason, s.message)
 	until := startBy(p.status())
-	message := s.message + triedUntil + clock(until)
+	message := s.message + triedUntil + plaintext.Clock(until)
 	p.warnAnew(message)
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, s.reason, message)
 	p.stand(v1alpha1.PhaseStarting, s.reason, message)

@@ -3,11 +3,11 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/diagnosis"
 )
 
 // targetState is where the target's container stands, as its pod tells.
@@ -50,16 +50,7 @@ func (t targetState) joinable() bool {
 }
 
 // lastEnd is how a container that does not run ended last; nil if it runs, or never has.
-func (t targetState) lastEnd() *corev1.ContainerStateTerminated {
-	switch {
-	case t.status.State.Terminated != nil:
-		return t.status.State.Terminated
-	case t.status.State.Running == nil:
-		return t.status.LastTerminationState.Terminated
-	default:
-		return nil
-	}
-}
+func (t targetState) lastEnd() *corev1.ContainerStateTerminated { return diagnosis.LastEnd(&t.status) }
 
 // finished reports whether the container has ended and is never started again.
 func (t targetState) finished() bool {
@@ -115,20 +106,9 @@ func (t targetState) String() string {
 	return fmt.Sprintf("container %q of pod %q", t.status.Name, t.pod.Name)
 }
 
-// ends says how the container ended last, and how often it was restarted.
+// ends says how the container ended, and how often it was restarted.
 func (t targetState) ends(ended *corev1.ContainerStateTerminated) string {
-	how := fmt.Sprintf("exit code %d", ended.ExitCode)
-	if ended.Reason != "" {
-		how = ended.Reason + ", " + how
-	}
-	switch t.status.RestartCount {
-	case 0:
-		return how
-	case 1:
-		return how + "; restarted once"
-	default:
-		return fmt.Sprintf("%s; restarted %d times", how, t.status.RestartCount)
-	}
+	return diagnosis.End(&t.status, ended)
 }
 
 // lookInCopy is what to do about a container that does not stay up for long enough to be debugged.
@@ -145,51 +125,9 @@ func (t targetState) waitsFor() string {
 	if ended := t.lastEnd(); ended != nil {
 		return fmt.Sprintf("%s is not running: it ended (%s)", t, t.ends(ended))
 	}
-	why := waits(t.status)
-	if init := t.blockedBy(); init != "" {
-		why = init
-	}
+	why := diagnosis.WhyWaiting(t.pod, &t.status)
 	if why == "" {
 		return fmt.Sprintf("%s has not started yet", t)
 	}
 	return fmt.Sprintf("%s has not started: %s", t, why)
-}
-
-// waits is the kubelet's word on a container that it cannot start; empty if it is on its way.
-func waits(status corev1.ContainerStatus) string {
-	waiting := status.State.Waiting
-	if waiting == nil {
-		return ""
-	}
-	c := container{reason: waiting.Reason, message: waiting.Message}.steady()
-	if !c.troubled() {
-		return ""
-	}
-	return strings.TrimSuffix(c.reason+": "+c.message, ": ")
-}
-
-// blockedBy says for which init container the kubelet has not got to this one; empty if for none.
-func (t targetState) blockedBy() string {
-	for i := range t.pod.Spec.InitContainers {
-		c := &t.pod.Spec.InitContainers[i]
-		if c.Name == t.status.Name {
-			return ""
-		}
-		before := readTarget(t.pod, c.Name)
-		state, sidecar := before.status.State, debugpod.IsSidecar(c)
-		started := before.status.Started != nil && *before.status.Started
-		name := fmt.Sprintf("init container %q", c.Name)
-		switch {
-		case state.Terminated != nil && state.Terminated.ExitCode == 0, sidecar && state.Running != nil && started:
-		case state.Running != nil && sidecar:
-			return fmt.Sprintf("it waits for %s, which has been running since %s, but whose startup probe has not succeeded", name, clock(state.Running.StartedAt.Time))
-		case state.Running != nil:
-			return fmt.Sprintf("it waits for %s, which has been running since %s; to debug that one, name it in spec.target.container", name, clock(state.Running.StartedAt.Time))
-		case before.lastEnd() != nil:
-			return fmt.Sprintf("it waits for %s, which fails (%s)", name, before.ends(before.lastEnd()))
-		default:
-			return strings.TrimSuffix(fmt.Sprintf("it waits for %s: %s", name, waits(before.status)), ": ")
-		}
-	}
-	return ""
 }

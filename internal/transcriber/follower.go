@@ -20,6 +20,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
+	"debugsession.dev/operator/internal/plaintext"
 	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/retry"
 	"debugsession.dev/operator/internal/transcript"
@@ -335,7 +336,7 @@ func (f *follower) finish(ctx context.Context, reason string) {
 	if reason == "" && f.gap {
 		reason = "its node removed lines of the debugger's log before they were read"
 	}
-	reason = strings.Join(strings.Fields(reason), " ")
-	status.Incomplete = transcript.Plain(strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""))
+	reason = plaintext.Line(reason)
+	status.Incomplete = strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
 	f.update(func(s *plan.TranscriptState) { s.Read, s.Stored = true, &status })
 }

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"debugsession.dev/operator/api/v1alpha1"
-	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // MaxBytes is how long a transcript may be. What a debugger prints after that is not kept.
@@ -74,7 +73,7 @@ func (e *Encoder) Append(to []byte, chunk Chunk) []byte {
 
 func (e *Encoder) encode(data string) []byte {
 	if e.format != v1alpha1.TranscriptCast {
-		return []byte(Plain(data))
+		return []byte(plaintext.Text(data))
 	}
 	var out []byte
 	if e.size == 0 {
@@ -82,15 +81,6 @@ func (e *Encoder) encode(data string) []byte {
 		out = line(header{Version: 2, Width: columns, Height: rows, Timestamp: e.base.Unix(), Title: e.title})
 	}
 	return append(out, line([]any{seconds(e.last.Sub(e.base)), "o", data})...)
-}
-
-// Plain is text with its control characters shown as their pictures, in lines.
-func Plain(text string) string {
-	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
-	for i := range lines {
-		lines[i] = plan.Printable(lines[i])
-	}
-	return strings.Join(lines, "\n")
 }
 
 // header is the first line of an asciicast.

@@ -18,6 +18,7 @@ import (
 	"debugsession.dev/operator/internal/dbgcli/sessions"
 	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/dbgcli/terminal"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 type decideOptions struct {
@@ -98,7 +99,7 @@ func (o *decideOptions) show(ctx context.Context, conn *connection, session *v1a
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Out, "\n%s\n\n", paintDiff(o.Out, story.Plain(diff)))
+	fmt.Fprintf(o.Out, "\n%s\n\n", paintDiff(o.Out, plaintext.Text(diff)))
 	return nil
 }
 

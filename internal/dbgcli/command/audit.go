@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,8 +16,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
-	"debugsession.dev/operator/internal/dbgcli/story"
-	"debugsession.dev/operator/internal/dbgcli/terminal"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 type auditOptions struct {
@@ -116,7 +113,7 @@ func (o *auditOptions) tell(result *audit.Result) error {
 	if o.format == "" {
 		rows := make([][]string, len(result.Faults))
 		for i, fault := range result.Faults {
-			rows[i] = []string{string(fault.Kind), plainLine(fault.Key), plainLine(fault.Detail)}
+			rows[i] = []string{string(fault.Kind), plaintext.Line(fault.Key), plaintext.Line(fault.Detail)}
 		}
 		if err := table(o.Out, []string{"FAULT", "KEY", "DETAIL"}, rows); err != nil {
 			return err
@@ -141,27 +138,9 @@ func (o *auditOptions) printJSON(what any) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(o.Out, escaped(string(text)))
+	fmt.Fprintln(o.Out, plaintext.JSON(string(text)))
 	return nil
 }
-
-// escaped writes what a terminal would obey as JSON's escapes, so that nothing is lost. Only strings have any of it.
-func escaped(text string) string {
-	var plain strings.Builder
-	for _, r := range text {
-		if r == '\n' || unicode.IsPrint(r) {
-			plain.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&plain, `\u%04x`, unit)
-		}
-	}
-	return plain.String()
-}
-
-// plainLine is a line of what somebody else wrote that is harmless on a terminal.
-func plainLine(text string) string { return terminal.OneLine(story.Plain(text)) }
 
 // anchor is what the store is verified with: what was given, or what the cluster has.
 func (o *auditOptions) anchor(ctx context.Context) (*audit.Anchor, error) {
@@ -226,7 +205,7 @@ func (o *auditOptions) list(ctx context.Context) error {
 			fmt.Fprintln(o.ErrOut, "No records found.")
 			return nil
 		}
-		return table(o.Out, auditColumns, auditRows(records, plainLine))
+		return table(o.Out, auditColumns, auditRows(records, plaintext.Line))
 	}
 }
 
@@ -316,7 +295,7 @@ func moment(at time.Time) string {
 
 // spreadsheet keeps what a requester wrote from being a formula where the file is opened.
 func spreadsheet(text string) string {
-	text = strings.TrimSpace(plainLine(text))
+	text = strings.TrimSpace(plaintext.Line(text))
 	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
 		return "'" + text
 	}

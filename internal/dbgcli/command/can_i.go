@@ -13,6 +13,7 @@ import (
 	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/dbgcli/terminal"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 func newCanI(env *environment) *cobra.Command {
@@ -51,15 +52,15 @@ func (o *openOptions) canI(cmd *cobra.Command, args []string) error {
 	if strings.HasPrefix(outcome, v1alpha1.DryRunEnds) {
 		return o.no(outcome)
 	}
-	fmt.Fprintf(o.Out, "yes: %s\n", story.Plain(o.granted(ctx, conn, asked)))
+	fmt.Fprintf(o.Out, "yes: %s\n", plaintext.Text(o.granted(ctx, conn, asked)))
 	if outcome != "" {
-		fmt.Fprintln(o.Out, story.Plain(outcome))
+		fmt.Fprintln(o.Out, plaintext.Text(outcome))
 	}
 	return nil
 }
 
 func (o *openOptions) no(why string) error {
-	fmt.Fprintf(o.Out, "no: %s\n", story.Plain(why))
+	fmt.Fprintf(o.Out, "no: %s\n", plaintext.Text(why))
 	return &exitError{story.ExitError, ""}
 }
 

@@ -16,9 +16,9 @@ import (
 	utilexec "k8s.io/client-go/util/exec"
 
 	"debugsession.dev/operator/internal/dbgcli/archive"
-	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/dbgcli/terminal"
 	"debugsession.dev/operator/internal/diagnosis"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // staging is what a folder's name begins with that has what is not there as a whole yet.
@@ -45,7 +45,7 @@ func (o *cpOptions) copyFrom(ctx context.Context, d terminal.Debugger) error {
 		return err
 	}
 	if len(leftOut) > 0 {
-		fmt.Fprintf(o.ErrOut, "skipped, neither files nor directories: %s\n", story.Plain(strings.Join(leftOut, ", ")))
+		fmt.Fprintf(o.ErrOut, "skipped, neither files nor directories: %s\n", plaintext.Text(strings.Join(leftOut, ", ")))
 	}
 	whole := filepath.Join(staged, base)
 	if _, err := os.Lstat(whole); err != nil {
@@ -139,7 +139,7 @@ func (o *cpOptions) exec(ctx context.Context, d terminal.Debugger, command []str
 	case err == nil:
 		return nil
 	case errors.As(err, &code):
-		return fmt.Errorf("in the debugger: %s", orElse(story.Plain(strings.TrimSpace(said.String())), fmt.Sprintf("%s exited with code %d", command[0], code.Code)))
+		return fmt.Errorf("in the debugger: %s", orElse(plaintext.Text(strings.TrimSpace(said.String())), fmt.Sprintf("%s exited with code %d", command[0], code.Code)))
 	case diagnosis.LacksProgram(err.Error()):
 		return fmt.Errorf("the debugger's image has no %s, which cp needs: kubectl dbg TARGET --image=IMAGE opens a session with an image that has it", command[0])
 	case errors.As(err, &status) && !apierrors.IsInternalError(err) && !apierrors.IsServerTimeout(err) && !apierrors.IsServiceUnavailable(err):

@@ -8,6 +8,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/dbgcli/story"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 func newDescribe(env *environment) *cobra.Command {
@@ -55,6 +56,6 @@ func (e *environment) describe(session *v1alpha1.DebugSession) {
 		fmt.Fprintf(e.Out, "Next: %s\n", next)
 	}
 	if at := session.Status.Debugger; at != nil && at.Output != "" {
-		fmt.Fprintf(e.Out, "\nOutput:\n%s\n", story.Plain(at.Output))
+		fmt.Fprintf(e.Out, "\nOutput:\n%s\n", plaintext.Text(at.Output))
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/plaintext"
 	"debugsession.dev/operator/internal/transcript"
 )
 
@@ -73,7 +74,7 @@ func (o *replayOptions) run(ctx context.Context, name string) error {
 		return err
 	}
 	if named.Incomplete != "" {
-		fmt.Fprintf(o.ErrOut, "The transcript may be incomplete: %s\n", plainLine(named.Incomplete))
+		fmt.Fprintf(o.ErrOut, "The transcript may be incomplete: %s\n", plaintext.Line(named.Incomplete))
 	}
 	return nil
 }
@@ -87,7 +88,7 @@ func (o *replayOptions) read(ctx context.Context, store *auditstore.Store, name 
 	named := record.Session.Transcript
 	if named == nil {
 		return nil, nil, fmt.Errorf("session %s has no transcript: either class %s does not keep them (spec.transcript), or the debugger never ran",
-			plainLine(record.Session.Name), plainLine(record.Session.Spec.ClassName))
+			plaintext.Line(record.Session.Name), plaintext.Line(record.Session.Spec.ClassName))
 	}
 	var text bytes.Buffer
 	found, err := audit.ReadTranscript(ctx, store, named.Key, &text)
@@ -96,7 +97,7 @@ func (o *replayOptions) read(ctx context.Context, store *auditstore.Store, name 
 		return nil, nil, err
 	case found.Parts != named.Parts || found.SHA256 != named.SHA256:
 		return nil, nil, fmt.Errorf("the transcript at %s is not what was written: %d parts were written, %d were found; kubectl dbg audit verify shows the details",
-			plainLine(named.Key), named.Parts, found.Parts)
+			plaintext.Line(named.Key), named.Parts, found.Parts)
 	}
 	return named, text.Bytes(), nil
 }
@@ -130,7 +131,7 @@ func (o *replayOptions) find(ctx context.Context, store *auditstore.Store, name 
 	}
 	newest := records[len(records)-1]
 	if len(records) > 1 {
-		fmt.Fprintf(o.ErrOut, "There are %d sessions with this name; showing the latest, %s\n", len(records), plainLine(newest.Key()))
+		fmt.Fprintf(o.ErrOut, "There are %d sessions with this name; showing the latest, %s\n", len(records), plaintext.Line(newest.Key()))
 	}
 	return newest, nil
 }
@@ -144,7 +145,7 @@ func (o *replayOptions) show(ctx context.Context, named *v1alpha1.TranscriptStat
 		return err
 	}
 	if named.Format != v1alpha1.TranscriptCast || named.Parts == 0 {
-		_, err := io.WriteString(o.Out, transcript.Plain(string(text)))
+		_, err := io.WriteString(o.Out, plaintext.Text(string(text)))
 		return err
 	}
 	events, err := transcript.Events(text)
@@ -153,7 +154,7 @@ func (o *replayOptions) show(ctx context.Context, named *v1alpha1.TranscriptStat
 	}
 	if o.format == "text" {
 		for _, event := range events {
-			if _, err := io.WriteString(o.Out, transcript.Plain(event.Data)); err != nil {
+			if _, err := io.WriteString(o.Out, plaintext.Text(event.Data)); err != nil {
 				return err
 			}
 		}

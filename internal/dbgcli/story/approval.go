@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // Fact is something that an approver should know.
@@ -32,7 +33,7 @@ func Request(session *v1alpha1.DebugSession) []Fact {
 		facts = append(facts, Fact{"hidden", "values of " + hidden(request.Hidden) + "; the approval covers them too"})
 	}
 	for i := range facts {
-		facts[i].Value = strings.ReplaceAll(Plain(facts[i].Value), "\n", " ")
+		facts[i].Value = plaintext.Line(facts[i].Value)
 	}
 	return facts
 }
@@ -44,9 +45,9 @@ func Review(session *v1alpha1.DebugSession) string {
 	case review == nil || review.Decision == "":
 		return ""
 	case review.Decision == v1alpha1.DecisionDeny:
-		return "denied in review by " + Plain(review.By)
+		return "denied in review by " + plaintext.Text(review.By)
 	default:
-		return "acknowledged in review by " + Plain(review.By)
+		return "acknowledged in review by " + plaintext.Text(review.By)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // Moment is something that happened in a session, or will.
@@ -23,7 +24,7 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	var told []Moment
 	add := func(at *metav1.Time, format string, args ...any) {
 		if at != nil && !at.IsZero() {
-			told = append(told, Moment{at.Time, Plain(fmt.Sprintf(format, args...))})
+			told = append(told, Moment{at.Time, plaintext.Text(fmt.Sprintf(format, args...))})
 		}
 	}
 	status := &session.Status

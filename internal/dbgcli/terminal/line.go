@@ -3,8 +3,9 @@ package terminal
 import (
 	"fmt"
 	"io"
-	"strings"
 	"unicode/utf8"
+
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // Line shows what happens: on a terminal in one line that is written over, elsewhere as plain lines.
@@ -48,19 +49,9 @@ func (l *Line) Say(text string) {
 	fmt.Fprintln(l.out, text)
 }
 
-// OneLine puts spaces in the place of control characters.
-func OneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, text)
-}
-
-// Fit cuts a sentence to a number of columns, and control characters out of it.
+// Fit makes one harmless line of a sentence, and cuts it to a number of columns.
 func Fit(text string, columns int) string {
-	text = OneLine(text)
+	text = plaintext.Line(text)
 	if columns < 2 || utf8.RuneCountInString(text) <= columns {
 		return text
 	}
