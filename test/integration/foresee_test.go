@@ -88,7 +88,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 		}, `there is no Deployment "wbe" in namespace `),
 		Entry("in the workload's kind", func(s *v1alpha1.DebugSessionSpec) {
 			s.Target = v1alpha1.Target{Workload: &v1alpha1.Workload{APIVersion: "apps/v1", Kind: "Deploymnet", Name: "web"}}
-		}, `spec.target.workload: the cluster has no kind "Deploymnet" of apps/v1`),
+		}, `spec.target.workload: the cluster has no kind "Deploymnet" in apiVersion apps/v1`),
 	)
 
 	It("by a selector is warned that nothing has such labels, and what the pod that is chosen lacks", func(ctx SpecContext) {
