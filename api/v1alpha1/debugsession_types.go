@@ -225,6 +225,9 @@ const (
 	ModeNode               Mode = "Node"
 )
 
+// Modes returns all modes.
+func Modes() []Mode { return []Mode{ModeEphemeralContainer, ModePodCopy, ModeNode} }
+
 // Profile is what a debugger is set up for: kubectl debug's profiles.
 // +kubebuilder:validation:Enum=general;baseline;restricted;netadmin;sysadmin;legacy
 type Profile string
@@ -238,6 +241,11 @@ const (
 	ProfileSysadmin   Profile = "sysadmin"
 	ProfileLegacy     Profile = "legacy"
 )
+
+// Profiles returns all profiles.
+func Profiles() []Profile {
+	return []Profile{ProfileGeneral, ProfileBaseline, ProfileRestricted, ProfileNetadmin, ProfileSysadmin, ProfileLegacy}
+}
 
 // Target says what is debugged.
 //
@@ -652,6 +660,11 @@ const (
 	PhaseEnded            Phase = "Ended"            // over; it never starts again
 )
 
+// Phases returns all phases.
+func Phases() []Phase {
+	return []Phase{PhasePending, PhaseAwaitingApproval, PhaseStarting, PhaseActive, PhaseEnding, PhaseEnded}
+}
+
 // Outcome is how a session ended.
 // +kubebuilder:validation:Enum=Completed;Expired;Terminated;Revoked;Denied;Rejected;TimedOut;TargetGone;NotStarted;Failed
 type Outcome string
@@ -669,6 +682,14 @@ const (
 	OutcomeNotStarted Outcome = "NotStarted" // it was admitted, and the debugger never ran: status.reason and the message say why
 	OutcomeFailed     Outcome = "Failed"     // the debugger was lost: it was killed for memory or evicted, or nobody could be given access
 )
+
+// Outcomes returns all outcomes.
+func Outcomes() []Outcome {
+	return []Outcome{
+		OutcomeCompleted, OutcomeExpired, OutcomeTerminated, OutcomeRevoked, OutcomeDenied, OutcomeRejected, OutcomeTimedOut,
+		OutcomeTargetGone, OutcomeNotStarted, OutcomeFailed,
+	}
+}
 
 // ClassStatus is what the class granted the session when it was found fit. It is not read again: a class that is edited
 // or replaced later does not widen it.

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // traits is what a profile means. A profile that is not in the table means nothing, and nothing is built for it.
@@ -114,7 +115,7 @@ func windowsSecurityContext(name v1alpha1.Profile, profile traits, sc *corev1.Se
 }
 
 func unknownProfile(profile v1alpha1.Profile) error {
-	return &InvalidError{Field: "spec.profile", Message: fmt.Sprintf("%q is not a profile: use general, baseline, restricted, netadmin, sysadmin or legacy", profile)}
+	return &InvalidError{Field: "spec.profile", Message: fmt.Sprintf("%q is not a profile: use %s", profile, plaintext.Or(v1alpha1.Profiles()))}
 }
 
 func isWindows(pod *corev1.Pod) bool {

@@ -95,6 +95,14 @@ func TestProfilesOnWindows(t *testing.T) {
 	}
 }
 
+func TestEveryProfileMeansSomething(t *testing.T) {
+	for _, p := range v1alpha1.Profiles() {
+		if _, err := traitsOf(p); err != nil {
+			t.Errorf("the table in profile.go lacks %s: %v", p, err)
+		}
+	}
+}
+
 func TestProfilesThatCannotBe(t *testing.T) {
 	_, err := Ephemeral(admitted(v1alpha1.ModeEphemeralContainer, profile("unheard")), readTarget(t, "web-0"))
 	wantInvalid(t, err, "spec.profile")

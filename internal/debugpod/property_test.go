@@ -45,8 +45,7 @@ func drawTarget(t *rapid.T) *corev1.Pod {
 func drawSession(t *rapid.T, target *corev1.Pod) *v1alpha1.DebugSession {
 	bools := rapid.Bool()
 	session := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: target.Namespace, Name: "session", UID: uidA}}
-	session.Spec.Profile = rapid.SampledFrom([]v1alpha1.Profile{"", v1alpha1.ProfileGeneral, v1alpha1.ProfileBaseline,
-		v1alpha1.ProfileRestricted, v1alpha1.ProfileNetadmin, v1alpha1.ProfileSysadmin, v1alpha1.ProfileLegacy}).Draw(t, "profile")
+	session.Spec.Profile = rapid.SampledFrom(append(v1alpha1.Profiles(), "")).Draw(t, "profile")
 	session.Spec.Debugger = *fuzzed[v1alpha1.Debugger](rapid.Int64().Draw(t, "debugger seed"))
 	session.Spec.Debugger.VolumeMounts, session.Spec.Debugger.Container = nil, ""
 	session.Spec.Debugger.MountsFrom, session.Spec.Debugger.RunAs = "", ""

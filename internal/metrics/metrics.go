@@ -19,16 +19,7 @@ import (
 )
 
 var (
-	phases = []v1alpha1.Phase{
-		v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseStarting, v1alpha1.PhaseActive,
-		v1alpha1.PhaseEnding, v1alpha1.PhaseEnded,
-	}
-	modes    = []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode}
-	outcomes = []v1alpha1.Outcome{
-		v1alpha1.OutcomeCompleted, v1alpha1.OutcomeExpired, v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked,
-		v1alpha1.OutcomeDenied, v1alpha1.OutcomeRejected, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeTargetGone,
-		v1alpha1.OutcomeNotStarted, v1alpha1.OutcomeFailed,
-	}
+	phases, modes, outcomes = v1alpha1.Phases(), v1alpha1.Modes(), v1alpha1.Outcomes()
 
 	// From a debugger whose image is there to one whose image takes two minutes to pull.
 	readyBuckets = []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120}

@@ -1,5 +1,5 @@
 // Package plaintext is what people are shown in a message: text that somebody else wrote (a debugger, the kubelet, the API server, a webhook,
-// a user), made harmless, and times. Such text may hold any byte, and a terminal that shows it would do what it says. It is pure.
+// a user), made harmless, and what else sentences are made of. Such text may hold any byte, and a terminal that shows it would do what it says. It is pure.
 package plaintext
 
 import (
@@ -40,6 +40,22 @@ func visible(r rune) rune {
 		return deleted
 	}
 	return utf8.RuneError
+}
+
+// Or lists values as a sentence does: "a, b or c".
+func Or[T ~string](values []T) string {
+	var list strings.Builder
+	for i, value := range values {
+		switch i {
+		case 0:
+		case len(values) - 1:
+			list.WriteString(" or ")
+		default:
+			list.WriteString(", ")
+		}
+		list.WriteString(string(value))
+	}
+	return list.String()
 }
 
 // JSON writes what a terminal would obey, or show in another order than it is, as JSON's own escapes, so that nothing of a document is

@@ -62,6 +62,14 @@ func TestJSONLosesNothing(t *testing.T) {
 	}
 }
 
+func TestOr(t *testing.T) {
+	for want, list := range map[string][]string{"": nil, "a": {"a"}, "a or b": {"a", "b"}, "a, b or c": {"a", "b", "c"}} {
+		if got := plaintext.Or(list); got != want {
+			t.Errorf("Or(%q) is %q, want %q", list, got, want)
+		}
+	}
+}
+
 func TestClockIsInUTC(t *testing.T) {
 	at := time.Date(2026, 11, 27, 13, 25, 48, 5, time.FixedZone("", 3600))
 	if got := plaintext.Clock(at); got != "2026-11-27T12:25:48Z" {

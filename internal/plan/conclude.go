@@ -44,6 +44,18 @@ func (p *pass) concludeByEffect(result Result) {
 	case Removes:
 		p.concludeTaking(result)
 	case Changes, Bookkeeping:
+		p.concludeChanging(result)
+	}
+}
+
+// concludeChanging has what did not work tried again, and what is not there looked for: the next pass sees that it has gone.
+func (p *pass) concludeChanging(result Result) {
+	switch {
+	case result.Refusal != nil:
+		p.backOff(fmt.Errorf("%s: %w", result.Action.Describe(), result.Refusal))
+	case result.Gone:
+		p.wake(p.Now.Add(time.Second))
+	default:
 		p.backOff(result.Err)
 	}
 }

@@ -2,10 +2,12 @@ package plan_test
 
 import (
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"testing"
 	"time"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -146,19 +148,81 @@ func TestFinalizers(t *testing.T) {
 	}
 }
 
-// Whatever its kind, an action that failed is not forgotten.
+// plain is an action of which nothing special follows, with the effect of another.
+type plain struct{ plan.Action }
+
+// ownConclusions has each action that Conclude treats by itself.
+var ownConclusions = map[string]plan.Action{
+	"GrantAccess": plan.GrantAccess{}, "MoveDeadline": plan.MoveDeadline{}, "ReplaceOriginal": plan.ReplaceOriginal{},
+	"StopDebugger": plan.StopDebugger{},
+}
+
+// Whatever its kind, an action that failed, was refused or found nothing is not forgotten: it is tried again, ends the session, or is looked
+// after soon. Only of an original that has gone nothing follows, which is what was wanted, and of a debugger that has gone whose deadline is
+// moved, as the watch is about to tell.
 func TestNoFailedActionIsForgotten(t *testing.T) {
-	session, pod := active(t)
-	for _, action := range []plan.Action{
-		plan.AddFinalizer{}, plan.RemoveFinalizer{}, plan.DeleteSession{}, plan.MoveDeadline{}, plan.InjectDebugger{},
-		plan.CreatePod{Pod: fixture.Pod()}, plan.CreateNetworkPolicy{Policy: &networkingv1.NetworkPolicy{}}, plan.GrantAccess{},
-		plan.DeleteNetworkPolicy{}, plan.ReplaceOriginal{}, plan.RevokeAccess{}, plan.StopDebugger{}, plan.DeletePod{},
-	} {
-		if effect := plan.EffectOf(action); effect < plan.Creates || effect > plan.Bookkeeping {
-			t.Errorf("%T has effect %d", action, effect)
-		}
-		if p := pass(t, about(session, target(pod)), plan.Result{Action: action, Err: errBusy}); p.Retry == nil {
-			t.Errorf("%T failed, and is not tried again", action)
+	actions := []plan.Action{plain{plan.MoveDeadline{}}, plain{plan.AddFinalizer{}}, plain{plan.CreatePod{Pod: fixture.Pod()}}, plain{plan.DeletePod{}}}
+	effects := map[plan.Effect]bool{}
+	for _, action := range actions {
+		effects[plan.EffectOf(action)] = true
+	}
+	for effect := plan.Creates; effect <= plan.Bookkeeping; effect++ {
+		if !effects[effect] {
+			t.Errorf("no action of effect %d is tried", effect)
 		}
 	}
+	for name := range concludedByThemselves(t) {
+		action, known := ownConclusions[name]
+		if !known {
+			t.Errorf("%s concludes by itself: add it to ownConclusions, in this file", name)
+			continue
+		}
+		actions = append(actions, action)
+	}
+	session, pod := active(t)
+	for _, action := range actions {
+		for name, result := range map[string]plan.Result{
+			"failed": {Err: errBusy}, "refused": {Refusal: &plan.Refusal{Reason: "Refused", Message: "no"}}, "gone": {Gone: true},
+		} {
+			result.Action = action
+			switch action.(type) {
+			case plan.MoveDeadline, plan.ReplaceOriginal:
+				if result.Gone {
+					continue
+				}
+			}
+			p := pass(t, about(session, target(pod)), result)
+			soon := !p.WakeAt.IsZero() && p.WakeAt.Sub(now) <= time.Second
+			if p.Retry == nil && p.Status.Phase != v1alpha1.PhaseEnding && (name == "failed" || !soon) {
+				t.Errorf("%T %s, and that is forgotten", action, name)
+			}
+		}
+	}
+}
+
+// concludedByThemselves is the actions that have a case in Conclude.
+func concludedByThemselves(t *testing.T) map[string]bool {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "conclude.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if decl, ok := n.(*ast.FuncDecl); ok {
+			return decl.Name.Name == "Conclude"
+		}
+		if clause, ok := n.(*ast.CaseClause); ok {
+			for _, of := range clause.List {
+				if name, ok := of.(*ast.Ident); ok {
+					names[name.Name] = true
+				}
+			}
+		}
+		return true
+	})
+	if len(names) == 0 {
+		t.Fatal("Conclude has no cases")
+	}
+	return names
 }

@@ -49,7 +49,7 @@ func TestAnySequenceOfEvents(t *testing.T) {
 	checks(t, sequences)
 	repeatable(t)
 	t.Logf("%s sequences in each mode", flag.Lookup("rapid.checks").Value)
-	for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode} {
+	for _, mode := range v1alpha1.Modes() {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {

@@ -33,7 +33,7 @@ func TestOwnNamespace(t *testing.T) {
 		"by its name":       {&metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: own}}, true},
 		"among names":       {named(metav1.LabelSelectorOpIn, "shop", own), true},
 	} {
-		for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode} {
+		for _, mode := range v1alpha1.Modes() {
 			t.Run(name+"/"+string(mode), func(t *testing.T) {
 				class := fixture.Class()
 				class.Spec.NamespaceSelector, class.Spec.NodeNamespace = tc.selector, own

@@ -108,9 +108,8 @@ func everything(namespace string) *v1alpha1.DebugClass {
 	return &v1alpha1.DebugClass{
 		ObjectMeta: metav1.ObjectMeta{Name: "everything", UID: "everything"},
 		Spec: v1alpha1.DebugClassSpec{
-			Modes: []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode},
-			Profiles: []v1alpha1.Profile{v1alpha1.ProfileGeneral, v1alpha1.ProfileBaseline, v1alpha1.ProfileRestricted,
-				v1alpha1.ProfileNetadmin, v1alpha1.ProfileSysadmin, v1alpha1.ProfileLegacy},
+			Modes:                v1alpha1.Modes(),
+			Profiles:             v1alpha1.Profiles(),
 			AllowSecurityContext: true, AllowVolumes: true, AllowPriority: true, NodeNamespace: namespace,
 			MaxTTL: metav1.Duration{Duration: sessionSeconds * time.Second},
 		},

@@ -28,10 +28,7 @@ var (
 	fuzzSeed = flag.Int64("seed", 1, "seed of the random pods")
 )
 
-var profiles = []v1alpha1.Profile{
-	v1alpha1.ProfileGeneral, v1alpha1.ProfileBaseline, v1alpha1.ProfileRestricted,
-	v1alpha1.ProfileNetadmin, v1alpha1.ProfileSysadmin, v1alpha1.ProfileLegacy,
-}
+var profiles = v1alpha1.Profiles()
 
 // TestProfilesAgainstKubectlsOwn gives random pods, with every field set at random, to kubectl's own profiles and to our
 // builders. What the API server would make of them does not matter here.
@@ -46,7 +43,7 @@ func TestProfilesAgainstKubectlsOwn(t *testing.T) {
 	for i := range *fuzzPods {
 		f := newFuzzed(filler)
 		for _, profile := range profiles {
-			for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode} {
+			for _, mode := range v1alpha1.Modes() {
 				outcome := result{Case: &testCase{}}
 				if err := f.judge(profile, mode, list, &outcome); err != nil {
 					t.Fatalf("pod %d, profile %s, mode %s: %v", i, profile, mode, err)

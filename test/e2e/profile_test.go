@@ -52,10 +52,7 @@ func parsePrivileges(status string) privileges {
 }
 
 var _ = Describe("a profile", func() {
-	profiles := []v1alpha1.Profile{
-		v1alpha1.ProfileGeneral, v1alpha1.ProfileBaseline, v1alpha1.ProfileRestricted,
-		v1alpha1.ProfileNetadmin, v1alpha1.ProfileSysadmin, v1alpha1.ProfileLegacy,
-	}
+	profiles := v1alpha1.Profiles()
 
 	// given starts a debugger of each profile, and returns what the kernel says that it may do. As each of them only runs
 	// a command, this is also what a session without stdin comes to: its output is in its status.

@@ -30,7 +30,7 @@ var _ = Describe("namespaces that are worth the whole cluster", func() {
 		newClass(ctx, "for-the-operator", func(c *v1alpha1.DebugClass) {
 			c.Spec.Modes, c.Spec.NodeNamespace, c.Spec.NamespaceSelector = append(c.Spec.Modes, v1alpha1.ModeNode), own, named(own)
 		})
-		for _, mode := range []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer, v1alpha1.ModePodCopy, v1alpha1.ModeNode} {
+		for _, mode := range v1alpha1.Modes() {
 			session := newSession(own, "hang", "web")
 			session.Spec.Mode, session.Spec.ClassName = mode, "anywhere"
 			if mode == v1alpha1.ModeNode {

@@ -11,6 +11,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/dbgcli/request"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // requestFlags are the flags that say what a session is to be: those of kubectl debug, under their names, and the session's own.
@@ -37,7 +38,7 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.BoolVar(&r.SameNode, "same-node", false, "With a copy: run it on the original's node.")
 	flags.BoolVar(&r.ShareProcesses, "share-processes", true, "With a copy: share a process namespace between its containers.")
 	flags.StringToStringVar(&r.SetImages, "set-image", nil, "With a copy: new images for its containers, as CONTAINER=IMAGE; * matches all of them.")
-	flags.StringVar(&r.Profile, "profile", "", "What the debugger may do: general, baseline, restricted, netadmin, sysadmin or legacy. Defaults to the class's default profile.")
+	flags.StringVar(&r.Profile, "profile", "", "What the debugger may do: "+plaintext.Or(v1alpha1.Profiles())+". Defaults to the class's default profile.")
 	flags.StringVar(&f.custom, "custom", "", "A JSON or YAML file with a partial container spec for the debugger, whose fields override the profile.")
 	flags.StringToStringVar(&r.Env, "env", nil, "Environment variables to set in the debugger, as NAME=VALUE.")
 	flags.BoolVar(&r.ArgumentsOnly, "arguments-only", false, "Pass everything after -- as arguments to the image's own command.")

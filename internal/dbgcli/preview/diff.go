@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/debugpod"
 )
 
@@ -72,18 +73,7 @@ func names(session *v1alpha1.DebugSession, target *corev1.Pod) (from, to string)
 	if found == nil {
 		return "nothing", "the debugger"
 	}
-	from = "pod " + found.PodName
-	if target == nil {
-		from = "nothing (the pod cannot be read)"
-	}
-	switch session.Spec.Mode {
-	case v1alpha1.ModePodCopy:
-		return from, "its copy"
-	case v1alpha1.ModeNode:
-		return "nothing", "a pod on node " + found.NodeName
-	default:
-		return from, "with a debugger"
-	}
+	return story.Sides(session.Spec.Mode, found, target != nil)
 }
 
 // bare is what of a pod somebody wrote.

@@ -71,14 +71,11 @@ func wishWithout(session *v1alpha1.DebugSession) string {
 	if found := session.Status.Target; found != nil && found.PodName != "" && session.Spec.Target.PodName == "" {
 		what += " (pod " + found.PodName + ")"
 	}
-	switch session.Spec.Mode {
-	case v1alpha1.ModePodCopy:
-		return "a copy of " + what + ", in namespace " + session.Namespace
-	case v1alpha1.ModeNode:
-		return "a debugger on " + what
-	default:
-		return "a debugger in " + what + ", in namespace " + session.Namespace
+	what = brings(session.Spec.Mode, what)
+	if session.Spec.Target.NodeName != "" {
+		return what
 	}
+	return what + ", in namespace " + session.Namespace
 }
 
 func subjects(session *v1alpha1.DebugSession) string {

@@ -51,20 +51,6 @@ func Recorded(session *v1alpha1.DebugSession) string {
 	return "what is printed here is recorded"
 }
 
-func place(session *v1alpha1.DebugSession) string {
-	target := session.Status.Target
-	switch {
-	case target == nil:
-		return session.Name
-	case session.Spec.Mode == v1alpha1.ModePodCopy:
-		return fmt.Sprintf("%s, a copy of %s", session.Status.Debugger.PodName, target.PodName)
-	case target.Container != "":
-		return target.PodName + "/" + target.Container
-	default:
-		return target.Name
-	}
-}
-
 // Grants reports whether a session gives a kind of access.
 func Grants(session *v1alpha1.DebugSession, verb v1alpha1.AccessVerb) bool {
 	class := session.Status.Class

@@ -1,7 +1,6 @@
 package story
 
 import (
-	"fmt"
 	"time"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -59,14 +58,7 @@ func starts(session *v1alpha1.DebugSession) string {
 	if target == nil {
 		return line
 	}
-	switch session.Spec.Mode {
-	case v1alpha1.ModePodCopy:
-		return fmt.Sprintf("%s in a copy of pod %s", line, target.PodName)
-	case v1alpha1.ModeNode:
-		return fmt.Sprintf("%s on node %s", line, target.NodeName)
-	default:
-		return fmt.Sprintf("%s in pod %s", line, target.PodName)
-	}
+	return line + " " + startsIn(session.Spec.Mode, target)
 }
 
 func orElse(text, otherwise string) string {

@@ -129,7 +129,7 @@ func TestTell(t *testing.T) {
 		told = append(told, moment.At.Sub(now).String()+" "+moment.Text)
 	}
 	want := []string{
-		"-1m0s alice requested a debugger in deployment checkout for 30m, class production: INC-1\uFFFD[2J\uFFFD",
+		"-1m0s alice requested a debugger in deployment checkout for 30m, class production: INC-1\u241b[2J\uFFFD",
 		"-50s 1 approval was requested",
 		"-40s bob approved it",
 		"-30s started: container debugger-1 in pod checkout-x",
@@ -177,7 +177,7 @@ func TestEmergency(t *testing.T) {
 		t.Errorf("row %s", row)
 	}
 	s.Status.Review.Decision, s.Status.Review.By, s.Status.Review.At = v1alpha1.DecisionDeny, "bob\033[2J", at(0)
-	if review := Review(s); review != "denied in review by bob\uFFFD[2J" || !strings.Contains(told(), "0s "+review+"\n") ||
+	if review := Review(s); review != "denied in review by bob\u241b[2J" || !strings.Contains(told(), "0s "+review+"\n") ||
 		len(Waiting([]v1alpha1.DebugSession{*s})) > 0 || !Counts(s, "word") {
 		t.Errorf("review %q, told:\n%s", review, told())
 	}

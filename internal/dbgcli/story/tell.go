@@ -84,14 +84,7 @@ func decision(approval *v1alpha1.ApprovalStatus) string {
 
 func wish(session *v1alpha1.DebugSession) string {
 	spec := &session.Spec
-	what := "a debugger in " + asked(&spec.Target)
-	switch spec.Mode {
-	case v1alpha1.ModePodCopy:
-		what = "a copy of " + asked(&spec.Target)
-	case v1alpha1.ModeNode:
-		what = "a debugger on " + asked(&spec.Target)
-	case v1alpha1.ModeEphemeralContainer:
-	}
+	what := brings(spec.Mode, asked(&spec.Target))
 	if ttl := session.TTL(); ttl != 0 {
 		what += " for " + Duration(ttl)
 	}

@@ -1,0 +1,64 @@
+package story
+
+import (
+	"fmt"
+
+	"debugsession.dev/operator/api/v1alpha1"
+)
+
+// What is said otherwise of each mode. Nothing else in the plugin's words asks for it.
+
+// brings is what a session of a mode brings in, for what it debugs.
+func brings(mode v1alpha1.Mode, target string) string {
+	switch mode {
+	case v1alpha1.ModePodCopy:
+		return "a copy of " + target
+	case v1alpha1.ModeNode:
+		return "a debugger on " + target
+	case v1alpha1.ModeEphemeralContainer:
+	}
+	return "a debugger in " + target
+}
+
+// startsIn is where it does so.
+func startsIn(mode v1alpha1.Mode, target *v1alpha1.TargetStatus) string {
+	switch mode {
+	case v1alpha1.ModePodCopy:
+		return "in a copy of pod " + target.PodName
+	case v1alpha1.ModeNode:
+		return "on node " + target.NodeName
+	case v1alpha1.ModeEphemeralContainer:
+	}
+	return "in pod " + target.PodName
+}
+
+// Sides are what an approver compares: what is there now, and what there would be. If it cannot be read, nothing is there to compare with.
+func Sides(mode v1alpha1.Mode, target *v1alpha1.TargetStatus, readable bool) (now, then string) {
+	now = "pod " + target.PodName
+	if !readable {
+		now = "nothing (the pod cannot be read)"
+	}
+	switch mode {
+	case v1alpha1.ModePodCopy:
+		return now, "its copy"
+	case v1alpha1.ModeNode:
+		return "nothing", "a pod on node " + target.NodeName
+	case v1alpha1.ModeEphemeralContainer:
+	}
+	return now, "with a debugger"
+}
+
+// place is where somebody is who has attached.
+func place(session *v1alpha1.DebugSession) string {
+	target := session.Status.Target
+	switch {
+	case target == nil:
+		return session.Name
+	case session.Spec.Mode == v1alpha1.ModePodCopy:
+		return fmt.Sprintf("%s, a copy of %s", session.Status.Debugger.PodName, target.PodName)
+	case target.Container != "":
+		return target.PodName + "/" + target.Container
+	default:
+		return target.Name
+	}
+}
