@@ -11,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
-	"debugsession.dev/operator/internal/transcript"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // line is one of a container's log.
@@ -45,7 +45,7 @@ func asPrinted(pod *corev1.Pod, container string, plain bool) string {
 		all.WriteString(l.text)
 	}
 	if plain {
-		return transcript.Plain(all.String())
+		return plaintext.Text(all.String())
 	}
 	return all.String()
 }
