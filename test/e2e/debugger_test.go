@@ -76,7 +76,7 @@ spec:
 		for _, name := range []string{"short", "short-copy"} {
 			session := n.get(name)
 			Expect(session.Status.ExpiresAt.Sub(session.Status.StartedAt.Time)).To(BeNumerically("<=", 30*time.Second))
-			Expect(condition(session, v1alpha1.ConditionAdmissible).Message).To(ContainSubstring("activeDeadlineSeconds of pod \"short\""))
+			Expect(condition(session, v1alpha1.ConditionAdmissible).Message).To(MatchRegexp("activeDeadlineSeconds .*pod \"short\""))
 			Eventually(func() v1alpha1.Phase { return n.get(name).Status.Phase }, "60s").Should(Equal(v1alpha1.PhaseEnded))
 			session = n.get(name)
 			Expect(session.Status.Outcome).To(BeElementOf(v1alpha1.OutcomeExpired, v1alpha1.OutcomeTargetGone))
