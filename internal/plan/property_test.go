@@ -67,7 +67,7 @@ func TestAnySequenceOfEvents(t *testing.T) {
 }
 
 func drawSession(t *rapid.T, mode v1alpha1.Mode) *v1alpha1.DebugSession {
-	session := fixture.Session()
+	session := fixture.Session(func(s *v1alpha1.DebugSession) { s.Spec.Mode = mode })
 	if mode != v1alpha1.ModeNode && rapid.Bool().Draw(t, "selector") {
 		fixture.OfSelector(map[string]string{"app": "web"})(session)
 	}
@@ -125,7 +125,7 @@ func drawClass(t *rapid.T) *v1alpha1.DebugClass {
 
 // allowsAll is for what a class must allow in so many words.
 func allowsAll(c *v1alpha1.DebugClassSpec) {
-	c.Modes, c.NodeNamespace, c.AllowUnstoppable = append(c.Modes, v1alpha1.ModeNode), fixture.Namespace, true
+	c.Modes, c.NodeNamespace, c.AllowUnstoppable = v1alpha1.Modes(), fixture.Namespace, true
 }
 
 func drawTTL(t *rapid.T) time.Duration {
