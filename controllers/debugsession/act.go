@@ -74,8 +74,14 @@ func (r *Reconciler) perform(ctx context.Context, session *v1alpha1.DebugSession
 		r.Records.Store(session)
 		return plan.Result{Action: a}
 	case plan.InjectDebugger:
+		if lost := r.checkKept(ctx, session, a); lost != nil {
+			return *lost
+		}
 		return classify(a, r.inject(ctx, a))
 	case plan.CreatePod:
+		if lost := r.checkKept(ctx, session, a); lost != nil {
+			return *lost
+		}
 		return r.createPod(ctx, session, a)
 	case plan.StopDebugger:
 		return r.stopDebugger(ctx, session, a)

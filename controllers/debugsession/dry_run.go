@@ -3,6 +3,7 @@ package debugsession
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,6 +22,9 @@ func (r *Reconciler) observePreview(ctx context.Context, session *v1alpha1.Debug
 	kept, hidden, err := r.dryRun(ctx, session, action)
 	if create, copies := action.(plan.CreatePod); copies && apierrors.IsAlreadyExists(err) {
 		return plan.Found(plan.Preview{Refusal: plan.NameTaken(create.Pod.Name)})
+	}
+	if lost := (*debugpod.InvalidError)(nil); errors.As(err, &lost) {
+		return plan.Found(plan.Preview{Refusal: notKept(lost)})
 	}
 	result := classify(action, err)
 	switch {
@@ -46,6 +50,9 @@ func (r *Reconciler) dryRun(ctx context.Context, session *v1alpha1.DebugSession,
 		if err != nil {
 			return nil, nil, err
 		}
+		if err := debugpod.CheckKept(debuggerOf(a), &pod.Spec); err != nil {
+			return nil, nil, err
+		}
 		i := slices.IndexFunc(pod.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return c.Name == a.Container.Name })
 		if i < 0 {
 			return nil, nil, fmt.Errorf("the API server's answer has no container %q", a.Container.Name)
@@ -59,9 +66,45 @@ func (r *Reconciler) dryRun(ctx context.Context, session *v1alpha1.DebugSession,
 	case plan.CreatePod:
 		pod := a.Pod.DeepCopy()
 		err := r.Client.Create(ctx, pod, client.DryRunAll)
+		if err == nil {
+			err = debugpod.CheckKept(debuggerOf(a), &pod.Spec)
+		}
 		pod.ManagedFields, pod.UID, pod.CreationTimestamp = nil, "", metav1.Time{}
 		return pod, debugpod.HidePodValues(&pod.Spec, session), err
 	default:
 		return nil, nil, fmt.Errorf("a %T makes no debugger", action)
+	}
+}
+
+// checkKept asks the API server before it is told: what it leaves out of a debugger, the debugger would run without. Nil if it
+// keeps all. Hardly any session sets what may be left out, and the others are not asked about.
+func (r *Reconciler) checkKept(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) *plan.Result {
+	if !debugpod.MayLoseOptions(debuggerOf(action)) {
+		return nil
+	}
+	_, _, err := r.dryRun(ctx, session, action)
+	if err == nil || apierrors.IsAlreadyExists(err) { // whose pod that is, its creation finds out
+		return nil
+	}
+	result := classify(action, err)
+	if lost := (*debugpod.InvalidError)(nil); errors.As(err, &lost) {
+		result = plan.Result{Action: action, Refusal: notKept(lost)}
+	}
+	return &result
+}
+
+func notKept(lost *debugpod.InvalidError) *plan.Refusal {
+	return &plan.Refusal{Reason: v1alpha1.ReasonInvalid, Message: lost.Error()}
+}
+
+// debuggerOf is what an action adds to the cluster, as a pod.
+func debuggerOf(action plan.Action) *corev1.PodSpec {
+	switch a := action.(type) {
+	case plan.InjectDebugger:
+		return &corev1.PodSpec{EphemeralContainers: []corev1.EphemeralContainer{a.Container}}
+	case plan.CreatePod:
+		return &a.Pod.Spec
+	default:
+		return &corev1.PodSpec{}
 	}
 }

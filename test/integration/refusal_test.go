@@ -84,6 +84,32 @@ var _ = Describe("what the API server refuses", Ordered, ContinueOnFailure, func
 			"exceeded quota: pods, requested: pods=1, used: pods=1, limited: pods=1", "free some of the namespace's quota")
 	})
 
+	// bindMountOptions are disabled in each Kubernetes of test/cluster, or not known to it.
+	DescribeTable("or would leave out without a word", func(ctx SpecContext, options ...fixture.SessionOption) {
+		namespace := newNamespace(ctx, nil)
+		pod := runningPod(ctx, namespace, "web", func(p *corev1.Pod) {
+			p.Spec.Volumes = []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+		})
+		mounted := func(named ...string) fixture.SessionOption {
+			return func(s *v1alpha1.DebugSession) {
+				s.Spec.Debugger.VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data", BindMountOptions: named}}
+			}
+		}
+		session := create(ctx, namespace, "restricted", append(options, mounted("noexec"))...)
+		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonInvalid)
+		Expect(said(session)).To(ContainSubstring("the API server would ignore bindMountOptions"))
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(pod), pod)).To(Succeed())
+		Expect(pod.Spec.EphemeralContainers).To(BeEmpty())
+		pods := &corev1.PodList{}
+		Expect(k8s.List(ctx, pods, client.InNamespace(namespace))).To(Succeed())
+		Expect(pods.Items).To(HaveLen(1))
+
+		reaches(ctx, create(ctx, namespace, "plain", append(options, mounted())...), v1alpha1.PhaseStarting)
+	},
+		Entry("in an ephemeral container"),
+		Entry("in a copy", fixture.AsCopy()),
+	)
+
 	It("a debugger, by a ValidatingAdmissionPolicy", func(ctx SpecContext) {
 		namespace := newNamespace(ctx, map[string]string{"no-busybox": "true"})
 		pod := runningPod(ctx, namespace, "web")
