@@ -39,7 +39,7 @@ func (m goMod) required(path string) string {
 	return ""
 }
 
-var patchVersion = regexp.MustCompile(`^v(1\.[0-9]+)\.([0-9]+)$`)
+var patchVersion = regexp.MustCompile(`^v(1\.\d+)\.(\d+)$`)
 
 // pin writes the module of a Kubernetes release, made of the release's own
 // go.mod, in the place of the module of its minor version's earlier patch.
