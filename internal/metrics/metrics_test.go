@@ -111,55 +111,27 @@ func TestReadyGoesIntoTheModesBuckets(t *testing.T) {
 	r.Ready("", -time.Second)
 	r.Ready(v1alpha1.ModeEphemeralContainer, 1500*time.Millisecond)
 	r.Ready(v1alpha1.ModeEphemeralContainer, 5*time.Minute)
-	expect(t, r, `
-# HELP debugsession_ready_seconds Time from the creation of a debug session until its debugger ran and could be attached to, in seconds.
-# TYPE debugsession_ready_seconds histogram
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="0.05"} 1
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="0.1"} 1
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="0.25"} 1
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="0.5"} 1
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="1"} 1
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="2.5"} 2
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="5"} 2
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="10"} 2
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="20"} 2
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="30"} 2
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="60"} 2
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="120"} 2
-debugsession_ready_seconds_bucket{mode="EphemeralContainer",le="+Inf"} 3
-debugsession_ready_seconds_sum{mode="EphemeralContainer"} 301.5
-debugsession_ready_seconds_count{mode="EphemeralContainer"} 3
-debugsession_ready_seconds_bucket{mode="Node",le="0.05"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="0.1"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="0.25"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="0.5"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="1"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="2.5"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="5"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="10"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="20"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="30"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="60"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="120"} 0
-debugsession_ready_seconds_bucket{mode="Node",le="+Inf"} 0
-debugsession_ready_seconds_sum{mode="Node"} 0
-debugsession_ready_seconds_count{mode="Node"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="0.05"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="0.1"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="0.25"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="0.5"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="1"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="2.5"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="5"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="10"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="20"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="30"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="60"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="120"} 0
-debugsession_ready_seconds_bucket{mode="PodCopy",le="+Inf"} 0
-debugsession_ready_seconds_sum{mode="PodCopy"} 0
-debugsession_ready_seconds_count{mode="PodCopy"} 0
-`, "debugsession_ready_seconds")
+	want := []uint64{1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2} // of up to 50ms, 100ms, 250ms, 500ms, 1s, 2.5s and so on
+	series := gather(t, r)["debugsession_ready_seconds"].GetMetric()
+	if len(series) != len(v1alpha1.Modes()) {
+		t.Errorf("%d series, want one for each mode", len(series))
+	}
+	for _, metric := range series {
+		mode, counted := metric.GetLabel()[0].GetValue(), metric.GetHistogram()
+		if mode != string(v1alpha1.ModeEphemeralContainer) {
+			if counted.GetSampleCount() != 0 {
+				t.Errorf("%s has %d", mode, counted.GetSampleCount())
+			}
+			continue
+		}
+		var got []uint64
+		for _, bucket := range counted.GetBucket() {
+			got = append(got, bucket.GetCumulativeCount())
+		}
+		if !slices.Equal(got, want) || counted.GetSampleCount() != 3 || counted.GetSampleSum() != 301.5 {
+			t.Errorf("buckets %v, %d in all, %g seconds", got, counted.GetSampleCount(), counted.GetSampleSum())
+		}
+	}
 }
 
 func ended(outcome v1alpha1.Outcome, reason string, mode v1alpha1.Mode, late ...time.Duration) *v1alpha1.DebugSession {

@@ -37,7 +37,7 @@ func TestOwnNamespace(t *testing.T) {
 			t.Run(name+"/"+string(mode), func(t *testing.T) {
 				class := fixture.Class()
 				class.Spec.NamespaceSelector, class.Spec.NodeNamespace = tc.selector, own
-				class.Spec.Modes = append(class.Spec.Modes, v1alpha1.ModeNode)
+				class.Spec.Modes = v1alpha1.Modes()
 				session := fixture.Session()
 				session.Spec.Mode = mode
 				set := labels.Set{corev1.LabelMetadataName: own, "team": "platform"}
