@@ -169,6 +169,10 @@ cluster-down: $(CLUSTER_TOOL) ## Stop it, and remove every trace of it.
 kubeconfig: $(CLUSTER_TOOL) ## Print its kubeconfig's path: export KUBECONFIG=$(make kubeconfig)
 	@$(CLUSTER_TOOL) kubeconfig
 
+.PHONY: run
+run: $(BIN)/.tools ## Run the operator of the work tree on this machine, against kubectl's current cluster, after asking. HOST=ADDRESS is this machine's for its API server; YES=1 does not ask.
+	@tools/run.sh $(BIN)/kustomize
+
 .PHONY: demo
 demo: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg ## Show debugging sessions from start to end, on a real cluster.
 	@IMG=$(IMG) test/with-cluster.sh test/demo/demo.sh
