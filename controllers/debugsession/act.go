@@ -65,6 +65,9 @@ func (r *Reconciler) confirm(ctx context.Context, session *v1alpha1.DebugSession
 }
 
 func (r *Reconciler) perform(ctx context.Context, session *v1alpha1.DebugSession, action plan.Action) plan.Result {
+	if lost := r.checkKept(ctx, session, action); lost != nil {
+		return *lost
+	}
 	switch a := action.(type) {
 	case plan.AddFinalizer:
 		return plan.Result{Action: a, Err: r.addFinalizer(ctx, session)}
@@ -74,14 +77,8 @@ func (r *Reconciler) perform(ctx context.Context, session *v1alpha1.DebugSession
 		r.Records.Store(session)
 		return plan.Result{Action: a}
 	case plan.InjectDebugger:
-		if lost := r.checkKept(ctx, session, a); lost != nil {
-			return *lost
-		}
 		return classify(a, r.inject(ctx, a))
 	case plan.CreatePod:
-		if lost := r.checkKept(ctx, session, a); lost != nil {
-			return *lost
-		}
 		return r.createPod(ctx, session, a)
 	case plan.StopDebugger:
 		return r.stopDebugger(ctx, session, a)

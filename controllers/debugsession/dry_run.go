@@ -3,7 +3,6 @@ package debugsession
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -22,9 +21,6 @@ func (r *Reconciler) observePreview(ctx context.Context, session *v1alpha1.Debug
 	kept, hidden, err := r.dryRun(ctx, session, action)
 	if create, copies := action.(plan.CreatePod); copies && apierrors.IsAlreadyExists(err) {
 		return plan.Found(plan.Preview{Refusal: plan.NameTaken(create.Pod.Name)})
-	}
-	if lost := (*debugpod.InvalidError)(nil); errors.As(err, &lost) {
-		return plan.Found(plan.Preview{Refusal: notKept(lost)})
 	}
 	result := classify(action, err)
 	switch {
@@ -87,14 +83,7 @@ func (r *Reconciler) checkKept(ctx context.Context, session *v1alpha1.DebugSessi
 		return nil
 	}
 	result := classify(action, err)
-	if lost := (*debugpod.InvalidError)(nil); errors.As(err, &lost) {
-		result = plan.Result{Action: action, Refusal: notKept(lost)}
-	}
 	return &result
-}
-
-func notKept(lost *debugpod.InvalidError) *plan.Refusal {
-	return &plan.Refusal{Reason: v1alpha1.ReasonInvalid, Message: lost.Error()}
 }
 
 // debuggerOf is what an action adds to the cluster, as a pod.

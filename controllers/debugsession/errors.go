@@ -1,9 +1,12 @@
 package debugsession
 
 import (
+	"errors"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/diagnosis"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -11,8 +14,11 @@ import (
 // classify tells apart what the API server's answer to an action means: done, refused for good, gone, or not known.
 func classify(action plan.Action, err error) plan.Result {
 	result := plan.Result{Action: action}
+	var invalid *debugpod.InvalidError
 	switch {
 	case err == nil:
+	case errors.As(err, &invalid):
+		result.Refusal = &plan.Refusal{Reason: v1alpha1.ReasonInvalid, Message: invalid.Error()}
 	case apierrors.IsNotFound(err), diagnosis.UIDDiffers(err):
 		result.Gone = true
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err),
