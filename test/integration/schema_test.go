@@ -151,7 +151,8 @@ var _ = Describe("an object that is not what its schema says", Ordered, Continue
 	DescribeTable("is refused as a whole", func(_ SpecContext, kind, spec, want string) {
 		_, stderr, err := kubectl(admin, ofKind(kind, "hang", namespace, spec), "apply", "-f", "-")
 		Expect(err).To(HaveOccurred())
-		Expect(stderr).To(Equal(want))
+		// Before Kubernetes 1.35 the type of what a rule refuses stands in place of its value.
+		Expect(stderr).To(Or(Equal(want), Equal(strings.Replace(want, `Invalid value: "1d"`, `Invalid value: "string"`, 1))))
 	},
 		Entry("by one mistake", "DebugSession", "mode: Copy, target: {podName: web}, debugger: {image: busybox}",
 			`The DebugSession "hang" is invalid: spec.mode: Unsupported value: "Copy": supported values: `+

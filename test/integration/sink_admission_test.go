@@ -80,6 +80,10 @@ var _ = Describe("a sink, of admission", func() {
 				HaveField("Data.Tampering", HaveValue(And(HaveField("Kind", kind), HaveField("Message", ContainSubstring(message))))))))
 		}
 		hears("ValidatingAdmissionPolicy", "it was changed")
+		Eventually(func() *admissionregistrationv1.FailurePolicyType { // the next specs need it, and not later than they think
+			refreshed(ctx, Default, policy)
+			return policy.Spec.FailurePolicy
+		}).Should(HaveValue(Equal(admissionregistrationv1.Fail)))
 
 		hooks := &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "debugsession"}}
 		refreshed(ctx, Default, hooks)

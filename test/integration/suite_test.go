@@ -82,7 +82,20 @@ var _ = BeforeSuite(func() {
 	installAccount(context.Background())
 
 	probeAddress = net.JoinHostPort("localhost", strconv.Itoa(freePort()))
+	policyEnforced(context.Background())
 })
+
+// policyEnforced waits until the policy that was just created counts as enforced by every API server. A session that is created
+// before counts as made by nobody: so would those of the spec that comes first.
+func policyEnforced(ctx context.Context) {
+	const propagation = 2 * time.Second // as in internal/admissionpolicy
+	Eventually(func(g Gomega) {
+		policy, binding := policy(ctx)
+		for _, object := range []client.Object{policy, binding} {
+			g.Expect(time.Now()).To(BeTemporally(">", object.GetCreationTimestamp().Add(propagation)))
+		}
+	}).Should(Succeed())
+}
 
 // concurrency is how many sessions the operator under test works on at once.
 const concurrency = 4

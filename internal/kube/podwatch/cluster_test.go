@@ -151,7 +151,7 @@ func TestOnARealAPIServer(t *testing.T) {
 		args     []string
 		requests int64
 	}{
-		"streaming lists": {nil, 1},
+		"streaming lists": {[]string{"feature-gates=WatchList=true"}, 1},
 		"none":            {[]string{"feature-gates=WatchList=false"}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
