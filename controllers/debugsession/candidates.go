@@ -19,30 +19,30 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// observeCandidates lists the pods of the session's workload or selector, once: the choice is then written down.
-func (r *Reconciler) observeCandidates(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[[]corev1.Pod] {
-	return foundCandidates(r.candidates(ctx, session))
+// observeCandidates lists the pods of the session's workload or selector, once: the choice is then written down. An API server takes up to
+// a tenth of a second to make sure that its list is the latest, and is asked for that only if what it has at hand does not do.
+func (r *Reconciler) observeCandidates(ctx context.Context, session *v1alpha1.DebugSession, q plan.ListCandidates) (
+	pods []corev1.Pod, seen plan.Observed[[]corev1.Pod],
+) {
+	list, err := r.candidates(ctx, session, q)
+	seen = observed(list.Items, err)
+	if q.Fresh {
+		seen = seen.Fresh()
+	}
+	return list.Items, seen
 }
 
-func (r *Reconciler) candidates(ctx context.Context, session *v1alpha1.DebugSession) ([]corev1.Pod, error) {
+func (r *Reconciler) candidates(ctx context.Context, session *v1alpha1.DebugSession, q plan.ListCandidates) (corev1.PodList, error) {
+	pods := corev1.PodList{}
 	selector, err := r.selector(ctx, session)
 	if err != nil {
-		return nil, err
+		return pods, err
 	}
-	pods := &corev1.PodList{}
-	err = r.Live.List(ctx, pods, client.InNamespace(session.Namespace), client.MatchingLabelsSelector{Selector: selector})
-	return pods.Items, err
-}
-
-func foundCandidates(pods []corev1.Pod, err error) plan.Observed[[]corev1.Pod] {
-	switch {
-	case apierrors.IsNotFound(err):
-		return plan.Absent[[]corev1.Pod]()
-	case err != nil:
-		return plan.Unknown[[]corev1.Pod](err)
-	default:
-		return plan.Found(pods)
+	options := &client.ListOptions{Namespace: session.Namespace, LabelSelector: selector}
+	if !q.Fresh {
+		options.Raw = &metav1.ListOptions{ResourceVersion: "0"}
 	}
+	return pods, r.Live.List(ctx, &pods, options)
 }
 
 func (r *Reconciler) selector(ctx context.Context, session *v1alpha1.DebugSession) (labels.Selector, error) {

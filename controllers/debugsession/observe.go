@@ -87,7 +87,7 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 	case plan.ReadTranscript:
 		snapshot.Transcript = plan.Found(r.Records.Transcript(session))
 	case plan.ListCandidates:
-		snapshot.Candidates = r.observeCandidates(ctx, session)
+		_, snapshot.Candidates = r.observeCandidates(ctx, session, q)
 	case plan.FindOwnerSession:
 		snapshot.OwnerSession = r.observeOwnerSession(ctx, session, q.Pod)
 	case plan.ReadNode:

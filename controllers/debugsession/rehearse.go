@@ -46,9 +46,7 @@ func (r *Reconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSessio
 		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode:
 			r.answer(ctx, session, question, s)
 		case plan.ListCandidates:
-			var err error
-			selected, err = r.candidates(ctx, session)
-			s.Candidates = foundCandidates(selected, err)
+			selected, s.Candidates = r.observeCandidates(ctx, session, q)
 		default:
 			if !thorough {
 				return errEnough

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -69,6 +70,30 @@ func TestTakingAccessWritesNothing(t *testing.T) {
 	want{phase: v1alpha1.PhaseEnded}.check(t, p)
 	if code := p.Status.Debugger.ExitCode; code == nil || *code != 124 {
 		t.Errorf("exit code %v", code)
+	}
+}
+
+// It takes the API server about as long as the kubelet takes to start a container. What does not start is not reached by anyone.
+func TestAccessIsGivenWhileTheDebuggerStarts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		state corev1.ContainerState
+		does  string
+	}{
+		"not seen by its kubelet yet": {corev1.ContainerState{}, "GrantAccess"},
+		"being created":               {fixture.Waiting("ContainerCreating", ""), "GrantAccess"},
+		"no such image":               {fixture.Waiting("ErrImagePull", "not found"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := admitted(t, fixture.Session(), fixture.Pod())
+			p := pass(t, about(session, target(debugged(session, tc.state))))
+			if p.Status.Phase != v1alpha1.PhaseStarting || p.Status.Attach != "" || does(p) != tc.does {
+				t.Errorf("phase %s, does %q, attach %q", p.Status.Phase, does(p), p.Status.Attach)
+			}
+			p = pass(t, about(session, target(debugged(session, tc.state)), accessIs(plan.AccessGranted)))
+			if len(p.Actions) > 0 {
+				t.Errorf("does %q again", does(p))
+			}
+		})
 	}
 }
 

@@ -118,6 +118,26 @@ func TestTheChosenIsDebugged(t *testing.T) {
 	})
 }
 
+// What an API server has at hand may lack a pod that was made just now.
+func TestThatThereIsNoCandidateIsMadeSureOf(t *testing.T) {
+	session := fixture.Session(fixture.OfWorkload("Deployment", "web"))
+	session.Finalizers = []string{v1alpha1.Finalizer}
+	for name, atHand := range map[string][]corev1.Pod{
+		"none":     nil,
+		"finished": {*fixture.Pod(fixture.Finished(corev1.PodFailed, "Evicted", ""))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := about(session, candidates(atHand...))
+			v.freshCandidates = new(plan.Found([]corev1.Pod{*fixture.Pod(fixture.Named("web-2"))}))
+			p := pass(t, v)
+			want{phase: v1alpha1.PhasePending, reason: "TargetChosen"}.check(t, p)
+			if got := p.Status.Target; got == nil || got.PodName != "web-2" {
+				t.Errorf("chose %+v", got)
+			}
+		})
+	}
+}
+
 func TestWithoutCandidates(t *testing.T) {
 	waitUntil := after(plan.StartTimeout)
 	none := plan.Absent[[]corev1.Pod]()

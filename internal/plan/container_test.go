@@ -55,12 +55,12 @@ func TestWaitingContainers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := admitted(t, fixture.Session(), fixture.Pod())
-			tc.want.check(t, pass(t, about(session, target(debugged(session, tc.state)))))
+			tc.want.check(t, pass(t, about(session, target(debugged(session, tc.state)), accessIs(plan.AccessGranted))))
 		})
 		t.Run("copy: "+name, func(t *testing.T) {
 			session := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
 			made := copyOf(t, session, fixture.Pod(), fixture.ContainerState(session.Status.Debugger.ContainerName, tc.state))
-			tc.want.check(t, pass(t, about(session, copied(made))))
+			tc.want.check(t, pass(t, about(session, copied(made), accessIs(plan.AccessGranted))))
 		})
 	}
 }

@@ -201,7 +201,7 @@ func TestMovingBeforeItRuns(t *testing.T) {
 	for _, tc := range []struct{ ttl, expires time.Duration }{{30 * time.Minute, 30 * time.Minute}, {50 * time.Minute, 50 * time.Minute},
 		{2 * time.Hour, time.Hour}} {
 		fixture.TTL(tc.ttl)(session)
-		p := pass(t, about(session, waiting))
+		p := pass(t, about(session, waiting, accessIs(plan.AccessGranted)))
 		if len(p.Actions) > 0 || !p.Status.ExpiresAt.Time.Equal(after(tc.expires)) ||
 			!p.Status.Debugger.Deadline.Time.Equal(after(time.Hour)) {
 			t.Errorf("ttl %s: ends at %s, the debugger at %s, and does %v", tc.ttl, p.Status.ExpiresAt,

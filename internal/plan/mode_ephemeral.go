@@ -97,6 +97,8 @@ func (m ephemeralMode) track(p *pass) step {
 		return p.track(c, target)
 	case target.DeletionTimestamp != nil:
 		return p.end(v1alpha1.OutcomeTargetGone, v1alpha1.ReasonTargetTerminating, fmt.Sprintf("pod %q is being deleted", target.Name))
+	case p.tooLate() && !p.Target.fresh: // it may have been added, and the watch not have seen that
+		return ask{ReadTarget{Name: target.Name, Fresh: true}}
 	case p.tooLate(): // started as late as this, a debugger would end itself
 		return p.notMade("the debugger")
 	default:

@@ -96,6 +96,9 @@ func (p *pass) findPod(refuseInMode func(*corev1.Pod) *Refusal) (*debugTarget, s
 		return nil, stop
 	}
 	if recorded := p.status().Target; recorded != nil && recorded.PodUID != "" && recorded.PodUID != pod.UID {
+		if !p.Target.fresh {
+			return nil, ask{ReadTarget{Name: pod.Name, Fresh: true}}
+		}
 		return nil, markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), replaced(recorded, pod)}
 	}
 	if why := policy.CheckPod(p.Class.value, pod); why != "" {
@@ -143,6 +146,9 @@ func (p *pass) chooseTarget() step {
 		return stop
 	}
 	pod, why := choose(&p.spec().Target, p.mode(), pods)
+	if pod == nil && !p.Candidates.fresh {
+		return ask{ListCandidates{Fresh: true}}
+	}
 	if pod == nil {
 		nothing.message = unsuitable(&p.spec().Target, len(pods))
 		return nothing

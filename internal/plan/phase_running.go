@@ -75,6 +75,8 @@ func (p *pass) pinnedPod() (*debugTarget, step) {
 		return nil, stop
 	case pod == nil:
 		return nil, p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("pod %q is gone", recorded.PodName))
+	case pod.UID != recorded.PodUID && !p.Target.fresh:
+		return nil, ask{ReadTarget{Name: recorded.PodName, Fresh: true}}
 	case pod.UID != recorded.PodUID:
 		return nil, p.end(v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), replaced(recorded, pod))
 	default:
@@ -175,10 +177,11 @@ func (p *pass) starting(c container, pod *corev1.Pod) step {
 		p.warnOnce(v1alpha1.ConditionDebuggerReady, c.reason, message)
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, c.reason, message)
 		p.stand(v1alpha1.PhaseStarting, c.reason, message)
-	} else {
-		p.slow(pod)
+		return nil
 	}
-	return nil
+	p.slow(pod)
+	// Here rather than when it runs: the API server takes longer to check what is given than most kubelets to start a container.
+	return p.accessGranted()
 }
 
 // slow says what may hold up a debugger of which nobody says anything.
@@ -207,21 +210,14 @@ func (p *pass) startTimedOut(c container, pod *corev1.Pod, held *holdup) step {
 	return beginEnding{v1alpha1.OutcomeNotStarted, reason, "the debugger did not start in time: " + why}
 }
 
-// activate records that one can attach, and lets those who may.
+// activate records that one can attach.
 func (p *pass) activate(pod *corev1.Pod) step {
 	if p.approvalsUnknown {
 		return nil
 	}
 	status := p.status()
-	access, stop := need(p.Access, ReadAccessState{}, nil, retryReading("the state of the access"))
-	if stop != nil {
+	if stop := p.accessGranted(); stop != nil {
 		return stop
-	}
-	if access != AccessGranted {
-		p.do(GrantAccess{
-			Name: status.Access.Name, Pod: status.Debugger.PodName,
-			Verbs: status.Class.AccessVerbs, Subjects: status.Access.Subjects,
-		})
 	}
 	if p.mustBeTold() {
 		p.do(MoveDeadline{
@@ -246,6 +242,19 @@ func (p *pass) activate(pod *corev1.Pod) step {
 	}
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, v1alpha1.ReasonRunning, message)
 	p.stand(v1alpha1.PhaseActive, v1alpha1.ReasonRunning, message)
+	return nil
+}
+
+// accessGranted lets those who may reach the debugger, which is made.
+func (p *pass) accessGranted() step {
+	access, stop := need(p.Access, ReadAccessState{}, nil, retryReading("the state of the access"))
+	if stop != nil || access == AccessGranted || p.approvalsUnknown {
+		return stop
+	}
+	status := p.status()
+	p.do(GrantAccess{
+		Name: status.Access.Name, Pod: status.Debugger.PodName, Verbs: status.Class.AccessVerbs, Subjects: status.Access.Subjects,
+	})
 	return nil
 }
 

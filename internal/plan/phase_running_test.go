@@ -9,6 +9,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
+	"debugsession.dev/operator/internal/plan"
 )
 
 // The messages are the scheduler's and the kubelet's own.
@@ -130,7 +131,7 @@ func TestCopiesThatKubernetesWouldNotRun(t *testing.T) {
 	} {
 		t.Run(label, func(t *testing.T) {
 			made := copyOf(t, session, fixture.Pod(), tc.seen...)
-			tc.want.check(t, pass(t, about(session, copied(made), at(tc.at))))
+			tc.want.check(t, pass(t, about(session, copied(made), at(tc.at), accessIs(plan.AccessGranted))))
 		})
 	}
 }

@@ -68,6 +68,28 @@ func TestMakeEphemeral(t *testing.T) {
 	}
 }
 
+// A watch begins with what the API server has at hand, which may be how things were before.
+func TestWhatTheWatchShowsOfBeforeEndsNothing(t *testing.T) {
+	session := admitted(t, fixture.Session(), fixture.Pod())
+	startBy := after(plan.StartTimeout)
+	for name, tc := range map[string]struct {
+		seen, is *corev1.Pod
+		at       time.Time
+		want     want
+	}{
+		"another pod of its name": {fixture.Pod(fixture.UID(fixture.OtherUID)), fixture.Pod(), now,
+			want{phase: v1alpha1.PhaseStarting, does: "InjectDebugger", wakes: startBy}},
+		"no debugger in it": {fixture.Pod(), debugged(session, fixture.Running(now)), startBy,
+			want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := about(session, target(tc.seen), at(tc.at))
+			v.freshTarget = new(plan.Found(tc.is))
+			tc.want.check(t, pass(t, v))
+		})
+	}
+}
+
 func TestMakeCopy(t *testing.T) {
 	session := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
 	startBy := after(plan.StartTimeout)

@@ -160,8 +160,8 @@ type (
 	// ReadTranscript asks what this process has done about the session's transcript. The session is woken when that changes.
 	ReadTranscript struct{}
 
-	// ListCandidates asks for the pods of spec.target's workload or selector.
-	ListCandidates struct{}
+	// ListCandidates asks for the pods of spec.target's workload or selector. Unless Fresh, what an API server has at hand will do.
+	ListCandidates struct{ Fresh bool }
 
 	// ReadTarget asks for a pod by name. It may be answered from a watch, which then goes on: the session is woken when
 	// the pod changes. If Fresh, the API server itself must be asked.

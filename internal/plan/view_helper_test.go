@@ -22,9 +22,10 @@ type view struct {
 	now     time.Time
 
 	// What watches and caches say.
-	candidates *plan.Observed[[]corev1.Pod]
-	target     *plan.Observed[*corev1.Pod]
-	copied     *plan.Observed[*corev1.Pod]
+	candidates      *plan.Observed[[]corev1.Pod]
+	freshCandidates *plan.Observed[[]corev1.Pod]
+	target          *plan.Observed[*corev1.Pod]
+	copied          *plan.Observed[*corev1.Pod]
 
 	node *plan.Observed[*corev1.Node]
 
@@ -138,6 +139,9 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		s.Transcript = plan.Found(*v.transcript)
 	case plan.ListCandidates:
 		s.Candidates = known(t, q, v.candidates)
+		if q.Fresh {
+			s.Candidates = or(v.freshCandidates, s.Candidates).Fresh()
+		}
 	case plan.ReadTarget:
 		s.Target = known(t, q, v.target)
 		if q.Fresh {

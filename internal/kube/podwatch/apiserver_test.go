@@ -31,6 +31,7 @@ type fakeAPIServer struct {
 	instead  http.HandlerFunc // answers in its place, if set
 	deaf     bool             // ignores a watch's timeoutSeconds, as a dead connection does
 	refusing bool             // no connection can be made
+	behind   bool             // has nothing at hand
 
 	accepted chan net.Conn
 	closed   chan struct{}
@@ -193,18 +194,26 @@ func (s *fakeAPIServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case instead != nil:
 		instead(w, r)
 	case query.Get("watch") == "":
-		s.list(w)
+		s.list(w, query)
 	default:
 		s.stream(w, r)
 	}
 }
 
-func (s *fakeAPIServer) list(w http.ResponseWriter) {
+// at is the pod as it is served at a resource version.
+func (s *fakeAPIServer) at(query url.Values) *corev1.Pod {
+	if s.behind && query.Get("resourceVersion") == atHand {
+		return nil
+	}
+	return s.pod
+}
+
+func (s *fakeAPIServer) list(w http.ResponseWriter, query url.Values) {
 	list := &corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}}
 	list.ResourceVersion = "1000"
 	s.mu.Lock()
-	if s.pod != nil {
-		list.Items = append(list.Items, *s.pod)
+	if pod := s.at(query); pod != nil {
+		list.Items = append(list.Items, *pod)
 	}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
@@ -217,7 +226,7 @@ func (s *fakeAPIServer) stream(w http.ResponseWriter, r *http.Request) {
 	id := s.next
 	s.next++
 	s.streams[id] = events
-	pod, deaf := s.pod, s.deaf
+	pod, deaf := s.at(r.URL.Query()), s.deaf
 	s.mu.Unlock()
 	defer s.do(func(s *fakeAPIServer) { delete(s.streams, id) })
 

@@ -42,7 +42,7 @@ func TestWithoutStreamingListsAPodIsListedFirst(t *testing.T) {
 							"gate is enabled",
 					})(rw, r)
 				case r.URL.Query().Get("watch") == "":
-					s.list(rw)
+					s.list(rw, r.URL.Query())
 				default:
 					s.stream(rw, r)
 				}

@@ -6,13 +6,14 @@
 //     field selector on its name; sessions that debug the same pod share it; the last one out stops it. Nothing is held of
 //     any other pod, however many there are.
 //   - A watch is one request. The API server streams what there is and then what changes (a streaming list). Where it
-//     refuses to, the pod is listed first and watched from there: two requests, or three with the refused one.
-//   - Absent is not unknown. That there is no such pod is said only when the API server has said so.
+//     refuses to, the pod is listed first and watched from there: two requests, or three with the refused one. Twice that if there is no
+//     such pod.
+//   - Absent is not unknown. That there is no such pod is said only when the API server has said so, having made sure.
 //   - What is unknown is never made up for by what was known. While the API server refuses the watch or does not answer it,
 //     the error is given, and not the pod as it last was.
 //   - No stream is trusted for ever. One that does not begin within [syncTimeout], or does not end when it was to end, is
-//     given up and begun anew, and each begins with the whole truth. So there are no resource versions to keep, to find
-//     expired, or to go back in time with.
+//     given up and begun anew, and each but the first begins with the whole truth. The first begins with what the API server has at hand,
+//     which is there at once and may be a little old. So there are no resource versions to keep, to find expired, or to go back in time with.
 package podwatch
 
 import (

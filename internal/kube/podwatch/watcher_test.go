@@ -86,11 +86,25 @@ func TestAPodIsKnownAfterOneRequest(t *testing.T) {
 		}
 		for key, want := range map[string]string{
 			"watch": "true", "fieldSelector": "metadata.name=checkout", "sendInitialEvents": "true",
-			"resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true", "resourceVersion": "",
+			"resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true", "resourceVersion": "0",
 		} {
 			if got := asked[0].Get(key); got != want {
 				t.Errorf("asked with %s=%q, want %q", key, got, want)
 			}
+		}
+	})
+}
+
+// An API server may not have heard yet of what was made just now.
+func TestThatThereIsNoPodIsMadeSureOf(t *testing.T) {
+	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		server.do(func(s *fakeAPIServer) { s.pod, s.behind = newPod("a", "1"), true })
+		expectUnknown(t, w, alice, checkout)
+		synctest.Wait()
+		expectTold(t, told, "alice")
+		expectPod(t, w, alice, checkout, "a", "1")
+		if asked := server.requests(); len(asked) != 2 || asked[1].Get("resourceVersion") != latest {
+			t.Errorf("asked %v, want a second request, for the latest", asked)
 		}
 	})
 }
@@ -121,8 +135,8 @@ func TestAPodComesChangesGoesAndComesAgain(t *testing.T) {
 		expectTold(t, told, "alice")
 		expectPod(t, w, alice, checkout, "b", "4")
 
-		if asked := server.requests(); len(asked) != 1 {
-			t.Errorf("%d requests, want one", len(asked))
+		if asked := server.requests(); len(asked) != 2 {
+			t.Errorf("%d requests, want two: that there was none at first was made sure of", len(asked))
 		}
 	})
 }
@@ -181,8 +195,8 @@ func TestAskingForAnotherPodReleasesTheFirst(t *testing.T) {
 			t.Errorf("%d watches and %d streams, want one: the first pod's should have stopped", n, open)
 		}
 		asked := server.requests()
-		if got := asked[len(asked)-1].Get("fieldSelector"); len(asked) != 2 || got != "metadata.name=cart" {
-			t.Errorf("%d requests, the last for %s; want 2, the last for cart", len(asked), got)
+		if got := asked[len(asked)-1].Get("fieldSelector"); len(asked) != 4 || got != "metadata.name=cart" {
+			t.Errorf("%d requests, the last for %s; want 4, as there is neither, the last for cart", len(asked), got)
 		}
 	})
 }
