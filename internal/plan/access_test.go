@@ -3,6 +3,7 @@ package plan_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -38,6 +39,30 @@ func TestAccessIsRecordedBeforeItIsGiven(t *testing.T) {
 			if give := p.Actions[0].(plan.GrantAccess); give.Name != session.Status.Access.Name || give.Pod != "web" ||
 				!slices.Equal(give.Subjects, tc.want) {
 				t.Errorf("gives %+v", give)
+			}
+		})
+	}
+}
+
+// Admission has asked already whether the requester may use the class. Once that is some time ago, or approvals were waited for, it is
+// asked again.
+func TestThePermissionIsAskedAgainOnceItMayHaveChanged(t *testing.T) {
+	may := plan.Found(false)
+	for name, tc := range map[string]struct {
+		at    time.Time
+		phase v1alpha1.Phase
+	}{
+		"just created":           {now, v1alpha1.PhaseStarting},
+		"some time ago":          {after(10 * time.Second), v1alpha1.PhaseEnded},
+		"by a clock that is off": {after(-time.Minute), v1alpha1.PhaseEnded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := fixture.Session()
+			session.Finalizers = []string{v1alpha1.Finalizer}
+			v := about(session, target(fixture.Pod()), at(tc.at))
+			v.mayUse = &may
+			if p := pass(t, v); p.Status.Phase != tc.phase {
+				t.Errorf("phase %s, want %s: %s", p.Status.Phase, tc.phase, said(p))
 			}
 		})
 	}
