@@ -228,6 +228,14 @@ test-e2e: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg $(BIN)/.tools ## Run t
 test-versions: $(CLUSTER_TOOL) ## Run the tests of integration, faults and e2e on each Kubernetes, and print a table. VERSIONS='1.33 1.37' takes those.
 	@mkdir -p $(BIN) && test/versions.sh $(BIN)/versions.md $(or $(VERSIONS),$(notdir $(KUBERNETES)))
 
+# What test-upgrade upgrades from: until there is a release, the last commit before there was a chart.
+UPGRADE_FROM ?= b1871ae
+
+.PHONY: test-upgrade
+test-upgrade: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/.tools ## Upgrade the operator in a real cluster, downgrade it, and run two versions at once, around sessions. UPGRADE_FROM=COMMIT is the other version.
+	@tools/build-from.sh $(UPGRADE_FROM) $(BIN)/from
+	@IMG=$(IMG) test/with-cluster.sh $(BIN)/ginkgo run -v --timeout=20m ./test/e2e/upgrade
+
 .PHONY: test-chart
 test-chart: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/.tools $(BIN)/.helm ## Install, upgrade, roll back and uninstall the chart in a real cluster, with Helm 4 and 3.
 	@IMG=$(IMG) test/with-cluster.sh $(BIN)/ginkgo run -v --timeout=20m ./test/e2e/chart

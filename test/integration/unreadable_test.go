@@ -60,9 +60,11 @@ var _ = Describe("what cannot be read", Ordered, ContinueOnFailure, func() {
 
 	It("being whether the requester may, starts nothing and keeps nothing open", func(ctx SpecContext) {
 		namespace := newNamespace(ctx, nil)
-		running := active(ctx, node, namespace, "running", runningPod(ctx, namespace, "web"), fixture.TTL(12*time.Second))
+		running := active(ctx, node, namespace, "running", runningPod(ctx, namespace, "web"), fixture.TTL(20*time.Second))
 		waiting := create(ctx, namespace, "waiting", fixture.Of("late"))
 		reaches(ctx, waiting, v1alpha1.PhasePending)
+		Eventually(func() time.Duration { return time.Since(waiting.CreationTimestamp.Time) }).
+			Should(BeNumerically(">", 11*time.Second), "so long what admission was told is relied on")
 
 		see := blind(ctx, "authorization.k8s.io", "subjectaccessreviews")
 		late := runningPod(ctx, namespace, "late")

@@ -1,0 +1,199 @@
+package upgrade
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+const classes = `
+apiVersion: debugsession.dev/v1alpha1
+kind: DebugClass
+metadata: {name: upgrade}
+spec: {modes: [EphemeralContainer, PodCopy], profiles: [general], maxTTL: 1h}
+---
+apiVersion: debugsession.dev/v1alpha1
+kind: DebugClass
+metadata: {name: upgrade-approved}
+spec: {modes: [EphemeralContainer, PodCopy], profiles: [general], maxTTL: 1h, approval: {required: 2, timeout: 30m}}
+`
+
+// open asks for a session as alice.
+func open(name, class, target, more string) {
+	GinkgoHelper()
+	as("alice", fmt.Sprintf(`
+apiVersion: debugsession.dev/v1alpha1
+kind: DebugSession
+metadata: {name: %s}
+spec:
+  className: %s
+  target: {podName: %s}
+  debugger: {image: "busybox:1.36", command: [sh], stdin: true, tty: true}
+  ttl: 20m
+%s`, name, class, target, more), "apply", "-f", "-")
+}
+
+// approve approves what a session would make, as its status has it.
+func approve(session, user string) {
+	GinkgoHelper()
+	as(user, fmt.Sprintf("apiVersion: debugsession.dev/v1alpha1\nkind: DebugApproval\nmetadata: {name: %s-%s}\n"+
+		"spec: {sessionName: %s, decision: Approve, requestHash: %q}\n", session, user, session, of(session, "{.status.request.hash}")()), "apply", "-f", "-")
+}
+
+func pod(name string) {
+	GinkgoHelper()
+	kubectl("-n", namespace, "run", name, "--image=server:v1", "--grace-period=1")
+	kubectl("-n", namespace, "wait", "pod/"+name, "--for=condition=Ready", "--timeout=90s")
+}
+
+// end asks for a session's end, and sees that its debugger has gone.
+func end(session string) {
+	GinkgoHelper()
+	as("alice", "", "patch", "debugsession", session, "--type=merge", "-p", `{"spec":{"end":true}}`)
+	Eventually(phase(session)).Should(Equal("Ended"))
+	Expect(of(session, "{.status.outcome}")()).To(Equal("Terminated"))
+	at := strings.Fields(of(session, "{.status.debugger.podName} {.status.debugger.containerName}")())
+	running := kubectl("-n", namespace, "get", "pod", at[0], "--ignore-not-found", "-o",
+		fmt.Sprintf(`jsonpath={.status.ephemeralContainerStatuses[?(@.name==%q)].state.running}`, at[1]))
+	Expect(running).To(BeEmpty())
+	Expect(kubectl("-n", namespace, "get", "rolebindings", "-l", "debugsession.dev/session-uid="+of(session, "{.metadata.uid}")(), "-o", "name")).
+		To(BeEmpty())
+}
+
+// standing are sessions in each phase that lasts, and how they stand.
+var standing = map[string]string{
+	"active":      "Active",
+	"active-copy": "Active",
+	"pending":     "Pending",
+	"waiting":     "AwaitingApproval",
+	"half":        "AwaitingApproval",
+	"starting":    "Starting",
+	"ending":      "Ending",
+	"ended":       "Ended",
+}
+
+func stand() {
+	GinkgoHelper()
+	for name, phaseIs := range standing {
+		Eventually(phase(name)).Should(Equal(phaseIs), name)
+	}
+}
+
+// account is what must not change when only the operator does. The messages of one that waits may.
+func account() map[string]string {
+	GinkgoHelper()
+	told := map[string]string{}
+	for name := range standing {
+		told[name] = of(name, "{.status.phase} {.status.outcome} {.status.expiresAt} {.status.debugger.podName}/{.status.debugger.containerName} "+
+			"{.status.request.hash} {.status.approvals[*].by}")()
+	}
+	return told
+}
+
+// Each goes on with what the one before has left.
+var _ = Describe("sessions", Ordered, func() {
+	holder := `[{"op": "add", "path": "/metadata/finalizers", "value": ["example.com/holds"]}]`
+	var told map[string]string
+
+	It("are opened under the version before", func() {
+		install(before)
+		run(classes, "kubectl", "apply", "-f", "-")
+		pod("app")
+		open("active", "upgrade", "app", "")
+		open("active-copy", "upgrade", "app", "  mode: PodCopy\n")
+		open("pending", "upgrade", "comes-later", "")
+		open("waiting", "upgrade-approved", "app", "")
+		open("half", "upgrade-approved", "app", "  mode: PodCopy\n")
+		open("starting", "upgrade", "app", "  mode: PodCopy\n  podCopy: {images: [{container: app, image: \"debugsession/no-such-image:1\"}]}\n")
+		open("ended", "upgrade", "app", "")
+		open("ending", "upgrade", "app", "  mode: PodCopy\n")
+		for _, name := range []string{"ended", "ending"} {
+			Eventually(phase(name)).Should(Equal("Active"))
+		}
+		end("ended")
+		kubectl("-n", namespace, "patch", "pod", of("ending", "{.status.debugger.podName}")(), "--type=json", "-p", holder)
+		as("alice", "", "patch", "debugsession", "ending", "--type=merge", "-p", `{"spec":{"end":true}}`)
+		for _, name := range []string{"waiting", "half"} {
+			Eventually(phase(name)).Should(Equal("AwaitingApproval"))
+		}
+		approve("half", "bob")
+		Eventually(of("half", "{.status.approvals[*].by}")).Should(Equal("bob"))
+		stand()
+		told = account()
+	})
+
+	It("stand as before after the upgrade", func() {
+		install(now)
+		Eventually(leader).Should(ContainSubstring(os.Getenv("IMG")))
+		Consistently(account, 5*time.Second, time.Second).Should(Equal(told))
+
+		By("going on with those that wait for minutes at most")
+		pod("comes-later")
+		standing["pending"] = "Active"
+		Eventually(phase("pending")).Should(Equal("Active"))
+		end("starting")
+		standing["starting"] = "Ended"
+		told = account()
+	})
+
+	It("are opened, and led, while both versions run", func() {
+		By("one of the version before beside the two of this")
+		kubectl("-n", system, "scale", "deployment/"+operator, "--replicas=1")
+		older := path.Dir(os.Getenv("IMG")) + "/operator:from"
+		manifest := kubectl("-n", system, "get", "deployment", operator, "-o", "json")
+		run(strings.NewReplacer(`"name": "`+operator+`",`+"\n        \"namespace\"", `"name": "`+operator+`-older",`+"\n        \"namespace\"",
+			os.Getenv("IMG"), older).Replace(manifest), "kubectl", "create", "-f", "-")
+		DeferCleanup(func() { kubectl("-n", system, "delete", "deployment", operator+"-older") })
+		kubectl("-n", system, "rollout", "status", "deployment/"+operator+"-older", "--timeout=120s")
+		settled()
+
+		for _, image := range []string{older, os.Getenv("IMG")} {
+			By("led by " + image)
+			Eventually(func() string {
+				at := leader()
+				if at != "" && !strings.HasSuffix(at, image) {
+					kubectl("-n", system, "delete", "pod", strings.Fields(at)[0])
+				}
+				return at
+			}).WithPolling(5 * time.Second).Should(HaveSuffix(image))
+			for i := range 4 { // either's admission is asked
+				name := fmt.Sprintf("both-%s-%d", path.Base(strings.ReplaceAll(image, ":", "-")), i)
+				open(name, "upgrade", "app", []string{"", "  mode: PodCopy\n"}[i%2])
+				Eventually(phase(name)).Should(Equal("Active"), name)
+				end(name)
+			}
+			Expect(account()).To(Equal(told))
+		}
+	})
+
+	It("stand as before after a downgrade, and one ends under it", func() {
+		open("newer", "upgrade", "app", "")
+		Eventually(phase("newer")).Should(Equal("Active"))
+		install(before)
+		Expect(leader()).To(HaveSuffix("/operator:from"))
+		Consistently(account, 5*time.Second, time.Second).Should(Equal(told))
+		end("newer")
+	})
+
+	It("go on as they would have after another upgrade", func() {
+		install(now)
+		stand()
+		for _, user := range []string{"bob", "carol"} {
+			approve("waiting", user)
+		}
+		approve("half", "carol") // bob's was given under the version before
+		kubectl("-n", namespace, "patch", "pod", of("ending", "{.status.debugger.podName}")(), "--type=json", "-p",
+			`[{"op": "remove", "path": "/metadata/finalizers"}]`)
+		Eventually(phase("ending")).Should(Equal("Ended"))
+		for _, name := range []string{"active", "active-copy", "waiting", "half", "pending"} {
+			Eventually(phase(name)).Should(Equal("Active"), name)
+			end(name)
+		}
+		Expect(phase("ended")()).To(Equal("Ended"))
+	})
+})
