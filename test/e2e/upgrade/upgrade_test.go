@@ -15,7 +15,7 @@ const classes = `
 apiVersion: debugsession.dev/v1alpha1
 kind: DebugClass
 metadata: {name: upgrade}
-spec: {modes: [EphemeralContainer, PodCopy], profiles: [general], maxTTL: 1h}
+spec: {modes: [EphemeralContainer, PodCopy], profiles: [general], maxTTL: 1h, allowVolumes: true}
 ---
 apiVersion: debugsession.dev/v1alpha1
 kind: DebugClass
@@ -100,6 +100,12 @@ var _ = Describe("sessions", Ordered, func() {
 	holder := `[{"op": "add", "path": "/metadata/finalizers", "value": ["example.com/holds"]}]`
 	var told map[string]string
 
+	AfterAll(func() {
+		for _, held := range strings.Fields(kubectl("-n", namespace, "get", "pods", "-o", "name")) {
+			kubectl("-n", namespace, "patch", held, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+		}
+	})
+
 	It("are opened under the version before", func() {
 		install(before)
 		run(classes, "kubectl", "apply", "-f", "-")
@@ -109,7 +115,7 @@ var _ = Describe("sessions", Ordered, func() {
 		open("pending", "upgrade", "comes-later", "")
 		open("waiting", "upgrade-approved", "app", "")
 		open("half", "upgrade-approved", "app", "  mode: PodCopy\n")
-		open("starting", "upgrade", "app", "  mode: PodCopy\n  podCopy: {images: [{container: app, image: \"debugsession/no-such-image:1\"}]}\n")
+		open("starting", "upgrade", "app", "  mode: PodCopy\n  podCopy: {containers: [{name: app, image: \"debugsession/no-such-image:1\"}]}\n")
 		open("ended", "upgrade", "app", "")
 		open("ending", "upgrade", "app", "  mode: PodCopy\n")
 		for _, name := range []string{"ended", "ending"} {
@@ -122,7 +128,9 @@ var _ = Describe("sessions", Ordered, func() {
 			Eventually(phase(name)).Should(Equal("AwaitingApproval"))
 		}
 		approve("half", "bob")
-		Eventually(of("half", "{.status.approvals[*].by}")).Should(Equal("bob"))
+		Eventually(func() string {
+			return kubectl("-n", namespace, "get", "debugapproval", "half-bob", "-o", `jsonpath={.status.conditions[?(@.type=="Counted")].status}`)
+		}).Should(Equal("True"))
 		stand()
 		told = account()
 	})
