@@ -22,6 +22,7 @@ import (
 	_ "debugsession.dev/operator/internal/auditstore/cloud"
 	"debugsession.dev/operator/internal/helmhook"
 	"debugsession.dev/operator/internal/operator"
+	"debugsession.dev/operator/internal/tracing"
 )
 
 // version is set when the binary is built.
@@ -81,6 +82,7 @@ type flags struct {
 	concurrency    int
 	auditStore     string
 	auditCluster   string
+	tracing        tracing.Options
 	logLevel       zapcore.Level
 }
 
@@ -100,6 +102,10 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.StringVar(&f.auditStore, "audit-store", "", "Where audit records are stored: file:///folder, s3://bucket or azblob://container, "+
 		"with options of gocloud.dev/blob. If not set, they are only logged.")
 	set.StringVar(&f.auditCluster, "audit-cluster", "", "The name of this cluster in audit records.")
+	set.StringVar(&f.tracing.Endpoint, "tracing-endpoint", "", "The collector that receives traces by OTLP over gRPC: host:port with TLS, https://host:port, "+
+		"or http://host:port without TLS. OTEL_EXPORTER_OTLP_* say the rest. If not set, there are no traces.")
+	set.IntVar(&f.tracing.SamplingRatePerMillion, "tracing-sampling-rate-per-million", 1_000_000, "How many of a million traces are sent. "+
+		"A trace that begins in the API server is sent if the API server sends it.")
 	set.Var(&f.logLevel, "zap-log-level", "The log level: debug, info or error.")
 }
 
@@ -122,6 +128,12 @@ func run(set *flag.FlagSet, args []string) error {
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 
 	ctx := ctrl.SetupSignalHandler()
+	f.tracing.Version, f.tracing.Namespace = version, f.namespace
+	spans, err := tracing.New(ctx, f.tracing, ctrl.Log.WithName("tracing"))
+	if err != nil {
+		return fmt.Errorf("setting up: %w", err)
+	}
+	defer spans.Shutdown()
 	if err := operator.Await(ctrl.LoggerInto(ctx, log), config, scheme, f.namespace, f.probeAddress); err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
@@ -144,6 +156,7 @@ func run(set *flag.FlagSet, args []string) error {
 		Concurrency: f.concurrency,
 		Namespace:   f.namespace,
 		Image:       f.image,
+		Tracing:     spans,
 		Audit:       operator.AuditOptions{URL: f.auditStore, Cluster: f.auditCluster},
 		Webhook:     operator.WebhookOptions{Host: f.webhookHost, Port: f.webhookPort, ClientCAFile: f.clientCAFile, ClientName: f.clientName},
 	})

@@ -17,6 +17,7 @@ import (
 	"debugsession.dev/operator/internal/index"
 	"debugsession.dev/operator/internal/kube/optimisticlock"
 	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/tracing"
 	"debugsession.dev/operator/internal/trust"
 )
 
@@ -76,12 +77,12 @@ func (r *Reconciler) deleteLeftOver(ctx context.Context, approval *v1alpha1.Debu
 }
 
 // SetupWithManager registers the reconciler. An approval is judged again when its session changes.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("debugapproval").
 		For(&v1alpha1.DebugApproval{}).
 		Watches(&v1alpha1.DebugSession{}, handler.EnqueueRequestsFromMapFunc(r.approvalsOf)).
-		Complete(r)
+		Complete(trace.Reconciler("DebugApproval", r))
 }
 
 func (r *Reconciler) approvalsOf(ctx context.Context, session client.Object) []ctrl.Request {

@@ -22,6 +22,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/kube/optimisticlock"
 	"debugsession.dev/operator/internal/policy"
+	"debugsession.dev/operator/internal/tracing"
 )
 
 // countDelay gathers the changes of many sessions into one count of a class.
@@ -134,7 +135,7 @@ func line[T ~string](items []T) string {
 }
 
 // SetupWithManager registers the reconciler. A class is counted again when one of its sessions begins or ends, or its review does.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("debugclass").
 		For(&v1alpha1.DebugClass{}).
@@ -151,7 +152,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 				recount(queue, e.Object)
 			},
 		}).
-		Complete(r)
+		Complete(trace.Reconciler("DebugClass", r))
 }
 
 func recount(queue workqueue.TypedRateLimitingInterface[ctrl.Request], session client.Object) {

@@ -25,6 +25,7 @@ import (
 	"debugsession.dev/operator/internal/index"
 	"debugsession.dev/operator/internal/kube/podexec"
 	"debugsession.dev/operator/internal/plan"
+	"debugsession.dev/operator/internal/tracing"
 	"debugsession.dev/operator/internal/trust"
 )
 
@@ -158,6 +159,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err = r.writeEnding(ctx, session, before, concluded, err); err != nil {
 		concluded.Retry = errors.Join(concluded.Retry, err)
 	}
+	describeSpan(ctx, before, session)
 	return r.requeue(req.NamespacedName, concluded)
 }
 
@@ -192,7 +194,7 @@ func (r *Reconciler) requeue(session types.NamespacedName, p plan.Plan) (ctrl.Re
 
 // SetupWithManager registers the reconciler, and what enqueues sessions: themselves, the pods it made, and the pods it watches; and, when
 // they can be read, classes and approvals, which sessions end without.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider) error {
 	if err := index.Add(context.Background(), mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
@@ -211,5 +213,5 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			predicate.GenerationChangedPredicate{}))). // not when its sessions are counted anew
 		WatchesRawSource(r.Enqueuer.source()).
 		WithOptions(r.options()).
-		Complete(r)
+		Complete(trace.Reconciler("DebugSession", r))
 }

@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"debugsession.dev/operator/internal/tampering"
+	"debugsession.dev/operator/internal/tracing"
 )
 
 // Name is the name of the policy and of its binding.
@@ -194,7 +195,7 @@ func nextGeneration(have client.Object) int64 {
 }
 
 // SetupWithManager has the Reconciler run with every replica, as soon as the manager starts.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider) error {
 	once := func(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
 		queue.Add(ctrl.Request{}) // also if neither is there
 		return nil
@@ -217,5 +218,5 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&binding{}, wake, builder.WithPredicates(note)).
 		WatchesRawSource(source.Func(once)).
 		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false)}).
-		Complete(r)
+		Complete(trace.Reconciler("AdmissionPolicy", r))
 }

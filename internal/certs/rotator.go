@@ -28,6 +28,7 @@ import (
 
 	"debugsession.dev/operator/internal/jsonpatch"
 	"debugsession.dev/operator/internal/tampering"
+	"debugsession.dev/operator/internal/tracing"
 )
 
 const (
@@ -198,7 +199,7 @@ func (r *Rotator) inject(ctx context.Context, configuration client.Object, bundl
 }
 
 // SetupWithManager has the Rotator run with every replica, as soon as the manager starts.
-func (r *Rotator) SetupWithManager(mgr ctrl.Manager) error {
+func (r *Rotator) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider) error {
 	once := func(_ context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
 		queue.Add(ctrl.Request{}) // also if there is nothing yet that could change
 		return nil
@@ -211,5 +212,5 @@ func (r *Rotator) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, wake, builder.WithPredicates(r.noting())).
 		WatchesRawSource(source.Func(once)).
 		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false)}).
-		Complete(r)
+		Complete(trace.Reconciler("WebhookCertificates", r))
 }

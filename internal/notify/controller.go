@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/tracing"
 	"debugsession.dev/operator/internal/userlimit"
 )
 
@@ -191,7 +192,7 @@ func (n *Notifier) announce(sink, before *v1alpha1.DebugSink) {
 
 // SetupWithManager has sinks served by every replica, and sessions watched by the leader. Where the kind is not installed, its
 // controller waits for it, and nothing else does.
-func (n *Notifier) SetupWithManager(mgr ctrl.Manager) error {
+func (n *Notifier) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider) error {
 	n.limits = userlimit.New(userRate, allRate)
 	if err := mgr.Add(n); err != nil {
 		return err
@@ -210,5 +211,5 @@ func (n *Notifier) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.DebugSink{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(source.Func(own)).
 		WithOptions(controller.Options{NeedLeaderElection: ptr.To(false)}).
-		Complete(n)
+		Complete(trace.Reconciler("DebugSink", n))
 }

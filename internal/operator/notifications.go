@@ -27,7 +27,7 @@ func addNotifier(mgr manager.Manager, options Options, in *admissionInPlace) (*n
 		return nil, fmt.Errorf("registering the metrics of sinks: %w", err)
 	}
 	in.webhooks.Tampering.Tampered, in.policy.Tampering.Tampered = notifier.Tampered, notifier.Tampered
-	if err := notifier.SetupWithManager(mgr); err != nil {
+	if err := notifier.SetupWithManager(mgr, options.Tracing); err != nil {
 		return nil, fmt.Errorf("adding the notifier: %w", err)
 	}
 	return notifier, nil

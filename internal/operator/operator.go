@@ -35,6 +35,7 @@ import (
 	opmetrics "debugsession.dev/operator/internal/metrics"
 	"debugsession.dev/operator/internal/recorder"
 	"debugsession.dev/operator/internal/seal"
+	"debugsession.dev/operator/internal/tracing"
 	"debugsession.dev/operator/internal/transcriber"
 )
 
@@ -60,6 +61,8 @@ type Options struct {
 	Audit AuditOptions
 	// Webhook says where the API server reaches the operator.
 	Webhook WebhookOptions
+	// Tracing makes spans; left out, there are none.
+	Tracing *tracing.Provider
 	// Registry is where the metrics are registered; left out, where the manager serves them from.
 	Registry prometheus.Registerer
 }
@@ -69,6 +72,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	// How much the operator may ask of the API server is for the API server's priority and fairness to say.
 	config = rest.CopyConfig(config)
 	config.QPS = -1
+	options.Tracing.Wrap(config)
 
 	if err := options.complete(config); err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	if err := addWebhooks(mgr, in, sealer, reconciler, tellRefusals(notifier, refusals, options.Clock)); err != nil {
+	if err := addWebhooks(mgr, options.Tracing, in, sealer, reconciler, tellRefusals(notifier, refusals, options.Clock)); err != nil {
 		return nil, err
 	}
 	if err := mgr.Add(&bootstrapClass{
@@ -131,6 +135,7 @@ func (o *Options) complete(config *rest.Config) error {
 	if o.Exec == nil {
 		o.Exec = podexec.New(config, client)
 	}
+	o.Exec = o.Tracing.Exec(o.Exec)
 	if o.Logs == nil {
 		o.Logs = podlogs.New(client)
 	}
@@ -194,13 +199,13 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 		Seal:        sealer,
 		Admission:   in,
 	}
-	if err := reconciler.SetupWithManager(mgr); err != nil {
+	if err := reconciler.SetupWithManager(mgr, options.Tracing); err != nil {
 		return nil, err
 	}
-	if err := (&debugapproval.Reconciler{Client: mgr.GetClient(), Seal: sealer, Admission: in, Clock: options.Clock}).SetupWithManager(mgr); err != nil {
+	if err := (&debugapproval.Reconciler{Client: mgr.GetClient(), Seal: sealer, Admission: in, Clock: options.Clock}).SetupWithManager(mgr, options.Tracing); err != nil {
 		return nil, err
 	}
-	return reconciler, (&debugclass.Reconciler{Client: mgr.GetClient()}).SetupWithManager(mgr)
+	return reconciler, (&debugclass.Reconciler{Client: mgr.GetClient()}).SetupWithManager(mgr, options.Tracing)
 }
 
 // addChecks makes the operator healthy while it runs, and ready once it has seen every session.

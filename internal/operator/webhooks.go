@@ -22,6 +22,7 @@ import (
 	"debugsession.dev/operator/internal/certs"
 	"debugsession.dev/operator/internal/seal"
 	"debugsession.dev/operator/internal/sessionstatus"
+	"debugsession.dev/operator/internal/tracing"
 )
 
 // DefaultNamespace is where the operator runs unless it is told otherwise.
@@ -86,7 +87,7 @@ func newRotator(options *Options) (*certs.Rotator, webhook.Server, error) {
 }
 
 // addWebhooks has every replica answer the API server, not the leader alone.
-func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer, reconciler *debugsession.Reconciler,
+func addWebhooks(mgr manager.Manager, trace *tracing.Provider, in *admissionInPlace, sealer *seal.Sealer, reconciler *debugsession.Reconciler,
 	refused func(*webhookadmission.Request, string),
 ) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
@@ -108,13 +109,13 @@ func addWebhooks(mgr manager.Manager, in *admissionInPlace, sealer *seal.Sealer,
 		DeletionLimit: admission.NewDeletionLimit(),
 
 		RehearsalLimit: admission.NewRehearsalLimit(),
-	}).Register(mgr.GetWebhookServer())
+	}).Register(trace.Webhooks(mgr.GetWebhookServer()))
 
 	in.webhooks.Client, in.policy.Client = mgr.GetClient(), mgr.GetClient()
-	if err := in.webhooks.SetupWithManager(mgr); err != nil {
+	if err := in.webhooks.SetupWithManager(mgr, trace); err != nil {
 		return fmt.Errorf("adding the rotator of the certificates: %w", err)
 	}
-	if err := in.policy.SetupWithManager(mgr); err != nil {
+	if err := in.policy.SetupWithManager(mgr, trace); err != nil {
 		return fmt.Errorf("adding the reconciler of the admission policy: %w", err)
 	}
 	return mgr.AddReadyzCheck("webhooks", admissionTrusted(mgr, in))

@@ -152,6 +152,12 @@ func TestValuesReachTheDeployment(t *testing.T) {
 		},
 		{`{audit: {store: "s3://audit?region=eu-central-1"}}`, pod("0", "last argument"), "--audit-store=s3://audit?region=eu-central-1"},
 		{`{audit: {cluster: eu-1}}`, pod("0", "last argument"), "--audit-cluster=eu-1"},
+		{
+			`{tracing: {endpoint: "http://collector.observability:4317"}}`,
+			pod("0", "last argument"),
+			"--tracing-sampling-rate-per-million=1000000",
+		},
+		{`{tracing: {samplingRatePerMillion: 1}}`, pod("0", "last argument"), "--zap-log-level=info"},
 		{`{audit: {credentialsSecret: s3}}`, pod("0", "envFrom"), []any{map[string]any{"secretRef": map[string]any{"name": "s3"}}}},
 		{`{replicas: 3, audit: {volume: {enabled: true}}}`, []string{"spec", "replicas"}, int64(1)},
 		{`{audit: {volume: {enabled: true, existingClaim: own}}}`, pod("volumes"), []any{
