@@ -163,6 +163,6 @@ func run(set *flag.FlagSet, args []string) error {
 	if err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
-	log.Info("starting", "version", version)
+	operator.LogStart(ctrl.LoggerInto(ctx, log), config, version)
 	return mgr.Start(ctx)
 }
