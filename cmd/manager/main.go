@@ -42,7 +42,7 @@ func main() {
 	}
 	err := run(flag.CommandLine, os.Args[1:])
 	if operator.Outage(err) {
-		ctrl.Log.WithName("setup").Info("restarting, because the API server did not respond", "reason", err.Error())
+		ctrl.Log.WithName("setup").Info("restarting, because the API server did not respond", "error", err.Error())
 		err = startAnew()
 	}
 	if err != nil {

@@ -88,7 +88,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider)
 func (r *Reconciler) approvalsOf(ctx context.Context, session client.Object) []ctrl.Request {
 	approvals, err := index.ApprovalsOf(ctx, r.Client, client.ObjectKeyFromObject(session), client.UnsafeDisableDeepCopy)
 	if err != nil { // what cannot be listed yet is judged when it can
-		ctrl.LoggerFrom(ctx).V(1).Info("cannot list approvals", "session", client.ObjectKeyFromObject(session), "reason", err.Error())
+		ctrl.LoggerFrom(ctx).V(1).Info("cannot list approvals", "session", client.ObjectKeyFromObject(session), "error", err.Error())
 		return nil
 	}
 	requests := make([]ctrl.Request, len(approvals))

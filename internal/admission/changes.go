@@ -82,7 +82,7 @@ func (s *Server) noteDeletion(ctx context.Context, req admission.Request) admiss
 	}
 	deletion := v1alpha1.DeletionStatus{By: req.UserInfo.Username, At: metav1.NewTime(s.Clock.Now().UTC().Truncate(time.Second))}
 	if err := s.NoteDeletion(ctx, &session, deletion); err != nil {
-		logf.FromContext(ctx).Error(err, "cannot record who is deleting the session", "user", req.UserInfo.Username)
+		logf.FromContext(ctx).Error(err, "cannot record who is deleting the session")
 	}
 	return admission.Allowed("")
 }

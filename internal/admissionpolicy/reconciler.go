@@ -128,7 +128,7 @@ func (r *Reconciler) keep(ctx context.Context, have client.Object) error {
 	case enforced(have).After(r.lastBroken()):
 		return nil
 	}
-	log.FromContext(ctx).Info("restoring the identity policy", "kind", kindOf(have), "name", Name, "missing", missing)
+	log.FromContext(ctx).Info("restoring the identity policy", "kind", kindOf(have), "policy", Name, "missing", missing)
 	now := mended(have)
 	annotations := maps.Clone(now.GetAnnotations())
 	if annotations == nil {

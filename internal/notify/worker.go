@@ -97,7 +97,7 @@ func (w *worker) end() {
 func (w *worker) handle(ctx context.Context, it item) {
 	if err := w.tell(ctx, it); err != nil {
 		if ctx.Err() == nil {
-			log.FromContext(ctx).V(1).Info("message not delivered, retrying", "session", it.session, "reason", err.Error())
+			log.FromContext(ctx).V(1).Info("message not delivered, retrying", "session", it.session, "error", err.Error())
 			w.queue.AddRateLimited(it)
 		}
 		return

@@ -53,7 +53,7 @@ func Await(ctx context.Context, config *rest.Config, scheme *runtime.Scheme, nam
 			return nil
 		}
 		if said.Swap(err.Error()) != err.Error() {
-			log.FromContext(ctx).Info("waiting for the API server", "reason", err.Error())
+			log.FromContext(ctx).Info("waiting for the API server", "error", err.Error())
 		}
 		select {
 		case <-ctx.Done():

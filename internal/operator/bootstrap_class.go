@@ -40,7 +40,7 @@ func (b *bootstrapClass) Start(ctx context.Context) error {
 	err := wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) {
 		err := b.try(ctx)
 		if err != nil {
-			log.FromContext(ctx).V(1).Info("class standard not created yet", "reason", err.Error())
+			log.FromContext(ctx).V(1).Info("class standard not created yet", "error", err.Error())
 		}
 		return err == nil, nil // tried again, whatever it was
 	})

@@ -31,7 +31,7 @@ func LogStart(ctx context.Context, config *rest.Config, own string) {
 	said := log.FromContext(ctx).WithValues("version", own)
 	server, err := serverVersion(config)
 	if err != nil {
-		said.Info("starting, without knowing the API server's version", "reason", err.Error())
+		said.Info("starting, without knowing the API server's version", "error", err.Error())
 		return
 	}
 	logVersions(said.WithValues("serverVersion", server), server)
@@ -40,10 +40,10 @@ func LogStart(ctx context.Context, config *rest.Config, own string) {
 func logVersions(said logr.Logger, server string) {
 	parsed, err := version.ParseGeneric(server)
 	if err != nil {
-		said.Info("starting, without knowing the API server's version", "reason", err.Error())
+		said.Info("starting, without knowing the API server's version", "error", err.Error())
 		return
 	}
-	said.Info("starting", "missing", missing(parsed))
+	said.Info("starting", "missingFeatures", missing(parsed))
 	if parsed.LessThan(version.MajorMinor(1, oldestMinor)) {
 		said.Info("the API server is older than any that this operator was tried with: sessions may fail to start or to end. Upgrade Kubernetes",
 			"oldest", fmt.Sprintf("1.%d", oldestMinor))

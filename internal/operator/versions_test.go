@@ -39,13 +39,13 @@ func TestStartIsLoggedWithVersions(t *testing.T) {
 		line    string
 		warning bool
 	}{
-		"v1.37.2":              {`"msg"="starting" "version"="v1.2.3" "serverVersion"="v1.37.2" "missing"=[]`, false},
-		"v1.40.0-alpha.1+k3s1": {`"serverVersion"="v1.40.0-alpha.1+k3s1" "missing"=[]`, false},
-		"v1.36.3-gke.1080000":  {`"missing"=["volumeMounts[].bindMountOptions"]`, false},
-		"v1.34.4":              {`"missing"=["env[].valueFrom.fileKeyRef" "volumeMounts[].bindMountOptions"]`, false},
-		"v1.33.0":              {`"missing"=["WatchList" "containers[].restartPolicy" "env[].valueFrom.fileKeyRef" "volumeMounts[].bindMountOptions"]`, false},
-		"v1.32.13-eks-113cf36": {`"missing"=["WatchList" `, true},
-		"unknown":              {`"msg"="starting, without knowing the API server's version" "version"="v1.2.3" "serverVersion"="unknown" "reason"=`, false},
+		"v1.37.2":              {`"msg"="starting" "version"="v1.2.3" "serverVersion"="v1.37.2" "missingFeatures"=[]`, false},
+		"v1.40.0-alpha.1+k3s1": {`"serverVersion"="v1.40.0-alpha.1+k3s1" "missingFeatures"=[]`, false},
+		"v1.36.3-gke.1080000":  {`"missingFeatures"=["volumeMounts[].bindMountOptions"]`, false},
+		"v1.34.4":              {`"missingFeatures"=["env[].valueFrom.fileKeyRef" "volumeMounts[].bindMountOptions"]`, false},
+		"v1.33.0":              {`"missingFeatures"=["WatchList" "containers[].restartPolicy" "env[].valueFrom.fileKeyRef" "volumeMounts[].bindMountOptions"]`, false},
+		"v1.32.13-eks-113cf36": {`"missingFeatures"=["WatchList" `, true},
+		"unknown":              {`"msg"="starting, without knowing the API server's version" "version"="v1.2.3" "serverVersion"="unknown" "error"=`, false},
 	} {
 		lines := started(t, http.StatusOK, fmt.Sprintf(`{"major": "1", "minor": "x", "gitVersion": %q}`, server))
 		if len(lines) == 0 || !strings.Contains(strings.ReplaceAll(lines[0], `","`, `" "`), want.line) {
@@ -62,7 +62,7 @@ func TestStartIsLoggedWithVersions(t *testing.T) {
 
 func TestStartDoesNotNeedTheServersVersion(t *testing.T) {
 	lines := started(t, http.StatusForbidden, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403, "message": "no"}`)
-	if len(lines) != 1 || !strings.Contains(lines[0], `"msg"="starting, without knowing the API server's version" "version"="v1.2.3" "reason"=`) {
+	if len(lines) != 1 || !strings.Contains(lines[0], `"msg"="starting, without knowing the API server's version" "version"="v1.2.3" "error"=`) {
 		t.Errorf("the log says %q", lines)
 	}
 }

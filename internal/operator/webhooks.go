@@ -148,7 +148,7 @@ func admissionTrusted(mgr manager.Manager, in *admissionInPlace) healthz.Checker
 			why = err.Error()
 		}
 		if said.Swap(why) != why {
-			log.Info("readiness of the webhooks changed", "ready", err == nil, "reason", why)
+			log.Info("readiness of the webhooks changed", "ready", err == nil, "error", why)
 		}
 		if found, err := in.webhooks.Selective(ctx); err == nil && selective.Swap(found) != found {
 			log.Info("namespaces that the webhooks exclude have changed: no session starts in them", "selector", found)

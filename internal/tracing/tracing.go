@@ -137,5 +137,5 @@ func (e *errorLog) Handle(err error) {
 	if now.UnixNano() < next || !e.next.CompareAndSwap(next, now.Add(exportPause).UnixNano()) {
 		return
 	}
-	e.log.Info("cannot send traces, dropping them", "reason", err.Error())
+	e.log.Info("cannot send traces, dropping them", "error", err.Error())
 }
