@@ -79,7 +79,7 @@ func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 
 	ready := metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: class.Generation,
-		Reason: "Valid", Message: "sessions of this class can be admitted",
+		Reason: v1alpha1.ReasonValid, Message: "sessions of this class can be admitted",
 	}
 	if wrong := policy.Validate(&class.Spec); len(wrong) > 0 { // it was written when admission did not look
 		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalid, strings.Join(wrong, "; ")
