@@ -43,7 +43,7 @@ func page(out *os.File, root *cobra.Command) {
 
 func section(out *os.File, cmd *cobra.Command) {
 	if cmd.Example != "" {
-		fmt.Fprintf(out, "```bash\n%s\n```\n\n", unindent(cmd.Example))
+		fmt.Fprintf(out, "<!-- test: parse: the examples name objects of yours -->\n```bash\n%s\n```\n\n", unindent(cmd.Example))
 	}
 	if flags := cmd.LocalNonPersistentFlags().FlagUsages(); flags != "" {
 		fmt.Fprintf(out, "```\n%s```\n\n", flags)
