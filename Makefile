@@ -271,6 +271,13 @@ run-chaos:
 bench: build $(CLUSTER_TOOL) ## Measure speed and memory; writes test/bench/out/bench.json. STRICT=1 fails on a missed goal.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && go -C test/bench run .
 
+##@ Documentation
+
+.PHONY: site
+site: ## Build the documentation as a website, bin/site. Needs mkdocs (Debian's package mkdocs).
+	@command -v mkdocs >/dev/null || { echo "site: needs mkdocs: it is in Debian's package mkdocs" >&2; exit 1; }
+	@mkdocs build --quiet --strict --site-dir $(BIN)/site
+
 ##@ Clean
 
 .PHONY: clean

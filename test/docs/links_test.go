@@ -86,7 +86,6 @@ func TestNavigation(t *testing.T) {
 		Theme         any               `json:"theme"`
 		Plugins       []string          `json:"plugins"`
 		Hooks         []string          `json:"hooks"`
-		Validation    map[string]any    `json:"validation"`
 		Nav           *[]map[string]any `json:"nav"`
 	}{Nav: &site.Nav}); err != nil {
 		t.Fatal(err)

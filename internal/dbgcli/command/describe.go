@@ -55,6 +55,9 @@ func (e *environment) describe(session *v1alpha1.DebugSession) {
 	if next := story.Next(session); next != "" {
 		fmt.Fprintf(e.Out, "Next: %s\n", next)
 	}
+	if help := story.Help(session); help != "" {
+		fmt.Fprintf(e.Out, "Help: %s\n", help)
+	}
 	if at := session.Status.Debugger; at != nil && at.Output != "" {
 		fmt.Fprintf(e.Out, "\nOutput:\n%s\n", plaintext.Text(at.Output))
 	}

@@ -109,7 +109,11 @@ func ended(session *v1alpha1.DebugSession) error {
 		}
 		return &exitError{code, ""}
 	}
-	return &exitError{code, fmt.Sprintf("%s; kubectl dbg describe %s -n %s shows its history", story.Epitaph(session), session.Name, session.Namespace)}
+	message := fmt.Sprintf("%s; kubectl dbg describe %s -n %s shows its history", story.Epitaph(session), session.Name, session.Namespace)
+	if help := story.Help(session); help != "" {
+		message += "\n" + help
+	}
+	return &exitError{code, message}
 }
 
 // end asks for a session's end. Somebody who hangs up must not keep it alive: the context's end does not matter.
