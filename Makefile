@@ -21,7 +21,8 @@ export GOWORK := off
 
 # Modules that only pin versions, and those with code of ours.
 KUBERNETES := $(patsubst %/go.mod,%,$(wildcard ./test/cluster/kubernetes/*/go.mod))
-PINNING := ./tools ./tools/helm ./tools/krew ./tools/lint ./test/cluster/containerd $(KUBERNETES)
+FLUX := ./test/flux/controllers
+PINNING := ./tools ./tools/helm ./tools/krew ./tools/lint ./test/cluster/containerd $(FLUX) $(KUBERNETES)
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path './bin/*'))))
 SOURCES := $(filter-out $(PINNING),$(MODULES))
 
@@ -110,10 +111,11 @@ verify: verify-generated verify-modules vet lint verify-purity ## Fail if anythi
 verify-generated: $(BIN)/.tools $(BIN)/helm-docs
 	@tools/verify-generated.sh $(BIN)
 
-# Those of Kubernetes are what `cluster pin` writes, and held by a test of test/cluster: they require all that Kubernetes does.
+# Those of Kubernetes are what `cluster pin` writes, and held by a test of test/cluster: they require all that Kubernetes does. Flux's
+# cannot be tidied: that wants the modules of its dependencies' tests, not all of which can be had.
 .PHONY: verify-modules
 verify-modules:
-	@$(call in-each,$(filter-out $(KUBERNETES),$(MODULES)),go mod tidy -diff)
+	@$(call in-each,$(filter-out $(FLUX) $(KUBERNETES),$(MODULES)),go mod tidy -diff)
 
 # The linter looks at what is imported directly, go list at all that comes with it. internal/plan comes with the packages below it.
 .PHONY: verify-purity
@@ -207,6 +209,12 @@ test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 $(BIN)/gcs ## Run the 
 .PHONY: test-azure
 test-azure: $(BIN)/azurite/.installed ## Keep audit records in a server of Azure Blob Storage's API. Needs Node 20 and npm.
 	@AZURE_SERVER=$(BIN)/azurite/node_modules/.bin/azurite-blob go test -count=1 -timeout 5m -run '^TestAzure' ./internal/auditstore/cloud
+
+# Apart from test: Flux's controllers take five minutes and 400 modules to build on two cores, and then three for the flows.
+.PHONY: test-flux
+test-flux: $(CLUSTER_TOOL) $(BIN)/flux/.built ## Have the real Flux apply sessions from a Git repository, and print a table. FLOWS=REGEXP runs only those.
+	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
+		FLUX=$(BIN)/flux FLOWS='$(FLOWS)' go -C test/flux test -count=1 -timeout 20m .
 
 # Without the race detector: the sweep has thousands of whole sessions, and the code that they run is under it elsewhere.
 .PHONY: test-faults
@@ -322,6 +330,15 @@ $(BIN)/s3: test/s3/go.mod test/s3/go.sum test/s3/main.go
 $(BIN)/gcs: test/gcs/go.mod test/gcs/go.sum test/gcs/main.go
 	@echo "build a server of Google Cloud Storage's API"
 	@go -C test/gcs build -o $@ .
+
+# Beside them what comes in their modules: their CRDs and their roles.
+$(BIN)/flux/.built: $(FLUX)/go.mod $(FLUX)/go.sum
+	@echo "build Flux's source-controller and kustomize-controller"
+	@mkdir -p $(@D)/crd && go -C $(FLUX) build -trimpath -ldflags '-s -w' -o $(@D)/ tool
+	@for controller in source-controller kustomize-controller; do \
+		module=$$(go -C $(FLUX) list -m -f '{{.Dir}}' github.com/fluxcd/$$controller) && \
+		install -m 644 $$module/config/crd/bases/*.yaml $(@D)/crd/ && \
+		install -m 644 $$module/config/rbac/role.yaml $(@D)/$$controller-role.yaml || exit 1; done; touch $@
 
 # Without the packages' own install scripts.
 $(BIN)/azurite/.installed: test/azure/package.json test/azure/package-lock.json
