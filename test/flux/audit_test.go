@@ -23,14 +23,14 @@ const (
 
 // event is what of an audit event is looked at. User is whose credentials were shown, also where somebody else was impersonated.
 type event struct {
-	RequestURI     string                     `json:"requestURI"`
-	User           struct{ Username string }  `json:"user"`
-	ObjectRef      struct{ Namespace string } `json:"objectRef"`
-	ResponseStatus struct{ Code int }         `json:"responseStatus"`
+	RequestURI     string                           `json:"requestURI"`
+	User           struct{ Username string }        `json:"user"`
+	ObjectRef      struct{ Namespace, Name string } `json:"objectRef"`
+	ResponseStatus struct{ Code int }               `json:"responseStatus"`
 }
 
-// written reads from the audit log who wrote sessions and approvals of a namespace.
-func (w *world) written(g Gomega, namespace string) writes {
+// written reads from the audit log who wrote a namespace's sessions and approvals: those of that name, or all.
+func (w *world) written(g Gomega, namespace, name string) writes {
 	file, err := os.Open(w.auditLog)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer file.Close()
@@ -40,7 +40,8 @@ func (w *world) written(g Gomega, namespace string) writes {
 	for lines.Scan() {
 		var e event
 		g.Expect(json.Unmarshal(lines.Bytes(), &e)).To(Succeed(), lines.Text())
-		if e.ObjectRef.Namespace != namespace || e.ResponseStatus.Code >= 300 || strings.Contains(e.RequestURI, "dryRun=All") {
+		if e.ObjectRef.Namespace != namespace || (name != "" && e.ObjectRef.Name != name) ||
+			e.ResponseStatus.Code >= 300 || strings.Contains(e.RequestURI, "dryRun=All") {
 			continue
 		}
 		switch e.User.Username {

@@ -41,7 +41,7 @@ type run struct {
 // begin lays out a repository as the example is, adds a team to it as its README says, and has Flux apply it.
 func begin(ctx context.Context, t *testing.T, w *world, f flow, results *table) {
 	r := &run{Gomega: NewWithT(t), t: t, w: w, team: f.team, repo: w.git.newRepository(t, f.team)}
-	t.Cleanup(func() { results.add(f.name, r.repo.commits, w.written(NewWithT(t), f.team), t) })
+	t.Cleanup(func() { results.add(f.name, r.repo.commits, w.written(NewWithT(t), f.team, ""), t) })
 	r.Expect(os.CopyFS(r.repo.tree, os.DirFS(example))).To(Succeed())
 	r.repo.commit("Lay out the repository")
 	if f.team != exampleTeam {
@@ -165,25 +165,27 @@ func (r *run) kustomization(ctx context.Context, g Gomega, key types.NamespacedN
 	return u, said
 }
 
-// settled waits until Flux has tried a revision, and returns how that went for the team's sessions and approvals.
-func (r *run) settled(ctx context.Context, revision string) (sessions, approvals outcome) {
+// tries waits until Flux has tried a revision, and returns how that went.
+func (r *run) tries(ctx context.Context, key types.NamespacedName, revision string) (said outcome) {
 	r.t.Helper()
 	for _, source := range r.sources() {
 		r.request(ctx, gitRepositories, source)
 	}
-	tried := func(key types.NamespacedName) (said outcome) {
-		r.t.Helper()
-		r.Eventually(func(g Gomega) {
-			var u *unstructured.Unstructured
-			u, said = r.kustomization(ctx, g, key)
-			attempted, _, _ := unstructured.NestedString(u.Object, "status", "lastAttemptedRevision")
-			g.Expect(attempted).To(Equal(revision), key.String())
-			g.Expect(said.Ready).To(BeElementOf("True", "False"), "%s: %s", key, said.Message)
-		}).WithContext(ctx).Should(Succeed())
-		return said
-	}
-	r.Expect(tried(r.teams())).To(HaveField("Ready", "True"))
-	return tried(r.of("sessions")), tried(r.of("approvals"))
+	r.Eventually(func(g Gomega) {
+		var u *unstructured.Unstructured
+		u, said = r.kustomization(ctx, g, key)
+		attempted, _, _ := unstructured.NestedString(u.Object, "status", "lastAttemptedRevision")
+		g.Expect(attempted).To(Equal(revision), key.String())
+		g.Expect(said.Ready).To(BeElementOf("True", "False"), "%s: %s", key, said.Message)
+	}).WithContext(ctx).Should(Succeed())
+	return said
+}
+
+// settled is how it went with a revision for the team's sessions and approvals.
+func (r *run) settled(ctx context.Context, revision string) (sessions, approvals outcome) {
+	r.t.Helper()
+	r.Expect(r.tries(ctx, r.teams(), revision)).To(HaveField("Ready", "True"))
+	return r.tries(ctx, r.of("sessions"), revision), r.tries(ctx, r.of("approvals"), revision)
 }
 
 // push commits, and expects Flux to apply all of it.
@@ -332,7 +334,7 @@ func (r *run) ends(ctx context.Context, name string, as v1alpha1.Outcome) (sessi
 	return session
 }
 
-func (r *run) written() writes { return r.w.written(r, r.team) }
+func (r *run) written() writes { return r.w.written(r, r.team, "") }
 
 // debuggers is how many were put into the checkout, and how many of them run.
 func (r *run) debuggers(ctx context.Context, g Gomega) (all, running int) {

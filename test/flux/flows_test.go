@@ -163,11 +163,11 @@ func endedByHand(ctx context.Context, f *run) {
 // staysAsItIs has Flux apply an ended session some times, and expects no write of anybody.
 func (r *run) staysAsItIs(ctx context.Context, ended *v1alpha1.DebugSession) {
 	r.t.Helper()
-	before := r.written()
+	before := r.w.written(r, r.team, ended.Name)
 	for range 3 {
 		r.Expect(r.again(ctx, "sessions").Ready).To(Equal("True"))
 	}
-	r.Expect(r.written()).To(Equal(before))
+	r.Expect(r.w.written(r, r.team, ended.Name)).To(Equal(before))
 	now := r.session(ctx, r, ended.Name)
 	r.Expect([]any{now.UID, now.ResourceVersion}).To(Equal([]any{ended.UID, ended.ResourceVersion}))
 }
@@ -275,9 +275,9 @@ func deletedByHandAfterwards(ctx context.Context, f *run) {
 func suspended(ctx context.Context, f *run) {
 	f.active(ctx, notAfter(30*time.Second))
 	f.setFlux("  path: ./sessions/"+f.team+"\n", "  path: ./sessions/"+f.team+"\n  suspend: true\n")
+	f.suspends(ctx, f.repo.commit("Suspend the sessions"))
 	f.writeSession("second", merged)
-	f.repo.commit("Suspend the sessions")
-	f.suspends(ctx)
+	f.suspends(ctx, f.repo.commit("Debug something else"))
 	f.ends(ctx, "hang", v1alpha1.OutcomeExpired)
 	f.delete(ctx)
 	f.Expect(apierrors.IsNotFound(f.w.client.Get(ctx, client.ObjectKey{Namespace: f.team, Name: "second"}, &v1alpha1.DebugSession{}))).To(BeTrue())
@@ -287,16 +287,13 @@ func suspended(ctx context.Context, f *run) {
 	f.reaches(ctx, "second", v1alpha1.PhaseActive)
 }
 
-// suspends waits until Flux has suspended the sessions.
-func (r *run) suspends(ctx context.Context) {
+// suspends waits until Flux has seen a revision and applies no sessions any more.
+func (r *run) suspends(ctx context.Context, revision string) {
 	r.t.Helper()
-	for _, source := range r.sources() {
-		r.request(ctx, gitRepositories, source)
-	}
-	r.Eventually(func(g Gomega) {
-		u, _ := r.kustomization(ctx, g, r.of("sessions"))
-		g.Expect(u.Object["spec"]).To(HaveKeyWithValue("suspend", true))
-	}).WithContext(ctx).Should(Succeed())
+	r.tries(ctx, r.teams(), revision)
+	r.tries(ctx, r.of("approvals"), revision)
+	sessions, _ := r.kustomization(ctx, r, r.of("sessions"))
+	r.Expect(sessions.Object["spec"]).To(HaveKeyWithValue("suspend", true))
 }
 
 func exempt(ctx context.Context, f *run) {
@@ -482,7 +479,9 @@ func restarted(ctx context.Context, f *run) {
 func retention(ctx context.Context, f *run) {
 	class := "teams/" + f.team + "/class.yaml"
 	changeFile(f, class, func(c *v1alpha1.DebugClass) { c.Spec.Retention = &metav1.Duration{Duration: time.Hour} })
-	f.active(ctx)
+	f.push(ctx, "Keep records for an hour")
+	session := f.active(ctx)
+	f.Expect(session.Status.Class.Retention.Duration).To(Equal(time.Hour))
 	f.change(ending)
 	f.push(ctx, "End it")
 	ended := f.ends(ctx, "hang", v1alpha1.OutcomeTerminated)
@@ -492,6 +491,7 @@ func retention(ctx context.Context, f *run) {
 	plain.Spec.Requester = nil
 	plain.Spec.End = false
 	f.Expect(f.w.client.Create(ctx, plain)).To(Succeed())
+	f.reaches(ctx, "plain", v1alpha1.PhaseAwaitingApproval)
 	f.Expect(f.w.client.Patch(ctx, plain, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"end":true}}`)))).To(Succeed())
 	f.ends(ctx, "plain", v1alpha1.OutcomeTerminated)
 
