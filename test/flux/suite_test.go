@@ -32,7 +32,7 @@ func TestFlux(t *testing.T) {
 
 	w := startWorld(ctx, t)
 	results := &table{}
-	t.Cleanup(func() { results.print(t) })
+	t.Cleanup(func() { results.write(t, os.Getenv("FLUX_TABLE")) })
 	chosen := regexp.MustCompile(os.Getenv("FLOWS")) // all, if it is not set
 	one := func(t *testing.T, f flow, parallel bool) {
 		if f.team != exampleTeam && !chosen.MatchString(f.name) {

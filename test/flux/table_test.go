@@ -2,6 +2,7 @@ package flux
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +25,8 @@ func (b *table) add(name string, commits int, by writes, t *testing.T) {
 	b.rows = append(b.rows, fmt.Sprintf("%s\t%d\t%d\t%d\t%d\t%s", name, commits, by.flux, by.operator, by.others, result))
 }
 
-func (b *table) print(t *testing.T) {
+// write writes it to the file of that name, or shows it if there is none.
+func (b *table) write(t *testing.T, name string) {
 	text := &strings.Builder{}
 	out := tabwriter.NewWriter(text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "flow\tcommits\twrites by Flux\tby the operator\tby hand\tresult")
@@ -32,5 +34,11 @@ func (b *table) print(t *testing.T) {
 		fmt.Fprintln(out, row)
 	}
 	_ = out.Flush()
-	fmt.Printf("\n%s\n", text)
+	if name == "" {
+		t.Logf("\n%s", text)
+		return
+	}
+	if err := os.WriteFile(name, []byte(text.String()), 0o600); err != nil {
+		t.Error(err)
+	}
 }
