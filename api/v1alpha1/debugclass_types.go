@@ -98,6 +98,15 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:items:MaxLength=512
 	Images []string `json:"images,omitempty"`
 
+	// imagePullSecrets are the Secrets that sessions may name in imagePullSecrets, by name, in whatever namespace they are; * stands for every
+	// name. Left out: none. A copy has those of its target in any case. At most 64.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	ImagePullSecrets []string `json:"imagePullSecrets,omitempty"`
+
 	// allowSecurityContext lets a debugger have more privileges than its profile gives. Left out: it may not. A session's own securityContext
 	// must then only take privileges away; a container of the copy that becomes the debugger (debugger.container), or whose
 	// program podCopy.containers changes, must not have more from its target; and runAs: FromTarget must not make it root.

@@ -80,6 +80,7 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="self.mode == 'EphemeralContainer' || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="unstoppable is only for mode EphemeralContainer: every other pod is deleted in time, whatever its image; remove it",fieldPath=".debugger.unstoppable"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.resources)",message="resources is not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.imagePullSecrets) || self.imagePullSecrets.size() == 0",message="imagePullSecrets is not for mode EphemeralContainer: such a container is pulled with the imagePullSecrets of its pod, which cannot be changed; add the Secret to the workload's pod template or service account and debug a new pod, or set mode: PodCopy",fieldPath=".imagePullSecrets"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode == 'EphemeralContainer'",message="idleTimeout is only for mode EphemeralContainer: other modes cannot detect use; remove it",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode != 'EphemeralContainer' || (has(self.debugger.tty) && self.debugger.tty)",message="idleTimeout needs a terminal to detect use: set debugger.tty and debugger.stdin to true, or remove it",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="idleTimeout cannot be combined with unstoppable: nothing can stop such a debugger; remove one of them",fieldPath=".idleTimeout"
@@ -89,6 +90,7 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="has(self.profile) == has(oldSelf.profile) && (!has(self.profile) || self.profile == oldSelf.profile)",message="profile cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".profile"
 // +kubebuilder:validation:XValidation:rule="self.debugger == oldSelf.debugger",message="debugger cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".debugger"
 // +kubebuilder:validation:XValidation:rule="has(self.podCopy) == has(oldSelf.podCopy) && (!has(self.podCopy) || self.podCopy == oldSelf.podCopy)",message="podCopy cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="has(self.imagePullSecrets) == has(oldSelf.imagePullSecrets) && (!has(self.imagePullSecrets) || self.imagePullSecrets == oldSelf.imagePullSecrets)",message="imagePullSecrets cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".imagePullSecrets"
 // +kubebuilder:validation:XValidation:rule="has(self.idleTimeout) == has(oldSelf.idleTimeout) && (!has(self.idleTimeout) || duration(self.idleTimeout) == duration(oldSelf.idleTimeout))",message="idleTimeout cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="has(self.notAfter) == has(oldSelf.notAfter) && (!has(self.notAfter) || self.notAfter == oldSelf.notAfter)",message="notAfter cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".notAfter"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".className"
@@ -157,6 +159,16 @@ type DebugSessionSpec struct {
 	// +optional
 	PodCopy *PodCopy `json:"podCopy,omitempty"`
 
+	// imagePullSecrets are Secrets of the namespace with which the images of the pod that is made are pulled: of a copy beside those of its target,
+	// of the pod on a node instead of those of the namespace's default service account. The class must list each. Not with mode
+	// EphemeralContainer: such a container is pulled with the imagePullSecrets of its pod. A Secret that does not exist is passed over by
+	// the kubelet; the condition DebuggerReady names these Secrets when an image cannot be pulled. At most 8.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	ImagePullSecrets []ImagePullSecret `json:"imagePullSecrets,omitempty"`
+
 	// ttl is how long the session lasts, from status.startedAt (before the image is pulled): a duration
 	// such as 90s, 30m or 1h30m, from 10s to the class's maxTTL; the class's default if left out. May be changed while the session is active: the end
 	// then is startedAt plus the new ttl, at once if that has passed.
@@ -202,6 +214,16 @@ type DebugSessionSpec struct {
 	// CertificateSigningRequest. A manifest that names somebody else is refused.
 	// +optional
 	Requester *Identity `json:"requester,omitempty"`
+}
+
+// ImagePullSecret names a Secret with which images are pulled.
+type ImagePullSecret struct {
+	// name is the Secret's name, in the session's namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name must be the name of a Secret: lower case letters, digits, - and ."
+	Name string `json:"name"`
 }
 
 // Access says who gets access to the debugger.

@@ -63,6 +63,7 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 		return nil, err
 	}
 	dropUnusedClaims(spec)
+	addPullSecrets(spec, session)
 	withhold(spec, allowed(session))
 	if err := boundResources(spec, session); err != nil {
 		return nil, err

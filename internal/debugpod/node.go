@@ -53,6 +53,7 @@ func Node(session *v1alpha1.DebugSession, now time.Time) (*corev1.Pod, error) {
 	}
 	debugger.VolumeMounts = before(mounts, debugger.VolumeMounts, mountPath)
 	pod.Spec.Containers = []corev1.Container{*debugger}
+	addPullSecrets(&pod.Spec, session)
 	withhold(&pod.Spec, allowed(session))
 	if err := boundResources(&pod.Spec, session); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -77,7 +78,7 @@ func StartRemedy(spec *v1alpha1.DebugSessionSpec, reason, message string) string
 	}
 	switch reason {
 	case "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ErrImageInspect", "RegistryUnavailable":
-		return "check the image name and tag, and the pod's imagePullSecrets; then apply a new session"
+		return "check the image name and tag, and " + pullSecrets(spec) + "; then apply a new session"
 	case "CreateContainerConfigError":
 		nonRoot, onlyChanges := strings.Contains(message, "runAsNonRoot"), debugpod.OnlyChanges(spec)
 		switch {
@@ -96,6 +97,19 @@ func StartRemedy(spec *v1alpha1.DebugSessionSpec, reason, message string) string
 	default:
 		return "see the message; then apply a new session"
 	}
+}
+
+// pullSecrets is what an image may lack to be pulled. The operator may read no Secret, and the kubelet says nothing in the pod of one that it does
+// not find.
+func pullSecrets(spec *v1alpha1.DebugSessionSpec) string {
+	var names []string
+	for _, secret := range spec.ImagePullSecrets {
+		names = append(names, strconv.Quote(secret.Name))
+	}
+	if len(names) == 0 {
+		return "the pod's imagePullSecrets"
+	}
+	return "that each Secret of spec.imagePullSecrets (" + strings.Join(names, ", ") + ") exists in the namespace and is for that registry: the kubelet ignores one that does not exist"
 }
 
 // debuggerField is where a session says something of the container that is its debugger.

@@ -65,12 +65,17 @@ func TestStartRemedy(t *testing.T) {
 		c.Containers = []v1alpha1.ContainerChange{{Name: "app", Image: "shell:1"}}
 	})).Spec
 	changed.Debugger = v1alpha1.Debugger{}
+	pulls := &fixture.Session(fixture.AsCopy(), func(s *v1alpha1.DebugSession) {
+		s.Spec.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "tools"}, {Name: "more"}}
+	}).Spec
 	for _, tc := range []struct {
 		spec                  *v1alpha1.DebugSessionSpec
 		reason, message, says string
 	}{
 		{added, "CreateContainerError", `invalid target container "app"`, "use mode: PodCopy"},
 		{added, "InvalidImageName", "couldn't parse", "the image name and tag"},
+		{added, "ErrImagePull", "401 Unauthorized", "and the pod's imagePullSecrets"},
+		{pulls, "ErrImagePull", "401 Unauthorized", `each Secret of spec.imagePullSecrets ("tools", "more") exists in the namespace`},
 		{added, "CreateContainerConfigError", nonRoot, "set debugger.securityContext.runAsUser"},
 		{changed, "CreateContainerConfigError", nonRoot, "set another image in podCopy.containers"},
 		{added, "CreateContainerConfigError", `secret "nope" not found`, "check debugger.env"},

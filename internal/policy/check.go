@@ -20,7 +20,7 @@ import (
 // it is the operator's own.
 func Check(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) string {
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
-		checkMode, checkProfile, checkImages, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces,
+		checkMode, checkProfile, checkImages, checkPullSecrets, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces,
 		checkTTL, checkIdleTimeout, checkReason, checkEmergency, checkSubjects,
 	} {
 		if why := check(class, spec); why != "" {
@@ -80,6 +80,29 @@ func checkImage(class *v1alpha1.DebugClass, field, image string) string {
 		return fmt.Sprintf("%s: %q is not a valid image name: %v", field, image, err)
 	case !allowed:
 		return fmt.Sprintf("%s: %q is not allowed; allowed: %s", field, image, strings.Join(class.Spec.Images, ", "))
+	}
+	return ""
+}
+
+// anyPullSecret is how a class lists every Secret.
+const anyPullSecret = "*"
+
+// checkPullSecrets holds the Secrets by which images are pulled against the class. With one that the requester may not read they could run, and
+// so read, what is in a registry that is not theirs.
+func checkPullSecrets(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	allowed := class.Spec.ImagePullSecrets
+	if slices.Contains(allowed, anyPullSecret) {
+		return ""
+	}
+	for i, secret := range spec.ImagePullSecrets {
+		if slices.Contains(allowed, secret.Name) {
+			continue
+		}
+		lists := "; allowed: " + strings.Join(allowed, ", ")
+		if len(allowed) == 0 {
+			lists = ", as the class lists none; remove it, or ask an administrator to list it in the class's imagePullSecrets"
+		}
+		return fmt.Sprintf("spec.imagePullSecrets[%d].name: %q is not allowed%s", i, secret.Name, lists)
 	}
 	return ""
 }

@@ -53,6 +53,24 @@ func TestCheck(t *testing.T) {
 			copyOf(func(c *v1alpha1.PodCopy) { c.Containers = []v1alpha1.ContainerChange{{Name: "app", Image: "shell:1"}} })(s)
 			s.Debugger = v1alpha1.Debugger{}
 		}, "spec.podCopy.containers[0].image"},
+		"a Secret to pull with": {
+			func(c *class) { c.ImagePullSecrets = nil },
+			func(s *spec) { s.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "tools"}} },
+			`spec.imagePullSecrets[0].name: "tools" is not allowed, as the class lists none; remove it`,
+		},
+		"another Secret to pull with": {
+			func(c *class) { c.ImagePullSecrets = []string{"tools", "shop"} },
+			func(s *spec) { s.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "shop"}, {Name: "billing"}} },
+			`spec.imagePullSecrets[1].name: "billing" is not allowed; allowed: tools, shop`,
+		},
+		"a Secret to pull with that is listed": {
+			func(c *class) { c.ImagePullSecrets = []string{"tools"} },
+			func(s *spec) { s.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "tools"}} }, "",
+		},
+		"any Secret to pull with": {
+			func(c *class) { c.ImagePullSecrets = []string{"*"} },
+			func(s *spec) { s.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "tools"}} }, "",
+		},
 		"privileges": {
 			func(c *class) { c.AllowSecurityContext = false },
 			func(s *spec) { s.Debugger.SecurityContext = &corev1.SecurityContext{Privileged: new(true)} },

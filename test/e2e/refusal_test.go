@@ -181,6 +181,20 @@ var _ = Describe("a debugger that cannot start", func() {
 		}
 	})
 
+	It("has a Secret to be pulled with that there is not: the kubelet goes on without, and the session names it if that fails", func() {
+		n := newNamespace()
+		n.pod("web")
+		const copied = "  className: e2e-everything\n  target: {podName: web}\n  mode: PodCopy\n  ttl: 20s\n  imagePullSecrets: [{name: tools}]\n"
+		n.session("runs", copied+`  debugger: {image: "busybox:1.36", command: [sh], stdin: true}`)
+		n.session("stuck", copied+`  debugger: {image: "nowhere.example/no/such:tag"}`)
+		session := n.reaches("runs", v1alpha1.PhaseActive)
+		Expect(n.getPod(session.Status.Debugger.PodName).Spec.ImagePullSecrets).To(ContainElement(HaveField("Name", "tools")))
+		Eventually(func() string { return n.get("stuck").Status.Message() }).
+			Should(ContainSubstring(`each Secret of spec.imagePullSecrets ("tools") exists in the namespace`))
+		n.ends("stuck", v1alpha1.OutcomeNotStarted)
+		n.ends("runs", v1alpha1.OutcomeExpired)
+	})
+
 	It("has a command that its image lacks", func() {
 		n := newNamespace()
 		n.pod("web")

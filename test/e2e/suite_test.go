@@ -76,6 +76,7 @@ metadata: {name: e2e-everything}
 spec:
   modes: [EphemeralContainer, PodCopy]
   profiles: [general, baseline, restricted, netadmin, sysadmin]
+  imagePullSecrets: ["*"]
   allowSecurityContext: true
   allowVolumes: true
   allowUnstoppable: true

@@ -127,6 +127,7 @@ var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
 		Entry("a change of all images", copyMode, fields{"podCopy.containers": []any{map[string]any{"name": "*", "image": "x"}}}),
 		Entry("a copy that is quiet", copyMode, fields{"podCopy.isolate": true, "podCopy.quiesce": []any{named("*"), named("app")}}),
 		Entry("a container that becomes the debugger", copyMode, fields{"debugger.container": "app", "debugger.image": nil}),
+		Entry("Secrets to pull with, in a copy", copyMode, fields{"imagePullSecrets": []any{named("tools"), named("a.b")}}),
 		Entry("a container's mounts, as its user", nil, fields{"debugger.mountsFrom": "app", "debugger.runAs": "FromTarget"}),
 	)
 
@@ -178,6 +179,11 @@ var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
 			"idleTimeout cannot be combined with unstoppable: nothing can stop such a debugger; remove one of them"),
 		Entry("a notAfter that is none", nil, fields{"notAfter": "tomorrow"}, "notAfter"),
 		Entry("a reason of 1,025 characters", nil, fields{"reason": long(1025)}, "reason: Too long"),
+		Entry("Secrets to pull with, in an ephemeral container", nil, fields{"imagePullSecrets": []any{named("tools")}},
+			"imagePullSecrets is not for mode EphemeralContainer: such a container is pulled with the imagePullSecrets of its pod, which cannot be changed"),
+		Entry("a Secret to pull with whose name is none", copyMode, fields{"imagePullSecrets": []any{named("A")}},
+			"name must be the name of a Secret: lower case letters, digits, - and ."),
+		Entry("a Secret to pull with twice", copyMode, fields{"imagePullSecrets": []any{named("tools"), named("tools")}}, "Duplicate value"),
 		Entry("an image with spaces", nil, fields{"debugger.image": "busybox 1.36"},
 			"image must be an image name, such as busybox:1.36, without spaces"),
 		Entry("an image with a line break", nil, fields{"debugger.image": "busybox\n"}, "image must be an image name"),
@@ -316,6 +322,8 @@ var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
 			Entry("debugger", `{"debugger":{"image":"evil"}}`, "debugger cannot be changed: only ttl and end can; apply a new session"),
 			Entry("podCopy", `{"podCopy":{"sameNode":true}}`, "podCopy cannot be changed: only ttl and end can; apply a new session"),
 			Entry("podCopy, by removing it", `{"podCopy":null}`, "podCopy cannot be changed"),
+			Entry("imagePullSecrets", `{"imagePullSecrets":[{"name":"tools"}]}`,
+				"imagePullSecrets cannot be changed: only ttl and end can; apply a new session"),
 			Entry("notAfter", `{"notAfter":"2099-01-01T00:00:00Z"}`,
 				"notAfter cannot be changed: only ttl and end can; apply a new session"),
 			Entry("className", `{"className":"standard"}`, "className cannot be changed: only ttl and end can; apply a new session"),

@@ -110,6 +110,9 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 			"spec.profile: sysadmin is not allowed; allowed: general, restricted"),
 		Entry("of images", func(s *v1alpha1.DebugSessionSpec) { s.Debugger.Image = "docker.io/library/busybox:2" },
 			`spec.debugger.image: "docker.io/library/busybox:2" is not allowed`),
+		Entry("of Secrets to pull images with", func(s *v1alpha1.DebugSessionSpec) {
+			s.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "tools"}}
+		}, `spec.imagePullSecrets[0].name: "tools" is not allowed, as the class lists none`),
 		Entry("of images for a changed container", func(s *v1alpha1.DebugSessionSpec) {
 			s.PodCopy.Containers = []v1alpha1.ContainerChange{{Name: "app", Image: "registry.example/other"}}
 		}, `spec.podCopy.containers[0].image: "registry.example/other" is not allowed`),

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/fakekubelet"
 	"debugsession.dev/operator/internal/fixture"
 )
 
@@ -57,6 +58,25 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 			Expect(made.Spec.AutomountServiceAccountToken == nil).To(Equal(allowed))
 			Expect(made.Spec.Priority).To(HaveValue(BeEquivalentTo(map[bool]int32{true: 7, false: 0}[allowed])))
 		}
+	})
+
+	It("is pulled with the session's Secrets beside its target's, which a condition names if that fails", func(ctx SpecContext) {
+		pod := runningPod(ctx, namespace, "web", func(p *corev1.Pod) {
+			p.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "shop"}}
+		})
+		session := create(ctx, namespace, "hang", fixture.Of(pod.Name), fixture.AsCopy(), func(s *v1alpha1.DebugSession) {
+			s.Spec.ImagePullSecrets = []v1alpha1.ImagePullSecret{{Name: "tools"}}
+		})
+		reaches(ctx, session, v1alpha1.PhaseStarting)
+		made := copied(ctx, session)
+		Expect(made.Spec.ImagePullSecrets).To(HaveExactElements(HaveField("Name", "shop"), HaveField("Name", "tools")))
+		refused := fakekubelet.Waiting("ErrImagePull", "401 Unauthorized")
+		Expect(node.set(ctx, made, session.Status.Debugger.ContainerName, refused)).To(Succeed())
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, session)
+			g.Expect(session.Status.Conditions).To(ContainElement(And(HaveField("Type", v1alpha1.ConditionDebuggerReady),
+				HaveField("Message", ContainSubstring(`each Secret of spec.imagePullSecrets ("tools") exists in the namespace`)))))
+		}).Should(Succeed())
 	})
 
 	DescribeTable("is not made when its name is another pod's, which is left as it is", func(ctx SpecContext, disguise func(*corev1.Pod)) {

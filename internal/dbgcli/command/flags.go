@@ -46,6 +46,7 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.BoolVarP(&r.TTY, "tty", "t", false, "Allocate a terminal for the debugger. On by default if no COMMAND is given and you have a terminal.")
 	flags.BoolVar(&f.attach, "attach", true, "Wait for the session and attach to it. --attach=false only creates it.")
 	flags.StringVar(&f.pull, "image-pull-policy", "", "When to pull the image: Always, IfNotPresent or Never.")
+	flags.StringSliceVar(&r.ImagePullSecrets, "image-pull-secret", nil, "With a copy or a node: a Secret to pull images with, beside the pod's own, if the class allows it. May be repeated.")
 	flags.BoolVar(&r.Keep.Labels, "keep-labels", false, "With a copy: keep the pod's labels. Services may then send traffic to it.")
 	flags.BoolVar(&r.Keep.Annotations, "keep-annotations", false, "With a copy: keep the pod's annotations.")
 	flags.BoolVar(&r.Keep.Liveness, "keep-liveness", false, "With a copy: keep its liveness probes.")

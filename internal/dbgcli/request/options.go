@@ -40,6 +40,9 @@ type Options struct {
 	ImagePullPolicy corev1.PullPolicy
 	Keep            Kept
 
+	// ImagePullSecrets are the names of Secrets for the pod that is made.
+	ImagePullSecrets []string
+
 	// Containers are the names of the target's containers, if they are known: -c with --image is an existing one, or a new one.
 	Containers []string
 

@@ -38,6 +38,9 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 	if session.Name == "" {
 		session.Name = Name(user, short, now)
 	}
+	for _, name := range o.ImagePullSecrets {
+		session.Spec.ImagePullSecrets = append(session.Spec.ImagePullSecrets, v1alpha1.ImagePullSecret{Name: name})
+	}
 	if o.TTL != 0 {
 		session.Spec.TTL = &metav1.Duration{Duration: o.TTL}
 	}
@@ -81,6 +84,8 @@ func (o *Options) check(target v1alpha1.Target) error {
 		return errors.New("--set-image requires a copy: add --copy or --copy-to NAME")
 	case !o.copies() && (o.SameNode || o.Replace):
 		return errors.New("--same-node and --replace require a copy: add --copy or --copy-to NAME")
+	case !o.copies() && target.NodeName == "" && len(o.ImagePullSecrets) > 0:
+		return errors.New("--image-pull-secret requires a copy or a node: a debugger in a running pod is pulled with the pod's own imagePullSecrets; add --copy or --copy-to NAME")
 	case !o.copies() && (o.Keep.Labels || o.Keep.Annotations || o.Keep.Liveness || o.Keep.Readiness || o.Keep.Startup):
 		return errors.New("--keep-labels and similar flags require a copy: add --copy or --copy-to NAME")
 	case o.ArgumentsOnly && len(o.Command) == 0:

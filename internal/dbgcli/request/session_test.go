@@ -87,6 +87,15 @@ func TestSession(t *testing.T) {
   profile: netadmin, notAfter: "2026-11-27T12:40:05Z", debugger: {image: busybox, args: ["-x"], workingDir: /tmp, imagePullPolicy: Always,
   env: [{name: A, value: "0"}, {name: B, value: "2"}, {name: C, value: "3"}]}}`,
 		},
+		"a copy, pulled with Secrets": {
+			Options{Target: "web", Copy: true, ImagePullSecrets: []string{"tools", "more"}},
+			`{target: {podName: web}, mode: PodCopy, podCopy: {shareProcesses: false, keep: []},
+  imagePullSecrets: [{name: tools}, {name: more}], debugger: {}}`,
+		},
+		"a node, pulled with a Secret": {
+			Options{Target: "node/worker-1", Stdin: true, ImagePullSecrets: []string{"tools"}},
+			`{target: {nodeName: worker-1}, mode: Node, imagePullSecrets: [{name: tools}], debugger: {stdin: true}}`,
+		},
 		"a copy": {
 			Options{Target: "web", CopyTo: "web-debug", Stdin: true, TTY: true, Image: "busybox", ShareProcesses: true, SameNode: true,
 				Keep: Kept{Labels: true, InitContainers: true}},
@@ -156,12 +165,13 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 		"a node has no containers":          {Target: "node/n", TargetContainer: "app"},
 		"--set-image requires a copy":       {Target: "web", SetImages: map[string]string{"app": "x"}},
 		"--same-node and --replace require": {Target: "web", SameNode: true},
-		"--keep-labels and similar":         {Target: "web", Keep: Kept{Labels: true}},
-		"needs arguments":                   {Target: "web", ArgumentsOnly: true},
-		"--custom cannot set name":          {Target: "web", Custom: &corev1.Container{Image: "x"}},
-		"--idle-timeout is for":             {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
-		"--idle-timeout needs a":            {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
-		"a debugger has none":               {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
+		"--image-pull-secret requires a copy or a node": {Target: "web", ImagePullSecrets: []string{"tools"}},
+		"--keep-labels and similar":                     {Target: "web", Keep: Kept{Labels: true}},
+		"needs arguments":                               {Target: "web", ArgumentsOnly: true},
+		"--custom cannot set name":                      {Target: "web", Custom: &corev1.Container{Image: "x"}},
+		"--idle-timeout is for":                         {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
+		"--idle-timeout needs a":                        {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
+		"a debugger has none":                           {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
 	} {
 		if _, err := o.Session(rollouts, "alice", now); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
