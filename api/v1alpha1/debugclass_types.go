@@ -119,6 +119,11 @@ type DebugClassSpec struct {
 	// +optional
 	AllowVolumes bool `json:"allowVolumes,omitempty"`
 
+	// allowTargetEnvironment tells whether a debugger may have the environment of its target's container (debugger.envFromTarget), what that has from
+	// Secrets and ConfigMaps included, and no other Secret or ConfigMap. Left out: only where allowVolumes lets it read them all.
+	// +optional
+	AllowTargetEnvironment bool `json:"allowTargetEnvironment,omitempty"`
+
 	// allowPriority tells whether a copy keeps its target's priorityClassName, by which it may preempt other pods. Left out: it does not, and gets
 	// the cluster's default priority.
 	// +optional

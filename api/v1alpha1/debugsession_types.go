@@ -77,6 +77,7 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.debugger.container)",message="container is only for mode PodCopy: an ephemeral container is always a new one; remove it, or set mode: PodCopy",fieldPath=".debugger.container"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.mountsFrom)",message="mountsFrom is not for mode Node: a node has no containers; remove it",fieldPath=".debugger.mountsFrom"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.runAs)",message="runAs is not for mode Node: a node has no user to take; set securityContext.runAsUser instead",fieldPath=".debugger.runAs"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Node' || !has(self.debugger.envFromTarget) || !self.debugger.envFromTarget",message="envFromTarget is not for mode Node: a node has no container whose environment it could be; remove it",fieldPath=".debugger.envFromTarget"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'EphemeralContainer' || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="unstoppable is only for mode EphemeralContainer: every other pod is deleted in time, whatever its image; remove it",fieldPath=".debugger.unstoppable"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.resources)",message="resources is not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; remove it, or set mode: PodCopy",fieldPath=".debugger.resources"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.debugger.volumeMounts) || self.debugger.volumeMounts.all(m, !has(m.subPath) && !has(m.subPathExpr))",message="subPath and subPathExpr are not for mode EphemeralContainer: Kubernetes allows none on an ephemeral container; mount the whole volume, or set mode: PodCopy",fieldPath=".debugger.volumeMounts"
@@ -353,6 +354,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.tty) || !self.tty || (has(self.stdin) && self.stdin)",message="tty needs stdin: set stdin: true, or remove tty",fieldPath=".tty"
 // +kubebuilder:validation:XValidation:rule="!has(self.stdinOnce) || !self.stdinOnce || (has(self.stdin) && self.stdin)",message="stdinOnce needs stdin: set stdin: true, or remove stdinOnce",fieldPath=".stdinOnce"
+// +kubebuilder:validation:XValidation:rule="!has(self.envFromTarget) || !self.envFromTarget || !has(self.container)",message="the container that becomes the debugger keeps its own environment: remove envFromTarget, or remove container",fieldPath=".envFromTarget"
 // +kubebuilder:validation:XValidation:rule="!has(self.runAs) || !has(self.securityContext) || (!has(self.securityContext.runAsUser) && !has(self.securityContext.runAsGroup))",message="runAs already sets the user: remove it, or remove runAsUser and runAsGroup from securityContext",fieldPath=".runAs"
 type Debugger struct {
 	// container names a container of the copy, or an init container that it keeps, to use as the debugger instead of adding one. What is
@@ -406,6 +408,12 @@ type Debugger struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	EnvFrom []corev1.EnvFromSource `json:"envFrom,omitempty"`
+
+	// envFromTarget gives the debugger the environment of the target's container: its env and envFrom, as the kubelet resolves them, from Secrets
+	// and ConfigMaps too. What env sets wins, and so does what envFrom reads over what the target's envFrom does. What the target's image sets is
+	// not in it. Not with mode Node. The class must allow it, by allowTargetEnvironment or by allowVolumes.
+	// +optional
+	EnvFromTarget bool `json:"envFromTarget,omitempty"`
 
 	// volumeMounts are volumes of the target pod to mount. A debugger cannot bring volumes of its own. No subPath in an ephemeral
 	// container: Kubernetes forbids it. In mode Node there is one volume at most, host-root. At most 32.

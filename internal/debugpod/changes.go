@@ -2,7 +2,6 @@ package debugpod
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -47,14 +46,7 @@ func applyChange(container *corev1.Container, change *v1alpha1.ContainerChange) 
 	if len(change.Args) > 0 {
 		container.Args = change.Args
 	}
-	for _, variable := range change.Env {
-		at := slices.IndexFunc(container.Env, func(own corev1.EnvVar) bool { return own.Name == variable.Name })
-		if at < 0 {
-			container.Env = append(container.Env, variable)
-		} else {
-			container.Env[at] = variable
-		}
-	}
+	container.Env = overridden(container.Env, change.Env)
 	if change.Resources != nil {
 		container.Resources = *change.Resources
 	}

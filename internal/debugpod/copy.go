@@ -59,7 +59,7 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 	}
 	setShareProcesses(copied, session.Spec.PodCopy)
 	setEnd(spec, session.Status.HardDeadline.Sub(now))
-	if err := bringDebugger(spec, session, target); err != nil {
+	if err := bringDebugger(copied, session, target); err != nil {
 		return nil, err
 	}
 	dropUnusedClaims(spec)
@@ -93,12 +93,12 @@ func changeContainers(spec *corev1.PodSpec, session *v1alpha1.DebugSession, targ
 }
 
 // bringDebugger adds the debugger's container, or makes one that is there the debugger, or does neither.
-func bringDebugger(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.Pod) error {
+func bringDebugger(copied *corev1.Pod, session *v1alpha1.DebugSession, target *corev1.Pod) error {
 	switch {
 	case session.Spec.Debugger.Container != "":
-		return useExistingContainer(spec, session, target)
+		return useExistingContainer(&copied.Spec, session, target)
 	case AddsContainer(&session.Spec):
-		return addDebugger(spec, session, target)
+		return addDebugger(copied, session, target)
 	default:
 		return nil
 	}

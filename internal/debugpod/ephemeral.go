@@ -36,8 +36,11 @@ func Ephemeral(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev1.Ephe
 	if err != nil {
 		return nil, err
 	}
+	if err := takeEnvironment(container, session, target, &target.Spec, &target.ObjectMeta); err != nil {
+		return nil, err
+	}
 	if joined != "" && Joins(target) {
-		addTargetRoot(container)
+		addTargetRoot(container, session.Spec.Debugger.Env)
 	}
 	return &corev1.EphemeralContainer{
 		EphemeralContainerCommon: corev1.EphemeralContainerCommon(*container),
@@ -53,8 +56,11 @@ func Joins(target *corev1.Pod) bool {
 }
 
 // addTargetRoot sets the variable before the author's own, so that those can speak of it, and unless the author set it.
-func addTargetRoot(container *corev1.Container) {
-	if !slices.ContainsFunc(container.Env, func(v corev1.EnvVar) bool { return v.Name == targetRootVariable }) {
-		container.Env = slices.Insert(container.Env, 0, corev1.EnvVar{Name: targetRootVariable, Value: targetRoot})
+func addTargetRoot(container *corev1.Container, own []corev1.EnvVar) {
+	isTargetRoot := func(v corev1.EnvVar) bool { return v.Name == targetRootVariable }
+	if slices.ContainsFunc(own, isTargetRoot) {
+		return
 	}
+	container.Env = slices.DeleteFunc(container.Env, isTargetRoot)
+	container.Env = slices.Insert(container.Env, 0, corev1.EnvVar{Name: targetRootVariable, Value: targetRoot})
 }

@@ -73,9 +73,13 @@ func before[T any](there, more []T, key func(*T) string) []T {
 }
 
 // addDebugger adds the debugger's container to the copy.
-func addDebugger(spec *corev1.PodSpec, session *v1alpha1.DebugSession, target *corev1.Pod) error {
+func addDebugger(copied *corev1.Pod, session *v1alpha1.DebugSession, target *corev1.Pod) error {
 	debugger, err := debuggerContainer(session, target)
 	if err != nil {
+		return err
+	}
+	spec := &copied.Spec
+	if err := takeEnvironment(debugger, session, target, spec, &copied.ObjectMeta); err != nil {
 		return err
 	}
 	if findContainer(spec, debugger.Name) != nil {

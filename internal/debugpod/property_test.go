@@ -62,6 +62,7 @@ func drawSession(t *rapid.T, target *corev1.Pod) *v1alpha1.DebugSession {
 		session.Spec.Debugger.VolumeMounts = append(session.Spec.Debugger.VolumeMounts,
 			corev1.VolumeMount{Name: target.Spec.Volumes[i].Name, MountPath: fmt.Sprint("/", i)})
 	}
+	session.Spec.Debugger.EnvFromTarget = len(target.Spec.Containers) > 0 && session.Spec.Debugger.Container == "" && bools.Draw(t, "has the target's environment")
 	session.Spec.ImagePullSecrets = rapid.SampledFrom([][]v1alpha1.ImagePullSecret{nil, {{Name: "a"}}}).Draw(t, "pull secrets")
 	if bools.Draw(t, "has options") {
 		session.Spec.PodCopy = &v1alpha1.PodCopy{

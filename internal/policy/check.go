@@ -20,7 +20,7 @@ import (
 // it is the operator's own.
 func Check(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) string {
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
-		checkMode, checkProfile, checkImages, checkPullSecrets, checkPrivileges, checkReads, checkResources, checkUnstoppable, checkReplaces,
+		checkMode, checkProfile, checkImages, checkPullSecrets, checkPrivileges, checkReads, checkTargetEnvironment, checkResources, checkUnstoppable, checkReplaces,
 		checkTTL, checkIdleTimeout, checkReason, checkEmergency, checkSubjects,
 	} {
 		if why := check(class, spec); why != "" {
@@ -192,6 +192,14 @@ func checkReads(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) str
 		}
 	}
 	return ""
+}
+
+// checkTargetEnvironment holds back the target's variables, plain ones too: it is not known which of them are secrets.
+func checkTargetEnvironment(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	if !spec.Debugger.EnvFromTarget || class.Spec.AllowTargetEnvironment || class.Spec.AllowVolumes {
+		return ""
+	}
+	return "spec.debugger.envFromTarget: having the target's environment is not allowed; remove it, or ask an administrator to set the class's allowTargetEnvironment"
 }
 
 // readsObject reports whether a variable's value comes from a Secret, a ConfigMap or a file.

@@ -95,6 +95,20 @@ func TestCheck(t *testing.T) {
 			from := &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{Key: "token"}}
 			s.Debugger.Env = []corev1.EnvVar{{Name: "TOKEN", ValueFrom: from}}
 		}, "env TOKEN: reading ConfigMaps, Secrets and files is not allowed"},
+		"the target's environment": {
+			func(c *class) { c.AllowVolumes = false },
+			func(s *spec) { s.Debugger.EnvFromTarget = true },
+			"spec.debugger.envFromTarget: having the target's environment is not allowed; remove it",
+		},
+		"the target's environment alone": {
+			func(c *class) { c.AllowVolumes, c.AllowTargetEnvironment = false, true },
+			func(s *spec) { s.Debugger.EnvFromTarget = true }, "",
+		},
+		"the target's environment, where all may be read": {nil, func(s *spec) { s.Debugger.EnvFromTarget = true }, ""},
+		"another's environment, where the target's may be read": {
+			func(c *class) { c.AllowVolumes, c.AllowTargetEnvironment = false, true },
+			func(s *spec) { s.Debugger.EnvFrom = []corev1.EnvFromSource{{Prefix: "A_"}} }, "spec.debugger.envFrom: reading",
+		},
 		"more memory": {
 			func(c *class) {
 				c.Resources = &v1alpha1.ResourceBounds{Debugger: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}}

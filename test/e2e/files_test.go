@@ -40,6 +40,34 @@ var _ = Describe("a debugger without stdin", func() {
 	})
 })
 
+var _ = Describe("the target's environment", func() {
+	It("is the debugger's too, beside it and in a copy, as the kubelet resolves it", func() {
+		n := newNamespace()
+		n.kubectl("create", "secret", "generic", "db", "--from-literal=password=s3cret")
+		n.kubectl("create", "configmap", "app", "--from-literal=LEVEL=info", "--from-literal=REGION=north")
+		n.podWith(`
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: app
+    image: busybox:1.36
+    command: [sleep, infinity]
+    resources: {limits: {memory: 64Mi}, requests: {cpu: 10m}}
+    envFrom: [{configMapRef: {name: app}}]
+    env:
+    - {name: PASSWORD, valueFrom: {secretKeyRef: {name: db, key: password}}}
+    - {name: DSN, value: "db://app:$(PASSWORD)@db"}
+    - {name: MEMORY, valueFrom: {resourceFieldRef: {resource: limits.memory}}}
+    - {name: SELF, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+`)
+		const shows = `echo "<$PASSWORD $DSN $MEMORY $SELF $LEVEL $REGION>"`
+		for name, mode := range map[string]string{"beside": "EphemeralContainer", "copy": "PodCopy"} {
+			session := n.once(name, shows, "    envFromTarget: true\n    env: [{name: LEVEL, value: debug}]\n  className: e2e-everything\n  mode: "+mode+"\n")
+			Expect(session.Status.Debugger.Output).To(Equal("<s3cret db://app:s3cret@db 67108864 " + string(n) + " debug north>"))
+		}
+		Expect(n.once("without", shows, "").Status.Debugger.Output).To(Equal("<     >"))
+	})
+})
+
 var _ = Describe("the target's files", func() {
 	It("are where TARGET_ROOT says, for who runs as the target's user, and nothing is written there", func() {
 		n := newNamespace()

@@ -125,6 +125,8 @@ var _ = Describe("a class", Ordered, ContinueOnFailure, func() {
 		Entry("of volumes", func(s *v1alpha1.DebugSessionSpec) {
 			s.Debugger.VolumeMounts = []corev1.VolumeMount{{Name: "data", MountPath: "/data"}}
 		}, "spec.debugger.volumeMounts: mounting the target's volumes is not allowed"),
+		Entry("of the target's environment", func(s *v1alpha1.DebugSessionSpec) { s.Debugger.EnvFromTarget = true },
+			"spec.debugger.envFromTarget: having the target's environment is not allowed"),
 		Entry("of the volumes of a container", func(s *v1alpha1.DebugSessionSpec) { s.Debugger.MountsFrom = "app" },
 			"spec.debugger.mountsFrom: mounting the target's volumes is not allowed"),
 		Entry("of Secrets", func(s *v1alpha1.DebugSessionSpec) {

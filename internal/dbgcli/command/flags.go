@@ -41,6 +41,7 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVar(&r.Profile, "profile", "", "What the debugger may do: "+plaintext.Or(v1alpha1.Profiles())+". Defaults to the class's default profile.")
 	flags.StringVar(&f.custom, "custom", "", "A JSON or YAML file with a partial container spec for the debugger, whose fields override the profile.")
 	flags.StringToStringVar(&r.Env, "env", nil, "Environment variables to set in the debugger, as NAME=VALUE.")
+	flags.BoolVar(&r.EnvFromTarget, "env-from-target", false, "Give the debugger the environment of the target's container, if the class allows it. --env overrides it.")
 	flags.BoolVar(&r.ArgumentsOnly, "arguments-only", false, "Pass everything after -- as arguments to the image's own command.")
 	flags.BoolVarP(&r.Stdin, "stdin", "i", false, "Pass standard input to the debugger. On by default if no COMMAND is given.")
 	flags.BoolVarP(&r.TTY, "tty", "t", false, "Allocate a terminal for the debugger. On by default if no COMMAND is given and you have a terminal.")

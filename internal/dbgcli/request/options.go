@@ -43,6 +43,9 @@ type Options struct {
 	// ImagePullSecrets are the names of Secrets for the pod that is made.
 	ImagePullSecrets []string
 
+	// EnvFromTarget gives the debugger the environment of the target's container.
+	EnvFromTarget bool
+
 	// Containers are the names of the target's containers, if they are known: -c with --image is an existing one, or a new one.
 	Containers []string
 

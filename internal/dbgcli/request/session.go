@@ -86,6 +86,10 @@ func (o *Options) check(target v1alpha1.Target) error {
 		return errors.New("--same-node and --replace require a copy: add --copy or --copy-to NAME")
 	case !o.copies() && target.NodeName == "" && len(o.ImagePullSecrets) > 0:
 		return errors.New("--image-pull-secret requires a copy or a node: a debugger in a running pod is pulled with the pod's own imagePullSecrets; add --copy or --copy-to NAME")
+	case target.NodeName != "" && o.EnvFromTarget:
+		return errors.New("a node has no environment to take: omit --env-from-target")
+	case o.EnvFromTarget && o.debugger().Container != "":
+		return errors.New("the container named by -c keeps its own environment: omit --env-from-target")
 	case !o.copies() && (o.Keep.Labels || o.Keep.Annotations || o.Keep.Liveness || o.Keep.Readiness || o.Keep.Startup):
 		return errors.New("--keep-labels and similar flags require a copy: add --copy or --copy-to NAME")
 	case o.ArgumentsOnly && len(o.Command) == 0:
@@ -132,6 +136,7 @@ func (o *Options) debugger() v1alpha1.Debugger {
 	if o.ImagePullPolicy != "" {
 		d.ImagePullPolicy = o.ImagePullPolicy
 	}
+	d.EnvFromTarget = o.EnvFromTarget
 	d.Stdin, d.TTY, d.Env = d.Stdin || o.Stdin, d.TTY || o.TTY, o.env()
 	if o.ArgumentsOnly {
 		d.Args = o.Command
@@ -176,7 +181,7 @@ func (o *Options) env() []corev1.EnvVar {
 
 // ChangesOnly reports whether a copy gets other images, and no debugger.
 func (o *Options) ChangesOnly() bool {
-	return o.copies() && len(o.SetImages) > 0 && o.Image == "" && o.Container == "" && len(o.Command) == 0
+	return o.copies() && len(o.SetImages) > 0 && o.Image == "" && o.Container == "" && len(o.Command) == 0 && !o.EnvFromTarget
 }
 
 func withVariable(env []corev1.EnvVar, variable corev1.EnvVar) []corev1.EnvVar {

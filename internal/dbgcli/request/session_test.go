@@ -92,6 +92,15 @@ func TestSession(t *testing.T) {
 			`{target: {podName: web}, mode: PodCopy, podCopy: {shareProcesses: false, keep: []},
   imagePullSecrets: [{name: tools}, {name: more}], debugger: {}}`,
 		},
+		"the target's environment": {
+			Options{Target: "web", Image: "busybox", EnvFromTarget: true, Env: map[string]string{"LEVEL": "debug"}},
+			`{target: {podName: web}, mode: EphemeralContainer, debugger: {image: busybox, envFromTarget: true, env: [{name: LEVEL, value: debug}]}}`,
+		},
+		"changed images, and a debugger with the target's environment": {
+			Options{Target: "web", Copy: true, SetImages: map[string]string{"app": "web:2"}, EnvFromTarget: true},
+			`{target: {podName: web}, mode: PodCopy, podCopy: {shareProcesses: false, keep: [], containers: [{name: app, image: "web:2"}]},
+  debugger: {envFromTarget: true}}`,
+		},
 		"a node, pulled with a Secret": {
 			Options{Target: "node/worker-1", Stdin: true, ImagePullSecrets: []string{"tools"}},
 			`{target: {nodeName: worker-1}, mode: Node, imagePullSecrets: [{name: tools}], debugger: {stdin: true}}`,
@@ -166,6 +175,8 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 		"--set-image requires a copy":       {Target: "web", SetImages: map[string]string{"app": "x"}},
 		"--same-node and --replace require": {Target: "web", SameNode: true},
 		"--image-pull-secret requires a copy or a node": {Target: "web", ImagePullSecrets: []string{"tools"}},
+		"a node has no environment":                     {Target: "node/n", EnvFromTarget: true},
+		"-c keeps its own environment":                  {Target: "web", Copy: true, Container: "app", EnvFromTarget: true},
 		"--keep-labels and similar":                     {Target: "web", Keep: Kept{Labels: true}},
 		"needs arguments":                               {Target: "web", ArgumentsOnly: true},
 		"--custom cannot set name":                      {Target: "web", Custom: &corev1.Container{Image: "x"}},
