@@ -283,7 +283,9 @@ type Target struct {
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="podName must be the name of a pod: lower case letters, digits, - and ."
 	PodName string `json:"podName,omitempty"`
 
-	// workload is a workload in the session's namespace. One of its running pods is chosen, as pick says.
+	// workload is a workload in the session's namespace. One of its running pods is chosen, as pick says. With mode PodCopy and without pick, of a
+	// workload that has no pods and wants none (scaled to zero, a Job that is over or suspended, a CronJob) the copy is made by its pod template, as its
+	// controller would make the first pod.
 	// +optional
 	Workload *Workload `json:"workload,omitempty"`
 
@@ -325,7 +327,7 @@ type Workload struct {
 	// +kubebuilder:validation:MaxLength=317
 	APIVersion string `json:"apiVersion,omitempty"`
 
-	// kind is the kind: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, or any other with a scale subresource.
+	// kind is the kind: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, or any other with a scale subresource. With mode PodCopy also CronJob.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -1229,11 +1231,12 @@ type SinkNotifications struct {
 
 // TargetStatus is what is debugged, as found.
 type TargetStatus struct {
-	// name is what is debugged, in short: the pod's name, or node/ and the node's name.
+	// name is what is debugged, in short: the pod's name, node/ and the node's name, or the kind and the name of the workload whose pod template is
+	// copied, such as deployment/checkout.
 	// +optional
 	Name string `json:"name,omitempty"`
 
-	// podName is the pod's name. Empty for a node.
+	// podName is the pod's name. Empty for a node, and for a pod template.
 	// +optional
 	PodName string `json:"podName,omitempty"`
 
@@ -1248,6 +1251,10 @@ type TargetStatus struct {
 	// nodeUID is the UID of the node that is debugged. Empty for a pod, and until the session is admitted.
 	// +optional
 	NodeUID types.UID `json:"nodeUID,omitempty"`
+
+	// workloadUID is the UID of the workload whose pod template is copied, as it had no pods. Empty for a pod and for a node.
+	// +optional
+	WorkloadUID types.UID `json:"workloadUID,omitempty"`
 
 	// container is the container whose process namespace the debugger joins.
 	// +optional

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -16,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/plan"
 )
 
@@ -34,6 +37,9 @@ func (r *Reconciler) observeCandidates(ctx context.Context, session *v1alpha1.De
 
 func (r *Reconciler) candidates(ctx context.Context, session *v1alpha1.DebugSession, q plan.ListCandidates) (corev1.PodList, error) {
 	pods := corev1.PodList{}
+	if isCronJob(session.Spec.Target.Workload) {
+		return pods, r.checkCronJob(ctx, session)
+	}
 	selector, err := r.selector(ctx, session)
 	if err != nil {
 		return pods, err
@@ -50,11 +56,7 @@ func (r *Reconciler) selector(ctx context.Context, session *v1alpha1.DebugSessio
 	if target.Workload == nil {
 		return metav1.LabelSelectorAsSelector(target.Selector)
 	}
-	workload := &unstructured.Unstructured{}
-	workload.SetAPIVersion(target.Workload.APIVersion)
-	workload.SetKind(target.Workload.Kind)
-	workload.SetNamespace(session.Namespace)
-	workload.SetName(target.Workload.Name)
+	workload := workloadOf(session)
 	selector, err := r.specSelector(ctx, workload)
 	if apierrors.IsForbidden(err) {
 		// Not one of the kinds that the operator may read. Any kind's scale subresource it may.
@@ -65,6 +67,42 @@ func (r *Reconciler) selector(ctx context.Context, session *v1alpha1.DebugSessio
 			target.Workload.Kind, target.Workload.APIVersion)
 	}
 	return selector, err
+}
+
+// workloadOf is the session's workload, of which nothing is read yet.
+func workloadOf(session *v1alpha1.DebugSession) *unstructured.Unstructured {
+	named, workload := session.Spec.Target.Workload, &unstructured.Unstructured{}
+	workload.SetAPIVersion(named.APIVersion)
+	workload.SetKind(named.Kind)
+	workload.SetNamespace(session.Namespace)
+	workload.SetName(named.Name)
+	return workload
+}
+
+func isCronJob(workload *v1alpha1.Workload) bool {
+	return workload != nil && workload.Kind == "CronJob" && strings.HasPrefix(workload.APIVersion, batchv1.GroupName+"/")
+}
+
+// checkCronJob looks for a CronJob, which has no pods: its Jobs have.
+func (r *Reconciler) checkCronJob(ctx context.Context, session *v1alpha1.DebugSession) error {
+	if name := session.Spec.Target.Workload.Name; session.Spec.Mode != v1alpha1.ModePodCopy {
+		return unselective("CronJob %q has no pods of its own: name one of its Jobs, or use mode: PodCopy, which copies its pod template", name)
+	}
+	cron := workloadOf(session)
+	return r.Live.Get(ctx, client.ObjectKeyFromObject(cron), cron)
+}
+
+// observeTemplate reads the pod template of the session's workload. Of a kind that the operator may not read there is none.
+func (r *Reconciler) observeTemplate(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[*debugpod.Template] {
+	workload := workloadOf(session)
+	err := r.Live.Get(ctx, client.ObjectKeyFromObject(workload), workload)
+	switch {
+	case apierrors.IsForbidden(err):
+		return plan.Found(&debugpod.Template{})
+	case err != nil:
+		return observed[*debugpod.Template](nil, err)
+	}
+	return observed(debugpod.TemplateOf(workload))
 }
 
 // specSelector reads spec.selector, which every built-in workload has.

@@ -88,6 +88,8 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.Transcript = plan.Found(r.Records.Transcript(session))
 	case plan.ListCandidates:
 		_, snapshot.Candidates = r.observeCandidates(ctx, session, q)
+	case plan.ReadTemplate:
+		snapshot.Template = r.observeTemplate(ctx, session)
 	case plan.FindOwnerSession:
 		snapshot.OwnerSession = r.observeOwnerSession(ctx, session, q.Pod)
 	case plan.ReadNode:

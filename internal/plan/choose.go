@@ -67,12 +67,15 @@ func ready(pod *corev1.Pod) bool {
 }
 
 // unsuitable says why there is nothing to choose, and what can be done about it.
-func unsuitable(target *v1alpha1.Target, pods int) string {
+func unsuitable(spec *v1alpha1.DebugSessionSpec, pods int) string {
+	target := &spec.Target
 	from := "spec.target.selector"
 	if target.Workload != nil {
 		from = fmt.Sprintf("%s %q", target.Workload.Kind, target.Workload.Name)
 	}
 	switch {
+	case pods == 0 && target.Workload != nil && spec.Mode == v1alpha1.ModeEphemeralContainer:
+		return from + " has no pods: check its replicas and its events; if it is to have none, use mode: PodCopy, which copies its pod template"
 	case pods == 0 && target.Workload != nil:
 		return from + " has no pods: check its replicas and its events"
 	case pods == 0:

@@ -13,6 +13,9 @@ import (
 type debugTarget struct {
 	pod  *corev1.Pod
 	node *corev1.Node
+
+	// workload is whose pod template the pod is, which is none then that runs; nil for a true pod.
+	workload *v1alpha1.Workload
 }
 
 func (t debugTarget) uid() types.UID {
@@ -27,6 +30,9 @@ func (t debugTarget) String() string {
 	if t.node != nil {
 		return fmt.Sprintf("node %q", t.node.Name)
 	}
+	if t.workload != nil {
+		return fmt.Sprintf("%s %q", t.workload.Kind, t.workload.Name)
+	}
 	return fmt.Sprintf("pod %q", t.pod.Name)
 }
 
@@ -34,6 +40,9 @@ func (t debugTarget) String() string {
 func (t debugTarget) status() *v1alpha1.TargetStatus {
 	if t.node != nil {
 		return nodeNamed(t.node.Name, t.node.UID)
+	}
+	if t.workload != nil {
+		return workloadNamed(t.workload, t.pod.UID)
 	}
 	return &v1alpha1.TargetStatus{Name: t.pod.Name, PodName: t.pod.Name, PodUID: t.pod.UID, NodeName: t.pod.Spec.NodeName, Images: images(t.pod)}
 }

@@ -14,6 +14,9 @@ import (
 type copyMode struct{ madePod }
 
 func (copyMode) find(p *pass) (*debugTarget, step) {
+	if p.copiesTemplate() {
+		return p.findTemplate()
+	}
 	target, stop := p.findPod(nil)
 	if stop != nil {
 		return nil, stop
@@ -54,7 +57,12 @@ func (copyMode) warn(p *pass, target *debugTarget, making Action) step {
 	return nil
 }
 
-func (copyMode) pinned(p *pass) (*debugTarget, step) { return p.pinnedPod() }
+func (copyMode) pinned(p *pass) (*debugTarget, step) {
+	if p.copiesTemplate() {
+		return p.pinnedTemplate()
+	}
+	return p.pinnedPod()
+}
 
 func (copyMode) repair(p *pass) {
 	status := p.status()
@@ -65,8 +73,12 @@ func (copyMode) repair(p *pass) {
 		return
 	}
 	status.Debugger = p.lostDebugger("")
-	if status.Target.PodName != "" || chosenName(p.spec()) != "" {
-		status.Debugger.PodName = copyName(p.Session, status.Target.PodName)
+	original := status.Target.PodName
+	if p.copiesTemplate() {
+		original = p.spec().Target.Workload.Name
+	}
+	if original != "" || chosenName(p.spec()) != "" {
+		status.Debugger.PodName = copyName(p.Session, original)
 	}
 }
 

@@ -146,19 +146,18 @@ func (p *pass) chooseTarget() step {
 		return stop
 	}
 	pod, why := choose(&p.spec().Target, p.mode(), pods)
-	if pod == nil && !p.Candidates.fresh {
+	if pod != nil {
+		p.chosen(podNamed(pod.Name), why)
+		return pause{}
+	}
+	if !p.Candidates.fresh {
 		return ask{ListCandidates{Fresh: true}}
 	}
-	if pod == nil {
-		nothing.message = unsuitable(&p.spec().Target, len(pods))
-		return nothing
+	nothing.message = unsuitable(p.spec(), len(pods))
+	if !hasPods(pods) && p.mayCopyTemplate() {
+		return p.chooseTemplate(nothing)
 	}
-	p.status().Target = podNamed(pod.Name)
-	p.status().Target.Choice = why
-	p.status().Obstacle = nil
-	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionUnknown, v1alpha1.ReasonTargetChosen, "chosen: "+why)
-	p.stand(v1alpha1.PhasePending, v1alpha1.ReasonTargetChosen, "chosen: "+why)
-	return pause{}
+	return nothing
 }
 
 // selected is what is missing when there are no candidates at all.
@@ -224,8 +223,11 @@ func (p *pass) pinned() step {
 func (p *pass) admitted() {
 	target, what, uid := p.status().Target, "pod", p.status().Target.PodUID
 	name := target.PodName
-	if target.NodeUID != "" {
+	switch {
+	case target.NodeUID != "":
 		what, name, uid = "node", target.NodeName, target.NodeUID
+	case target.WorkloadUID != "":
+		what, name, uid = "a copy of the pod template of", target.Name, target.WorkloadUID
 	}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
 		fmt.Sprintf("%s %q (%s) may be debugged until %s%s", what, name, uid, plaintext.Clock(p.status().ExpiresAt.Time), p.becauseOfTarget()))

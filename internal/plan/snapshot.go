@@ -11,6 +11,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/approval"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 // Snapshot is the session, the time, and the answers to the questions that Decide has asked so far.
@@ -61,6 +62,9 @@ type Snapshot struct {
 
 	// Candidates are the pods of a workload or selector: the answer to ListCandidates.
 	Candidates Observed[[]corev1.Pod]
+
+	// Template is the pod template of a workload, and whether that wants no pods: the answer to ReadTemplate.
+	Template Observed[*debugpod.Template]
 
 	// Target is the pod being debugged, or to be: the answer to ReadTarget.
 	Target Observed[*corev1.Pod]
@@ -163,6 +167,10 @@ type (
 	// ListCandidates asks for the pods of spec.target's workload or selector. Unless Fresh, what an API server has at hand will do.
 	ListCandidates struct{ Fresh bool }
 
+	// ReadTemplate asks the API server for the pod template of spec.target's workload. Only a session of mode PodCopy asks, of a workload
+	// without pods.
+	ReadTemplate struct{}
+
 	// ReadTarget asks for a pod by name. It may be answered from a watch, which then goes on: the session is woken when
 	// the pod changes. If Fresh, the API server itself must be asked.
 	ReadTarget struct {
@@ -211,6 +219,7 @@ func (ReadAccessState) question()   {}
 func (ReadRecord) question()        {}
 func (ReadTranscript) question()    {}
 func (ListCandidates) question()    {}
+func (ReadTemplate) question()      {}
 func (ReadTarget) question()        {}
 func (FindOwnerSession) question()  {}
 func (ReadNode) question()          {}

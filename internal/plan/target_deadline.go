@@ -58,6 +58,9 @@ func (p *pass) becauseOfTarget() string {
 		return ""
 	}
 	if makesPod(p.spec()) {
+		if status.Target.WorkloadUID != "" {
+			return ", as the copy has the activeDeadlineSeconds of the pod template of " + status.Target.Name
+		}
 		return fmt.Sprintf(", as the copy has the activeDeadlineSeconds of pod %q", status.Target.PodName)
 	}
 	return fmt.Sprintf(", as activeDeadlineSeconds ends pod %q then", status.Target.PodName)

@@ -11,6 +11,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/approval"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 )
@@ -28,6 +29,9 @@ type view struct {
 	copied          *plan.Observed[*corev1.Pod]
 
 	node *plan.Observed[*corev1.Node]
+
+	// template is that of the session's workload.
+	template *plan.Observed[*debugpod.Template]
 
 	// maker is the session that the target was made for. Left out: none.
 	maker *plan.Observed[string]
@@ -155,6 +159,8 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		}
 	case plan.FindOwnerSession:
 		s.OwnerSession = or(v.maker, plan.Absent[string]())
+	case plan.ReadTemplate:
+		s.Template = known(t, q, v.template)
 	case plan.ReadNode:
 		s.Node = known(t, q, v.node)
 	case plan.ReadNetworkPolicy:

@@ -147,7 +147,8 @@ var _ = Describe("a workload of any kind", Ordered, ContinueOnFailure, func() {
 		Entry("a kind without scale", "v1", "ConfigMap", func(ctx context.Context) {
 			made(ctx, `{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}}`)
 		}, `ConfigMap "shop" has no scale subresource`),
-		Entry("a kind that makes what has pods", "batch/v1", "CronJob", func(context.Context) {}, "has no scale subresource"),
+		Entry("a kind that makes what has pods", "batch/v1", "CronJob", func(context.Context) {},
+			`CronJob "shop" has no pods of its own: name one of its Jobs, or use mode: PodCopy, which copies its pod template`),
 		Entry("a pod", "v1", "Pod", func(ctx context.Context) {
 			runningPod(ctx, namespace, "shop", func(p *corev1.Pod) { p.Labels = labels })
 		}, `Pod "shop" has no spec.selector`),

@@ -35,6 +35,7 @@ func TestTarget(t *testing.T) {
 		"sts/db":             "workload: {apiVersion: apps/v1, kind: StatefulSet, name: db}",
 		"ds/agent":           "workload: {apiVersion: apps/v1, kind: DaemonSet, name: agent}",
 		"rs/web-5d9":         "workload: {apiVersion: apps/v1, kind: ReplicaSet, name: web-5d9}",
+		"cj/report":          "workload: {apiVersion: batch/v1, kind: CronJob, name: report}",
 		"job/import":         "workload: {apiVersion: batch/v1, kind: Job, name: import}",
 		"jobs.batch/x":       "workload: {apiVersion: batch/v1, kind: Job, name: x}",
 		"rc/old":             "workload: {apiVersion: v1, kind: ReplicationController, name: old}",

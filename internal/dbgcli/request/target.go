@@ -23,6 +23,7 @@ func init() {
 		"daemonset daemonsets ds daemonsets.apps":         {Group: "apps", Version: "v1", Kind: "DaemonSet"},
 		"replicaset replicasets rs replicasets.apps":      {Group: "apps", Version: "v1", Kind: "ReplicaSet"},
 		"job jobs jobs.batch":                             {Group: "batch", Version: "v1", Kind: "Job"},
+		"cronjob cronjobs cj cronjobs.batch":              {Group: "batch", Version: "v1", Kind: "CronJob"},
 	} {
 		for name := range strings.FieldsSeq(names) {
 			kinds[name] = gvk

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"fmt"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -24,7 +25,7 @@ func brings(mode v1alpha1.Mode, target string) string {
 func startsIn(mode v1alpha1.Mode, target *v1alpha1.TargetStatus) string {
 	switch mode {
 	case v1alpha1.ModePodCopy:
-		return "in a copy of pod " + target.PodName
+		return "in a copy of " + original(target)
 	case v1alpha1.ModeNode:
 		return "on node " + target.NodeName
 	case v1alpha1.ModeEphemeralContainer:
@@ -32,10 +33,21 @@ func startsIn(mode v1alpha1.Mode, target *v1alpha1.TargetStatus) string {
 	return "in pod " + target.PodName
 }
 
+// original is what is copied: a pod, or the pod template of a workload.
+func original(target *v1alpha1.TargetStatus) string {
+	if target.WorkloadUID != "" {
+		return "the pod template of " + target.Name
+	}
+	return "pod " + target.PodName
+}
+
 // Sides are what an approver compares: what is there now, and what there would be. If it cannot be read, nothing is there to compare with.
 func Sides(mode v1alpha1.Mode, target *v1alpha1.TargetStatus, readable bool) (now, then string) {
-	now = "pod " + target.PodName
-	if !readable {
+	now = original(target)
+	switch {
+	case target.WorkloadUID != "":
+		now = "nothing (" + target.Name + " has no pods)"
+	case !readable:
 		now = "nothing (the pod cannot be read)"
 	}
 	switch mode {
@@ -55,7 +67,7 @@ func place(session *v1alpha1.DebugSession) string {
 	case target == nil:
 		return session.Name
 	case session.Spec.Mode == v1alpha1.ModePodCopy:
-		return fmt.Sprintf("%s, a copy of %s", session.Status.Debugger.PodName, target.PodName)
+		return fmt.Sprintf("%s, a copy of %s", session.Status.Debugger.PodName, cmp.Or(target.PodName, target.Name))
 	case target.Container != "":
 		return target.PodName + "/" + target.Container
 	default:
