@@ -57,8 +57,10 @@ spec:
 			Expect(session.Status.Target.WorkloadUID).NotTo(BeEmpty())
 			made := n.getPod(session.Status.Debugger.PodName)
 			Expect(made.Labels).NotTo(HaveKey("app"))
-			Consistently(func() string { return n.kubectl("get", "pods", "-o", "name", "--field-selector=metadata.name="+made.Name) }, "3s").
-				ShouldNot(BeEmpty(), "no controller deletes it")
+			stays := func() string {
+				return n.kubectl("get", "pods", "-o", "name", "--field-selector=metadata.name="+made.Name)
+			}
+			Consistently(stays, "3s").ShouldNot(BeEmpty(), "no controller deletes it")
 			Expect(n.exec(session, "ps")).To(ContainSubstring("sleep 2147483647"), "its application sleeps")
 			n.end(name)
 		}

@@ -130,7 +130,7 @@ func (c *checker) checkPermitted(revision uint64) {
 		return
 	}
 	s := then.Status
-	c.must(1, s.Target != nil && s.Target.PodUID+s.Target.NodeUID != "" && s.Debugger != nil && s.StartedAt != nil && s.ExpiresAt != nil &&
+	c.must(1, s.Target != nil && s.Target.PodUID+s.Target.NodeUID+s.Target.WorkloadUID != "" && s.Debugger != nil && s.StartedAt != nil && s.ExpiresAt != nil &&
 		s.HardDeadline != nil,
 		"at %d, when the debugger was made, the status did not record it: %+v", revision, s)
 	if c.scenario.class == classApproved {
@@ -239,7 +239,7 @@ func (c *checker) checkEvidence() {
 		return
 	}
 	s := end.Status
-	c.must(10, s.StartedAt != nil && s.EndedAt != nil && s.Reason != "" && s.Target != nil && s.Target.PodUID+s.Target.NodeUID != "" &&
+	c.must(10, s.StartedAt != nil && s.EndedAt != nil && s.Reason != "" && s.Target != nil && s.Target.PodUID+s.Target.NodeUID+s.Target.WorkloadUID != "" &&
 		s.Debugger != nil &&
 		s.Debugger.ContainerName != "" && end.Spec.Requester != nil, "the record does not tell all: %+v", s)
 	c.must(10, c.scenario.mode == v1alpha1.ModeEphemeralContainer || s.Debugger != nil && s.Debugger.PodUID != "",

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -78,7 +79,30 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := players.Start(ctx, client.ObjectKeyFromObject(pod)); err != nil {
 		return err
 	}
+	if r.scenario.template {
+		if err := k8s.Create(ctx, r.idle()); err != nil {
+			return err
+		}
+	}
 	return r.startOperator(ctx, true)
+}
+
+// idle is a workload that is scaled to zero.
+func (r *run) idle() *appsv1.Deployment {
+	labels := map[string]string{"app": r.name}
+	return &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: r.namespace, Name: r.name},
+		Spec: appsv1.DeploymentSpec{
+			Replicas: new(int32(0)),
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec: corev1.PodSpec{Containers: []corev1.Container{
+					{Name: "app", Image: "app:1", Env: []corev1.EnvVar{{Name: "LEVEL", Value: "info"}}},
+				}},
+			},
+		},
+	}
 }
 
 func (r *run) live(ctx context.Context) error {

@@ -24,6 +24,7 @@ type scenario struct {
 	isolated bool                                    // the copy is cut off
 	oneShot  bool                                    // the debugger has no terminal
 	hangs    bool                                    // nobody gets its log
+	template bool                                    // the copy is of a workload without pods, with its environment and a Secret to pull with
 }
 
 // recorded reports whether the session's class requires an audit record.
@@ -106,6 +107,8 @@ func scenarios() []scenario {
 			end: debuggerExits, hangs: true},
 		scenario{name: "isolated-expiry", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: expire,
 			isolated: true},
+		scenario{name: "template-end", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeTerminated, end: setEnd,
+			template: true},
 		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 	)
 }
@@ -192,6 +195,10 @@ func (r *run) ask(ctx context.Context) error {
 	case v1alpha1.ModeNode:
 		session.Spec.Mode, session.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: nodeName}
 		session.Spec.ClassName += r.namespace
+	}
+	if r.scenario.template {
+		session.Spec.Target = v1alpha1.Target{Workload: &v1alpha1.Workload{Kind: "Deployment", Name: r.name}}
+		session.Spec.Debugger.EnvFromTarget, session.Spec.ImagePullSecrets = true, []v1alpha1.ImagePullSecret{{Name: "tools"}}
 	}
 	session.Spec.Debugger.Stdin, session.Spec.Debugger.TTY = !r.scenario.oneShot, !r.scenario.oneShot
 	session.Spec.Requester = nil
