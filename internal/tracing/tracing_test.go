@@ -84,9 +84,9 @@ func (a *asked) client(t *testing.T, p *Provider) *http.Client {
 	return client
 }
 
-func get(t *testing.T, ctx context.Context, client *http.Client, url string) {
+func get(ctx context.Context, t *testing.T, client *http.Client, url string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func spanNamed(t *testing.T, spans *tracetest.InMemoryExporter, name string) tra
 func value(span tracetest.SpanStub, key string) string {
 	for _, attribute := range span.Attributes {
 		if string(attribute.Key) == key {
-			return attribute.Value.Emit()
+			return attribute.Value.String()
 		}
 	}
 	return ""
@@ -130,9 +130,9 @@ func TestPassAndItsRequestsAreOneTrace(t *testing.T) {
 
 	_, err := p.Reconciler("DebugSession", reconcile.Func(func(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 		log.FromContext(ctx).Info("reconciling")
-		get(t, ctx, client, server.URL+"/api/v1/namespaces/shop/pods/web-0?timeout=10s")
-		get(t, ctx, client, server.URL+"/api/v1/namespaces/shop/secrets/hush")
-		get(t, ctx, client, server.URL+"/api/v1/namespaces/shop/pods?watch=true")
+		get(ctx, t, client, server.URL+"/api/v1/namespaces/shop/pods/web-0?timeout=10s")
+		get(ctx, t, client, server.URL+"/api/v1/namespaces/shop/secrets/hush")
+		get(ctx, t, client, server.URL+"/api/v1/namespaces/shop/pods?watch=true")
 		return reconcile.Result{RequeueAfter: time.Minute}, nil
 	})).Reconcile(ctx, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "shop", Name: "hang"}})
 	if err != nil {
@@ -241,12 +241,12 @@ func TestEndlessRequestsHaveNoSpan(t *testing.T) {
 		"/api/v1/namespaces/shop/pods/web-0/attach", "/api/v1/namespaces/shop/pods/web-0/portforward",
 		"/apis/coordination.k8s.io/v1/namespaces/debugsession-system/leases/debugsession-operator",
 	} {
-		get(t, t.Context(), client, server.URL+path)
+		get(t.Context(), t, client, server.URL+path)
 	}
 	if have := spans.GetSpans(); len(have) > 0 || len(server.requests) != 6 {
 		t.Errorf("%d requests and spans of %v", len(server.requests), have)
 	}
-	get(t, t.Context(), client, server.URL+"/api/v1/namespaces/shop/pods/web-0/log?tailLines=1")
+	get(t.Context(), t, client, server.URL+"/api/v1/namespaces/shop/pods/web-0/log?tailLines=1")
 	spanNamed(t, spans, "GET pods/log")
 }
 
@@ -265,7 +265,7 @@ func TestAdmissionGoesOnWithTheTraceOfTheAPIServer(t *testing.T) {
 		return admission.Errored(http.StatusForbidden, errors.New("hush"))
 	})})
 	hook := server.registered["/stamp"].(*admission.Webhook)
-	asking := httptest.NewRequest(http.MethodPost, "/stamp", nil)
+	asking := httptest.NewRequest(http.MethodPost, "/stamp", http.NoBody)
 	asking.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	request := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{Namespace: "shop", Name: "hang", Operation: admissionv1.Create}}
 	request.Kind.Kind = "DebugSession"
@@ -309,7 +309,8 @@ func TestWithoutEndpointNothingIsWrapped(t *testing.T) {
 		t.Fatalf("there is a provider, %v, or an error, %v", p, err)
 	}
 	config := &rest.Config{}
-	if p.Wrap(config); config.WrapTransport != nil {
+	p.Wrap(config)
+	if config.WrapTransport != nil {
 		t.Error("requests are wrapped")
 	}
 	next := &reconciler{}

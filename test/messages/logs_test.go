@@ -138,7 +138,8 @@ func (l *logged) read(files *token.FileSet, file *ast.File) {
 		if !ok {
 			return true
 		}
-		at, level, pairs := files.Position(call.Pos()).String(), "", []ast.Expr(nil)
+		at, level := files.Position(call.Pos()).String(), ""
+		var pairs []ast.Expr
 		switch {
 		case method.Sel.Name == "WithValues":
 			pairs = call.Args

@@ -15,7 +15,7 @@ const classes = `
 apiVersion: debugsession.dev/v1alpha1
 kind: DebugClass
 metadata: {name: upgrade}
-spec: {modes: [EphemeralContainer, PodCopy], profiles: [general], maxTTL: 1h, allowVolumes: true}
+spec: {modes: [EphemeralContainer, PodCopy], profiles: [general], maxTTL: 1h}
 ---
 apiVersion: debugsession.dev/v1alpha1
 kind: DebugClass
@@ -26,6 +26,11 @@ spec: {modes: [EphemeralContainer, PodCopy], profiles: [general], maxTTL: 1h, ap
 // open asks for a session as alice.
 func open(name, class, target, more string) {
 	GinkgoHelper()
+	openWith("busybox:1.36", name, class, target, more)
+}
+
+func openWith(image, name, class, target, more string) {
+	GinkgoHelper()
 	as("alice", fmt.Sprintf(`
 apiVersion: debugsession.dev/v1alpha1
 kind: DebugSession
@@ -33,9 +38,9 @@ metadata: {name: %s}
 spec:
   className: %s
   target: {podName: %s}
-  debugger: {image: "busybox:1.36", command: [sh], stdin: true, tty: true}
+  debugger: {image: %q, command: [sh], stdin: true, tty: true}
   ttl: 20m
-%s`, name, class, target, more), "apply", "-f", "-")
+%s`, name, class, target, image, more), "apply", "-f", "-")
 }
 
 // approve approves what a session would make, as its status has it.
@@ -115,7 +120,7 @@ var _ = Describe("sessions", Ordered, func() {
 		open("pending", "upgrade", "comes-later", "")
 		open("waiting", "upgrade-approved", "app", "")
 		open("half", "upgrade-approved", "app", "  mode: PodCopy\n")
-		open("starting", "upgrade", "app", "  mode: PodCopy\n  podCopy: {containers: [{name: app, image: \"debugsession/no-such-image:1\"}]}\n")
+		openWith("debugsession/no-such-image:1", "starting", "upgrade", "app", "  mode: PodCopy\n")
 		open("ended", "upgrade", "app", "")
 		open("ending", "upgrade", "app", "  mode: PodCopy\n")
 		for _, name := range []string{"ended", "ending"} {
