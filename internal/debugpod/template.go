@@ -55,11 +55,11 @@ func templateOf(workload *unstructured.Unstructured) (*Template, error) {
 		cron, err := typed[batchv1.CronJob](workload)
 		return &Template{Pod: firstOfJob(cron.Name, &cron.Spec.JobTemplate.Spec), Idle: true}, err
 	default: // whatever has replicas, as Deployments and ReplicaSets have
-		any, err := typed[replicated](workload)
-		if any.Spec.Template == nil {
+		object, err := typed[replicated](workload)
+		if object.Spec.Template == nil {
 			return &Template{}, err
 		}
-		return &Template{Pod: podOf(any.Spec.Template), Idle: isZero(any.Spec.Replicas)}, err
+		return &Template{Pod: podOf(object.Spec.Template), Idle: isZero(object.Spec.Replicas)}, err
 	}
 }
 

@@ -84,18 +84,34 @@ func (o *Options) check(target v1alpha1.Target) error {
 		return errors.New("--set-image requires a copy: add --copy or --copy-to NAME")
 	case !o.copies() && (o.SameNode || o.Replace):
 		return errors.New("--same-node and --replace require a copy: add --copy or --copy-to NAME")
-	case !o.copies() && target.NodeName == "" && len(o.ImagePullSecrets) > 0:
-		return errors.New("--image-pull-secret requires a copy or a node: a debugger in a running pod is pulled with the pod's own imagePullSecrets; add --copy or --copy-to NAME")
-	case target.NodeName != "" && o.EnvFromTarget:
-		return errors.New("a node has no environment to take: omit --env-from-target")
-	case o.EnvFromTarget && o.debugger().Container != "":
-		return errors.New("the container named by -c keeps its own environment: omit --env-from-target")
 	case !o.copies() && (o.Keep.Labels || o.Keep.Annotations || o.Keep.Liveness || o.Keep.Readiness || o.Keep.Startup):
 		return errors.New("--keep-labels and similar flags require a copy: add --copy or --copy-to NAME")
 	case o.ArgumentsOnly && len(o.Command) == 0:
 		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
 	}
-	return errors.Join(o.checkIdleTimeout(target), checkCustom(o.Custom))
+	return errors.Join(o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), checkCustom(o.Custom))
+}
+
+// checkPullSecrets refuses Secrets where no pod is made that could have them.
+func (o *Options) checkPullSecrets(target v1alpha1.Target) error {
+	if len(o.ImagePullSecrets) == 0 || o.copies() || target.NodeName != "" {
+		return nil
+	}
+	return errors.New("--image-pull-secret requires a copy or a node: a debugger in a running pod is pulled with the pod's own imagePullSecrets; add --copy or --copy-to NAME")
+}
+
+// checkEnvFromTarget refuses it where there is no environment to take, or where it is there already.
+func (o *Options) checkEnvFromTarget(target v1alpha1.Target) error {
+	switch {
+	case !o.EnvFromTarget:
+		return nil
+	case target.NodeName != "":
+		return errors.New("a node has no environment to take: omit --env-from-target")
+	case o.debugger().Container != "":
+		return errors.New("the container named by -c keeps its own environment: omit --env-from-target")
+	default:
+		return nil
+	}
 }
 
 // checkIdleTimeout refuses it where nothing tells whether a debugger is used.
