@@ -43,7 +43,7 @@ func TestCommands(t *testing.T) {
 				t.Errorf("%s: nothing says what tests it: write <!-- test: e2e --> before it, or <!-- test: parse: why it is not run -->", block)
 			}
 		}
-		if indented := regexp.MustCompile(`(?m)\n\n    (kubectl|helm|make) .*$`).FindString(prose(t, page)); indented != "" {
+		if indented := regexp.MustCompile(`(?m)\n\n {4}(kubectl|helm|make) .*$`).FindString(prose(t, page)); indented != "" {
 			t.Errorf("%s has commands in an indented block, which no test sees: %s", page, strings.TrimSpace(indented))
 		}
 	}
