@@ -198,11 +198,21 @@ func (r *run) setFlux(old, by string) {
 	r.repo.write(r.fluxFile(), strings.Replace(text, old, by, 1))
 }
 
+// sets has Flux apply a setting of the team's sessions. What is committed after it is applied so, and not what is committed with it: that
+// may be applied before.
+func (r *run) sets(ctx context.Context, settings string) {
+	r.t.Helper()
+	path := "  path: ./sessions/" + r.team + "\n"
+	r.setFlux(path, path+settings)
+	r.push(ctx, "Set how sessions are applied")
+}
+
 func appliedByAnother(ctx context.Context, f *run) {
 	session := f.active(ctx)
 	f.setFlux("  serviceAccountName: sessions\n", "") // and so by kustomize-controller itself
+	f.push(ctx, "Apply sessions as Flux itself")
 	f.change(func(s *v1alpha1.DebugSession) { s.Labels = map[string]string{"incident": "1234"} })
-	f.Expect(f.pushRefused(ctx, "Apply sessions as Flux itself")).To(ContainSubstring("system:serviceaccount:" + f.gitops() + ":sessions"))
+	f.Expect(f.pushRefused(ctx, "Say which incident")).To(ContainSubstring("system:serviceaccount:" + f.gitops() + ":sessions"))
 	f.Expect(f.session(ctx, f, "hang").Status.Phase).To(Equal(v1alpha1.PhaseActive))
 	f.change(ending)
 	f.push(ctx, "End it")
@@ -399,7 +409,7 @@ func leftOver(ctx context.Context, f *run) {
 
 func forced(ctx context.Context, f *run) {
 	f.runCheckout(ctx, "cart")
-	f.setFlux("  path: ./sessions/"+f.team+"\n", "  path: ./sessions/"+f.team+"\n  force: true\n")
+	f.sets(ctx, "  force: true\n")
 	f.asks(ctx)
 	f.approve(ctx, v1alpha1.DecisionApprove)
 	session := f.reaches(ctx, "hang", v1alpha1.PhaseActive)
@@ -417,14 +427,11 @@ func forced(ctx context.Context, f *run) {
 	f.Expect(running).To(BeZero())
 }
 
-// waits sets wait on the team's sessions.
-func (r *run) waits() {
-	r.t.Helper()
-	r.setFlux("  path: ./sessions/"+r.team+"\n", "  path: ./sessions/"+r.team+"\n  wait: true\n  timeout: 15s\n")
-}
+// waiting is a Kustomization that waits, and not for as long as the test does.
+const waiting = "  wait: true\n  timeout: 15s\n"
 
 func waited(ctx context.Context, f *run) {
-	f.waits()
+	f.sets(ctx, waiting)
 	f.writeSession("hang", asking)
 	f.Expect(f.pushRefused(ctx, "Debug the checkout")).To(And(ContainSubstring("DebugSession/"+f.team+"/hang"), ContainSubstring("InProgress")))
 	f.writeApproval("hang", v1alpha1.DecisionApprove, f.session(ctx, f, "hang").Status.Request.Hash)
@@ -433,7 +440,7 @@ func waited(ctx context.Context, f *run) {
 }
 
 func waitedForDenied(ctx context.Context, f *run) {
-	f.waits()
+	f.sets(ctx, waiting)
 	f.writeSession("hang", asking)
 	f.pushRefused(ctx, "Debug the checkout")
 	f.writeApproval("hang", v1alpha1.DecisionDeny, "")

@@ -27,6 +27,7 @@ func TestFlux(t *testing.T) {
 	}
 	logf.SetLogger(logr.Discard())
 	SetDefaultEventuallyTimeout(patience)
+	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	ctx := untilTheLimit(t)
 
