@@ -99,6 +99,20 @@ func account() map[string]string {
 	return told
 }
 
+// olderDeployment is the Deployment of the version before, with a name of its own and one replica: it has arguments of its own as well.
+func olderDeployment() string {
+	GinkgoHelper()
+	manifest, err := os.ReadFile(before)
+	Expect(err).NotTo(HaveOccurred())
+	for doc := range strings.SplitSeq(string(manifest), "\n---\n") {
+		if strings.Contains(doc, "\nkind: Deployment\n") {
+			return strings.NewReplacer("  name: "+operator+"\n  namespace:", "  name: "+operator+"-older\n  namespace:", "  replicas: 2\n", "  replicas: 1\n").Replace(doc)
+		}
+	}
+	Fail("the manifest of the version before has no Deployment")
+	return ""
+}
+
 // Each goes on with what the one before has left.
 var _ = Describe("sessions", Ordered, func() {
 	holder := `[{"op": "add", "path": "/metadata/finalizers", "value": ["example.com/holds"]}]`
@@ -153,9 +167,7 @@ var _ = Describe("sessions", Ordered, func() {
 		By("one of the version before beside the two of this")
 		kubectl("-n", system, "scale", "deployment/"+operator, "--replicas=1")
 		older := path.Dir(os.Getenv("IMG")) + "/operator:from"
-		manifest := kubectl("-n", system, "get", "deployment", operator, "-o", "json")
-		run(strings.NewReplacer(`"name": "`+operator+`",`+"\n        \"namespace\"", `"name": "`+operator+`-older",`+"\n        \"namespace\"",
-			os.Getenv("IMG"), older).Replace(manifest), "kubectl", "create", "-f", "-")
+		run(olderDeployment(), "kubectl", "create", "-f", "-")
 		DeferCleanup(func() { kubectl("-n", system, "delete", "deployment", operator+"-older") })
 		kubectl("-n", system, "rollout", "status", "deployment/"+operator+"-older", "--timeout=120s")
 		settled()
