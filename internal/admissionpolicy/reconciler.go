@@ -30,8 +30,9 @@ import (
 	"debugsession.dev/operator/internal/tracing"
 )
 
-// Name is the name of the policy and of its binding.
-const Name = "debugsession-identity-v1"
+// Name is the name of the policy and of its binding. Another policy has another name: replicas of two versions, each of which keeps its own,
+// would else write it anew in turn without end, and none would be ready.
+const Name = "debugsession-identity-v2"
 
 const (
 	// annotationSince is when the operator last wrote the object anew, and every API server enforces it: nobody vouches for what

@@ -30,9 +30,9 @@ func onboards(team, namespace string) (folder string) {
 	folder = GinkgoT().TempDir()
 	base, err := filepath.Abs(filepath.Join(starter, "team"))
 	Expect(err).NotTo(HaveOccurred())
-	real, err := filepath.EvalSymlinks(folder)
+	from, err := filepath.EvalSymlinks(folder)
 	Expect(err).NotTo(HaveOccurred())
-	base, err = filepath.Rel(real, base)
+	base, err = filepath.Rel(from, base)
 	Expect(err).NotTo(HaveOccurred())
 	overlay := strings.NewReplacer("namespace: team-a", "namespace: "+namespace, "- ../team", "- "+base, "value: team-a-", "value: "+team+"-").
 		Replace(read(filepath.Join(starter, "team-a", "kustomization.yaml")))

@@ -65,24 +65,23 @@ func follow(ctx context.Context, pods corev1client.PodInterface, name string, re
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := stream(ctx, pods, name, since, report)
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil || errors.Is(err, errNotAtHand) {
-			since = latest
-		}
-		if errors.Is(err, errNotAtHand) {
-			continue
-		}
 		pause := retry.Step
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errNotAtHand):
+			since = latest
+			continue
+		case err != nil:
 			report(view{err: err})
 			if errors.Is(err, errUnreachable) {
-				pause = func() time.Duration { return retryUnreachable + rand.N(retryUnreachable) }
+				pause = pauseUnreachable
 			}
-		} else if time.Since(began) >= steadyAfter {
-			retry = newBackoff()
+		case time.Since(began) >= steadyAfter:
+			since, retry = latest, newBackoff()
 			continue
+		default:
+			since = latest
 		}
 		select {
 		case <-ctx.Done():
@@ -90,6 +89,8 @@ func follow(ctx context.Context, pods corev1client.PodInterface, name string, re
 		}
 	}
 }
+
+func pauseUnreachable() time.Duration { return retryUnreachable + rand.N(retryUnreachable) }
 
 func newBackoff() wait.Backoff {
 	return wait.Backoff{Duration: retryFirst, Factor: 2, Jitter: 1, Steps: 100, Cap: retryLongest}
