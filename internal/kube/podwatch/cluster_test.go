@@ -151,8 +151,8 @@ func TestOnARealAPIServer(t *testing.T) {
 		args     []string
 		requests int64
 	}{
-		"streaming lists": {[]string{"feature-gates=WatchList=true"}, 1},
-		"none":            {[]string{"feature-gates=WatchList=false"}, 3},
+		"streaming lists": {[]string{"feature-gates=WatchList=true"}, 2},
+		"none":            {[]string{"feature-gates=WatchList=false"}, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := startAPIServer(t, test.args...)
@@ -194,7 +194,7 @@ func TestOnARealAPIServer(t *testing.T) {
 			}
 
 			if n := traffic.requests.Load(); n != test.requests {
-				t.Errorf("%d requests, want %d", n, test.requests)
+				t.Errorf("%d requests, want %d: that there was no such pod was made sure of", n, test.requests)
 			}
 			if n := traffic.compressed.Load(); n != 0 {
 				t.Errorf("%d streams are compressed, which costs more memory than all the rest of a watch", n)

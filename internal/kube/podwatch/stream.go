@@ -162,8 +162,11 @@ func open(ctx context.Context, pods corev1client.PodInterface, name, since strin
 	if err != nil {
 		return nil, nil, false, err
 	}
-	if len(list.Items) > 0 {
+	switch {
+	case len(list.Items) > 0:
 		pod = trimmed(&list.Items[0])
+	case since == atHand:
+		return nil, nil, false, errNotAtHand
 	}
 	events, err = pods.Watch(ctx, metav1.ListOptions{
 		FieldSelector:   options.FieldSelector,

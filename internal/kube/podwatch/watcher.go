@@ -6,8 +6,8 @@
 //     field selector on its name; sessions that debug the same pod share it; the last one out stops it. Nothing is held of
 //     any other pod, however many there are.
 //   - A watch is one request. The API server streams what there is and then what changes (a streaming list). Where it
-//     refuses to, the pod is listed first and watched from there: two requests, or three with the refused one. Twice that if there is no
-//     such pod.
+//     refuses to, the pod is listed first and watched from there: two requests, or three with the refused one. That there is no
+//     such pod takes one more, or two.
 //   - Absent is not unknown. That there is no such pod is said only when the API server has said so, having made sure.
 //   - What is unknown is never made up for by what was known. While the API server refuses the watch or does not answer it,
 //     the error is given, and not the pod as it last was.
