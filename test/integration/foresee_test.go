@@ -133,7 +133,7 @@ var _ = Describe("a session that is created", Ordered, ContinueOnFailure, func()
 			return session
 		}
 		Expect(create(ctx, within("early"))).To(ContainElement(And(
-			HavePrefix(`Deployment "web" has no pods: check its replicas and its events; waiting until `),
+			HavePrefix(`Deployment "web" has no pods: check its replicas and its events; if it is to have none, use mode: PodCopy`),
 			ContainSubstring("will end as TimedOut"))))
 
 		// It has a container that its Deployment does not tell of.
