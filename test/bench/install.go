@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,10 +11,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/test/manifests"
 	"debugsession.dev/operator/test/ports"
 )
 
@@ -37,20 +34,13 @@ type installation struct {
 // Deployment, and webhooks that are called on loopback.
 func install(ctx context.Context, c client.Client, path string) (installation, error) {
 	var installed installation
-	content, err := os.ReadFile(path)
+	objects, err := manifests.Read(path)
 	if err != nil {
 		return installed, err
 	}
-	documents := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		if err := documents.Decode(object); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return installed, err
-		}
+	for _, object := range objects {
 		switch object.GetKind() {
-		case "", "Deployment", "PodDisruptionBudget":
+		case "Deployment", "PodDisruptionBudget":
 			continue
 		case "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration":
 			if err := installed.redirect(object); err != nil {

@@ -1,10 +1,7 @@
 package flux
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -32,6 +28,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/operator"
+	"debugsession.dev/operator/test/manifests"
 	"debugsession.dev/operator/test/ports"
 )
 
@@ -90,15 +87,10 @@ func startWorld(ctx context.Context, t *testing.T) *world {
 // installOperator makes its namespace and its account, and installs the policy by which the API server holds identities.
 func (w *world) installOperator(ctx context.Context, g Gomega) {
 	w.namespace(ctx, g, operator.DefaultNamespace)
-	files, err := filepath.Glob(filepath.Join(root, "config", "rbac", "*.yaml"))
+	account, err := manifests.Account(root)
 	g.Expect(err).NotTo(HaveOccurred())
-	for _, file := range append(files, filepath.Join(root, "config", "identity", "identity.yaml")) {
-		if filepath.Base(file) == "kustomization.yaml" {
-			continue
-		}
-		for _, object := range objects(g, file) {
-			g.Expect(client.IgnoreAlreadyExists(w.client.Create(ctx, object))).To(Succeed(), file)
-		}
+	for _, object := range account {
+		g.Expect(client.IgnoreAlreadyExists(w.client.Create(ctx, object))).To(Succeed(), object.GetName())
 	}
 }
 
@@ -150,21 +142,9 @@ func (w *world) accountConfig(ctx context.Context, g Gomega, namespace, name str
 
 // objects are those of a YAML file.
 func objects(g Gomega, file string) []*unstructured.Unstructured {
-	content, err := os.ReadFile(file)
+	all, err := manifests.Read(file)
 	g.Expect(err).NotTo(HaveOccurred())
-	var all []*unstructured.Unstructured
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		g.Expect(err).NotTo(HaveOccurred(), file)
-		if len(object.Object) > 0 {
-			all = append(all, object)
-		}
-	}
+	return all
 }
 
 func freePort(g Gomega) int {

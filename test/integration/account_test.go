@@ -1,26 +1,22 @@
 package integration
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/internal/audit"
 	"debugsession.dev/operator/internal/operator"
+	"debugsession.dev/operator/test/manifests"
 )
 
 // operatorName is who the operator is in a cluster.
@@ -31,33 +27,20 @@ const operatorName = "system:serviceaccount:" + operator.DefaultNamespace + ":de
 func installAccount(ctx context.Context) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operator.DefaultNamespace}}
 	Expect(k8s.Create(ctx, namespace)).To(Succeed())
-	files, err := filepath.Glob(filepath.Join("..", "..", "config", "rbac", "*.yaml"))
+	account, err := manifests.Account(filepath.Join("..", ".."))
 	Expect(err).NotTo(HaveOccurred())
-	for _, file := range files {
-		if filepath.Base(file) != "kustomization.yaml" {
-			createAll(ctx, file)
-		}
-	}
-	createAll(ctx, filepath.Join("..", "..", "config", "identity", "identity.yaml"))
+	createObjects(ctx, account)
 }
 
 func createAll(ctx context.Context, file string) {
-	content, err := os.ReadFile(file)
+	objects, err := manifests.Read(file)
 	Expect(err).NotTo(HaveOccurred())
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
-	for {
-		object := &unstructured.Unstructured{}
-		err := decoder.Decode(object)
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		Expect(err).NotTo(HaveOccurred(), file)
-		if len(object.Object) == 0 {
-			continue
-		}
-		if err := k8s.Create(ctx, object); !apierrors.IsAlreadyExists(err) {
-			Expect(err).NotTo(HaveOccurred(), file)
-		}
+	createObjects(ctx, objects)
+}
+
+func createObjects(ctx context.Context, objects []*unstructured.Unstructured) {
+	for _, object := range objects {
+		Expect(client.IgnoreAlreadyExists(k8s.Create(ctx, object))).To(Succeed(), "%s %s", object.GetKind(), object.GetName())
 	}
 }
 
