@@ -20,9 +20,9 @@ const (
 var _ = BeforeSuite(func() {
 	out, err := command.Try("", root+"/bin/cluster", "image-build", "--tag", path.Dir(os.Getenv("IMG"))+"/operator:"+next, root+"/bin/image")
 	Expect(err).NotTo(HaveOccurred(), out)
-	kubectl("create", "namespace", shop)
-	kubectl("-n", shop, "run", "app", "--image=server:v1")
-	kubectl("-n", shop, "wait", "pod/app", "--for=condition=Ready", "--timeout=90s")
+	command.Kubectl("create", "namespace", shop)
+	command.Kubectl("-n", shop, "run", "app", "--image=server:v1")
+	command.Kubectl("-n", shop, "wait", "pod/app", "--for=condition=Ready", "--timeout=90s")
 })
 
 // class is a class of the values.
@@ -43,23 +43,23 @@ spec:
   debugger: {image: "busybox:1.36", command: [sh], stdin: true, tty: true}
   ttl: 10m
 `))
-	kubectl("-n", shop, "wait", "debugsession/"+name, "--for=condition=Attachable", "--timeout=60s")
+	command.Kubectl("-n", shop, "wait", "debugsession/"+name, "--for=condition=Attachable", "--timeout=60s")
 	return func() string {
-		return kubectl("-n", shop, "get", "debugsession", name, "-o",
+		return command.Kubectl("-n", shop, "get", "debugsession", name, "-o",
 			"jsonpath={.status.phase} {.status.debugger.containerName} {.status.expiresAt} {.status.debugger.state}")
 	}
 }
 
 func ttlOf(class string) func() string {
-	return func() string { return kubectl("get", "debugclass", class, "-o", "jsonpath={.spec.maxTTL}") }
+	return func() string { return command.Kubectl("get", "debugclass", class, "-o", "jsonpath={.spec.maxTTL}") }
 }
 
 // Each goes on with what the one before has left: the CRDs, the classes and the records.
 var _ = Describe("the chart", Ordered, func() {
 	// Neither the namespace nor the service account is the default one, and the namespace enforces what pods may be.
 	BeforeAll(func() {
-		kubectl("create", "namespace", "another-namespace")
-		kubectl("label", "namespace", "another-namespace", "pod-security.kubernetes.io/enforce=restricted")
+		command.Kubectl("create", "namespace", "another-namespace")
+		command.Kubectl("label", "namespace", "another-namespace", "pod-security.kubernetes.io/enforce=restricted")
 	})
 	const more = "serviceAccount: {name: another-account}\npolicies: {debuggers: true}\nsinks: {chart: {spec: {urlKey: nowhere}}}\n"
 
@@ -79,7 +79,7 @@ var _ = Describe("the chart", Ordered, func() {
 
 			By("upgrade")
 			h.do(image(next)+more+"classes:\n"+class("chart", "2h", "")+class("chart-more", "1h", ""), "upgrade", h.release, chart)
-			kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
+			command.Kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
 			Expect(ttlOf("chart")()).To(Equal("2h"))
 			Expect(ttlOf("chart-more")()).To(Equal("1h"))
 			Expect(stays()).To(Equal(before))
@@ -93,7 +93,7 @@ var _ = Describe("the chart", Ordered, func() {
 
 			By("rollback")
 			h.do("", "rollback", h.release, "1")
-			kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
+			command.Kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
 			Expect(ttlOf("chart")()).To(Equal("1h"))
 			Expect(gone("debugclass", "chart-more")()).To(BeEmpty())
 			Expect(stays()).To(Equal(before))
@@ -103,12 +103,12 @@ var _ = Describe("the chart", Ordered, func() {
 			Expect(err).To(HaveOccurred())
 			Expect(out).To(ContainSubstring("kubectl -n " + shop + " patch debugsession " + name))
 			Expect(stays()).To(Equal(before))
-			kubectl("-n", shop, "patch", "debugsession", name, "--type=merge", "-p", `{"spec":{"end":true}}`)
-			kubectl("-n", shop, "wait", "debugsession/"+name, "--for=jsonpath={.status.phase}=Ended", "--timeout=60s")
+			command.Kubectl("-n", shop, "patch", "debugsession", name, "--type=merge", "-p", `{"spec":{"end":true}}`)
+			command.Kubectl("-n", shop, "wait", "debugsession/"+name, "--for=jsonpath={.status.phase}=Ended", "--timeout=60s")
 
 			By("uninstall")
 			uninstalled(h)
-			Expect(kubectl("-n", shop, "get", "debugsession", name, "-o", "jsonpath={.status.outcome}")).To(Equal("Terminated"),
+			Expect(command.Kubectl("-n", shop, "get", "debugsession", name, "-o", "jsonpath={.status.outcome}")).To(Equal("Terminated"),
 				"the record stays")
 			Expect(ttlOf("chart")()).To(Equal("1h"), "and so does the class")
 		})
@@ -116,15 +116,15 @@ var _ = Describe("the chart", Ordered, func() {
 
 	It("takes over what kubectl has installed from the manifest", func() {
 		h := helm{"helm4", "debugsession", "debugsession-system"}
-		kubectl("apply", "-f", os.Getenv("INSTALL"))
-		kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
+		command.Kubectl("apply", "-f", os.Getenv("INSTALL"))
+		command.Kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
 		stays := run("taken-over", "standard")
 		was := stays()
 		h.do(image(built()), "install", h.release, chart, "--take-ownership", "--force-conflicts")
-		kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
+		command.Kubectl("-n", h.namespace, "rollout", "status", "deployment/debugsession-operator", "--timeout=120s")
 		h.do("", "test", h.release)
 		Expect(stays()).To(Equal(was))
-		kubectl("-n", shop, "delete", "debugsession", "taken-over", "--timeout=60s")
+		command.Kubectl("-n", shop, "delete", "debugsession", "taken-over", "--timeout=60s")
 		uninstalled(h)
 	})
 })

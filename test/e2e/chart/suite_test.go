@@ -29,13 +29,6 @@ func TestChart(t *testing.T) {
 	RunSpecs(t, "chart")
 }
 
-func kubectl(args ...string) string {
-	GinkgoHelper()
-	out, err := command.Try("", "kubectl", args...)
-	Expect(err).NotTo(HaveOccurred(), "kubectl %s: %s", strings.Join(args, " "), out)
-	return out
-}
-
 func apply(manifest string) {
 	GinkgoHelper()
 	Eventually(func() error {

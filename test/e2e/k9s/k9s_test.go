@@ -18,11 +18,11 @@ const (
 var _ = BeforeSuite(func() {
 	_, err := command.Try("", "tmux", "-V")
 	Expect(err).NotTo(HaveOccurred(), "k9s runs in a terminal of tmux: install it")
-	kubectl("apply", "-f", os.Getenv("INSTALL"))
-	kubectl("-n", "debugsession-system", "rollout", "status", "deployment/debugsession-operator", "--timeout=90s")
-	kubectl("wait", "--for=create", "debugclass/standard", "--timeout=60s")
-	kubectl("create", "namespace", shop)
-	DeferCleanup(func() { kubectl("delete", "namespace", shop, "--timeout=90s") })
+	command.Kubectl("apply", "-f", os.Getenv("INSTALL"))
+	command.Kubectl("-n", "debugsession-system", "rollout", "status", "deployment/debugsession-operator", "--timeout=90s")
+	command.Kubectl("wait", "--for=create", "debugclass/standard", "--timeout=60s")
+	command.Kubectl("create", "namespace", shop)
+	DeferCleanup(func() { command.Kubectl("delete", "namespace", shop, "--timeout=90s") })
 	manifest := strings.NewReplacer("SHOP", shop, "CLASS", class).Replace(`
 apiVersion: debugsession.dev/v1alpha1
 kind: DebugClass
@@ -47,13 +47,13 @@ rules:
 - {apiGroups: [debugsession.dev], resources: [debugclasses], resourceNames: [CLASS], verbs: [approve]}
 `)
 	Eventually(func() error { _, err := command.Try(manifest, "kubectl", "apply", "-f", "-"); return err }).Should(Succeed())
-	DeferCleanup(func() { run(manifest, "kubectl", "delete", "-f", "-") })
+	DeferCleanup(func() { command.Run(manifest, "kubectl", "delete", "-f", "-") })
 	for user, role := range map[string]string{"alice": class, "bob": class + "-approver"} {
-		kubectl("-n", shop, "create", "rolebinding", "edit-"+user, "--clusterrole=edit", "--user="+user)
-		kubectl("-n", shop, "create", "rolebinding", "class-"+user, "--clusterrole="+role, "--user="+user)
+		command.Kubectl("-n", shop, "create", "rolebinding", "edit-"+user, "--clusterrole=edit", "--user="+user)
+		command.Kubectl("-n", shop, "create", "rolebinding", "class-"+user, "--clusterrole="+role, "--user="+user)
 	}
-	kubectl("-n", shop, "create", "deployment", "web", "--image=server:v1")
-	kubectl("-n", shop, "rollout", "status", "deployment/web", "--timeout=60s")
+	command.Kubectl("-n", shop, "create", "deployment", "web", "--image=server:v1")
+	command.Kubectl("-n", shop, "rollout", "status", "deployment/web", "--timeout=60s")
 })
 
 // leaves ends a debugger by exit, and is back in k9s.
@@ -65,14 +65,14 @@ func (k k9s) leaves(title string) {
 
 func status(session, field string) func() string {
 	return func() string {
-		return kubectl("-n", shop, "get", "debugsession", session, "-o", "jsonpath={.status."+field+"}")
+		return command.Kubectl("-n", shop, "get", "debugsession", session, "-o", "jsonpath={.status."+field+"}")
 	}
 }
 
 // asks has alice apply a session.
 func asks(name, class string) {
 	GinkgoHelper()
-	run(strings.NewReplacer("NAME", name, "CLASS", class).Replace(`
+	command.Run(strings.NewReplacer("NAME", name, "CLASS", class).Replace(`
 apiVersion: debugsession.dev/v1alpha1
 kind: DebugSession
 metadata: {name: NAME}
@@ -81,7 +81,7 @@ spec:
   reason: the basket is empty
   target: {selector: {matchLabels: {app: web}}}
   debugger: {image: "busybox:1.36", command: [sh], stdin: true, tty: true}
-`), "kubectl", "--kubeconfig", kubeconfig("alice"), "-n", shop, "apply", "-f", "-")
+`), "kubectl", "--kubeconfig", command.Kubeconfig("alice"), "-n", shop, "apply", "-f", "-")
 }
 
 var _ = Describe("k9s", func() {

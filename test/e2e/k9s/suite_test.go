@@ -5,7 +5,6 @@ package k9s
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,23 +26,6 @@ func TestK9s(t *testing.T) {
 	RunSpecs(t, "k9s")
 }
 
-func run(input, name string, args ...string) string {
-	GinkgoHelper()
-	out, err := command.Try(input, name, args...)
-	Expect(err).NotTo(HaveOccurred(), "%s %s: %s", name, strings.Join(args, " "), out)
-	return out
-}
-
-func kubectl(args ...string) string {
-	GinkgoHelper()
-	return run("", "kubectl", args...)
-}
-
-// kubeconfig is that of one of the test cluster's users.
-func kubeconfig(user string) string {
-	return filepath.Join(filepath.Dir(os.Getenv("KUBECONFIG")), user+".kubeconfig")
-}
-
 // k9s is one that a user has open in a terminal.
 type k9s struct{ user string }
 
@@ -58,7 +40,7 @@ func opens(user, namespace, list string) k9s {
 	Expect(err).NotTo(HaveOccurred())
 	k := k9s{user}
 	k.tmux("new-session", "-d", "-x", "150", "-y", "40", "-e", "HOME="+home, "-e", "K9S_CONFIG_DIR="+home,
-		"-e", "KUBECONFIG="+kubeconfig(user),
+		"-e", "KUBECONFIG="+command.Kubeconfig(user),
 		binary, "--namespace", namespace, "--command", list, "--splashless")
 	DeferCleanup(func() { _, _ = command.Try("", "tmux", "-L", k.server(), "kill-server") })
 	k.shows(list + "(" + namespace + ")")
@@ -69,7 +51,7 @@ func (k k9s) server() string { return "debugsession-k9s-" + k.user }
 
 func (k k9s) tmux(args ...string) string {
 	GinkgoHelper()
-	return run("", "tmux", append([]string{"-L", k.server()}, args...)...)
+	return command.Run("", "tmux", append([]string{"-L", k.server()}, args...)...)
 }
 
 // types sends keys by tmux's names for them.

@@ -41,57 +41,46 @@ func TestUpgrade(t *testing.T) {
 var _ = BeforeSuite(func() {
 	from, err := filepath.Abs(root + "/bin/from")
 	Expect(err).NotTo(HaveOccurred())
-	image := path.Dir(os.Getenv("IMG")) + "/operator:from"
-	run("", root+"/bin/cluster", "image-build", "--tag", image, from+"/image")
+	command.Run("", root+"/bin/cluster", "image-build", "--tag", older(), from+"/image")
 	manifest, err := os.ReadFile(from + "/install.yaml")
 	Expect(err).NotTo(HaveOccurred())
 	const placeholder = "image: debugsession/operator:dev\n"
 	Expect(string(manifest)).To(ContainSubstring(placeholder))
 	before = filepath.Join(GinkgoT().TempDir(), "install.yaml")
-	Expect(os.WriteFile(before, []byte(strings.Replace(string(manifest), placeholder, "image: "+image+"\n", 1)), 0o600)).To(Succeed())
+	Expect(os.WriteFile(before, []byte(strings.Replace(string(manifest), placeholder, "image: "+older()+"\n", 1)), 0o600)).To(Succeed())
 
-	kubectl("create", "namespace", namespace)
-	kubectl("create", "clusterrolebinding", namespace, "--clusterrole=cluster-admin", "--user=alice", "--user=bob", "--user=carol")
+	command.Kubectl("create", "namespace", namespace)
+	command.Kubectl("create", "clusterrolebinding", namespace, "--clusterrole=cluster-admin", "--user=alice", "--user=bob", "--user=carol")
 })
 
 var _ = AfterSuite(func() {
-	kubectl("delete", "namespace", namespace, "--timeout=120s")
-	kubectl("delete", "clusterrolebinding", namespace)
-	kubectl("delete", "debugclass", "upgrade", "upgrade-approved", "--ignore-not-found")
-	kubectl("delete", "--ignore-not-found", "-f", now)
+	command.Kubectl("delete", "namespace", namespace, "--timeout=120s")
+	command.Kubectl("delete", "clusterrolebinding", namespace)
+	command.Kubectl("delete", "debugclass", "upgrade", "upgrade-approved", "--ignore-not-found")
+	command.Kubectl("delete", "--ignore-not-found", "-f", now)
 })
 
-func run(input, name string, args ...string) string {
-	GinkgoHelper()
-	out, err := command.Try(input, name, args...)
-	Expect(err).NotTo(HaveOccurred(), "%s %s: %s", name, strings.Join(args, " "), out)
-	return strings.TrimSpace(out)
-}
-
-func kubectl(args ...string) string {
-	GinkgoHelper()
-	return run("", "kubectl", args...)
-}
+// older is the image of the version before.
+func older() string { return path.Dir(os.Getenv("IMG")) + "/operator:from" }
 
 // as runs kubectl in the namespace as a user of the cluster.
 func as(user, input string, args ...string) {
 	GinkgoHelper()
-	own := filepath.Join(filepath.Dir(os.Getenv("KUBECONFIG")), user+".kubeconfig")
-	run(input, "kubectl", append([]string{"--kubeconfig", own, "-n", namespace}, args...)...)
+	command.Run(input, "kubectl", append([]string{"--kubeconfig", command.Kubeconfig(user), "-n", namespace}, args...)...)
 }
 
 // install applies a version, and waits until its replicas alone are there and its webhooks are reached.
 func install(manifest string) {
 	GinkgoHelper()
-	kubectl("apply", "-f", manifest)
+	command.Kubectl("apply", "-f", manifest)
 	settled()
 }
 
 func settled() {
 	GinkgoHelper()
-	kubectl("-n", system, "rollout", "status", "deployment/"+operator, "--timeout=120s")
+	command.Kubectl("-n", system, "rollout", "status", "deployment/"+operator, "--timeout=120s")
 	Eventually(func() string {
-		return kubectl("-n", system, "get", "pods", "-l", "control-plane="+operator, "-o", "jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}")
+		return command.Kubectl("-n", system, "get", "pods", "-l", "control-plane="+operator, "-o", "jsonpath={.items[?(@.metadata.deletionTimestamp)].metadata.name}")
 	}).Should(BeEmpty())
 	Eventually(leader).ShouldNot(BeEmpty())
 	reached := 0
@@ -108,17 +97,17 @@ func settled() {
 // leader is the replica that acts, as far as it is there: its name and its image's.
 func leader() string {
 	GinkgoHelper()
-	holder, _, _ := strings.Cut(kubectl("-n", system, "get", "lease", operator, "-o", "jsonpath={.spec.holderIdentity}"), "_")
+	holder, _, _ := strings.Cut(command.Kubectl("-n", system, "get", "lease", operator, "-o", "jsonpath={.spec.holderIdentity}"), "_")
 	if holder == "" {
 		return ""
 	}
-	return kubectl("-n", system, "get", "pod", holder, "--ignore-not-found", "-o", "jsonpath={.metadata.name} {.spec.containers[0].image}")
+	return command.Kubectl("-n", system, "get", "pod", holder, "--ignore-not-found", "-o", "jsonpath={.metadata.name} {.spec.containers[0].image}")
 }
 
 // of is what a session says of itself.
 func of(session, jsonpath string) func() string {
 	return func() string {
-		return kubectl("-n", namespace, "get", "debugsession", session, "-o", "jsonpath="+jsonpath)
+		return command.Kubectl("-n", namespace, "get", "debugsession", session, "-o", "jsonpath="+jsonpath)
 	}
 }
 

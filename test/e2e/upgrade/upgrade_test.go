@@ -9,6 +9,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"debugsession.dev/operator/test/e2e/command"
 )
 
 const classes = `
@@ -52,8 +54,8 @@ func approve(session, user string) {
 
 func pod(name string) {
 	GinkgoHelper()
-	kubectl("-n", namespace, "run", name, "--image=server:v1", "--grace-period=1")
-	kubectl("-n", namespace, "wait", "pod/"+name, "--for=condition=Ready", "--timeout=90s")
+	command.Kubectl("-n", namespace, "run", name, "--image=server:v1", "--grace-period=1")
+	command.Kubectl("-n", namespace, "wait", "pod/"+name, "--for=condition=Ready", "--timeout=90s")
 }
 
 // end asks for a session's end, and sees that its debugger has gone.
@@ -63,10 +65,10 @@ func end(session string) {
 	Eventually(phase(session)).Should(Equal("Ended"))
 	Expect(of(session, "{.status.outcome}")()).To(Equal("Terminated"))
 	at := strings.Fields(of(session, "{.status.debugger.podName} {.status.debugger.containerName}")())
-	running := kubectl("-n", namespace, "get", "pod", at[0], "--ignore-not-found", "-o",
+	running := command.Kubectl("-n", namespace, "get", "pod", at[0], "--ignore-not-found", "-o",
 		fmt.Sprintf(`jsonpath={.status.ephemeralContainerStatuses[?(@.name==%q)].state.running}`, at[1]))
 	Expect(running).To(BeEmpty())
-	Expect(kubectl("-n", namespace, "get", "rolebindings", "-l", "debugsession.dev/session-uid="+of(session, "{.metadata.uid}")(), "-o", "name")).
+	Expect(command.Kubectl("-n", namespace, "get", "rolebindings", "-l", "debugsession.dev/session-uid="+of(session, "{.metadata.uid}")(), "-o", "name")).
 		To(BeEmpty())
 }
 
@@ -119,14 +121,14 @@ var _ = Describe("sessions", Ordered, func() {
 	var told map[string]string
 
 	AfterAll(func() {
-		for _, held := range strings.Fields(kubectl("-n", namespace, "get", "pods", "-o", "name")) {
-			kubectl("-n", namespace, "patch", held, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+		for _, held := range strings.Fields(command.Kubectl("-n", namespace, "get", "pods", "-o", "name")) {
+			command.Kubectl("-n", namespace, "patch", held, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
 		}
 	})
 
 	It("are opened under the version before", func() {
 		install(before)
-		run(classes, "kubectl", "apply", "-f", "-")
+		command.Run(classes, "kubectl", "apply", "-f", "-")
 		pod("app")
 		open("active", "upgrade", "app", "")
 		open("active-copy", "upgrade", "app", "  mode: PodCopy\n")
@@ -139,14 +141,14 @@ var _ = Describe("sessions", Ordered, func() {
 			Eventually(phase(name)).Should(Equal("Active"))
 		}
 		end("ended")
-		kubectl("-n", namespace, "patch", "pod", of("ending", "{.status.debugger.podName}")(), "--type=json", "-p", holder)
+		command.Kubectl("-n", namespace, "patch", "pod", of("ending", "{.status.debugger.podName}")(), "--type=json", "-p", holder)
 		as("alice", "", "patch", "debugsession", "ending", "--type=merge", "-p", `{"spec":{"end":true}}`)
 		for _, name := range []string{"waiting", "half"} {
 			Eventually(phase(name)).Should(Equal("AwaitingApproval"))
 		}
 		approve("half", "bob")
 		Eventually(func() string {
-			return kubectl("-n", namespace, "get", "debugapproval", "half-bob", "-o", `jsonpath={.status.conditions[?(@.type=="Counted")].status}`)
+			return command.Kubectl("-n", namespace, "get", "debugapproval", "half-bob", "-o", `jsonpath={.status.conditions[?(@.type=="Counted")].status}`)
 		}).Should(Equal("True"))
 		stand()
 		told = account()
@@ -165,19 +167,18 @@ var _ = Describe("sessions", Ordered, func() {
 
 	It("are opened, and led, while both versions run", func() {
 		By("one of the version before beside the two of this")
-		kubectl("-n", system, "scale", "deployment/"+operator, "--replicas=1")
-		older := path.Dir(os.Getenv("IMG")) + "/operator:from"
-		run(olderDeployment(), "kubectl", "create", "-f", "-")
-		DeferCleanup(func() { kubectl("-n", system, "delete", "deployment", operator+"-older") })
-		kubectl("-n", system, "rollout", "status", "deployment/"+operator+"-older", "--timeout=120s")
+		command.Kubectl("-n", system, "scale", "deployment/"+operator, "--replicas=1")
+		command.Run(olderDeployment(), "kubectl", "create", "-f", "-")
+		DeferCleanup(func() { command.Kubectl("-n", system, "delete", "deployment", operator+"-older") })
+		command.Kubectl("-n", system, "rollout", "status", "deployment/"+operator+"-older", "--timeout=120s")
 		settled()
 
-		for _, image := range []string{older, os.Getenv("IMG")} {
+		for _, image := range []string{older(), os.Getenv("IMG")} {
 			By("led by " + image)
 			Eventually(func() string {
 				at := leader()
 				if at != "" && !strings.HasSuffix(at, image) {
-					kubectl("-n", system, "delete", "pod", strings.Fields(at)[0])
+					command.Kubectl("-n", system, "delete", "pod", strings.Fields(at)[0])
 				}
 				return at
 			}).WithPolling(5 * time.Second).Should(HaveSuffix(image))
@@ -207,7 +208,7 @@ var _ = Describe("sessions", Ordered, func() {
 			approve("waiting", user)
 		}
 		approve("half", "carol") // bob's was given under the version before
-		kubectl("-n", namespace, "patch", "pod", of("ending", "{.status.debugger.podName}")(), "--type=json", "-p",
+		command.Kubectl("-n", namespace, "patch", "pod", of("ending", "{.status.debugger.podName}")(), "--type=json", "-p",
 			`[{"op": "remove", "path": "/metadata/finalizers"}]`)
 		Eventually(phase("ending")).Should(Equal("Ended"))
 		for _, name := range []string{"active", "active-copy", "waiting", "half"} {
