@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (o *decideOptions) run(ctx context.Context, name string) error {
 	}
 	waits := session.Status.Phase == v1alpha1.PhaseAwaitingApproval || session.Status.AwaitsReview()
 	if !waits || session.Status.Request == nil {
-		return fmt.Errorf("session %s is not waiting for approval or review: it is %s; kubectl dbg list --waiting shows those that are", session.Name, orElse(string(session.Status.Phase), "Pending"))
+		return fmt.Errorf("session %s is not waiting for approval or review: it is %s; kubectl dbg list --waiting shows those that are", session.Name, cmp.Or(string(session.Status.Phase), "Pending"))
 	}
 	if err := o.show(ctx, conn, session); err != nil {
 		return err

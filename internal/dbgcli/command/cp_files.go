@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (o *cpOptions) copyFrom(ctx context.Context, d terminal.Debugger) error {
 		return err
 	}
 	defer os.RemoveAll(staged)
-	leftOut, err := o.receive(ctx, d, staged, []string{"tar", "-cf", "-", "-C", orElse(folder, "."), "./" + base})
+	leftOut, err := o.receive(ctx, d, staged, []string{"tar", "-cf", "-", "-C", cmp.Or(folder, "."), "./" + base})
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (o *cpOptions) exec(ctx context.Context, d terminal.Debugger, command []str
 	case err == nil:
 		return nil
 	case errors.As(err, &code):
-		return fmt.Errorf("in the debugger: %s", orElse(plaintext.Text(strings.TrimSpace(said.String())), fmt.Sprintf("%s exited with code %d", command[0], code.Code)))
+		return fmt.Errorf("in the debugger: %s", cmp.Or(plaintext.Text(strings.TrimSpace(said.String())), fmt.Sprintf("%s exited with code %d", command[0], code.Code)))
 	case diagnosis.LacksProgram(err.Error()):
 		return fmt.Errorf("the debugger's image has no %s, which cp needs: kubectl dbg TARGET --image=IMAGE opens a session with an image that has it", command[0])
 	case errors.As(err, &status) && !apierrors.IsInternalError(err) && !apierrors.IsServerTimeout(err) && !apierrors.IsServiceUnavailable(err):

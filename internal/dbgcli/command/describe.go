@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -37,7 +38,7 @@ func newDescribe(env *environment) *cobra.Command {
 
 func (e *environment) describe(session *v1alpha1.DebugSession) {
 	bold := paint(e.Out, "1")
-	fmt.Fprintf(e.Out, "%s  %s/%s\n\n", bold(orElse(string(session.Status.Phase), "Pending")), session.Namespace, session.Name)
+	fmt.Fprintf(e.Out, "%s  %s/%s\n\n", bold(cmp.Or(string(session.Status.Phase), "Pending")), session.Namespace, session.Name)
 	var day string
 	for _, moment := range story.Tell(session) {
 		at := moment.At.Local()

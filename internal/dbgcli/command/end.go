@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -50,7 +51,7 @@ func (e *environment) awaitEnd(ctx context.Context, conn *connection, session *v
 	news, err := conn.Track(ctx, session).Until(ctx, func(news sessions.News) bool { return news.Gone || story.Ended(news.Session) })
 	if err != nil {
 		return fmt.Errorf("session %s has not ended after %s: %s; kubectl dbg describe %[1]s shows its status", session.Name, story.Duration(wait),
-			orElse(story.Message(news.Session), "the operator has not reported why"))
+			cmp.Or(story.Message(news.Session), "the operator has not reported why"))
 	}
 	if news.Gone {
 		fmt.Fprintf(e.Out, "session %s was deleted\n", session.Name)

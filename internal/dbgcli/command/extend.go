@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -72,7 +73,7 @@ func (e *environment) extend(ctx context.Context, conn *connection, session *v1a
 	})
 	if err != nil || news.Gone {
 		return fmt.Errorf("session %s still ends at %s: %s", session.Name, before.Local().Format(time.TimeOnly),
-			orElse(news.Session.Status.WaitingFor, "a longer ttl takes effect once it has reached the debugger and, if approval is required, was approved"))
+			cmp.Or(news.Session.Status.WaitingFor, "a longer ttl takes effect once it has reached the debugger and, if approval is required, was approved"))
 	}
 	at := news.Session.Status.ExpiresAt
 	fmt.Fprintf(e.Out, "session %s ends at %s, in %s\n", session.Name, at.Local().Format(time.TimeOnly), story.Duration(at.Sub(e.now())))

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -52,8 +53,8 @@ func findActive(ctx context.Context, conn *connection, name string) (*v1alpha1.D
 		if story.Over(session) {
 			next = "kubectl dbg TARGET opens another"
 		}
-		return nil, fmt.Errorf("session %s is %s: %s; %s", session.Name, orElse(string(session.Status.Phase), "Pending"),
-			orElse(story.Message(session), "waiting for the operator"), next)
+		return nil, fmt.Errorf("session %s is %s: %s; %s", session.Name, cmp.Or(string(session.Status.Phase), "Pending"),
+			cmp.Or(story.Message(session), "waiting for the operator"), next)
 	}
 	return session, err
 }
@@ -66,13 +67,6 @@ func (e *environment) find(ctx context.Context, name string) (*connection, *v1al
 	}
 	session, err := find(ctx, conn, name)
 	return conn, session, err
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // first is the first argument, if there is one.

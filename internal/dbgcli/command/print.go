@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -127,7 +128,7 @@ func table(out io.Writer, headings []string, rows [][]string) error {
 	fmt.Fprintln(w, strings.Join(headings, "\t"))
 	for _, row := range rows {
 		for i := range row {
-			row[i] = orElse(row[i], "-")
+			row[i] = cmp.Or(row[i], "-")
 		}
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -68,7 +69,7 @@ func (o *renderOptions) renderApproval(ctx context.Context) error {
 		return err
 	}
 	if session.Status.Request == nil {
-		return fmt.Errorf("session %s is not asking for approval: %s", session.Name, orElse(story.Message(session), "the operator has not checked its class yet"))
+		return fmt.Errorf("session %s is not asking for approval: %s", session.Name, cmp.Or(story.Message(session), "the operator has not checked its class yet"))
 	}
 	me, err := conn.Me(ctx)
 	if err != nil {

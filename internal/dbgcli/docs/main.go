@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"strings"
@@ -35,7 +36,7 @@ func page(out *os.File, root *cobra.Command) {
 		if !cmd.IsAvailableCommand() || cmd.Name() == "help" || cmd.Name() == "completion" {
 			continue
 		}
-		fmt.Fprintf(out, "### kubectl dbg %s\n\n%s\n\n```\nkubectl dbg %s\n```\n\n", cmd.Name(), orElse(cmd.Long, cmd.Short+"."), cmd.Use)
+		fmt.Fprintf(out, "### kubectl dbg %s\n\n%s\n\n```\nkubectl dbg %s\n```\n\n", cmd.Name(), cmp.Or(cmd.Long, cmd.Short+"."), cmd.Use)
 		section(out, cmd)
 	}
 	fmt.Fprint(out, "## Everywhere\n\nEvery command also takes kubectl's flags for the cluster, the namespace and the user.\n")
@@ -56,11 +57,4 @@ func unindent(text string) string {
 		lines[i] = strings.TrimPrefix(lines[i], "  ")
 	}
 	return strings.Join(lines, "\n")
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,9 +17,9 @@ type Fact struct{ Name, Value string }
 // Request is what a session asks for: who, what, why, for how long and with what access.
 func Request(session *v1alpha1.DebugSession) []Fact {
 	facts := []Fact{
-		{"who", orElse(requester(session), "unknown") + groups(session)},
+		{"who", cmp.Or(requester(session), "unknown") + groups(session)},
 		{"what", wishWithout(session)},
-		{"why", orElse(session.Spec.Reason, "no reason given")},
+		{"why", cmp.Or(session.Spec.Reason, "no reason given")},
 		{"how long", Duration(session.TTL())},
 		{"class", session.Spec.ClassName},
 	}
@@ -80,7 +81,7 @@ func wishWithout(session *v1alpha1.DebugSession) string {
 
 func subjects(session *v1alpha1.DebugSession) string {
 	if session.Spec.Access == nil {
-		return ", for " + orElse(requester(session), "the requester")
+		return ", for " + cmp.Or(requester(session), "the requester")
 	}
 	who := make([]string, len(session.Spec.Access.Subjects))
 	for i, s := range session.Spec.Access.Subjects {

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -45,9 +46,9 @@ func WideClassRow(class *v1alpha1.DebugClass) []string {
 		}
 	}
 	if policy := class.Spec.Reason; policy != nil && policy.Required {
-		reason = orElse(policy.Pattern, "yes")
+		reason = cmp.Or(policy.Pattern, "yes")
 	}
-	return []string{orElse(strings.Join(class.Spec.Images, ","), "any"), image, ttl, reason, recorded(class)}
+	return []string{cmp.Or(strings.Join(class.Spec.Images, ","), "any"), image, ttl, reason, recorded(class)}
 }
 
 // Approvals is how many people must approve a class's sessions.

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -20,7 +21,7 @@ var unremarkable = []string{
 
 // Help is the page that explains why a session does not run, or ended as it did; empty if there is nothing to explain.
 func Help(session *v1alpha1.DebugSession) string {
-	reason := orElse(session.Status.Reason, string(Outcome(session)))
+	reason := cmp.Or(session.Status.Reason, string(Outcome(session)))
 	if reason == "" || slices.Contains(unremarkable, reason) {
 		return ""
 	}

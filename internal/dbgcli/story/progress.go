@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"time"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -16,7 +17,7 @@ func ProgressWith(session *v1alpha1.DebugSession, pulled string, now time.Time) 
 	message := Message(session)
 	switch session.Status.Phase {
 	case v1alpha1.PhaseAwaitingApproval:
-		return "waiting for " + orElse(session.Status.WaitingFor, "approval"), approvalTime(session, now)
+		return "waiting for " + cmp.Or(session.Status.WaitingFor, "approval"), approvalTime(session, now)
 	case v1alpha1.PhaseStarting:
 		if since := session.Status.StartedAt; since != nil {
 			timing = ", " + Duration(now.Sub(since.Time))
@@ -32,11 +33,11 @@ func ProgressWith(session *v1alpha1.DebugSession, pulled string, now time.Time) 
 	case v1alpha1.PhaseActive:
 		return "the debugger is running", ""
 	case v1alpha1.PhaseEnding:
-		return orElse(message, "the session is ending"), ""
+		return cmp.Or(message, "the session is ending"), ""
 	case v1alpha1.PhaseEnded:
-		return orElse(message, "the session has ended"), ""
+		return cmp.Or(message, "the session has ended"), ""
 	default:
-		return orElse(message, "waiting for the operator"), ", " + Duration(now.Sub(session.CreationTimestamp.Time))
+		return cmp.Or(message, "waiting for the operator"), ", " + Duration(now.Sub(session.CreationTimestamp.Time))
 	}
 }
 
@@ -53,17 +54,10 @@ func starts(session *v1alpha1.DebugSession) string {
 	if class := session.Status.Class; class != nil && class.Image != "" {
 		image = class.Image
 	}
-	line := "starting " + orElse(image, "the debugger")
+	line := "starting " + cmp.Or(image, "the debugger")
 	target := session.Status.Target
 	if target == nil {
 		return line
 	}
 	return line + " " + startsIn(session.Spec.Mode, target)
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 // Row is a session in a list: name, target, phase, why it stands there, how long it lasts, who asked for it, its age.
 func Row(session *v1alpha1.DebugSession, now time.Time) []string {
 	return []string{
-		session.Name, targetOf(session), orElse(string(session.Status.Phase), "Pending"), why(session), left(session, now),
+		session.Name, targetOf(session), cmp.Or(string(session.Status.Phase), "Pending"), why(session), left(session, now),
 		requester(session), Duration(now.Sub(session.CreationTimestamp.Time)),
 	}
 }

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 		}
 	}
 	status := &session.Status
-	add(&session.CreationTimestamp, "%s requested %s", orElse(requester(session), "someone"), wish(session))
+	add(&session.CreationTimestamp, "%s requested %s", cmp.Or(requester(session), "someone"), wish(session))
 	if fit := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible); fit != nil && fit.Status == metav1.ConditionTrue && status.Target != nil {
 		add(&fit.LastTransitionTime, "admitted to debug %s%s", targetOf(session), ifAny(": ", status.Target.Choice))
 	}
