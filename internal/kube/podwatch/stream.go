@@ -113,14 +113,10 @@ func stream(ctx context.Context, pods corev1client.PodInterface, name, since str
 	}
 	defer events.Stop()
 
-	for reported := false; ; {
+	for {
 		if synced {
-			if !reported && pod == nil && since == atHand {
-				return errNotAtHand
-			}
 			overdue.Reset(time.Until(deadAt))
 			report(view{known: true, pod: pod})
-			reported = true
 		}
 		event := <-events.ResultChan() // an empty one when the stream was closed
 		object, isPod := event.Object.(*corev1.Pod)
@@ -129,8 +125,11 @@ func stream(ctx context.Context, pods corev1client.PodInterface, name, since str
 			return nil
 		case !isPod:
 			return because(ctx, reasonOf(event))
+		case event.Type == watch.Bookmark && (synced || object.Annotations[metav1.InitialEventsAnnotationKey] != "true"): // no news
+		case event.Type == watch.Bookmark && pod == nil && since == atHand:
+			return errNotAtHand
 		case event.Type == watch.Bookmark:
-			synced = synced || object.Annotations[metav1.InitialEventsAnnotationKey] == "true"
+			synced = true
 		case event.Type == watch.Deleted:
 			pod = nil
 		default:
