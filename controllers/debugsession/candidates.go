@@ -27,6 +27,9 @@ import (
 func (r *Reconciler) observeCandidates(ctx context.Context, session *v1alpha1.DebugSession, q plan.ListCandidates) (
 	pods []corev1.Pod, seen plan.Observed[[]corev1.Pod],
 ) {
+	if isCronJob(session.Spec.Target.Workload) {
+		return nil, observed(pods, r.checkCronJob(ctx, session)).Fresh()
+	}
 	list, err := r.candidates(ctx, session, q)
 	seen = observed(list.Items, err)
 	if q.Fresh {
@@ -37,9 +40,6 @@ func (r *Reconciler) observeCandidates(ctx context.Context, session *v1alpha1.De
 
 func (r *Reconciler) candidates(ctx context.Context, session *v1alpha1.DebugSession, q plan.ListCandidates) (corev1.PodList, error) {
 	pods := corev1.PodList{}
-	if isCronJob(session.Spec.Target.Workload) {
-		return pods, r.checkCronJob(ctx, session)
-	}
 	selector, err := r.selector(ctx, session)
 	if err != nil {
 		return pods, err
