@@ -46,7 +46,7 @@ func applyChange(container *corev1.Container, change *v1alpha1.ContainerChange) 
 	if len(change.Args) > 0 {
 		container.Args = change.Args
 	}
-	container.Env = overridden(container.Env, change.Env)
+	container.Env = Override(container.Env, change.Env)
 	if change.Resources != nil {
 		container.Resources = *change.Resources
 	}

@@ -38,7 +38,7 @@ func takeEnvironment(debugger *corev1.Container, session *v1alpha1.DebugSession,
 		keepResourceVariable(&from.Env[i], name)
 	}
 	debugger.EnvFrom = append(from.EnvFrom, debugger.EnvFrom...)
-	debugger.Env = overridden(from.Env, debugger.Env)
+	debugger.Env = Override(from.Env, debugger.Env)
 	return nil
 }
 
@@ -49,9 +49,9 @@ func keepResourceVariable(variable *corev1.EnvVar, container string) {
 	}
 }
 
-// overridden returns variables after those that are there, each in the place of one of its name: what speaks of that by $(NAME) then gets
+// Override returns variables after those that are there, each in the place of one of its name: what speaks of that by $(NAME) then gets
 // the other's value.
-func overridden(there, more []corev1.EnvVar) []corev1.EnvVar {
+func Override(there, more []corev1.EnvVar) []corev1.EnvVar {
 	for _, variable := range more {
 		at := slices.IndexFunc(there, func(own corev1.EnvVar) bool { return own.Name == variable.Name })
 		if at < 0 {

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 // Session is the session that the options ask for, in the name of user.
@@ -188,9 +189,7 @@ func (o *Options) env() []corev1.EnvVar {
 		env = append(env, corev1.EnvVar{Name: name, Value: o.Env[name]})
 	}
 	if o.Custom != nil {
-		for _, variable := range o.Custom.Env {
-			env = withVariable(env, variable)
-		}
+		env = debugpod.Override(env, o.Custom.Env)
 	}
 	return env
 }
@@ -198,16 +197,6 @@ func (o *Options) env() []corev1.EnvVar {
 // ChangesOnly reports whether a copy gets other images, and no debugger.
 func (o *Options) ChangesOnly() bool {
 	return o.copies() && len(o.SetImages) > 0 && o.Image == "" && o.Container == "" && len(o.Command) == 0 && !o.EnvFromTarget
-}
-
-func withVariable(env []corev1.EnvVar, variable corev1.EnvVar) []corev1.EnvVar {
-	for i := range env {
-		if env[i].Name == variable.Name {
-			env[i] = variable
-			return env
-		}
-	}
-	return append(env, variable)
 }
 
 func (o *Options) podCopy() *v1alpha1.PodCopy {
