@@ -176,7 +176,7 @@ somebody_must_agree() {
 	expect "may not approve class" "alice cannot approve it herself"
 
 	run_as bob "kubectl apply -f $samples/production_approval.yaml" may_fail
-	expect "wants an approval to write what exactly it approves" "bob has to name what he has seen"
+	expect "spec.requestHash: required by class .production." "bob has to name what he has seen"
 	run_as bob "kubectl patch --local -f $samples/production_approval.yaml --type=merge -o yaml -p '{\"spec\":{\"requestHash\":\"$(field checkout-prod .status.request.hash)\"}}' | kubectl apply -f -"
 	run_as alice "kubectl -n shop wait dbg/checkout-prod --for=condition=Attachable --timeout=60s"
 	run_as alice "kubectl -n shop get dbg checkout-prod -o wide"
@@ -227,7 +227,7 @@ ring_the_doorbell() {
 	run "kubectl patch debugclass production --type=merge -p '{\"spec\":{\"audit\":\"Required\",\"transcript\":\"Required\"}}'"
 	say "From now on no session of class production is over before its record is stored, and what its debugger printed."
 	run_as alice "sed 's/checkout-prod/checkout-again/' $samples/production_session.yaml | kubectl apply -f -"
-	heard "waits for 1 approval"
+	heard "is waiting for 1 approval"
 	expect "alice asks to debug pod checkout-.* INC-4711: payments time out" "approvers are told who, what, where and why"
 	local approve
 	approve=$(grep -oE 'kubectl dbg approve [^ ]+ -n shop' <<<"$out" | head -n 1)
