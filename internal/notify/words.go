@@ -102,6 +102,8 @@ func place(s *Session) string {
 		return "a target that was not found"
 	case strings.HasPrefix(s.Target, "node/"):
 		return s.Target
+	case s.Mode == v1alpha1.ModePodCopy && strings.Contains(s.Target, "/"): // no pod's name has that
+		return "a copy of the pod template of " + s.Target
 	case s.Mode == v1alpha1.ModePodCopy:
 		return "a copy of pod " + s.Target
 	case s.Container != "":
