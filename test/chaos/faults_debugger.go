@@ -75,6 +75,22 @@ func siblings(signal string) string {
 done;`, signal)
 }
 
+// watchdogSleeps waits until the watchdog has the two processes in which it waits for a deadline within the next minute. Before that
+// it could not start them in a full process table, and ends the debugger early.
+const watchdogSleeps = `
+until
+  sleeping=0
+  for dir in /proc/[0-9]*; do
+    read -r stat <$dir/stat || continue
+    case $stat in *'(sleep)'*) ;; *) continue ;; esac
+    set -- ${stat##*) }
+    read -r stat </proc/$2/stat || continue
+    set -- ${stat##*) }
+    [ "$2" = $PPID ] && sleeping=$((sleeping + 1))
+  done 2>/dev/null
+  [ $sleeping = 2 ]
+do :; done`
+
 func resists(name, broken string, zombies int, text string, more ...option) *fault {
 	return &fault{name: name, broken: broken, within: 8 * time.Second, gentle: true, short: true, run: resist(zombies, text, more...)}
 }
@@ -101,6 +117,7 @@ func processTableFull(s *stage) {
 	web.zombies = limit
 	h := s.session("hang", on(web), lasting(short), script(`
 trap '' TERM HUP
+`+watchdogSleeps+`
 (while :; do sleep 1000 & done) 2>/dev/null &
 wait
 exec tail -f /dev/null`))
