@@ -2,6 +2,7 @@ package podwatch
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"net"
@@ -15,8 +16,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/apimachinery/pkg/types"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 )
 
@@ -39,8 +43,8 @@ type fakeAPIServer struct {
 
 // event is a watch event; one without a type breaks the connection, one of type closeStream ends the stream properly.
 type event struct {
-	Type   watch.EventType `json:"type"`
-	Object runtime.Object  `json:"object"`
+	Type   watch.EventType
+	Object runtime.Object
 }
 
 const closeStream watch.EventType = "CLOSE"
@@ -230,7 +234,7 @@ func (s *fakeAPIServer) stream(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	defer s.do(func(s *fakeAPIServer) { delete(s.streams, id) })
 
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", "application/vnd.kubernetes.protobuf;stream=watch")
 	if r.URL.Query().Get("sendInitialEvents") == "true" {
 		if pod != nil {
 			write(w, event{watch.Added, pod})
@@ -262,8 +266,13 @@ func (s *fakeAPIServer) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// write writes an event as an API server does in protobuf, after its length.
 func write(w http.ResponseWriter, e event) {
-	_ = json.NewEncoder(w).Encode(e)
+	object, err := runtime.Encode(protobuf.NewSerializer(scheme.Scheme, scheme.Scheme), e.Object)
+	utilruntime.Must(err)
+	frame, err := (&metav1.WatchEvent{Type: string(e.Type), Object: runtime.RawExtension{Raw: object}}).Marshal()
+	utilruntime.Must(err)
+	_, _ = w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame...))
 	w.(http.Flusher).Flush()
 }
 

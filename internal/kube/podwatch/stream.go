@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
-	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/utils/ptr"
 )
 
@@ -59,7 +58,7 @@ var (
 
 // follow keeps a stream of one pod open until ctx is done, and reports what it sees. Only the first stream may begin with what the API
 // server has at hand: what was seen is not to be followed by what was before it.
-func follow(ctx context.Context, pods corev1client.PodInterface, name string, report func(view)) {
+func follow(ctx context.Context, pods *podClient, name string, report func(view)) {
 	retry := newBackoff()
 	since := atHand
 	for ctx.Err() == nil {
@@ -99,7 +98,7 @@ func newBackoff() wait.Backoff {
 // stream reports one pod for as long as one watch lasts. It returns an error if the watch ended before it had told whether
 // there is such a pod. That one ends later is normal, whatever ended it: the next one tells how things are. That there is no such pod is
 // not believed of what the API server has at hand.
-func stream(ctx context.Context, pods corev1client.PodInterface, name, since string, report func(view)) error {
+func stream(ctx context.Context, pods *podClient, name, since string, report func(view)) error {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	overdue := time.AfterFunc(syncTimeout, func() { giveUp(errNoAnswer) })
@@ -107,18 +106,24 @@ func stream(ctx context.Context, pods corev1client.PodInterface, name, since str
 
 	lifetime := minLifetime + rand.N(minLifetime)
 	deadAt := time.Now().Add(lifetime + lifetimeGrace)
-	events, pod, synced, err := open(ctx, pods, name, since, lifetime)
+	var (
+		events *eventReader
+		pod    *packedPod
+		synced bool
+		err    error
+	)
+	elsewhere(func() { events, pod, synced, err = open(ctx, pods, name, since, lifetime) })
 	if err != nil {
 		return because(ctx, err)
 	}
-	defer events.Stop()
+	defer events.stop()
 
 	for {
 		if synced {
 			overdue.Reset(time.Until(deadAt))
-			report(view{known: true, pod: pod})
+			elsewhere(func() { report(view{known: true, pod: pod}) })
 		}
-		event := <-events.ResultChan() // an empty one when the stream was closed
+		event := events.next() // an empty one when the stream was closed
 		object, isPod := event.Object.(*corev1.Pod)
 		switch {
 		case !isPod && synced:
@@ -133,14 +138,28 @@ func stream(ctx context.Context, pods corev1client.PodInterface, name, since str
 		case event.Type == watch.Deleted:
 			pod = nil
 		default:
-			pod = trimmed(object)
+			elsewhere(func() { pod, err = pack(object) })
+			if err != nil {
+				return err
+			}
 		}
 	}
 }
 
+// elsewhere does something in a goroutine of its own. What needs a large stack takes it along when it has ended: a goroutine that has grown
+// one and then waits for minutes would keep most of it.
+func elsewhere(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	<-done
+}
+
 // open begins a watch. If synced, pod is what there was when it began; if not, the stream will tell and then say that it has.
-func open(ctx context.Context, pods corev1client.PodInterface, name, since string, lifetime time.Duration) (
-	events watch.Interface, pod *corev1.Pod, synced bool, err error,
+func open(ctx context.Context, pods *podClient, name, since string, lifetime time.Duration) (
+	events *eventReader, pod *packedPod, synced bool, err error,
 ) {
 	seconds := int64(lifetime.Seconds())
 	options := metav1.ListOptions{
@@ -151,7 +170,7 @@ func open(ctx context.Context, pods corev1client.PodInterface, name, since strin
 		AllowWatchBookmarks:  true,
 		TimeoutSeconds:       &seconds,
 	}
-	events, err = pods.Watch(ctx, options)
+	events, err = pods.watch(ctx, &options)
 	if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
 		return events, nil, false, err
 	}
@@ -163,11 +182,13 @@ func open(ctx context.Context, pods corev1client.PodInterface, name, since strin
 	}
 	switch {
 	case len(list.Items) > 0:
-		pod = trimmed(&list.Items[0])
+		if pod, err = pack(&list.Items[0]); err != nil {
+			return nil, nil, false, err
+		}
 	case since == atHand:
 		return nil, nil, false, errNotAtHand
 	}
-	events, err = pods.Watch(ctx, metav1.ListOptions{
+	events, err = pods.watch(ctx, &metav1.ListOptions{
 		FieldSelector:   options.FieldSelector,
 		ResourceVersion: list.ResourceVersion,
 		TimeoutSeconds:  &seconds,
@@ -202,12 +223,4 @@ func reasonOf(last watch.Event) error {
 		return errCutShort
 	}
 	return apierrors.FromObject(last.Object)
-}
-
-// trimmed drops from a pod what nobody reads, and what may be as large as the rest: who manages which field, and kubectl
-// apply's copy of the manifest.
-func trimmed(pod *corev1.Pod) *corev1.Pod {
-	pod.ManagedFields = nil
-	delete(pod.Annotations, corev1.LastAppliedConfigAnnotation)
-	return pod
 }

@@ -25,7 +25,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	"k8s.io/client-go/rest"
 )
 
 var (
@@ -35,7 +34,7 @@ var (
 
 // Watcher holds one watch for each pod that a session is interested in. Its methods may be called from many goroutines.
 type Watcher struct {
-	pods   corev1client.PodsGetter
+	pods   corev1client.CoreV1Interface
 	notify func(session types.NamespacedName)
 
 	mu       sync.Mutex
@@ -57,8 +56,8 @@ type podWatch struct {
 // view is what is known of a pod. Its zero value is: nothing yet.
 type view struct {
 	known bool
-	pod   *corev1.Pod // nil although known: there is none
-	err   error       // why nothing is known
+	pod   *packedPod // nil although known: there is none
+	err   error      // why nothing is known
 }
 
 // same tells whether a session would see no difference.
@@ -69,23 +68,7 @@ func (v view) same(other view) bool {
 	if v.err != nil && v.err.Error() != other.err.Error() {
 		return false
 	}
-	return v.pod == nil || v.pod.ResourceVersion == other.pod.ResourceVersion
-}
-
-// NewClient returns the client that a Watcher should be given. It speaks protobuf, which is cheaper to decode than JSON. It
-// asks for no compression: each stream that waits would hold a decompressor of 45 kB here, and on the API server a
-// compressor many times that size, for a pod of a few. It has no request timeout, which would cut every watch short. It
-// holds nothing back on the client's side: how fast a thousand watches may begin after a restart is for the API server's
-// priority and fairness to judge.
-func NewClient(config *rest.Config) (corev1client.PodsGetter, error) {
-	config = rest.CopyConfig(config)
-	config.ContentType = "application/vnd.kubernetes.protobuf"
-	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	config.DisableCompression = true
-	config.Timeout = 0
-	config.RateLimiter = nil
-	config.QPS = -1
-	return corev1client.NewForConfig(config)
+	return v.pod == nil || v.pod.resourceVersion == other.pod.resourceVersion
 }
 
 // New returns a Watcher that knows nothing yet. It may be asked at once; it watches once it is started.
@@ -93,7 +76,7 @@ func NewClient(config *rest.Config) (corev1client.PodsGetter, error) {
 // notify is called for every session that is interested in a pod when the pod is first known, when it changes, comes or
 // goes, and when it becomes unknown or known again. It must not block. It may still be called once for a session that has
 // just been released.
-func New(pods corev1client.PodsGetter, notify func(session types.NamespacedName)) *Watcher {
+func New(pods corev1client.CoreV1Interface, notify func(session types.NamespacedName)) *Watcher {
 	return &Watcher{
 		pods:     pods,
 		notify:   notify,
@@ -130,27 +113,36 @@ func (*Watcher) NeedLeaderElection() bool { return true }
 // Get returns a pod as last seen, and has the session told from then on when it changes. A session is interested in one pod
 // at most: asking for another releases the first.
 //
-//   - known, with a pod: it is shared by all who ask and must not be modified. It has neither managedFields nor the
-//     annotation of kubectl apply.
+//   - known, with a pod. It has neither managedFields nor the annotation of kubectl apply, and of what its ephemeral containers run
+//     nothing but the length.
 //   - known, without a pod: there is no such pod.
 //   - neither known nor an error: it was not seen yet; notify will be called.
 //   - an error: the API server refuses the watch or cannot be reached, and nothing is known; it is tried again, and notify
 //     will be called when that changes. An error after the Watcher was stopped is final.
 func (w *Watcher) Get(session, pod types.NamespacedName) (p *corev1.Pod, known bool, err error) {
+	seen := w.seen(session, pod)
+	if seen.err == nil && seen.pod != nil {
+		p, seen.err = seen.pod.unpack()
+	}
+	if seen.err != nil {
+		return nil, false, fmt.Errorf("watching pod %s: %w", pod, seen.err)
+	}
+	return p, seen.known, nil
+}
+
+// seen is what was seen of a pod, which the session is interested in from then on.
+func (w *Watcher) seen(session, pod types.NamespacedName) view {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stopped {
-		return nil, false, errStopped
+		return view{err: errStopped}
 	}
 	pw := w.sessions[session]
 	if pw == nil || pw.pod != pod {
 		w.release(session)
 		pw = w.subscribe(session, pod)
 	}
-	if pw.seen.err != nil {
-		return nil, false, fmt.Errorf("watching pod %s: %w", pod, pw.seen.err)
-	}
-	return pw.seen.pod, pw.seen.known, nil
+	return pw.seen
 }
 
 // Release ends a session's interest in its pod, if it has any. The last session to be released stops the pod's watch.
@@ -205,7 +197,8 @@ func (w *Watcher) run(pw *podWatch) {
 	pw.stop = stop
 	w.running.Go(func() {
 		defer stop()
-		follow(ctx, w.pods.Pods(pw.pod.Namespace), pw.pod.Name, func(now view) { w.saw(pw, now) })
+		pods := &podClient{w.pods.Pods(pw.pod.Namespace), w.pods.RESTClient(), pw.pod.Namespace}
+		follow(ctx, pods, pw.pod.Name, func(now view) { w.saw(pw, now) })
 	})
 }
 
