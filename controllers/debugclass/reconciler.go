@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/index"
 	"debugsession.dev/operator/internal/kube/optimisticlock"
 	"debugsession.dev/operator/internal/policy"
 	"debugsession.dev/operator/internal/tracing"
@@ -41,16 +42,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, class); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	sessions := &v1alpha1.DebugSessionList{}
-	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
+	sessions, err := index.OpenSessionsOf(ctx, r.Client, class.Name)
+	if err != nil {
 		return ctrl.Result{}, err
 	}
 	base := class.DeepCopy()
-	describe(class, sessions.Items)
+	describe(class, sessions)
 	if equality.Semantic.DeepEqual(base.Status, class.Status) {
 		return ctrl.Result{}, nil
 	}
-	err := r.Client.Status().Patch(ctx, class, optimisticlock.Patch(base))
+	err = r.Client.Status().Patch(ctx, class, optimisticlock.Patch(base))
 	return ctrl.Result{}, optimisticlock.IgnoreConflictOrNotFound(err)
 }
 
@@ -62,9 +63,6 @@ func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 	status.MaxTTL = &v1alpha1.Duration{Duration: class.Spec.MaxTTL.Duration}
 	for i := range sessions {
 		session := &sessions[i]
-		if session.Spec.ClassName != class.Name {
-			continue
-		}
 		if session.Status.Phase != v1alpha1.PhaseEnded {
 			status.Sessions++
 		}

@@ -3,22 +3,21 @@ package debugsession
 import (
 	"context"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/index"
 	"debugsession.dev/operator/internal/plan"
 )
 
 // observeRunning counts the other sessions of the class that run. The caller holds the lock.
 func (r *Reconciler) observeRunning(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[plan.Running] {
-	sessions := &v1alpha1.DebugSessionList{}
-	if err := r.Client.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
+	sessions, err := index.OpenSessionsOf(ctx, r.Client, session.Spec.ClassName)
+	if err != nil {
 		return plan.Unknown[plan.Running](err)
 	}
 	var running plan.Running
-	for i := range sessions.Items {
-		other := r.states.peek(&sessions.Items[i])
-		if other.UID == session.UID || other.Spec.ClassName != session.Spec.ClassName || !runs(other) {
+	for i := range sessions {
+		other := r.states.peek(&sessions[i])
+		if other.UID == session.UID || !runs(other) {
 			continue
 		}
 		if other.Namespace == session.Namespace {
