@@ -130,7 +130,7 @@ func stream(ctx context.Context, pods *podClient, name, since string, report fun
 			return nil
 		case !isPod:
 			return because(ctx, reasonOf(event))
-		case event.Type == watch.Bookmark && (synced || object.Annotations[metav1.InitialEventsAnnotationKey] != "true"): // no news
+		case isNoNews(event.Type, object, synced):
 		case event.Type == watch.Bookmark && pod == nil && since == atHand:
 			return errNotAtHand
 		case event.Type == watch.Bookmark:
@@ -144,6 +144,11 @@ func stream(ctx context.Context, pods *podClient, name, since string, report fun
 			}
 		}
 	}
+}
+
+// isNoNews reports whether an event is a bookmark that says nothing but how far the stream has come.
+func isNoNews(event watch.EventType, object *corev1.Pod, synced bool) bool {
+	return event == watch.Bookmark && (synced || object.Annotations[metav1.InitialEventsAnnotationKey] != "true")
 }
 
 // elsewhere does something in a goroutine of its own. What needs a large stack takes it along when it has ended: a goroutine that has grown
