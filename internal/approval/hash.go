@@ -17,10 +17,21 @@ import (
 // very pod, and what would be made of it, with the values that a preview hides: hence the key, without which those could be
 // guessed from the rest and the hash. A ttl is approved beside it, so that a shorter one needs no new approval.
 func RequestHash(key []byte, spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, made Payload) string {
+	return hashWithSeal("", key, spec, class, target, made)
+}
+
+// StandsFor reports whether a hash stands for a request: as RequestHash makes it, or as it was made before sessions could become
+// emergencies, when the requester's seal was a part of it. An upgrade voids no approval.
+func StandsFor(hash string, key []byte, spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, made Payload) bool {
+	return hash == RequestHash(key, spec, class, target, made) ||
+		spec.Requester != nil && hash == hashWithSeal(spec.Requester.Seal, key, spec, class, target, made)
+}
+
+func hashWithSeal(seal string, key []byte, spec *v1alpha1.DebugSessionSpec, class *v1alpha1.ClassStatus, target types.UID, made Payload) string {
 	fixed := *spec
 	fixed.TTL, fixed.End, fixed.Emergency = nil, false, false
 	if requester := fixed.Requester.DeepCopy(); requester != nil {
-		requester.Seal, fixed.Requester = "", requester // it is another when the session becomes an emergency
+		requester.Seal, fixed.Requester = seal, requester // it is another when the session becomes an emergency
 	}
 	granted := *class
 	granted.Allows = nil // may become less; what is made by it is a part of the hash

@@ -106,6 +106,31 @@ func TestRequestHashStaysTheSame(t *testing.T) {
 	}
 }
 
+// What was approved under the hash of an earlier version is what was asked for, and nothing else.
+func TestStandsFor(t *testing.T) {
+	// What the version before emergencies made of this, with the key "key".
+	const earlier = "sha256:f77e4b960fb9c5e746d4a8d5a4c92cd2c2a531a57af4d7db719a37877d05c093"
+	made := approval.AddedPayload(corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debugger", Image: "busybox:1.36"}})
+	spec, class := pinnedSpec(), &v1alpha1.ClassStatus{Name: "production", UID: "uid-of-class", ApprovalsRequired: 1}
+	spec.Emergency = false // there was none
+	stands := func(hash string, spec *v1alpha1.DebugSessionSpec) bool {
+		return approval.StandsFor(hash, []byte("key"), spec, class, "uid-of-pod", made)
+	}
+	if !stands(approval.RequestHash([]byte("key"), spec, class, "uid-of-pod", made), spec) {
+		t.Error("its own hash does not stand for a request")
+	}
+	if !stands(earlier, spec) {
+		t.Error("the hash of the version before does not stand for the same request")
+	}
+	reworded, resealed := spec.DeepCopy(), spec.DeepCopy()
+	reworded.Reason, resealed.Requester.Seal = "another", "another seal"
+	for name, other := range map[string]*v1alpha1.DebugSessionSpec{"reason": reworded, "seal": resealed} {
+		if stands(earlier, other) {
+			t.Errorf("the hash of the version before stands for a request with another %s", name)
+		}
+	}
+}
+
 func pinnedSpec() *v1alpha1.DebugSessionSpec {
 	return &v1alpha1.DebugSessionSpec{
 		ClassName: "production", Reason: "it hangs", Mode: v1alpha1.ModeEphemeralContainer, Profile: v1alpha1.ProfileRestricted,

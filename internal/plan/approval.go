@@ -17,7 +17,7 @@ import (
 // debugger of it, or a copy, comes to.
 func (p *pass) verifyApprovedPayload(target *debugTarget, making Action) *Refusal {
 	request := p.status().Request
-	if request == nil || request.Hash == approval.RequestHash(p.HashKey, p.spec(), p.status().Class, target.uid(), payload(making)) {
+	if request == nil || approval.StandsFor(request.Hash, p.HashKey, p.spec(), p.status().Class, target.uid(), payload(making)) {
 		return nil
 	}
 	return refuse(v1alpha1.ReasonTargetChanged,
