@@ -229,7 +229,7 @@ var _ = Describe("sessions", Ordered, func() {
 			`[{"op": "remove", "path": "/metadata/finalizers"}]`)
 		Eventually(phase("ending")).Should(Equal("Ended"))
 		for _, name := range []string{"active", "active-copy", "waiting", "half"} {
-			Eventually(phase(name)).Should(Equal("Active"), of(name, "{.metadata.name}: {.status.outcome} {.status.conditions}"))
+			Eventually(phase(name)).Should(Equal("Active"), of(name, "{.metadata.name}: {.status.conditions}"))
 			end(name)
 		}
 		Expect(phase("ended")()).To(Equal("Ended"))
