@@ -157,6 +157,17 @@ $(BIN)/image:
 image: $(BIN)/image $(CLUSTER_TOOL) ## Build the operator's image into the registry of the cluster of cluster-up.
 	@$(CLUSTER_TOOL) image-build --tag $(IMG) $(BIN)/image
 
+# Where a release is published, which its files say.
+IMAGE_REPOSITORY ?= debugsession/operator
+SOURCE ?= https://debugsession.dev/operator
+RELEASES ?= $(SOURCE)/releases/$(VERSION)
+BUILDER ?= $(SOURCE)/docs/releases.md\#by-hand
+
+.PHONY: release
+release: ## Make the files of a release, reproducibly and from a clean work tree: bin/release/VERSION. VERSION=v0.1.0 has a section in CHANGELOG.md.
+	@go -C tools/release build -trimpath -o $(BIN)/make-release . && $(BIN)/make-release -version '$(VERSION)' -out '$(BIN)/release/$(VERSION)' \
+		-repository '$(IMAGE_REPOSITORY)' -source '$(SOURCE)' -downloads '$(RELEASES)' -builder '$(BUILDER)' -platforms '$(PLATFORMS)'
+
 ##@ Run on a real cluster
 
 .PHONY: cluster-up
