@@ -17,8 +17,7 @@ func (r *release) manifest(image string) error {
 	if err != nil {
 		return err
 	}
-	data, err = replaceOnce(data, "image: debugsession/operator:dev\n", "image: "+image+"\n")
-	if err != nil {
+	if data, err = replace(data, 2, ": debugsession/operator:dev\n", ": "+image+"\n"); err != nil { // the operator is told of it, too
 		return fmt.Errorf("dist/install.yaml: %w", err)
 	}
 	return r.write("install.yaml", data)
@@ -35,10 +34,10 @@ func (r *release) chart(digest string) error {
 		if file.Name != chartutil.ValuesfileName {
 			continue
 		}
-		if file.Data, err = replaceOnce(file.Data, "\n  repository: debugsession/operator\n", "\n  repository: "+r.repository+"\n"); err != nil {
+		if file.Data, err = replace(file.Data, 1, "\n  repository: debugsession/operator\n", "\n  repository: "+r.repository+"\n"); err != nil {
 			return fmt.Errorf("the chart's values.yaml: %w", err)
 		}
-		if file.Data, err = replaceOnce(file.Data, "\n  digest: \"\"\n", "\n  digest: "+digest+"\n"); err != nil {
+		if file.Data, err = replace(file.Data, 1, "\n  digest: \"\"\n", "\n  digest: "+digest+"\n"); err != nil {
 			return fmt.Errorf("the chart's values.yaml: %w", err)
 		}
 	}
@@ -61,9 +60,9 @@ func (r *release) setTimes(packaged *chart.Chart) {
 	}
 }
 
-func replaceOnce(data []byte, old, replacement string) ([]byte, error) {
-	if n := bytes.Count(data, []byte(old)); n != 1 {
-		return nil, fmt.Errorf("there should be one %q to replace, and there are %d", old, n)
+func replace(data []byte, times int, old, replacement string) ([]byte, error) {
+	if n := bytes.Count(data, []byte(old)); n != times {
+		return nil, fmt.Errorf("there should be %d of %q to replace, and there are %d", times, old, n)
 	}
-	return bytes.Replace(data, []byte(old), []byte(replacement), 1), nil
+	return bytes.ReplaceAll(data, []byte(old), []byte(replacement)), nil
 }
