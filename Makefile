@@ -161,7 +161,7 @@ image: $(BIN)/image $(CLUSTER_TOOL) ## Build the operator's image into the regis
 IMAGE_REPOSITORY ?= debugsession/operator
 SOURCE ?= https://debugsession.dev/operator
 RELEASES ?= $(SOURCE)/releases/$(VERSION)
-BUILDER ?= $(SOURCE)/docs/releases.md\#by-hand
+BUILDER ?= $(SOURCE)/docs/releases.md\#make-one
 
 # What makes it is not trimmed: vet and the linters compile the same.
 .PHONY: release
@@ -265,6 +265,11 @@ test-chart: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/.tools $(BIN)/.helm ## Install, 
 .PHONY: test-krew
 test-krew: $(BIN)/kubectl-krew plugin-archives ## Check the plugin's archives, and have krew install the one for this machine.
 	@tools/test-krew.sh $(BIN)/plugin $(BIN)/kubectl-krew $(PLATFORMS)
+
+# Apart from test, and so not in CI: compiled for the first time, the plugin's platforms take 20 minutes of CPU time.
+.PHONY: test-release
+test-release: $(BIN)/.helm ## Make a release of the last commit in two clones, compare them, and check that its files belong together. VERSION=v0.1.0.
+	@tools/test-release.sh '$(VERSION)' $(BIN)/helm4 $(PLATFORMS)
 
 .PHONY: test-k9s
 test-k9s: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg $(BIN)/.tools $(BIN)/k9s ## Try plugins/k9s.yaml in the real k9s, in a terminal of tmux.
