@@ -54,7 +54,7 @@ func (r *release) make(ctx context.Context) error {
 	if err := r.sbom(managers, digest); err != nil {
 		return err
 	}
-	if err := r.write("notes.md", []byte(fmt.Sprintf("%s\n\nImage: `%s`\n", r.notes, image))); err != nil {
+	if err := r.write("notes.md", fmt.Appendf(nil, "%s\n\nImage: %#q\n", r.notes, image)); err != nil {
 		return err
 	}
 	sums, err := r.checksums()
