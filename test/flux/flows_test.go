@@ -210,7 +210,7 @@ func (r *run) sets(ctx context.Context, settings string) {
 func appliedByAnother(ctx context.Context, f *run) {
 	session := f.active(ctx)
 	f.setFlux("  serviceAccountName: sessions\n", "") // and so by kustomize-controller itself
-	f.push(ctx, "Apply sessions as Flux itself")
+	f.settled(ctx, f.repo.commit("Apply sessions as Flux itself")) // applied before the change, or refused after it
 	f.change(func(s *v1alpha1.DebugSession) { s.Labels = map[string]string{"incident": "1234"} })
 	f.Expect(f.pushRefused(ctx, "Say which incident")).To(ContainSubstring("system:serviceaccount:" + f.gitops() + ":sessions"))
 	f.Expect(f.session(ctx, f, "hang").Status.Phase).To(Equal(v1alpha1.PhaseActive))
