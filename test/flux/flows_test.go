@@ -209,7 +209,7 @@ func (r *run) sets(ctx context.Context, settings string) {
 
 func appliedByAnother(ctx context.Context, f *run) {
 	session := f.active(ctx)
-	f.setFlux("  serviceAccountName: sessions\n", "") // and so by kustomize-controller itself
+	f.setFlux("  serviceAccountName: sessions\n", "")              // and so by kustomize-controller itself
 	f.settled(ctx, f.repo.commit("Apply sessions as Flux itself")) // applied before the change, or refused after it
 	f.change(func(s *v1alpha1.DebugSession) { s.Labels = map[string]string{"incident": "1234"} })
 	f.Expect(f.pushRefused(ctx, "Say which incident")).To(ContainSubstring("system:serviceaccount:" + f.gitops() + ":sessions"))
