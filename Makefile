@@ -268,8 +268,8 @@ test-krew: $(BIN)/kubectl-krew plugin-archives ## Check the plugin's archives, a
 
 # Apart from test, and so not in CI: compiled for the first time, the plugin's platforms take 20 minutes of CPU time.
 .PHONY: test-release
-test-release: $(BIN)/.helm ## Make a release of the last commit in two clones, compare them, and check that its files belong together. VERSION=v0.1.0.
-	@tools/test-release.sh '$(VERSION)' $(BIN)/helm4 $(PLATFORMS)
+test-release: $(BIN)/.helm ## Make a release of the last commit in two clones, compare them, check that its files belong together, and keep them: bin/release/VERSION. VERSION=v0.1.0.
+	@tools/test-release.sh '$(VERSION)' $(BIN)/helm4 '$(BIN)/release/$(VERSION)' $(PLATFORMS)
 
 .PHONY: test-k9s
 test-k9s: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg $(BIN)/.tools $(BIN)/k9s ## Try plugins/k9s.yaml in the real k9s, in a terminal of tmux.

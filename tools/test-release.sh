@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes a release of HEAD twice, in two clones, and checks that both are the same, and that its files belong together:
-# tools/test-release.sh VERSION HELM OS/ARCH...
+# tools/test-release.sh VERSION HELM OUT OS/ARCH...
 #
-# Both share Go's build cache.
+# Both share Go's build cache. The first is kept, in the folder OUT.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-version=$1 helm=$2
-shift 2
+version=$1 helm=$2 out=$3
+shift 3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -49,4 +49,8 @@ for platform in "$@"; do
 	archive=kubectl-dbg_${version}_${platform/\//_}.tar.gz
 	grep -A 1 "uri: .*/$archive\$" dbg.yaml | grep -q "sha256: $(sha256sum "$archive" | cut -d ' ' -f 1)" || fail "krew's manifest has another checksum for $archive"
 done
-echo "release: $version was made twice with the same bytes, of $(wc -l <SHA256SUMS) files and their provenance"
+cd - >/dev/null
+rm -rf "$out"
+mkdir -p "$(dirname "$out")"
+cp -r "$made" "$out"
+echo "release: $version was made twice with the same bytes, of $(wc -l <"$out/SHA256SUMS") files and their provenance: $out"
