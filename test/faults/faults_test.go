@@ -157,7 +157,7 @@ func each(t *testing.T, runs []*run, done func(*run, []string)) {
 				r.injector.namespace, r.injector.history, r.injector.clock = r.namespace, past, r.clock
 				r.injector.seen, r.injector.crashed = map[string]int{}, make(chan struct{})
 				violations := r.whole(t.Context())
-				if err := clean(t.Context(), r.namespace); err != nil {
+				if err := clean(t.Context(), r); err != nil {
 					violations = append(violations, "cleaning up: "+err.Error())
 				}
 				mu.Lock()
@@ -174,30 +174,49 @@ func each(t *testing.T, runs []*run, done func(*run, []string)) {
 }
 
 // clean empties a namespace for the next run, and forgets what was in it.
-func clean(ctx context.Context, namespace string) error {
-	if err := k8s.DeleteAllOf(ctx, &appsv1.Deployment{}, client.InNamespace(namespace)); err != nil {
-		return err
+func clean(ctx context.Context, r *run) error {
+	namespace := r.namespace
+	if r.scenario.template {
+		if err := k8s.DeleteAllOf(ctx, &appsv1.Deployment{}, client.InNamespace(namespace)); err != nil {
+			return err
+		}
 	}
+	tried := map[string]bool{} // by version: the watch tells what became of it
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		left := 0
-		for _, newList := range followed {
-			list := newList()
-			if err := k8s.List(ctx, list, client.InNamespace(namespace)); err != nil {
-				return err
-			}
-			left += lenOf(list)
-			if err := meta.EachListItem(list, func(o runtime.Object) error { return discard(ctx, o.(client.Object)) }); err != nil {
-				return err
+		for _, object := range past.present(namespace) {
+			if version := object.GetResourceVersion(); !tried[version] {
+				tried[version] = true
+				if err := discard(ctx, object.DeepCopyObject().(client.Object)); err != nil {
+					return err
+				}
 			}
 		}
-		if left == 0 && past.settled(namespace) {
-			past.forget(namespace)
-			return nil
+		if len(past.present(namespace)) == 0 {
+			left, err := remaining(ctx, namespace)
+			if err != nil {
+				return err
+			}
+			if left == 0 {
+				past.forget(namespace)
+				return nil
+			}
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("%d objects are left in %s", left, namespace)
+			return fmt.Errorf("%d objects are left in %s", len(past.present(namespace)), namespace)
 		}
 	}
+}
+
+// remaining counts what is in a namespace: the test's watch may lag.
+func remaining(ctx context.Context, namespace string) (left int, err error) {
+	for _, newList := range followed {
+		list := newList()
+		if err := k8s.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return 0, err
+		}
+		left += meta.LenList(list)
+	}
+	return left, nil
 }
 
 // discard deletes an object, whoever holds it. One that is changed meanwhile is left for the next turn.
@@ -215,23 +234,22 @@ func discard(ctx context.Context, object client.Object) error {
 	return client.IgnoreNotFound(k8s.Delete(ctx, object, client.GracePeriodSeconds(0)))
 }
 
-// settled reports whether the last of every object that was seen is that it is gone.
-func (h *history) settled(namespace string) bool {
+// present are the last versions of all objects that were not seen to go.
+func (h *history) present(namespace string) []client.Object {
+	var all []client.Object
 	for resource := range followed {
-		last := map[types.UID]bool{}
+		last := map[types.UID]version{}
 		for _, v := range h.of(namespace, resource) {
-			last[v.object.GetUID()] = v.gone
+			last[v.object.GetUID()] = v
 		}
-		for _, gone := range last {
-			if !gone {
-				return false
+		for _, v := range last {
+			if !v.gone {
+				all = append(all, v.object)
 			}
 		}
 	}
-	return true
+	return all
 }
-
-func lenOf(list client.ObjectList) int { return meta.LenList(list) }
 
 // startCluster starts an API server with the kinds, the classes, and the operator's admission, which does not depend on one of
 // the operators that are broken.

@@ -392,7 +392,7 @@ func (c *checker) checkLeaks(ctx context.Context) {
 			c.must(4, false, "listing: %v", err)
 			continue
 		}
-		if n := lenOf(list); n > 0 {
+		if n := meta.LenList(list); n > 0 {
 			c.must(4, false, "%d of %T are left", n, list)
 		}
 	}

@@ -25,6 +25,6 @@ func (k *kubelet) saw(pod *corev1.Pod) {
 		binding := &corev1.Binding{Target: corev1.ObjectReference{Kind: "Node", Name: nodeName}}
 		_ = k.Client.SubResource("binding").Create(ctx, pod, binding)
 	default:
-		_ = k.Start(ctx, client.ObjectKeyFromObject(pod))
+		_ = k.StartSeen(ctx, pod)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
@@ -213,6 +214,7 @@ func (r *run) startOperator(ctx context.Context, wait bool) error {
 		HealthProbeBindAddress: "0",
 		Controller:             config.Controller{SkipNameValidation: ptr.To(true)},
 		Cache:                  cache.Options{DefaultNamespaces: map[string]cache.Config{r.namespace: {}}},
+		MapperProvider:         func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return k8s.RESTMapper(), nil },
 	}, operator.Options{
 		Concurrency: 1, Clock: r.clock, Registry: prometheus.NewRegistry(),
 		Exec: kubelet, Logs: kubelet, Transcribed: kubelet,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,6 +42,15 @@ func (k *Kubelet) Change(ctx context.Context, key types.NamespacedName, change f
 func (k *Kubelet) Start(ctx context.Context, pod types.NamespacedName) error {
 	_, err := k.Change(ctx, pod, func(p *corev1.Pod) { fakekubelet.Start(p, time.Now()) })
 	return err
+}
+
+// StartSeen is Start of a pod that a watch has seen: it asks nothing if nothing is to be said, and fails if the pod has changed since.
+func (k *Kubelet) StartSeen(ctx context.Context, seen *corev1.Pod) error {
+	pod := seen.DeepCopy()
+	if fakekubelet.Start(pod, time.Now()); equality.Semantic.DeepEqual(seen, pod) {
+		return nil
+	}
+	return k.Client.Status().Patch(ctx, pod, optimisticlock.Patch(seen))
 }
 
 // Exit ends a container's main process.
