@@ -47,7 +47,8 @@ func (k *Kubelet) Start(ctx context.Context, pod types.NamespacedName) error {
 // StartSeen is Start of a pod that a watch has seen: it asks nothing if nothing is to be said, and fails if the pod has changed since.
 func (k *Kubelet) StartSeen(ctx context.Context, seen *corev1.Pod) error {
 	pod := seen.DeepCopy()
-	if fakekubelet.Start(pod, time.Now()); equality.Semantic.DeepEqual(seen, pod) {
+	fakekubelet.Start(pod, time.Now())
+	if equality.Semantic.DeepEqual(seen, pod) {
 		return nil
 	}
 	return k.Client.Status().Patch(ctx, pod, optimisticlock.Patch(seen))
