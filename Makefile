@@ -208,11 +208,11 @@ test-unit: ## Run the tests that need nothing, in every module.
 	@go test -v -count=1 -run '^TestAnySequenceOfEvents$$' ./internal/plan -timeout 30m -rapid.checks=34000
 	@$(call in-each,$(filter-out .,$(SOURCES)),go test ./...)
 
-# Ginkgo's own summary is shown only with -v.
-.PHONY: test-integration
-# Their API servers take most of the time, and a sixth of it to collect garbage.
+# API servers take most of these tests' time, and a sixth of theirs to collect garbage.
 test-integration test-faults conformance: export GOGC = 300
 
+# Ginkgo's own summary is shown only with -v.
+.PHONY: test-integration
 test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 $(BIN)/gcs ## Run the tests that need a real API server and etcd, a server of S3 or of Google Cloud Storage's API, or a real kernel. INTEGRATION=REGEXP runs only those specs.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
 		S3_SERVER=$(BIN)/s3 GCS_SERVER=$(BIN)/gcs go test -tags gcs -count=1 -timeout 20m ./internal/auditstore/cloud && \
