@@ -30,10 +30,9 @@ func class(name, maxTTL, more string) string {
 	return "  " + name + ": {spec: {modes: [EphemeralContainer], profiles: [general], maxTTL: " + maxTTL + more + "}}\n"
 }
 
-// run starts a session, and returns what must not change while it runs.
-func run(name, class string) func() string {
-	GinkgoHelper()
-	apply(strings.NewReplacer("NAME", name, "CLASS", class).Replace(`
+// session is a manifest of one.
+func session(name, class string) string {
+	return strings.NewReplacer("NAME", name, "CLASS", class).Replace(`
 apiVersion: debugsession.dev/v1alpha1
 kind: DebugSession
 metadata: {name: NAME, namespace: chart-shop}
@@ -42,7 +41,13 @@ spec:
   target: {podName: app}
   debugger: {image: "busybox:1.36", command: [sh], stdin: true, tty: true}
   ttl: 10m
-`))
+`)
+}
+
+// run starts a session, as kubectl's flags say, and returns what must not change while it runs.
+func run(name, class string, as ...string) func() string {
+	GinkgoHelper()
+	Eventually(func() error { return apply(session(name, class), as...) }).Should(Succeed())
 	command.Kubectl("-n", shop, "wait", "debugsession/"+name, "--for=condition=Attachable", "--timeout=60s")
 	return func() string {
 		return command.Kubectl("-n", shop, "get", "debugsession", name, "-o",
@@ -61,7 +66,10 @@ var _ = Describe("the chart", Ordered, func() {
 		command.Kubectl("create", "namespace", "another-namespace")
 		command.Kubectl("label", "namespace", "another-namespace", "pod-security.kubernetes.io/enforce=restricted")
 	})
-	const more = "serviceAccount: {name: another-account}\npolicies: {debuggers: true}\nsinks: {chart: {spec: {urlKey: nowhere}}}\n"
+	// Nothing listens for traces, which nobody waits for.
+	const more = "serviceAccount: {name: another-account}\npolicies: {debuggers: true}\nsinks: {chart: {spec: {urlKey: nowhere}}}\n" +
+		"teams: [{name: shop, namespaces: [" + shop + "], users: [shop-users], approvers: [shop-leads], classes: [chart]}]\n" +
+		"tracing: {endpoint: 'http://127.0.0.1:4317'}\n"
 
 	for _, binary := range []string{"helm4", "helm3"} {
 		It("is installed, upgraded, rolled back and uninstalled around a session, with "+binary, func() {
@@ -74,7 +82,8 @@ var _ = Describe("the chart", Ordered, func() {
 			Expect(out).To(ContainSubstring("helm test " + h.release))
 			Expect(ttlOf("chart")()).To(Equal("1h"))
 			Expect(h.do("", "test", h.release)).To(ContainSubstring("ok: an approval in another user's name is rejected"))
-			stays := run(name, "chart")
+			Expect(apply(session(name, "chart"), "--as=mallory", "--as-group=other-users")).To(MatchError(ContainSubstring(`resource "debugsessions"`)))
+			stays := run(name, "chart", "--as=alice", "--as-group=shop-users")
 			before := stays()
 
 			By("upgrade")

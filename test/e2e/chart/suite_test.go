@@ -3,6 +3,7 @@
 package chart
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -29,12 +30,12 @@ func TestChart(t *testing.T) {
 	RunSpecs(t, "chart")
 }
 
-func apply(manifest string) {
-	GinkgoHelper()
-	Eventually(func() error {
-		_, err := command.Try(manifest, "kubectl", "apply", "-f", "-")
-		return err
-	}).Should(Succeed())
+func apply(manifest string, as ...string) error {
+	out, err := command.Try(manifest, "kubectl", append([]string{"apply", "-f", "-"}, as...)...)
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }
 
 // gone reports whether an object is not there.
