@@ -13,9 +13,10 @@ trap 'rm -rf "$work"' EXIT
 
 fail() { echo "release: $*" >&2; exit 1; }
 
-# In folders of different names and depths.
+# In folders of different names and depths, of the same commit, whatever is committed here meanwhile.
+git clone --quiet . "$work/first"
+git clone --quiet "$work/first" "$work/another/folder"
 for clone in "$work/first" "$work/another/folder"; do
-	git clone --quiet . "$clone"
 	(unset MAKEFLAGS MAKELEVEL && make --no-print-directory -C "$clone" release VERSION="$version" PLATFORMS="$*")
 done
 made=$work/first/bin/release/$version
