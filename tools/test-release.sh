@@ -25,7 +25,7 @@ diff -r "$made" "$work/another/folder/bin/release/$version" || fail "the two dif
 cd "$made"
 sha256sum --check --quiet --strict SHA256SUMS || fail "a checksum is wrong"
 [[ $(cut -d ' ' -f 3 SHA256SUMS) == "$(ls --ignore=SHA256SUMS --ignore=provenance.intoto.json)" ]] || fail "a file has no checksum"
-while read -r sum _ name; do
+while read -r sum name; do
 	grep -A 3 "\"name\": \"$name\"" provenance.intoto.json | grep -q "\"sha256\": \"$sum\"" || fail "the provenance does not speak of $name"
 done <SHA256SUMS
 
