@@ -1028,6 +1028,11 @@ type DebugSessionStatus struct {
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
+	// requesterVerifiedAt is when the operator first found that its admission had stamped spec.requester while the API server checked it
+	// against who created the session. Only the seal is verified after that. Empty until then.
+	// +optional
+	RequesterVerifiedAt *metav1.Time `json:"requesterVerifiedAt,omitempty"`
+
 	// class is what the class granted, recorded when the session was found fit.
 	// +optional
 	Class *ClassStatus `json:"class,omitempty"`

@@ -734,6 +734,10 @@ func (in *DebugSessionStatus) DeepCopyInto(out *DebugSessionStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.RequesterVerifiedAt != nil {
+		in, out := &in.RequesterVerifiedAt, &out.RequesterVerifiedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Class != nil {
 		in, out := &in.Class, &out.Class
 		*out = new(ClassStatus)

@@ -35,8 +35,9 @@ func Decide(s Snapshot) Plan {
 		return Plan{Ask: p.plan.Ask}
 	}
 	p.summarize()
-	if before := s.Session.Status.ObservedGeneration; p.Target.state == awaited && before <= 0 {
-		p.plan.Status.ObservedGeneration = before // nothing was decided yet, and to say that is not worth a write
+	if before := &s.Session.Status; p.Target.state == awaited && before.ObservedGeneration <= 0 {
+		// Nothing was decided yet, and to say that is not worth a write.
+		p.plan.Status.ObservedGeneration, p.plan.Status.RequesterVerifiedAt = before.ObservedGeneration, before.RequesterVerifiedAt
 	}
 	return p.plan
 }

@@ -13,13 +13,20 @@ import (
 	"debugsession.dev/operator/internal/policy"
 )
 
-// requesterTrusted sees that the session's requester is who it says: nothing is done for one that admission did not stamp.
+// requesterTrusted sees that the session's requester is who it says: nothing is done for one that admission did not stamp. That it was
+// verified is recorded, as nobody can find out any more once the policy that the API server held it against is another.
 func (p *pass) requesterTrusted() step {
 	refusal, stop := need(p.Trusted, CheckSeal{}, pause{}, unreadable("the seal of spec.requester"))
-	if stop == nil && refusal != nil {
+	switch {
+	case stop != nil:
+		return stop
+	case refusal != nil:
 		return reject{refusal}
 	}
-	return stop
+	if p.status().RequesterVerifiedAt == nil {
+		p.status().RequesterVerifiedAt = timestamp(p.Now)
+	}
+	return nil
 }
 
 // classAllows sees that there is the session's class, and that it allows the session. A class that has changed since the session

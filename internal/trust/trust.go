@@ -51,12 +51,18 @@ func Session(ctx context.Context, seal Seal, admission Admission, session *v1alp
 	if err != nil {
 		return nil, err
 	}
-	// What a class has granted was trusted then.
-	if session.Status.Class == nil && session.CreationTimestamp.Time.Before(since) {
+	if !verifiedBefore(session) && session.CreationTimestamp.Time.Before(since) {
 		return untrusted("the session was created before %s, when the API server began to check spec.requester against a session's creator, "+
 			"so the requester cannot be verified; delete it and apply it again", since.UTC().Format(time.RFC3339)), nil
 	}
 	return nil, nil
+}
+
+// verifiedBefore reports whether the operator has verified the session's requester before, and so under the policy that was in place then.
+// The status is the operator's alone: nobody but it may write that. A class grants nothing to a requester that was not verified; versions
+// before requesterVerifiedAt recorded no more than that.
+func verifiedBefore(session *v1alpha1.DebugSession) bool {
+	return session.Status.RequesterVerifiedAt != nil || session.Status.Class != nil
 }
 
 func untrusted(format string, args ...any) *plan.Refusal {

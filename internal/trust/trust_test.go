@@ -16,11 +16,12 @@ import (
 type believing struct {
 	down    error
 	leftOut string
+	broken  bool
 	since   time.Time
 	policy  error
 }
 
-func (believing) VerifySession(*v1alpha1.DebugSession) bool           { return true }
+func (b believing) VerifySession(*v1alpha1.DebugSession) bool         { return !b.broken }
 func (believing) VerifyApproval(*v1alpha1.DebugApproval) bool         { return true }
 func (believing) VerifyUnboundApproval(*v1alpha1.DebugApproval) bool  { return false }
 func (b believing) InPlace(context.Context) error                     { return b.down }
@@ -68,24 +69,29 @@ func TestApprovalIsVouchedFor(t *testing.T) {
 
 func TestSessionIsTrusted(t *testing.T) {
 	created := time.Date(2026, time.November, 24, 12, 0, 0, 0, time.UTC)
+	after := created.Add(time.Second)
+	waiting := v1alpha1.DebugSessionStatus{ObservedGeneration: 1, Phase: v1alpha1.PhasePending, Reason: v1alpha1.ReasonUnreadable}
+	verified := v1alpha1.DebugSessionStatus{RequesterVerifiedAt: &metav1.Time{Time: created}}
+	granted := v1alpha1.DebugSessionStatus{Class: &v1alpha1.ClassStatus{}}
 	for name, tc := range map[string]struct {
 		admission believing
-		granted   bool
+		status    v1alpha1.DebugSessionStatus
 		want      string
 	}{
-		"in place":                                     {believing{since: created}, false, "trusted"},
-		"not in place":                                 {believing{down: errors.New("gone")}, true, "unknown"},
-		"the policy is gone":                           {believing{policy: errors.New("gone")}, true, "unknown"},
-		"its namespace is left out":                    {believing{leftOut: "left out"}, true, "refused"},
-		"created before identities were held":          {believing{since: created.Add(time.Second)}, false, "refused"},
-		"created before, and looked at when they were": {believing{since: created.Add(time.Second)}, true, "trusted"},
+		"in place":                                        {believing{since: created}, v1alpha1.DebugSessionStatus{}, "trusted"},
+		"not in place":                                    {believing{down: errors.New("gone")}, verified, "unknown"},
+		"the policy is gone":                              {believing{policy: errors.New("gone")}, verified, "unknown"},
+		"its namespace is left out":                       {believing{leftOut: "left out"}, verified, "refused"},
+		"its seal is not of this key":                     {believing{since: created, broken: true}, verified, "refused"},
+		"created before identities were held":             {believing{since: after}, v1alpha1.DebugSessionStatus{}, "refused"},
+		"created before, looked at, and not verified":     {believing{since: after}, waiting, "refused"},
+		"created before, and verified when they were":     {believing{since: after}, verified, "trusted"},
+		"created before, and granted by an older version": {believing{since: after}, granted, "trusted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := fixture.Session()
 			session.CreationTimestamp = metav1.NewTime(created)
-			if tc.granted {
-				session.Status.Class = &v1alpha1.ClassStatus{}
-			}
+			session.Status = tc.status
 			refusal, err := Session(t.Context(), tc.admission, tc.admission, session)
 			got := "trusted"
 			if err != nil {

@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -279,6 +280,7 @@ var _ = Describe("a seal that was forged at the webhook", Ordered, ContinueOnFai
 				webhooks.weakens(ctx)
 				session := forged.DeepCopy()
 				session.Name = "forged-" + strconv.Itoa(len(believed))
+				session.Status.RequesterVerifiedAt = ptr.To(metav1.Now()) // which the API server does not store
 				if webhooks.are == "there" {
 					Eventually(func() error { return mallory.Create(ctx, session.DeepCopy(), client.DryRunAll) }).
 						Should(MatchError(ContainSubstring("failed calling webhook")), combination)

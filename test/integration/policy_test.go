@@ -79,6 +79,31 @@ var _ = Describe("the policy by which the API server holds identities", func() {
 		Eventually(readiness(ctx)).Should(Equal(trusted))
 	})
 
+	It("being another, as after an upgrade, refuses nobody whom the operator has verified", func(ctx SpecContext) {
+		forgivePolicy()
+		node := &kubelet{}
+		stop := startOperator(node)
+		createAnything(ctx)
+		namespace := newNamespace(ctx, nil)
+		waits := create(ctx, namespace, "waits", fixture.Of("late"))
+		reaches(ctx, waits, v1alpha1.PhasePending)
+		verified := waits.Status.RequesterVerifiedAt
+		Expect(verified).NotTo(BeNil())
+
+		stop()
+		former, binding := policy(ctx)
+		Expect(k8s.Delete(ctx, former)).To(Succeed())
+		Expect(k8s.Delete(ctx, binding)).To(Succeed())
+		startOperator(node)
+		Eventually(readiness(ctx)).Should(Equal(trusted))
+		another, _ := policy(ctx)
+		Expect(another.UID).NotTo(Equal(former.UID))
+		Expect(another.CreationTimestamp.Time).To(BeTemporally(">=", waits.CreationTimestamp.Time), "nobody vouches by it for what was created then")
+		Consistently(phase(ctx, waits)).WithTimeout(500 * time.Millisecond).Should(Equal(v1alpha1.PhasePending))
+		injected(ctx, waits, runningPod(ctx, namespace, "late"))
+		Expect(waits.Status.RequesterVerifiedAt).To(Equal(verified))
+	})
+
 	It("being gone, ends nothing that runs, and keeps nothing from its end", func(ctx SpecContext) {
 		forgivePolicy()
 		node := &kubelet{}

@@ -2,8 +2,10 @@
 package lint
 
 import (
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -87,5 +89,40 @@ func TestEveryRightIsExplained(t *testing.T) {
 		if !held[right] {
 			t.Errorf("the table of docs/security.md says that the operator may %s, and config/rbac/role.yaml does not give it that", right)
 		}
+	}
+}
+
+// A session's status is believed as it is, so nobody is given a role to write one but the operator.
+func TestNobodyElseMayWriteAStatus(t *testing.T) {
+	roles := 0
+	err := filepath.WalkDir("../../config", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".yaml" || path == "../../config/rbac/role.yaml" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for document := range strings.SplitSeq(string(text), "\n---\n") {
+			role := &rbacv1.ClusterRole{} // a Role's rules are the same
+			if yaml.Unmarshal([]byte(document), role) != nil || !strings.HasSuffix(role.Kind, "Role") {
+				continue
+			}
+			roles++
+			for _, rule := range role.Rules {
+				status := slices.ContainsFunc(rule.Resources, func(r string) bool { return r == "*" || strings.HasSuffix(r, "/status") })
+				writes := slices.ContainsFunc(rule.Verbs, func(verb string) bool { return verb == "*" || verb == "update" || verb == "patch" })
+				if status && writes {
+					t.Errorf("%s: %s %q may %v %v: the status is the operator's alone", path, role.Kind, role.Name, rule.Verbs, rule.Resources)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if roles == 0 {
+		t.Fatal("config has no roles")
 	}
 }
