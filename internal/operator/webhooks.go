@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -148,13 +149,22 @@ func admissionTrusted(mgr manager.Manager, in *admissionInPlace) healthz.Checker
 			why = err.Error()
 		}
 		if said.Swap(why) != why {
-			log.Info("readiness of the webhooks changed", "ready", err == nil, "error", why)
+			logReadiness(log, why)
 		}
 		if found, err := in.webhooks.Selective(ctx); err == nil && selective.Swap(found) != found {
 			log.Info("namespaces that the webhooks exclude have changed: no session starts in them", "selector", found)
 		}
 		return err
 	}
+}
+
+// logReadiness logs that the webhooks are ready, or why they are not. An alert on the key error is not to fire for what is well.
+func logReadiness(log logr.Logger, why string) {
+	if why == "" {
+		log.Info("readiness of the webhooks changed", "ready", true)
+		return
+	}
+	log.Info("readiness of the webhooks changed", "ready", false, "error", why)
 }
 
 // newSealer has the replicas share a key. Nothing is cached yet: the manager does not run.
