@@ -101,16 +101,17 @@ func (p *pass) findPod(refuseInMode func(*corev1.Pod) *Refusal) (*debugTarget, s
 		}
 		return nil, markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), replaced(recorded, pod)}
 	}
-	if why := policy.CheckPod(p.Class.value, pod); why != "" {
+	target := &debugTarget{pod: pod}
+	if why := policy.CheckPod(p.Class.value, pod, target.String()); why != "" {
 		return nil, reject{classForbids(why)}
 	}
-	if refusal := checkTarget(p.spec(), pod, refuseInMode); refusal != nil {
+	if refusal := checkTarget(p.spec(), target, refuseInMode); refusal != nil {
 		return nil, reject{refusal}
 	}
 	if stop := p.ownedByNoSession(pod); stop != nil {
 		return nil, stop
 	}
-	return &debugTarget{pod: pod}, nil
+	return target, nil
 }
 
 // targetPod is the pod to debug.

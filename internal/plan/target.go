@@ -15,7 +15,8 @@ import (
 
 // checkTarget says why the pod cannot be debugged as the session asks, or nil. Waiting would not help: nothing here can
 // change during a pod's life.
-func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod, refuseInMode func(*corev1.Pod) *Refusal) *Refusal {
+func checkTarget(spec *v1alpha1.DebugSessionSpec, target *debugTarget, refuseInMode func(*corev1.Pod) *Refusal) *Refusal {
+	pod := target.pod
 	if owner := madeBySession(pod); owner != nil {
 		return madeFor(pod.Name, owner.Name)
 	}
@@ -24,13 +25,13 @@ func checkTarget(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod, refuseInMode 
 			return refusal
 		}
 	}
-	if refusal := checkContainer(spec.Target.Container, pod); refusal != nil {
+	if refusal := checkContainer(spec.Target.Container, target); refusal != nil {
 		return refusal
 	}
 	if refusal := checkReplace(spec, pod); refusal != nil {
 		return refusal
 	}
-	return checkVolumes(spec, pod)
+	return checkVolumes(spec, target)
 }
 
 // madeBySession is the session that a pod was made for, or nil: a copy or a pod on a node, in which another session, of another
@@ -79,10 +80,11 @@ func checkAlive(pod *corev1.Pod) *Refusal {
 	return nil
 }
 
-func checkContainer(name string, pod *corev1.Pod) *Refusal {
+func checkContainer(name string, target *debugTarget) *Refusal {
 	if name == "" {
 		return nil
 	}
+	pod := target.pod
 	names := debugpod.ContainerNames(pod)
 	if slices.Contains(names, name) {
 		return nil
@@ -90,15 +92,16 @@ func checkContainer(name string, pod *corev1.Pod) *Refusal {
 	for i := range pod.Spec.EphemeralContainers {
 		if pod.Spec.EphemeralContainers[i].Name == name {
 			return refuse(v1alpha1.ReasonContainerNotFound,
-				"spec.target.container: %q is an ephemeral container of pod %q, and cannot itself be a target; its containers are %s",
-				name, pod.Name, strings.Join(names, ", "))
+				"spec.target.container: %q is an ephemeral container of %s, and cannot itself be a target; its containers are %s",
+				name, target, strings.Join(names, ", "))
 		}
 	}
 	return refuse(v1alpha1.ReasonContainerNotFound,
-		"spec.target.container: pod %q has no container %q; its containers are %s%s", pod.Name, name, strings.Join(names, ", "), debugpod.DidYouMean(name, names))
+		"spec.target.container: %s has no container %q; its containers are %s%s", target, name, strings.Join(names, ", "), debugpod.DidYouMean(name, names))
 }
 
-func checkVolumes(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
+func checkVolumes(spec *v1alpha1.DebugSessionSpec, target *debugTarget) *Refusal {
+	pod := target.pod
 	for i := range spec.Debugger.VolumeMounts {
 		mount := &spec.Debugger.VolumeMounts[i]
 		if slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name }) {
@@ -113,7 +116,7 @@ func checkVolumes(spec *v1alpha1.DebugSessionSpec, pod *corev1.Pod) *Refusal {
 			has = "its volumes are " + strings.Join(names, ", ")
 		}
 		return refuse(v1alpha1.ReasonVolumeNotFound,
-			"spec.debugger.volumeMounts[%d].name: pod %q has no volume %q, and a debugger cannot add one; %s", i, pod.Name, mount.Name, has)
+			"spec.debugger.volumeMounts[%d].name: %s has no volume %q, and a debugger cannot add one; %s", i, target, mount.Name, has)
 	}
 	return nil
 }

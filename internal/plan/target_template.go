@@ -64,7 +64,7 @@ func (p *pass) findTemplate() (*debugTarget, step) {
 		return nil, gone(workloadReplaced(recorded, template.Pod.UID))
 	}
 	target.pod = template.Pod
-	if why := policy.CheckPod(p.Class.value, target.pod); why != "" {
+	if why := policy.CheckPod(p.Class.value, target.pod, target.String()); why != "" {
 		return nil, reject{classForbids(why)}
 	}
 	if refusal := checkTemplate(p.spec(), target); refusal != nil {
@@ -81,7 +81,7 @@ func checkTemplate(spec *v1alpha1.DebugSessionSpec, target *debugTarget) *Refusa
 	case spec.PodCopy != nil && spec.PodCopy.SameNode:
 		return refuse(v1alpha1.ReasonInvalid, "spec.podCopy.sameNode: %s has no pod, and so no node; remove sameNode", target)
 	}
-	return checkTarget(spec, target.pod, nil)
+	return checkTarget(spec, target, nil)
 }
 
 // pinnedTemplate is the pod template of the workload that was recorded, and of no other of its name.

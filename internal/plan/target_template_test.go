@@ -92,6 +92,43 @@ func TestAWorkloadWithoutPods(t *testing.T) {
 	})
 }
 
+// A refusal names what was asked for: there is no pod.
+func TestARefusalOfATemplateNamesItsWorkload(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change fixture.SessionOption
+		class  plan.Observed[*v1alpha1.DebugClass]
+		says   string
+	}{
+		"for its labels": {
+			class: plan.Found(fixture.Class(func(c *v1alpha1.DebugClassSpec) {
+				c.PodSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "shop"}}
+			})),
+			says: `cannot be used for Deployment "web": its podSelector is app=shop`,
+		},
+		"for its containers": {
+			change: func(s *v1alpha1.DebugSession) { s.Spec.Target.Container = "db" },
+			class:  plan.Found(allowing),
+			says:   `spec.target.container: Deployment "web" has no container "db"`,
+		},
+		"for its volumes": {
+			change: func(s *v1alpha1.DebugSession) {
+				s.Spec.Debugger.VolumeMounts = []corev1.VolumeMount{{Name: "logs", MountPath: "/mnt"}}
+			},
+			class: plan.Found(allowing),
+			says:  `spec.debugger.volumeMounts[0].name: Deployment "web" has no volume "logs"`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := copyOfTemplate(t)
+			if tc.change != nil {
+				tc.change(session)
+			}
+			p := pass(t, about(session, template(workloadUID, true), func(v *view) { v.class = &tc.class }))
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, says: tc.says, warns: "Rejected"}.check(t, p)
+		})
+	}
+}
+
 func TestACopyOfATemplate(t *testing.T) {
 	chosen := copyOfTemplate(t)
 	p := pass(t, about(chosen, template(workloadUID, false))) // there are pods by now: the choice stands

@@ -62,13 +62,14 @@ func checkNodeNamespace(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionS
 	}
 }
 
-// CheckPod says why the class does not allow the pod as a target, by its labels; empty if it does.
-func CheckPod(class *v1alpha1.DebugClass, pod *corev1.Pod) string {
+// CheckPod says why the class does not allow the pod, or pod template, as a target, by its labels; empty if it does. The messages call it
+// as they are told to.
+func CheckPod(class *v1alpha1.DebugClass, pod *corev1.Pod, called string) string {
 	if selects(class.Spec.PodSelector, labels.Set(pod.Labels)) {
 		return ""
 	}
-	return fmt.Sprintf("class %q cannot be used for pod %q: its podSelector is %s",
-		class.Name, pod.Name, metav1.FormatLabelSelector(class.Spec.PodSelector))
+	return fmt.Sprintf("class %q cannot be used for %s: its podSelector is %s",
+		class.Name, called, metav1.FormatLabelSelector(class.Spec.PodSelector))
 }
 
 // selects reports whether an optional selector takes these labels. One that cannot be read takes nothing.
