@@ -46,6 +46,9 @@ const (
 
 	// WhenIdle is what it says there when nobody has used its terminal for too long. The exit code is that of a deadline.
 	WhenIdle = MessagePrefix + "ended for nobody used it"
+
+	// WatchdogLost is what it says there when nothing would end the command any more at its deadline, so that it was ended at once.
+	WatchdogLost = MessagePrefix + "ended before its deadline, for its watchdog was lost"
 )
 
 // recordedGreeting tells whoever is at the terminal that what it prints is kept.

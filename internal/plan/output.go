@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/diagnosis"
 )
 
@@ -42,6 +43,8 @@ func (p *pass) completed(c container, pod *corev1.Pod) step {
 	}
 	message := fmt.Sprintf("the debugger ended with exit code %d", c.ended.ExitCode)
 	switch {
+	case c.ended.ExitCode == debugpod.ExitSwept && strings.Contains(c.ended.Message, debugpod.WatchdogLost):
+		message += ": its time limit ended it early, since its watchdog was lost: no process could be started for it, or somebody killed it"
 	case c.ended.Reason == diagnosis.OOMKilled:
 		message += "; one of its processes ran out of memory (OOMKilled) before that: " + diagnosis.MemoryLimit(p.spec(), pod, p.status().Debugger.ContainerName)
 	case c.ended.ExitCode == 0 && c.ended.FinishedAt.Sub(c.ended.StartedAt.Time) <= atOnce && p.status().Debugger.Output == "":

@@ -1,13 +1,16 @@
 package plan_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/policy"
@@ -157,11 +160,34 @@ func TestWhatStoppedTheDebugger(t *testing.T) {
 			exits(session, fixture.Exited(now, 137, "Error", ""), now, restarted(now, 1, "Error")),
 			v1alpha1.StoppedByTarget,
 		},
-		"it never ran": {exits(session, gaveUp(125, "the image has no sleep"), now), ""},
+		"it never ran": {exits(session, gaveUp(125, "no sleep is in its PATH (/bin)"), now), ""},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: stopped by %q, want %q", name, tc.got, tc.want)
 		}
+	}
+}
+
+// Whoever reads the record sees that it was the time limit that ended it, and not its command.
+func TestALostWatchdogIsTold(t *testing.T) {
+	session, _ := active(t)
+	lost := debugpod.WatchdogLost + "\n"
+	for name, tc := range map[string]struct {
+		state corev1.ContainerState
+		told  bool
+	}{
+		"lost":                  {fixture.Exited(now, 143, "Error", lost), true},
+		"asked to end":          {fixture.Exited(now, 143, "Error", "debugsession: ended before its deadline, as asked\n"), false},
+		"another exit code":     {fixture.Exited(now, 1, "Error", lost), false},
+		"no word of a watchdog": {fixture.Exited(now, 143, "Error", ""), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := pass(t, about(session, target(debugged(session, tc.state)), at(after(plan.StartTimeout))))
+			message := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionEnded).Message
+			if told := strings.Contains(message, "its time limit ended it early"); told != tc.told {
+				t.Errorf("says %q", message)
+			}
+		})
 	}
 }
 
@@ -187,7 +213,7 @@ func TestADebuggersLastWordsAreNotBelieved(t *testing.T) {
 		outcome v1alpha1.Outcome
 		by      v1alpha1.StoppedBy
 	}{
-		"that it never ran": {session, says(early, 125, "debugsession: not started: the image has no sleep\n"),
+		"that it never ran": {session, says(early, 125, "debugsession: not started: no sleep is in its PATH (/bin)\n"),
 			v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand},
 		"that its deadline ended it": {session, says(early, 124, "debugsession: ended at its deadline\n"),
 			v1alpha1.OutcomeCompleted, v1alpha1.StoppedByCommand},
