@@ -288,7 +288,7 @@ self=$$ spare= over= told= gone= timer= leaving= ours= used= noticed= idled=
 [ /proc/self/ns/mnt -ef "/proc/$$/ns/mnt" ] ||
   give_up 125 "/proc/self/ns/mnt cannot be read, so nothing could find its processes to end them"
 command -v sleep >/dev/null ||
-  give_up 125 "the image has no sleep, so nothing could end it in time; use an image with a shell, sleep and date"
+  give_up 125 "no sleep is in its PATH ($PATH), so nothing could end it in time; use an image with a shell, sleep and date, or another PATH"
 ask_time
 [ "$now" ] ||
   give_up 125 "the image has no date, so nothing could end it in time; use an image with a shell, sleep and date"
@@ -301,7 +301,7 @@ command -v "$1" >/dev/null ||
 
 [ -t 0 ] && [ -c /dev/console ] || warnings= idle=
 [ -z "$idle" ] || command -v stat >/dev/null ||
-  give_up 125 "the image has no stat, so nobody could tell when it is not used; use an image that has it, or leave out idleTimeout"
+  give_up 125 "no stat is in its PATH ($PATH), so nobody could tell when it is not used; use an image that has it, or leave out idleTimeout"
 
 exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
 # Who uses it is told a minute before the end, and half of a shorter time.

@@ -275,8 +275,8 @@ func TestMissingTools(t *testing.T) {
 		link(t, shell, bare, "sh")
 		c := start(t, debugger{shell: shell, path: bare, command: []string{"sh"}})
 		if shell != "busybox" { // there, sh itself may be all tools at once
-			c.expectEnd(debugpod.ExitUnable, "not started: the image has no sleep, so nothing could end it in time; "+
-				"use an image with a shell, sleep and date")
+			c.expectEnd(debugpod.ExitUnable, "not started: no sleep is in its PATH ("+bare+"), so nothing could end it in time; "+
+				"use an image with a shell, sleep and date, or another PATH")
 		}
 		link(t, shell, bare, "sleep")
 		c = start(t, debugger{shell: shell, path: bare, command: []string{"sleep", "1001"}, left: 2 * time.Second})

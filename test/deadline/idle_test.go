@@ -209,7 +209,7 @@ func TestIdleWithoutStat(t *testing.T) {
 			return
 		}
 		c.expectEnd(debugpod.ExitUnable,
-			"not started: the image has no stat, so nobody could tell when it is not used; "+
+			"not started: no stat is in its PATH ("+bare+"), so nobody could tell when it is not used; "+
 				"use an image that has it, or leave out idleTimeout")
 	})
 }
