@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,20 +12,44 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
+// keepWithoutClass is how long the record of a session is kept whose class never was: nothing was made for it.
+const keepWithoutClass = 30 * 24 * time.Hour
+
 // retained deletes the record of an ended session when its class's retention has passed.
 func (p *pass) retained() step {
 	status := p.status()
-	if status.Class == nil || status.Class.Retention == nil || status.EndedAt == nil ||
-		p.Session.DeletionTimestamp != nil || managedElsewhere(p.Session) {
+	if status.EndedAt == nil || p.Session.DeletionTimestamp != nil || managedElsewhere(p.Session) {
 		return nil
 	}
-	until := status.EndedAt.Add(status.Class.Retention.Duration)
+	keep, stop := p.retention()
+	if stop != nil || keep == nil {
+		return stop
+	}
+	until := status.EndedAt.Add(keep.Duration)
 	if p.Now.Before(until) {
 		p.wake(until)
 		return nil
 	}
 	p.do(DeleteSession{UID: p.Session.UID})
 	return nil
+}
+
+// retention is how long the record is kept, as the class granted; nil for ever. A session that ended before its class was recorded goes
+// by the class that it names.
+func (p *pass) retention() (*v1alpha1.Duration, step) {
+	if granted := p.status().Class; granted != nil {
+		return granted.Retention, nil
+	}
+	name := p.spec().ClassName
+	class, stop := need(p.Class, ReadClass{Name: name}, nil, retryReading(fmt.Sprintf("DebugClass %q", name)))
+	switch {
+	case stop != nil:
+		return nil, stop
+	case class == nil:
+		return &v1alpha1.Duration{Duration: keepWithoutClass}, nil
+	default:
+		return (*v1alpha1.Duration)(class.Spec.Retention), nil
+	}
 }
 
 // keepLeftOver is how long an approval is kept whose session has gone. It is longer than any session waits for approval: one that a

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
 	"debugsession.dev/operator/internal/plan"
@@ -73,4 +75,44 @@ func TestRecordsWithoutRetentionAreKept(t *testing.T) {
 	p := pass(t, about(session, at(after(100000*time.Hour)), silent))
 	want{phase: v1alpha1.PhaseEnded}.check(t, p)
 	quiet(t, session, p)
+}
+
+// A session that was never granted anything has a record like any other, and would be kept for ever.
+func TestRetentionBeforeTheClassIsRecorded(t *testing.T) {
+	day := &metav1.Duration{Duration: 24 * time.Hour}
+	keeps := func(c *v1alpha1.DebugClassSpec) { c.Retention = day }
+	of := func(class plan.Observed[*v1alpha1.DebugClass]) look { return func(v *view) { v.class = &class } }
+	due, month := after(24*time.Hour), after(30*24*time.Hour)
+	for name, tc := range map[string]struct {
+		class   plan.Observed[*v1alpha1.DebugClass]
+		change  fixture.SessionOption
+		at      time.Time
+		does    string
+		wakes   time.Time
+		retries bool
+	}{
+		"kept as its class says":        {class: plan.Found(fixture.Class(keeps)), at: due.Add(-time.Second), wakes: due},
+		"due as its class says":         {class: plan.Found(fixture.Class(keeps)), at: due, does: "DeleteSession"},
+		"kept for ever by its class":    {class: plan.Found(fixture.Class()), at: month},
+		"kept for a while if none is":   {class: plan.Absent[*v1alpha1.DebugClass](), at: due, wakes: month},
+		"due if there is no class":      {class: plan.Absent[*v1alpha1.DebugClass](), at: month, does: "DeleteSession"},
+		"kept while that is not known":  {class: plan.Unknown[*v1alpha1.DebugClass](errOffline), at: month, retries: true},
+		"kept for who applies it again": {class: plan.Absent[*v1alpha1.DebugClass](), change: annotated("argocd.argoproj.io/tracking-id"), at: month},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused := plan.Found(&plan.Refusal{Reason: v1alpha1.ReasonNotTrusted, Message: "nobody stamped it"})
+			session := fixture.Session()
+			session = written(session, pass(t, about(session, func(v *view) { v.trusted = &refused })))
+			if session.Status.Phase != v1alpha1.PhaseEnded || session.Status.Class != nil {
+				t.Fatalf("is %s, of class %v", session.Status.Phase, session.Status.Class)
+			}
+			if tc.change != nil {
+				tc.change(session)
+			}
+			_, p := about(session, at(tc.at), of(tc.class)).decide(t) // not pass, as in TestRetention
+			if does(p) != tc.does || !p.WakeAt.Equal(tc.wakes) || (p.Retry != nil) != tc.retries {
+				t.Errorf("does %q, wakes at %s, retries %v; want %q at %s", does(p), p.WakeAt, p.Retry, tc.does, tc.wakes)
+			}
+		})
+	}
 }
