@@ -61,7 +61,7 @@ type DebugClassSpec struct {
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
 
-	// podSelector selects the pods that may be debugged, by their labels. Left out: all. It says nothing of nodes.
+	// podSelector selects the pods that may be debugged, by their labels. Left out: all. It says nothing of nodes, claims and images.
 	// +optional
 	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
 
@@ -97,6 +97,20 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
 	Images []string `json:"images,omitempty"`
+
+	// targetImages are the images that may be debugged (target.image): patterns, as in images. Whoever may use the class can then run them, with
+	// the network and the admission that the namespace has for its pods. Left out: none; ** allows every image. At most 64.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	TargetImages []string `json:"targetImages,omitempty"`
+
+	// volumeClaims lets sessions debug PersistentVolumeClaims (target.volumeClaim). Left out: it does not. Whoever may use the class can then read
+	// what is in each claim that it selects, also of pods that podSelector does not select. {} allows every claim, read-only.
+	// +optional
+	VolumeClaims *VolumeClaimPolicy `json:"volumeClaims,omitempty"`
 
 	// imagePullSecrets are the Secrets that sessions may name in imagePullSecrets, by name, in whatever namespace they are; * stands for every
 	// name. Left out: none. A copy has those of its target in any case. At most 64.
@@ -217,6 +231,17 @@ type DebugClassSpec struct {
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('1h')",message="retention must be a duration of at least 1h, such as 168h"
 	Retention *metav1.Duration `json:"retention,omitempty"`
+}
+
+// VolumeClaimPolicy says which claims may be debugged, and how.
+type VolumeClaimPolicy struct {
+	// selector selects the claims that may be debugged, by their labels. Left out: all of the session's namespace.
+	// +optional
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// allowWrite tells whether a session may mount a claim for writing (target.volumeClaim.readOnly: false). Left out: it may not.
+	// +optional
+	AllowWrite bool `json:"allowWrite,omitempty"`
 }
 
 // AuditPolicy says whether a session waits for its audit record to be stored.

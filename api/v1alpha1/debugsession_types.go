@@ -71,6 +71,11 @@ type DebugSessionList struct {
 // DebugSessionSpec is what is asked for.
 //
 // +kubebuilder:validation:XValidation:rule="(self.mode == 'Node') == has(self.target.nodeName)",message="mode Node requires target.nodeName, and no other mode allows it: set both or neither",fieldPath=".target"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || (!has(self.target.volumeClaim) && !has(self.target.image))",message="volumeClaim and image are only for mode PodCopy, which makes a pod for them: set mode: PodCopy",fieldPath=".target"
+// +kubebuilder:validation:XValidation:rule="!(has(self.target.volumeClaim) || has(self.target.image)) || !has(self.podCopy) || (!has(self.podCopy.replaceOriginal) && !(has(self.podCopy.sameNode) && self.podCopy.sameNode))",message="a volume claim or an image is no pod that could be replaced, or whose node it could be: remove replaceOriginal and sameNode",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="!has(self.target.volumeClaim) || !has(self.podCopy) || (!has(self.podCopy.containers) && !has(self.podCopy.quiesce) && !has(self.podCopy.omitContainers))",message="a volume claim has no containers: remove containers, quiesce and omitContainers",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="!has(self.target.volumeClaim) || (!has(self.debugger.container) && !has(self.debugger.mountsFrom) && !has(self.debugger.runAs) && !(has(self.debugger.envFromTarget) && self.debugger.envFromTarget))",message="a volume claim has no container: remove container, mountsFrom, runAs and envFromTarget",fieldPath=".debugger"
+// +kubebuilder:validation:XValidation:rule="!has(self.target.volumeClaim) || !has(self.debugger.volumeMounts)",message="the claim is mounted as target.volumeClaim says, and there is no other volume: remove volumeMounts",fieldPath=".debugger.volumeMounts"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || !has(self.podCopy)",message="podCopy is only for mode PodCopy: remove it, or set mode: PodCopy",fieldPath=".podCopy"
 // +kubebuilder:validation:XValidation:rule="!has(self.debugger.container) || !has(self.podCopy) || !has(self.podCopy.quiesce) || !self.podCopy.quiesce.exists(q, q.name == self.debugger.container)",message="the debugger cannot sleep: remove its entry in quiesce, or name another debugger.container",fieldPath=".podCopy.quiesce"
 // +kubebuilder:validation:XValidation:rule="!has(self.podCopy) || !has(self.podCopy.omitContainers) || !(has(self.debugger.container) && self.debugger.container in self.podCopy.omitContainers) && !(has(self.target.container) && self.target.container in self.podCopy.omitContainers)",message="debugger.container and target.container cannot be left out: remove its name here, or name another there",fieldPath=".podCopy.omitContainers"
@@ -124,7 +129,7 @@ type DebugSessionSpec struct {
 	// never remove an ephemeral container from a pod's spec.
 	//
 	// PodCopy makes a copy of the pod with the debugger as one more container, and deletes it at the end. The copy gets
-	// no traffic: it has none of the pod's labels.
+	// no traffic: it has none of the pod's labels. For target.volumeClaim and target.image it makes a pod of that alone and the debugger.
 	//
 	// Node makes a pod on the node, whatever the node's taints, and deletes it at the end. With the profiles general,
 	// sysadmin and legacy it has the node's files at /host and shares the node's network, process and IPC namespaces; with
@@ -272,8 +277,9 @@ func Profiles() []Profile {
 
 // Target says what is debugged.
 //
-// +kubebuilder:validation:XValidation:rule="[has(self.podName), has(self.workload), has(self.selector), has(self.nodeName)].filter(x, x).size() == 1",message="name exactly one of podName, workload, selector and nodeName"
+// +kubebuilder:validation:XValidation:rule="[has(self.podName), has(self.workload), has(self.selector), has(self.nodeName), has(self.volumeClaim), has(self.image)].filter(x, x).size() == 1",message="name exactly one of podName, workload, selector, nodeName, volumeClaim and image"
 // +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.nodeName)",message="a node has no container: remove container",fieldPath=".container"
+// +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.volumeClaim)",message="a volume claim has no container: remove container",fieldPath=".container"
 // +kubebuilder:validation:XValidation:rule="!has(self.pick) || has(self.workload) || has(self.selector)",message="pick chooses among the pods of a workload or selector: remove it, or name one of those",fieldPath=".pick"
 type Target struct {
 	// podName is the name of a pod in the session's namespace. If there is none yet, the session waits for it for five minutes.
@@ -302,6 +308,21 @@ type Target struct {
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="nodeName must be the name of a node: lower case letters, digits, - and ."
 	NodeName string `json:"nodeName,omitempty"`
 
+	// volumeClaim is a PersistentVolumeClaim in the session's namespace. A pod is made that has nothing but the claim's volume and the debugger, in
+	// which the volume is mounted. Only with mode PodCopy. The class must allow it, by volumeClaims.
+	// +optional
+	VolumeClaim *VolumeClaim `json:"volumeClaim,omitempty"`
+
+	// image is an image to look at, or to see why it does not start. A pod is made of it: one container, app, that runs the image, and the debugger
+	// beside it, which sees its processes. podCopy.containers gives app another command, args, env or resources, and podCopy.quiesce has it
+	// sleep. With the profile restricted app, too, runs as the restricted Pod Security Standard demands. It has no token of a
+	// service account, and is not started again when it ends. Only with mode PodCopy. The class must allow it, by targetImages.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image name, such as busybox:1.36, without spaces"
+	Image string `json:"image,omitempty"`
+
 	// pick is which pod of a workload or selector is chosen. Left out: one that is not ready before one that is, and among those
 	// the newest. Ready: the newest that is ready. Unhealthy: the newest that is not ready. Newest and Oldest: by age
 	// alone. Pods of one age are taken in the order of their names. The choice is made once.
@@ -318,6 +339,34 @@ type Target struct {
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="container must be the name of a container: lower case letters, digits and -"
 	Container string `json:"container,omitempty"`
 }
+
+// VolumeClaim names a PersistentVolumeClaim, and says how it is mounted.
+type VolumeClaim struct {
+	// name is the claim's name. If there is none yet, or it is not bound, the session waits for five minutes. One that is being deleted, that
+	// is a raw block device, or that is ReadWriteOncePod and mounted by a pod, ends the session as Rejected. If a pod mounts one that only one
+	// node can mount at a time, the session's pod is made on that pod's node.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="name must be the name of a PersistentVolumeClaim: lower case letters, digits, - and ."
+	Name string `json:"name"`
+
+	// mountPath is where the volume is mounted in the debugger. The default is /mnt.
+	// +optional
+	// +default="/mnt"
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/[^:]*[^:/][^:]*$')",message="mountPath must be an absolute path below /, without colons, such as /mnt"
+	MountPath string `json:"mountPath,omitempty"`
+
+	// readOnly tells whether nothing can be written to the volume, not by the kubelet either. The default is true. The class must allow false.
+	// +optional
+	// +default=true
+	ReadOnly *bool `json:"readOnly,omitempty"`
+}
+
+// Writes reports whether the volume is mounted for writing.
+func (c *VolumeClaim) Writes() bool { return c.ReadOnly != nil && !*c.ReadOnly }
 
 // Workload names an object that runs pods.
 type Workload struct {
@@ -1236,12 +1285,12 @@ type SinkNotifications struct {
 
 // TargetStatus is what is debugged, as found.
 type TargetStatus struct {
-	// name is what is debugged, in short: the pod's name, node/ and the node's name, or the kind and the name of the workload whose pod template is
-	// copied, such as deployment/checkout.
+	// name is what is debugged, in short: the pod's name, node/ and the node's name, the kind and the name of the workload whose pod template is
+	// copied, such as deployment/checkout, pvc/ and the claim's name, or image/ and the end of the image's name.
 	// +optional
 	Name string `json:"name,omitempty"`
 
-	// podName is the pod's name. Empty for a node, and for a pod template.
+	// podName is the pod's name. Empty for a node, a pod template, a claim and an image.
 	// +optional
 	PodName string `json:"podName,omitempty"`
 
@@ -1249,7 +1298,7 @@ type TargetStatus struct {
 	// +optional
 	PodUID types.UID `json:"podUID,omitempty"`
 
-	// nodeName is the node the pod was on, or the node that is debugged.
+	// nodeName is the node the pod was on, the node that is debugged, or the node where a pod mounts the claim, if only one node can at a time.
 	// +optional
 	NodeName string `json:"nodeName,omitempty"`
 
@@ -1260,6 +1309,14 @@ type TargetStatus struct {
 	// workloadUID is the UID of the workload whose pod template is copied, as it had no pods. Empty for a pod and for a node.
 	// +optional
 	WorkloadUID types.UID `json:"workloadUID,omitempty"`
+
+	// claimUID is the UID of the PersistentVolumeClaim that is debugged. Empty for everything else, and until the session is admitted.
+	// +optional
+	ClaimUID types.UID `json:"claimUID,omitempty"`
+
+	// image is the image that is debugged, by its full name. Empty for everything else.
+	// +optional
+	Image string `json:"image,omitempty"`
 
 	// container is the container whose process namespace the debugger joins.
 	// +optional

@@ -97,6 +97,8 @@ const (
 	ReasonTargetIsMirrorPod = "TargetIsMirrorPod" // a static pod: the kubelet's file is its source
 	ReasonTargetIsDebugger  = "TargetIsDebugger"  // the pod was made for another session
 	ReasonContainerNotFound = "ContainerNotFound" // the pod has no such container
+	ReasonClaimNotBound     = "ClaimNotBound"     // the PersistentVolumeClaim has no volume; waited for
+	ReasonClaimInUse        = "ClaimInUse"        // a pod mounts the PersistentVolumeClaim, and no other can
 	ReasonVolumeNotFound    = "VolumeNotFound"    // a volumeMount names a volume that the pod does not have
 	ReasonNameTaken         = "NameTaken"         // the copy's name belongs to another pod
 	ReasonInvalid           = "Invalid"           // the debugger cannot be built as written

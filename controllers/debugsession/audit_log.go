@@ -25,7 +25,7 @@ func auditLog(session *v1alpha1.DebugSession) []any {
 		keys = append(keys, "approvals", decisions(status.Approvals))
 	}
 	if target := status.Target; target != nil {
-		keys = append(keys, "targetPod", target.PodName, "targetNode", target.NodeName, "targetUID", cmp.Or(target.PodUID, target.NodeUID, target.WorkloadUID))
+		keys = append(keys, "targetPod", target.PodName, "targetNode", target.NodeName, "targetUID", cmp.Or(target.PodUID, target.NodeUID, target.WorkloadUID, target.ClaimUID))
 	}
 	if debugger := status.Debugger; debugger != nil {
 		keys = append(keys, "debuggerPod", debugger.PodName, "debuggerContainer", debugger.ContainerName, "imageID", debugger.ImageID)

@@ -3,6 +3,7 @@ package debugsession
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/index"
 	"debugsession.dev/operator/internal/kube/accessreview"
 	"debugsession.dev/operator/internal/plan"
@@ -90,6 +92,10 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		_, snapshot.Candidates = r.observeCandidates(ctx, session, q)
 	case plan.ReadTemplate:
 		snapshot.Template = r.observeTemplate(ctx, session)
+	case plan.ReadClaim:
+		snapshot.Claim = r.observeClaim(ctx, session, q.Name)
+	case plan.ListClaimPods:
+		snapshot.ClaimPods = r.observeClaimPods(ctx, session.Namespace, q.Claim)
 	case plan.FindOwnerSession:
 		snapshot.OwnerSession = r.observeOwnerSession(ctx, session, q.Pod)
 	case plan.ReadNode:
@@ -156,6 +162,22 @@ func (r *Reconciler) observeOwnerSession(ctx context.Context, session *v1alpha1.
 		}
 	}
 	return plan.Absent[string]()
+}
+
+// observeClaim reads a claim from the API server: a cache would hold all claims of the cluster for few sessions.
+func (r *Reconciler) observeClaim(ctx context.Context, session *v1alpha1.DebugSession, name string) plan.Observed[*corev1.PersistentVolumeClaim] {
+	claim := &corev1.PersistentVolumeClaim{}
+	return observed(claim, r.Live.Get(ctx, types.NamespacedName{Namespace: session.Namespace, Name: name}, claim))
+}
+
+// observeClaimPods lists the pods that mount a claim. No selector tells which they are.
+func (r *Reconciler) observeClaimPods(ctx context.Context, namespace, claim string) plan.Observed[[]corev1.Pod] {
+	pods := &corev1.PodList{}
+	options := &client.ListOptions{Namespace: namespace, Raw: &metav1.ListOptions{ResourceVersion: "0"}}
+	if err := r.Live.List(ctx, pods, options); err != nil {
+		return plan.Unknown[[]corev1.Pod](err)
+	}
+	return plan.Found(slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return !debugpod.MountsClaim(&pod, claim) }))
 }
 
 // observeNode reads a node from the API server: it is read once or twice in a session's life, and not worth a watch on all.

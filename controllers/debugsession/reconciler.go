@@ -125,7 +125,7 @@ type Metrics interface {
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=pods/ephemeralcontainers,verbs=patch
-// +kubebuilder:rbac:groups="",resources=nodes,verbs=get
+// +kubebuilder:rbac:groups="",resources=nodes;persistentvolumeclaims,verbs=get
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugclasses;debugapprovals,verbs=get;list;watch
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch

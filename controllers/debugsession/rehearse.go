@@ -18,7 +18,7 @@ import (
 var errEnough = errors.New("predicting the session's outcome takes more requests")
 
 // Rehearse returns what would become of a session that is about to be created, and that its requester may have. Nothing is made. If it is
-// not thorough it reads no more than the target, or the workload, its pod template and a list of its pods, and fails if that does not tell.
+// not thorough it reads no more than the target, or the workload, its pod template and a list of its pods, or the claim and a list of those that mount it, and fails if that does not tell.
 func (r *Reconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSession, thorough bool) (*v1alpha1.DebugSessionStatus, error) {
 	session = session.DeepCopy()
 	if session.UID == "" {
@@ -43,7 +43,7 @@ func (r *Reconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSessio
 			s.Running = r.observeRunning(ctx, session)
 		case plan.ReadTarget:
 			s.Target = r.readUnlisted(ctx, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}, selected).Fresh()
-		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode, plan.ReadTemplate:
+		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode, plan.ReadTemplate, plan.ReadClaim, plan.ListClaimPods:
 			r.answer(ctx, session, question, s)
 		case plan.ListCandidates:
 			selected, s.Candidates = r.observeCandidates(ctx, session, q)

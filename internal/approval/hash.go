@@ -64,6 +64,6 @@ func AddedPayload(container corev1.EphemeralContainer) Payload {
 // CreatedPayload is that of a pod.
 func CreatedPayload(pod *corev1.Pod) Payload {
 	pod = pod.DeepCopy()
-	pod.Spec.ActiveDeadlineSeconds, pod.Spec.NodeName, pod.Spec.SchedulingGates = nil, "", nil
+	debugpod.ForgetPlace(pod)
 	return Payload{pod}
 }

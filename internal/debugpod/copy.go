@@ -49,6 +49,7 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 		return nil, err
 	}
 	dropAssigned(spec, session.Spec.PodCopy)
+	followClaim(spec, session, target)
 	if len(labels) > 0 {
 		dropMergedLabelKeys(spec, labels)
 		spec.Subdomain = "" // a headless Service that selects the copy would give it the target's name in DNS
@@ -57,6 +58,7 @@ func Copy(session *v1alpha1.DebugSession, target *corev1.Pod, now time.Time) (*c
 	if err := changeContainers(spec, session, target); err != nil {
 		return nil, err
 	}
+	confineImage(spec, session)
 	setShareProcesses(copied, session.Spec.PodCopy)
 	setEnd(spec, session.Status.HardDeadline.Sub(now))
 	if err := bringDebugger(copied, session, target); err != nil {
@@ -127,7 +129,9 @@ func copyMeta(session *v1alpha1.DebugSession, target *corev1.Pod, keep []v1alpha
 	}
 	meta.Labels[v1alpha1.LabelSessionUID] = string(session.UID)
 	meta.Annotations[v1alpha1.AnnotationSession] = session.Name
-	meta.Annotations[v1alpha1.AnnotationCopyOf] = target.Name
+	if session.Spec.Target.VolumeClaim == nil && session.Spec.Target.Image == "" {
+		meta.Annotations[v1alpha1.AnnotationCopyOf] = target.Name
+	}
 	return meta
 }
 

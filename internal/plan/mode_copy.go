@@ -8,13 +8,19 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // copyMode makes a copy of the target, with the debugger in it.
 type copyMode struct{ madePod }
 
 func (copyMode) find(p *pass) (*debugTarget, step) {
-	if p.copiesTemplate() {
+	switch {
+	case p.spec().Target.VolumeClaim != nil:
+		return p.findClaim()
+	case p.spec().Target.Image != "":
+		return p.findImage()
+	case p.copiesTemplate():
 		return p.findTemplate()
 	}
 	target, stop := p.findPod(nil)
@@ -58,14 +64,31 @@ func (copyMode) warn(p *pass, target *debugTarget, making Action) step {
 }
 
 func (copyMode) pinned(p *pass) (*debugTarget, step) {
-	if p.copiesTemplate() {
+	switch {
+	case p.spec().Target.VolumeClaim != nil:
+		return p.pinnedClaim()
+	case p.spec().Target.Image != "":
+		return p.imageTarget(), nil
+	case p.copiesTemplate():
 		return p.pinnedTemplate()
 	}
 	return p.pinnedPod()
 }
 
+// track sees that a claim which the pod mounts is the one that was recorded, until it runs: a pod can name no UID. From then on nobody can delete
+// the claim before the pod is gone.
+func (m copyMode) track(p *pass) step {
+	if p.status().Phase == v1alpha1.PhaseStarting && p.status().Debugger.PodUID != "" {
+		if stop := p.claimKept(); stop != nil {
+			return stop
+		}
+	}
+	return m.madePod.track(p)
+}
+
 func (copyMode) repair(p *pass) {
 	status := p.status()
+	p.recordNamedTarget()
 	if status.Target == nil {
 		status.Target = podNamed(p.spec().Target.PodName)
 	}
@@ -74,8 +97,13 @@ func (copyMode) repair(p *pass) {
 	}
 	status.Debugger = p.lostDebugger("")
 	original := status.Target.PodName
-	if p.copiesTemplate() {
-		original = p.spec().Target.Workload.Name
+	switch target := &p.spec().Target; {
+	case p.copiesTemplate():
+		original = target.Workload.Name
+	case target.VolumeClaim != nil:
+		original = target.VolumeClaim.Name
+	case target.Image != "":
+		original = debugpod.ImageName(policy.TargetImage(p.spec()))
 	}
 	if original != "" || chosenName(p.spec()) != "" {
 		status.Debugger.PodName = copyName(p.Session, original)

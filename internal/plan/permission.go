@@ -127,7 +127,7 @@ func (p *pass) requested() step {
 		Hidden:  preview.Hidden,
 	}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
-		fmt.Sprintf("the API server would accept the debugger for %s (%s): see status.request.preview%s", target, target.uid(), hiddenIn(status.Request)))
+		fmt.Sprintf("the API server would accept the debugger for %s: see status.request.preview%s", target.identified(), hiddenIn(status.Request)))
 	p.awaitApproval(approval.Tally{}, approval.Deadline(status))
 	p.event(corev1.EventTypeNormal, v1alpha1.ReasonAwaitingApproval, "waiting for "+status.WaitingFor)
 	return pause{}

@@ -179,6 +179,10 @@ func (p *pass) recordNamedTarget() {
 		p.status().Target = podNamed(target.PodName)
 	case target.NodeName != "":
 		p.status().Target = nodeNamed(target.NodeName, "")
+	case target.VolumeClaim != nil:
+		p.status().Target = claimNamed(target.VolumeClaim.Name, "")
+	case target.Image != "":
+		p.status().Target = imageNamed(policy.TargetImage(p.spec()))
 	}
 }
 
@@ -225,6 +229,12 @@ func (p *pass) admitted() {
 	target, what, uid := p.status().Target, "pod", p.status().Target.PodUID
 	name := target.PodName
 	switch {
+	case target.Image != "":
+		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
+			fmt.Sprintf("image %q may be debugged until %s", target.Image, plaintext.Clock(p.status().ExpiresAt.Time)))
+		return
+	case target.ClaimUID != "":
+		what, name, uid = "PersistentVolumeClaim", p.spec().Target.VolumeClaim.Name, target.ClaimUID
 	case target.NodeUID != "":
 		what, name, uid = "node", target.NodeName, target.NodeUID
 	case target.WorkloadUID != "":

@@ -66,6 +66,10 @@ type Snapshot struct {
 	// Template is the pod template of a workload, and whether that wants no pods: the answer to ReadTemplate.
 	Template Observed[*debugpod.Template]
 
+	// Claim is the PersistentVolumeClaim to be debugged, and ClaimPods the pods that mount it: the answers to ReadClaim and ListClaimPods.
+	Claim     Observed[*corev1.PersistentVolumeClaim]
+	ClaimPods Observed[[]corev1.Pod]
+
 	// Target is the pod being debugged, or to be: the answer to ReadTarget.
 	Target Observed[*corev1.Pod]
 
@@ -171,6 +175,12 @@ type (
 	// without pods.
 	ReadTemplate struct{}
 
+	// ReadClaim asks the API server for a PersistentVolumeClaim by name. Only a session that debugs one asks, before its debugger runs.
+	ReadClaim struct{ Name string }
+
+	// ListClaimPods asks for the pods that mount a PersistentVolumeClaim. What an API server has at hand will do.
+	ListClaimPods struct{ Claim string }
+
 	// ReadTarget asks for a pod by name. It may be answered from a watch, which then goes on: the session is woken when
 	// the pod changes. If Fresh, the API server itself must be asked.
 	ReadTarget struct {
@@ -220,6 +230,8 @@ func (ReadRecord) question()        {}
 func (ReadTranscript) question()    {}
 func (ListCandidates) question()    {}
 func (ReadTemplate) question()      {}
+func (ReadClaim) question()         {}
+func (ListClaimPods) question()     {}
 func (ReadTarget) question()        {}
 func (FindOwnerSession) question()  {}
 func (ReadNode) question()          {}

@@ -123,7 +123,7 @@ func (p *pass) heldByTarget(c container, pod *corev1.Pod) *holdup {
 
 // heldUp sees that a debugger that was permitted can be made: its target's container may have ended since.
 func (p *pass) heldUp(target *debugTarget) step {
-	if target.pod == nil || target.workload != nil {
+	if !target.runs() {
 		return nil
 	}
 	for _, why := range []func(*corev1.Pod) *holdup{p.finishedTarget, p.unknownUser, p.absentTarget} {

@@ -34,17 +34,17 @@ func Validate(spec *v1alpha1.DebugClassSpec) []string {
 	if _, err := metav1.LabelSelectorAsSelector(spec.PodSelector); err != nil {
 		complain("spec.podSelector: %v", err)
 	}
+	if claims := spec.VolumeClaims; claims != nil {
+		if _, err := metav1.LabelSelectorAsSelector(claims.Selector); err != nil {
+			complain("spec.volumeClaims.selector: %v", err)
+		}
+	}
 	return wrong
 }
 
 // validateImages refuses patterns that are none, and a default image that they do not allow.
 func validateImages(spec *v1alpha1.DebugClassSpec) []string {
-	var wrong []string
-	for i, pattern := range spec.Images {
-		if _, err := imagepattern.Parse(pattern); err != nil {
-			wrong = append(wrong, fmt.Sprintf("spec.images[%d]: %v", i, err))
-		}
-	}
+	wrong := append(validatePatterns("spec.images", spec.Images), validatePatterns("spec.targetImages", spec.TargetImages)...)
 	image := defaultImage(spec)
 	if image == "" || len(wrong) > 0 {
 		return wrong
@@ -56,6 +56,16 @@ func validateImages(spec *v1alpha1.DebugClassSpec) []string {
 		return []string{fmt.Sprintf("spec.defaults.image: %q is not allowed by spec.images; add it there, or choose another", image)}
 	}
 	return nil
+}
+
+func validatePatterns(field string, patterns []string) []string {
+	var wrong []string
+	for i, pattern := range patterns {
+		if _, err := imagepattern.Parse(pattern); err != nil {
+			wrong = append(wrong, fmt.Sprintf("%s[%d]: %v", field, i, err))
+		}
+	}
+	return wrong
 }
 
 // validateBounds refuses bounds that would bind nothing: of a name that no container claims, or of none of what a container that
