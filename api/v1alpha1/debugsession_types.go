@@ -1286,7 +1286,7 @@ type SinkNotifications struct {
 // TargetStatus is what is debugged, as found.
 type TargetStatus struct {
 	// name is what is debugged, in short: the pod's name, node/ and the node's name, the kind and the name of the workload whose pod template is
-	// copied, such as deployment/checkout, pvc/ and the claim's name, or image/ and the end of the image's name.
+	// copied, such as deployment/checkout, pvc/ and the claim's name, or image/ and the image's full name.
 	// +optional
 	Name string `json:"name,omitempty"`
 

@@ -27,6 +27,12 @@ func auditLog(session *v1alpha1.DebugSession) []any {
 	if target := status.Target; target != nil {
 		keys = append(keys, "targetPod", target.PodName, "targetNode", target.NodeName, "targetUID", cmp.Or(target.PodUID, target.NodeUID, target.WorkloadUID, target.ClaimUID))
 	}
+	if claim := session.Spec.Target.VolumeClaim; claim != nil {
+		keys = append(keys, "targetClaim", claim.Name)
+	}
+	if image := session.Spec.Target.Image; image != "" {
+		keys = append(keys, "targetImage", image)
+	}
 	if debugger := status.Debugger; debugger != nil {
 		keys = append(keys, "debuggerPod", debugger.PodName, "debuggerContainer", debugger.ContainerName, "imageID", debugger.ImageID)
 	}

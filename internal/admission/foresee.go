@@ -72,6 +72,10 @@ func (s *Server) foreseeAll(ctx context.Context, req *admission.Request, session
 	if session.Spec.Mode == v1alpha1.ModeNode {
 		look.Resource, look.Namespace, what = "nodes", "", "get nodes (kubectl auth can-i get nodes)"
 	}
+	if session.Spec.Target.VolumeClaim != nil {
+		look.Resource = "persistentvolumeclaims"
+		what = fmt.Sprintf("get persistentvolumeclaims in namespace %q (kubectl auth can-i get persistentvolumeclaims -n %s)", session.Namespace, session.Namespace)
+	}
 	if review, err := accessreview.Review(ctx, s.Reviews, identityOf(&req.UserInfo), look); err != nil || !review.Allowed {
 		return "the session may be created; its outcome is shown only to users who may " + what
 	}

@@ -51,7 +51,7 @@ type Session struct {
 	Mode       v1alpha1.Mode    `json:"mode"`
 	Profile    v1alpha1.Profile `json:"profile,omitempty"`
 	Image      string           `json:"image,omitempty"`
-	Target     string           `json:"target,omitempty"` // the pod's name, node/ and the node's, or the kind and name of the workload whose pod template is copied
+	Target     string           `json:"target,omitempty"` // the pod's name, node/ and the node's, the kind and name of the workload whose pod template is copied, pvc/ and the claim's name, or image/ and the image
 	Node       string           `json:"node,omitempty"`
 	Container  string           `json:"container,omitempty"`
 	TTL        string           `json:"ttl,omitempty"`

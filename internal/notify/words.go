@@ -100,7 +100,7 @@ func place(s *Session) string {
 	switch {
 	case s.Target == "":
 		return "a target that was not found"
-	case strings.HasPrefix(s.Target, "node/"):
+	case strings.HasPrefix(s.Target, "node/"), strings.HasPrefix(s.Target, "pvc/"), strings.HasPrefix(s.Target, "image/"):
 		return s.Target
 	case s.Mode == v1alpha1.ModePodCopy && strings.Contains(s.Target, "/"): // no pod's name has that
 		return "a copy of the pod template of " + s.Target

@@ -21,5 +21,6 @@ func (p *pass) imageTarget() *debugTarget {
 }
 
 func imageNamed(image string) *v1alpha1.TargetStatus {
-	return &v1alpha1.TargetStatus{Name: "image/" + debugpod.ImageName(image), Image: image}
+	image = sanitizeText(image, maxText) // it is recorded of a session that waits, too, whatever it says
+	return &v1alpha1.TargetStatus{Name: "image/" + image, Image: image}
 }

@@ -33,6 +33,10 @@ type view struct {
 	// template is that of the session's workload.
 	template *plan.Observed[*debugpod.Template]
 
+	// claim is the PersistentVolumeClaim of that name, and claimPods those that mount it.
+	claim     *plan.Observed[*corev1.PersistentVolumeClaim]
+	claimPods *plan.Observed[[]corev1.Pod]
+
 	// maker is the session that the target was made for. Left out: none.
 	maker *plan.Observed[string]
 
@@ -161,6 +165,10 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		s.OwnerSession = or(v.maker, plan.Absent[string]())
 	case plan.ReadTemplate:
 		s.Template = known(t, q, v.template)
+	case plan.ReadClaim:
+		s.Claim = known(t, q, v.claim)
+	case plan.ListClaimPods:
+		s.ClaimPods = known(t, q, v.claimPods)
 	case plan.ReadNode:
 		s.Node = known(t, q, v.node)
 	case plan.ReadNetworkPolicy:

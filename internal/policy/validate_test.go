@@ -37,7 +37,8 @@ func TestValidate(t *testing.T) {
 		"an extended one": {bounds("nvidia.com/gpu", "0"), nil},
 		"everything at once": {func(c *class) {
 			c.Reason, c.NamespaceSelector, c.PodSelector = &v1alpha1.ReasonPolicy{Pattern: "("}, nonsense, nonsense
-		}, []string{"spec.reason.pattern: ", "spec.namespaceSelector: ", "spec.podSelector: "}},
+			c.VolumeClaims.Selector, c.TargetImages = nonsense, []string{"a b"}
+		}, []string{"spec.targetImages[0]: ", "spec.reason.pattern: ", "spec.namespaceSelector: ", "spec.podSelector: ", "spec.volumeClaims.selector: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wrong := policy.Validate(&fixture.Class(tc.change).Spec)

@@ -34,7 +34,7 @@ var _ = Describe("the samples", func() {
 
 		Expect(shop.ends("checkout-sockets", v1alpha1.OutcomeCompleted).Status.Debugger.Output).
 			To(ContainSubstring("Active Internet connections"))
-		for _, name := range []string{"checkout-hang", "checkout-copy", "checkout-quiet", "report-failed"} {
+		for _, name := range []string{"checkout-hang", "checkout-copy", "checkout-quiet", "checkout-image", "report-failed"} {
 			shop.reaches(name, v1alpha1.PhaseActive)
 		}
 		quiet := shop.get("checkout-quiet")

@@ -77,6 +77,8 @@ spec:
   modes: [EphemeralContainer, PodCopy]
   profiles: [general, baseline, restricted, netadmin, sysadmin]
   imagePullSecrets: ["*"]
+  targetImages: ["**"]
+  volumeClaims: {allowWrite: true}
   allowSecurityContext: true
   allowVolumes: true
   allowUnstoppable: true

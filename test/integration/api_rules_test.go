@@ -79,6 +79,7 @@ var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
 	onNode := []fixture.SessionOption{func(s *v1alpha1.DebugSession) {
 		s.Spec.Mode, s.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: "node-1"}
 	}}
+	ofClaim, ofImage := []fixture.SessionOption{fixture.OfClaim("data")}, []fixture.SessionOption{fixture.OfImage("server:v1")}
 	named := func(name string) map[string]any { return map[string]any{"name": name} }
 
 	BeforeAll(func(ctx SpecContext) {
@@ -128,15 +129,33 @@ var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
 		Entry("a copy that is quiet", copyMode, fields{"podCopy.isolate": true, "podCopy.quiesce": []any{named("*"), named("app")}}),
 		Entry("a container that becomes the debugger", copyMode, fields{"debugger.container": "app", "debugger.image": nil}),
 		Entry("Secrets to pull with, in a copy", copyMode, fields{"imagePullSecrets": []any{named("tools"), named("a.b")}}),
+		Entry("a volume claim", ofClaim, nil),
+		Entry("a volume claim, where and how to mount it", ofClaim, fields{"target.volumeClaim": map[string]any{"name": "a.b", "mountPath": "/a/b", "readOnly": false}}),
+		Entry("an image, with another command", ofImage,
+			fields{"podCopy": map[string]any{"containers": []any{map[string]any{"name": "app", "command": []any{"sh"}}}}}),
 		Entry("a container's mounts, as its user", nil, fields{"debugger.mountsFrom": "app", "debugger.runAs": "FromTarget"}),
 	)
 
 	DescribeTable("refuses", func(ctx SpecContext, options []fixture.SessionOption, set fields, message string) {
 		Expect(send(ctx, options, set)).To(MatchError(ContainSubstring(message)))
 	},
-		Entry("no target", nil, fields{"target": map[string]any{}}, "name exactly one of podName, workload, selector and nodeName"),
+		Entry("no target", nil, fields{"target": map[string]any{}}, "name exactly one of podName, workload, selector, nodeName, volumeClaim and image"),
 		Entry("two targets", nil, fields{"target.workload": map[string]any{"kind": "Deployment", "name": "web"}},
-			"name exactly one of podName, workload, selector and nodeName"),
+			"name exactly one of podName, workload, selector, nodeName, volumeClaim and image"),
+		Entry("a claim and an image", ofClaim, fields{"target.image": "server:v1"}, "name exactly one of podName, workload"),
+		Entry("a claim in no copy", ofClaim, fields{"mode": "EphemeralContainer"}, "volumeClaim and image are only for mode PodCopy"),
+		Entry("an image in no copy", ofImage, fields{"mode": "EphemeralContainer"}, "volumeClaim and image are only for mode PodCopy"),
+		Entry("a container of a claim", ofClaim, fields{"target.container": "app"}, "a volume claim has no container"),
+		Entry("a claim that is none", ofClaim, fields{"target.volumeClaim.name": "Data_1"}, "name must be the name of a PersistentVolumeClaim"),
+		Entry("a claim for the root", ofClaim, fields{"target.volumeClaim.mountPath": "//"}, "mountPath must be an absolute path below /"),
+		Entry("a claim at no path", ofClaim, fields{"target.volumeClaim.mountPath": "mnt"}, "mountPath must be an absolute path below /"),
+		Entry("a claim with other volumes", ofClaim, fields{"debugger.volumeMounts": mount("data", nil)}, "there is no other volume: remove volumeMounts"),
+		Entry("a claim's user", ofClaim, fields{"debugger.runAs": "FromTarget"}, "remove container, mountsFrom, runAs and envFromTarget"),
+		Entry("a claim's containers", ofClaim, fields{"podCopy": map[string]any{"quiesce": []any{named("*")}}},
+			"a volume claim has no containers: remove containers, quiesce and omitContainers"),
+		Entry("an image's node", ofImage, fields{"podCopy": map[string]any{"sameNode": true}}, "remove replaceOriginal and sameNode"),
+		Entry("a claim to replace", ofClaim, fields{"podCopy": map[string]any{"replaceOriginal": "Always"}}, "remove replaceOriginal and sameNode"),
+		Entry("an image with spaces", ofImage, fields{"target.image": "server v1"}, "image must be an image name, such as busybox:1.36, without spaces"),
 		Entry("an empty pod's name", nil, fields{"target.podName": ""}, "target.podName"),
 		Entry("a pod's name of 254 characters", nil, fields{"target.podName": long(254)}, "target.podName: Too long"),
 		Entry("a pod's name that is none", nil, fields{"target.podName": "Web_1"},

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"k8s.io/kubectl/pkg/util/completion"
@@ -11,7 +13,7 @@ import (
 // complete gives every command what a shell can complete: names by kubectl's own functions, and those of sessions and classes.
 func complete(root *cobra.Command, env *environment, factory cmdutil.Factory) {
 	completion.SetFactoryForCompletion(factory)
-	root.ValidArgsFunction = completion.PodResourceNameCompletionFunc(factory)
+	root.ValidArgsFunction = completeTargets(completion.PodResourceNameCompletionFunc(factory))
 	register := func(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
 		if cmd.Flags().Lookup(flag) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, f)
@@ -38,5 +40,20 @@ func complete(root *cobra.Command, env *environment, factory cmdutil.Factory) {
 			register(cmd, "target", completion.ContainerCompletionFunc(factory))
 			register(cmd, "container", completion.ContainerCompletionFunc(factory))
 		}
+	}
+}
+
+// completeTargets completes what kubectl knows to have pods, and the kind of volume claims, whose names kubectl completes as any kind's.
+func completeTargets(pods cobra.CompletionFunc) cobra.CompletionFunc {
+	const claims = "pvc/"
+	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+		found, directive := pods(cmd, args, typed)
+		if len(args) == 0 && strings.HasPrefix(claims, typed) && typed != claims {
+			if len(found) == 0 {
+				directive |= cobra.ShellCompDirectiveNoSpace
+			}
+			found = append(found, claims)
+		}
+		return found, directive
 	}
 }

@@ -27,6 +27,9 @@ type requestFlags struct {
 func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVarP(&r.Selector, "selector", "l", "", "Debug one of the pods that match this label selector, instead of a named target.")
 	flags.StringSliceVarP(&f.files, "filename", "f", nil, "Debug the pod, workload or node that this manifest describes.")
+	flags.StringVar(&r.TargetImage, "target-image", "", "Debug this image, instead of a named target: a pod is made of it and the debugger, if the class allows it.")
+	flags.StringVar(&r.MountPath, "mount-path", "", "With pvc/NAME: where its volume is mounted in the debugger. Defaults to /mnt.")
+	flags.BoolVar(&r.ReadWrite, "read-write", false, "With pvc/NAME: mount its volume for writing, if the class allows it.")
 	flags.StringVar(&f.pick, "pick", "", "Which pod of a workload or selector: Ready, Unhealthy, Newest or Oldest. By default, pods that are not ready come first, then the newest.")
 
 	flags.StringVar(&r.Image, "image", "", "The debugger's image. Defaults to the class's default image.")

@@ -31,6 +31,10 @@ const examples = `  # A shell next to the application, in the workload's least h
   # A node
   kubectl dbg node/worker-1 -n node-debug --class=nodes
 
+  # The files of a volume, read-only, and what an image does
+  kubectl dbg pvc/data-db-0 --class=volumes
+  kubectl dbg --target-image=registry.example/shop/checkout:1.4 --class=volumes
+
   # With a class that requires approval
   kubectl dbg deploy/checkout --class=production --reason="INC-1234: requests hang"
 
@@ -42,8 +46,8 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 	env := &environment{IOStreams: streams, config: genericclioptions.NewConfigFlags(true), now: time.Now}
 	o := &openOptions{environment: env}
 	root := &cobra.Command{
-		Use:           "kubectl-dbg (POD | KIND/NAME | -l SELECTOR | -f FILE) [flags] [-- COMMAND [ARGUMENT…]]",
-		Short:         "Debug pods and nodes for a limited time, on the record",
+		Use:           "kubectl-dbg (POD | KIND/NAME | -l SELECTOR | -f FILE | --target-image IMAGE) [flags] [-- COMMAND [ARGUMENT…]]",
+		Short:         "Debug pods, nodes, volumes and images for a limited time, on the record",
 		Long:          long,
 		Example:       examples,
 		Version:       version,
@@ -52,7 +56,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl dbg"},
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && cmd.ArgsLenAtDash() < 0 && o.request.Selector == "" && len(o.flags.files) == 0 {
+			if len(args) == 0 && cmd.ArgsLenAtDash() < 0 && o.request.Selector == "" && o.request.TargetImage == "" && len(o.flags.files) == 0 {
 				return cmd.Help()
 			}
 			return o.run(cmd, args)

@@ -33,8 +33,8 @@ func (o *openOptions) readTarget(cmd *cobra.Command) error {
 	if len(o.flags.files) == 0 {
 		return nil
 	}
-	if o.request.Target != "" || o.request.Selector != "" {
-		return errors.New("specify only one of: a target, -l, -f")
+	if o.request.Target != "" || o.request.Selector != "" || o.request.TargetImage != "" {
+		return errors.New("specify only one of: a target, -l, -f, --target-image")
 	}
 	target, namespace, err := targetOfFiles(o.flags.files)
 	if err != nil {

@@ -46,6 +46,13 @@ type Options struct {
 	// EnvFromTarget gives the debugger the environment of the target's container.
 	EnvFromTarget bool
 
+	// TargetImage is an image to debug, in place of Target.
+	TargetImage string
+
+	// MountPath is where a claim is mounted that is debugged, and ReadWrite whether for writing.
+	MountPath string
+	ReadWrite bool
+
 	// Containers are the names of the target's containers, if they are known: -c with --image is an existing one, or a new one.
 	Containers []string
 

@@ -20,6 +20,14 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 	if err != nil {
 		return nil, err
 	}
+	if err := o.checkAlone(&target); err != nil {
+		return nil, err
+	}
+	if alone(&target) {
+		inPod := *o
+		inPod.Copy = true
+		o = &inPod
+	}
 	if err := o.check(target); err != nil {
 		return nil, err
 	}
@@ -54,6 +62,8 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 	switch {
 	case target.NodeName != "":
 		session.Spec.Mode = v1alpha1.ModeNode
+	case alone(&target):
+		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, o.podOfTarget()
 	case o.copies():
 		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, o.podCopy()
 	}
@@ -62,7 +72,7 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 
 // Unused tells of what was typed and means nothing for the session; empty if all of it does. kubectl debug names the container by -c.
 func (o *Options) Unused() string {
-	if o.Container == "" || o.copies() {
+	if o.Container == "" || o.copies() || o.TargetImage != "" {
 		return ""
 	}
 	return "-c " + o.Container + " has no effect without a copy: a session names its own debugger, and --target selects whose processes it sees"

@@ -41,6 +41,7 @@ func TestTarget(t *testing.T) {
 		"rc/old":             "workload: {apiVersion: v1, kind: ReplicationController, name: old}",
 		"rollouts/web":       "workload: {apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web}",
 		"node/worker-1":      "nodeName: worker-1",
+		"pvc/data-db-0":      "volumeClaim: {name: data-db-0}",
 		"-l app=web":         "selector: {matchLabels: {app: web}}",
 		"-l app in (web,db)": "selector: {matchExpressions: [{key: app, operator: In, values: [db, web]}]}",
 	} {
@@ -132,6 +133,23 @@ func TestSession(t *testing.T) {
 			`{target: {podName: web}, mode: EphemeralContainer, className: breakglass, reason: INC-1, emergency: true, debugger: {stdin: ` +
 				`true, tty: true}}`,
 		},
+		"a volume": {
+			Options{Target: "pvc/data", Stdin: true, TTY: true, ShareProcesses: true, Keep: Kept{InitContainers: true}, ImagePullSecrets: []string{"tools"}},
+			`{target: {volumeClaim: {name: data}}, mode: PodCopy, imagePullSecrets: [{name: tools}], debugger: {stdin: true, tty: true}}`,
+		},
+		"a volume to write to": {
+			Options{Target: "persistentvolumeclaim/data", MountPath: "/data", ReadWrite: true, CopyTo: "look", Stdin: true},
+			`{target: {volumeClaim: {name: data, mountPath: /data, readOnly: false}}, mode: PodCopy, podCopy: {name: look, shareProcesses: false}, ` +
+				`debugger: {stdin: true}}`,
+		},
+		"an image": {
+			Options{TargetImage: "web:1", Image: "busybox", Stdin: true, TTY: true, ShareProcesses: true, Copy: true},
+			`{target: {image: "web:1"}, mode: PodCopy, debugger: {image: busybox, stdin: true, tty: true}}`,
+		},
+		"in an image": {
+			Options{TargetImage: "web:1", Container: "app", Command: []string{"sh"}, Stdin: true, ShareProcesses: true},
+			`{target: {image: "web:1"}, mode: PodCopy, debugger: {container: app, command: [sh], stdin: true}}`,
+		},
 		"a node": {
 			Options{Target: "node/worker", Image: "busybox", Stdin: true, TTY: true, Profile: "sysadmin"},
 			`{target: {nodeName: worker}, mode: Node, profile: sysadmin, debugger: {image: busybox, stdin: true, tty: true}}`,
@@ -175,15 +193,22 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 		"a node has no containers":          {Target: "node/n", TargetContainer: "app"},
 		"--set-image requires a copy":       {Target: "web", SetImages: map[string]string{"app": "x"}},
 		"--same-node and --replace require": {Target: "web", SameNode: true},
-		"--image-pull-secret requires a copy or a node": {Target: "web", ImagePullSecrets: []string{"tools"}},
-		"a node has no environment":                     {Target: "node/n", EnvFromTarget: true},
-		"-c keeps its own environment":                  {Target: "web", Copy: true, Container: "app", EnvFromTarget: true},
-		"--keep-labels and similar":                     {Target: "web", Keep: Kept{Labels: true}},
-		"needs arguments":                               {Target: "web", ArgumentsOnly: true},
-		"--custom cannot set name":                      {Target: "web", Custom: &corev1.Container{Image: "x"}},
-		"--idle-timeout is for":                         {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
-		"--idle-timeout needs a":                        {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
-		"a debugger has none":                           {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
+		"--image-pull-secret requires a copy or a node":      {Target: "web", ImagePullSecrets: []string{"tools"}},
+		"a node has no environment":                          {Target: "node/n", EnvFromTarget: true},
+		"-c keeps its own environment":                       {Target: "web", Copy: true, Container: "app", EnvFromTarget: true},
+		"--keep-labels and similar":                          {Target: "web", Keep: Kept{Labels: true}},
+		"needs arguments":                                    {Target: "web", ArgumentsOnly: true},
+		"--custom cannot set name":                           {Target: "web", Custom: &corev1.Container{Image: "x"}},
+		"--idle-timeout is for":                              {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
+		"--idle-timeout needs a":                             {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
+		"specify only one of":                                {Target: "web", TargetImage: "web:1"},
+		"--mount-path and --read-write are for a Persistent": {Target: "web", ReadWrite: true},
+		"--replace and --same-node need a pod":               {Target: "pvc/data", SameNode: true},
+		"--set-image needs a pod":                            {TargetImage: "web:1", SetImages: map[string]string{"app": "x"}},
+		"--keep-labels and similar flags need a":             {Target: "pvc/data", Keep: Kept{Labels: true}},
+		"a PersistentVolumeClaim has no contain":             {Target: "pvc/data", Container: "app"},
+		"use --mount-path":                                   {Target: "pvc/data", Custom: &corev1.Container{VolumeMounts: []corev1.VolumeMount{{Name: "x"}}}},
+		"a debugger has none":                                {Target: "web", Custom: &corev1.Container{Ports: []corev1.ContainerPort{{}}}},
 	} {
 		if _, err := o.Session(rollouts, "alice", now); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
@@ -202,7 +227,7 @@ func TestUnused(t *testing.T) {
 		}
 	}
 	for _, o := range []Options{{Target: "web"}, {Target: "web", Copy: true, Container: "app"},
-		{Target: "web", CopyTo: "x", Container: "app"}} {
+		{Target: "web", CopyTo: "x", Container: "app"}, {TargetImage: "web:1", Container: "app"}} {
 		if got := o.Unused(); got != "" {
 			t.Errorf("%+v: %q", o, got)
 		}

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/debugpod"
 )
 
 // kinds are the kinds that need no look at the API server, by all the names that kubectl knows them by.
@@ -17,13 +19,14 @@ func init() {
 	for names, gvk := range map[string]schema.GroupVersionKind{
 		"pod pods po":   {Version: "v1", Kind: "Pod"},
 		"node nodes no": {Version: "v1", Kind: "Node"},
-		"replicationcontroller replicationcontrollers rc": {Version: "v1", Kind: "ReplicationController"},
-		"deployment deployments deploy deployments.apps":  {Group: "apps", Version: "v1", Kind: "Deployment"},
-		"statefulset statefulsets sts statefulsets.apps":  {Group: "apps", Version: "v1", Kind: "StatefulSet"},
-		"daemonset daemonsets ds daemonsets.apps":         {Group: "apps", Version: "v1", Kind: "DaemonSet"},
-		"replicaset replicasets rs replicasets.apps":      {Group: "apps", Version: "v1", Kind: "ReplicaSet"},
-		"job jobs jobs.batch":                             {Group: "batch", Version: "v1", Kind: "Job"},
-		"cronjob cronjobs cj cronjobs.batch":              {Group: "batch", Version: "v1", Kind: "CronJob"},
+		"replicationcontroller replicationcontrollers rc":  {Version: "v1", Kind: "ReplicationController"},
+		"deployment deployments deploy deployments.apps":   {Group: "apps", Version: "v1", Kind: "Deployment"},
+		"statefulset statefulsets sts statefulsets.apps":   {Group: "apps", Version: "v1", Kind: "StatefulSet"},
+		"daemonset daemonsets ds daemonsets.apps":          {Group: "apps", Version: "v1", Kind: "DaemonSet"},
+		"replicaset replicasets rs replicasets.apps":       {Group: "apps", Version: "v1", Kind: "ReplicaSet"},
+		"job jobs jobs.batch":                              {Group: "batch", Version: "v1", Kind: "Job"},
+		"cronjob cronjobs cj cronjobs.batch":               {Group: "batch", Version: "v1", Kind: "CronJob"},
+		"persistentvolumeclaim persistentvolumeclaims pvc": {Version: "v1", Kind: "PersistentVolumeClaim"},
 	} {
 		for name := range strings.FieldsSeq(names) {
 			kinds[name] = gvk
@@ -52,6 +55,13 @@ func TargetName(gvk schema.GroupVersionKind, name string) string {
 // target is what is debugged, and the short name by which a session's name tells it.
 func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, err error) {
 	target.Container, target.Pick = o.TargetContainer, o.Pick
+	if o.TargetImage != "" {
+		if o.Target != "" || o.Selector != "" {
+			return target, "", errors.New("specify only one of: a target, -l, --target-image")
+		}
+		target.Image = o.TargetImage
+		return target, debugpod.ImageName(o.TargetImage), nil
+	}
 	if o.Selector != "" {
 		target.Selector, err = o.selector()
 		return target, shortSelector(target.Selector), err
@@ -74,10 +84,21 @@ func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, e
 		target.PodName = name
 	case gvk.Group == "" && gvk.Kind == "Node":
 		target.NodeName = name
+	case gvk.Group == "" && gvk.Kind == "PersistentVolumeClaim":
+		target.VolumeClaim = o.volumeClaim(name)
 	default:
 		target.Workload = &v1alpha1.Workload{APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Name: name}
 	}
 	return target, name, nil
+}
+
+func (o *Options) volumeClaim(name string) *v1alpha1.VolumeClaim {
+	claim := &v1alpha1.VolumeClaim{Name: name, MountPath: o.MountPath}
+	if o.ReadWrite {
+		readOnly := false
+		claim.ReadOnly = &readOnly
+	}
+	return claim
 }
 
 func (o *Options) selector() (*metav1.LabelSelector, error) {

@@ -72,7 +72,7 @@ func wishWithout(session *v1alpha1.DebugSession) string {
 	if found := session.Status.Target; found != nil && found.PodName != "" && session.Spec.Target.PodName == "" {
 		what += " (pod " + found.PodName + ")"
 	}
-	what = brings(session.Spec.Mode, what)
+	what = brings(&session.Spec, what)
 	if session.Spec.Target.NodeName != "" {
 		return what
 	}

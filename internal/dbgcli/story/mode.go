@@ -9,9 +9,12 @@ import (
 
 // What is said otherwise of each mode. Nothing else in the plugin's words asks for it.
 
-// brings is what a session of a mode brings in, for what it debugs.
-func brings(mode v1alpha1.Mode, target string) string {
-	switch mode {
+// brings is what a session brings in, for what it debugs.
+func brings(spec *v1alpha1.DebugSessionSpec, target string) string {
+	if spec.Target.VolumeClaim != nil || spec.Target.Image != "" {
+		return "a debugger with " + target
+	}
+	switch spec.Mode {
 	case v1alpha1.ModePodCopy:
 		return "a copy of " + target
 	case v1alpha1.ModeNode:
@@ -23,6 +26,9 @@ func brings(mode v1alpha1.Mode, target string) string {
 
 // startsIn is where it does so.
 func startsIn(mode v1alpha1.Mode, target *v1alpha1.TargetStatus) string {
+	if alone(target) {
+		return "in a pod of its own, with " + target.Name
+	}
 	switch mode {
 	case v1alpha1.ModePodCopy:
 		return "in a copy of " + original(target)
@@ -32,6 +38,9 @@ func startsIn(mode v1alpha1.Mode, target *v1alpha1.TargetStatus) string {
 	}
 	return "in pod " + target.PodName
 }
+
+// alone reports whether there is no pod that is debugged: one is made of the target.
+func alone(target *v1alpha1.TargetStatus) bool { return target.ClaimUID != "" || target.Image != "" }
 
 // original is what is copied: a pod, or the pod template of a workload.
 func original(target *v1alpha1.TargetStatus) string {
@@ -45,6 +54,8 @@ func original(target *v1alpha1.TargetStatus) string {
 func Sides(mode v1alpha1.Mode, target *v1alpha1.TargetStatus, readable bool) (now, then string) {
 	now = original(target)
 	switch {
+	case alone(target):
+		return "nothing", "a pod with " + target.Name
 	case target.WorkloadUID != "":
 		now = "nothing (" + target.Name + " has no pods)"
 	case !readable:
@@ -66,6 +77,8 @@ func place(session *v1alpha1.DebugSession) string {
 	switch {
 	case target == nil:
 		return session.Name
+	case alone(target):
+		return fmt.Sprintf("%s, with %s", session.Status.Debugger.PodName, target.Name)
 	case session.Spec.Mode == v1alpha1.ModePodCopy:
 		return fmt.Sprintf("%s, a copy of %s", session.Status.Debugger.PodName, cmp.Or(target.PodName, target.Name))
 	case target.Container != "":

@@ -88,6 +88,10 @@ func targetOf(session *v1alpha1.DebugSession) string {
 		return "node/" + target.NodeName
 	case target.Workload != nil:
 		return strings.ToLower(target.Workload.Kind) + "/" + target.Workload.Name
+	case target.VolumeClaim != nil:
+		return "pvc/" + target.VolumeClaim.Name
+	case target.Image != "":
+		return "image/" + target.Image
 	default:
 		return "a selected pod"
 	}

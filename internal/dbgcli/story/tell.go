@@ -85,7 +85,7 @@ func decision(approval *v1alpha1.ApprovalStatus) string {
 
 func wish(session *v1alpha1.DebugSession) string {
 	spec := &session.Spec
-	what := brings(spec.Mode, asked(&spec.Target))
+	what := brings(spec, asked(&spec.Target))
 	if ttl := session.TTL(); ttl != 0 {
 		what += " for " + Duration(ttl)
 	}
@@ -100,9 +100,21 @@ func asked(target *v1alpha1.Target) string {
 		return "node " + target.NodeName
 	case target.Workload != nil:
 		return strings.ToLower(target.Workload.Kind) + " " + target.Workload.Name
+	case target.VolumeClaim != nil:
+		return "volume claim " + target.VolumeClaim.Name + written(target.VolumeClaim)
+	case target.Image != "":
+		return "image " + target.Image
 	default:
 		return "a pod with " + metav1.FormatLabelSelector(target.Selector)
 	}
+}
+
+// written tells of a volume that is not only read.
+func written(claim *v1alpha1.VolumeClaim) string {
+	if claim.Writes() {
+		return ", for writing"
+	}
+	return ""
 }
 
 func approvals(class *v1alpha1.ClassStatus) string {
