@@ -96,9 +96,9 @@ var stays = corev1.Toleration{Operator: corev1.TolerationOpExists, Effect: corev
 // ForgetPlace removes from a pod what depends on where its target has been placed, and on when it was made.
 func ForgetPlace(pod *corev1.Pod) {
 	spec := &pod.Spec
-	onlyStays := len(spec.Tolerations) == 1 && spec.Tolerations[0] == stays
-	if spec.NodeName != "" && onlyStays && slices.ContainsFunc(spec.Volumes, func(v corev1.Volume) bool { return v.Name == claimVolume }) {
-		spec.Tolerations = nil
+	_, copied := pod.Annotations[v1alpha1.AnnotationCopyOf]
+	if !copied && spec.NodeName != "" && len(spec.Tolerations) == 1 && spec.Tolerations[0] == stays {
+		spec.Tolerations = nil // followClaim's; a copy has its target's
 	}
 	spec.ActiveDeadlineSeconds, spec.NodeName, spec.SchedulingGates = nil, "", nil
 }

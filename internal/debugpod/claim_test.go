@@ -113,10 +113,14 @@ func TestClaimPodGoesWhereTheClaimIs(t *testing.T) {
 	}
 }
 
-// A toleration that somebody wrote is a part of what is approved, whatever the pod is called.
+// A toleration that somebody wrote is a part of what is approved.
 func TestForgetPlaceKeepsTolerations(t *testing.T) {
-	pod := readTarget(t, "web-0")
-	pod.Spec.NodeName, pod.Spec.Tolerations = "node-1", []corev1.Toleration{stays}
+	target := readTarget(t, "web-0")
+	target.Spec.NodeName, target.Spec.Tolerations = "node-1", []corev1.Toleration{stays}
+	pod, err := Copy(admitted(v1alpha1.ModePodCopy, func(s *v1alpha1.DebugSession) { s.Spec.PodCopy.SameNode = true }), target, now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ForgetPlace(pod)
 	if len(pod.Spec.Tolerations) != 1 || pod.Spec.NodeName != "" {
 		t.Errorf("on %q it tolerates %v", pod.Spec.NodeName, pod.Spec.Tolerations)

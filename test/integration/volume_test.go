@@ -100,7 +100,7 @@ var _ = Describe("a volume claim and an image", Ordered, ContinueOnFailure, func
 	DescribeTable("is for classes that say so", func(ctx SpecContext, of fixture.SessionOption, says string) {
 		class := newClass(ctx, "of-"+namespace, func(c *v1alpha1.DebugClass) { c.Spec.AllowVolumes = true })
 		session := fixture.Session(fixture.Unsent(namespace, "look"), of, func(s *v1alpha1.DebugSession) { s.Spec.ClassName = class.Name })
-		Eventually(func() error { return k8s.Create(ctx, session.DeepCopy()) }).Should(MatchError(And(
+		Eventually(func() error { return k8s.Create(ctx, session.DeepCopy(), client.DryRunAll) }).Should(MatchError(And(
 			ContainSubstring(fmt.Sprintf("class %q: %s", class.Name, says)), ContainSubstring("ask an administrator to set the class's"))))
 	},
 		Entry("a claim", fixture.OfClaim("data"), "spec.target.volumeClaim: debugging a PersistentVolumeClaim is not allowed"),

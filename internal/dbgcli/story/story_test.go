@@ -81,6 +81,11 @@ func TestProgress(t *testing.T) {
 			stand(v1alpha1.PhaseStarting, v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)(s)
 			s.Spec.Mode, s.Status.StartedAt = v1alpha1.ModePodCopy, at(-12*time.Second)
 		}),
+		"starting busybox:1.36 in a pod of its own, with pvc/data, 12s": session(func(s *v1alpha1.DebugSession) {
+			stand(v1alpha1.PhaseStarting, v1alpha1.ConditionDebuggerReady, v1alpha1.ReasonStarting, v1alpha1.MessageStarting)(s)
+			s.Spec.Mode, s.Status.StartedAt = v1alpha1.ModePodCopy, at(-12*time.Second)
+			s.Status.Target = &v1alpha1.TargetStatus{Name: "pvc/data", ClaimUID: "1"}
+		}),
 		"its image is not there, 1h5m": session(func(s *v1alpha1.DebugSession) {
 			stand(v1alpha1.PhaseStarting, v1alpha1.ConditionDebuggerReady, "ErrImagePull", "its image is not there")(s)
 			s.Status.StartedAt = at(-65 * time.Minute)

@@ -112,7 +112,7 @@ func asked(target *v1alpha1.Target) string {
 // written tells of a volume that is not only read.
 func written(claim *v1alpha1.VolumeClaim) string {
 	if claim.Writes() {
-		return ", for writing"
+		return ", to write"
 	}
 	return ""
 }
