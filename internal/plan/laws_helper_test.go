@@ -88,7 +88,8 @@ func holdsWriteAhead(t tester, s plan.Snapshot, p plan.Plan) {
 		if status.Phase != v1alpha1.PhaseStarting && status.Phase != v1alpha1.PhaseActive {
 			t.Fatalf("%T in phase %q", action, status.Phase)
 		}
-		if status.Target == nil || status.Target.PodUID+status.Target.NodeUID+status.Target.WorkloadUID == "" || status.Debugger == nil ||
+		of := status.Target
+		if of == nil || of.PodUID+of.NodeUID+of.WorkloadUID+of.ClaimUID == "" && of.Image == "" || status.Debugger == nil ||
 			status.Debugger.ContainerName == "" ||
 			status.StartedAt == nil || status.ExpiresAt == nil || (status.HardDeadline == nil) != s.Session.Spec.Debugger.Unstoppable {
 			t.Fatalf("%T, and the persisted status does not permit it: %+v", action, status)
