@@ -169,7 +169,7 @@ func checkReads(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) str
 	}
 	debugger := &spec.Debugger
 	switch {
-	case debugger.Container != "":
+	case debugger.Container != "" && spec.Target.Image == "": // which brings no volumes
 		return "spec.debugger.container: mounting the target's volumes, as it does, is not allowed"
 	case debugger.MountsFrom != "":
 		return "spec.debugger.mountsFrom: mounting the target's volumes is not allowed"

@@ -33,6 +33,10 @@ func TestCheckTarget(t *testing.T) {
 			"spec.target.image: debugging an image is not allowed; debug a pod that runs it, or ask an administrator to set the class's targetImages"},
 		"an image, where the debugger may have it": {func(c *v1alpha1.DebugClassSpec) { c.TargetImages, c.Images = nil, []string{"**"} }, fixture.OfImage("web:1"),
 			"spec.target.image: debugging an image is not allowed"},
+		"an image's container, without volumes": {func(c *v1alpha1.DebugClassSpec) { c.AllowVolumes = false }, func(s *v1alpha1.DebugSession) {
+			fixture.OfImage("web:1")(s)
+			s.Spec.Debugger.Container = "app"
+		}, ""},
 		"another image": {func(c *v1alpha1.DebugClassSpec) { c.TargetImages = []string{"web"} }, fixture.OfImage("evil.example/web"),
 			`spec.target.image: "evil.example/web" is not allowed; allowed by the class's targetImages: web`},
 		"a tag that stands beside a digest": {func(c *v1alpha1.DebugClassSpec) { c.TargetImages = []string{"web:1"} },
