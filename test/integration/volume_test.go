@@ -75,7 +75,11 @@ var _ = Describe("a volume claim and an image", Ordered, ContinueOnFailure, func
 		Expect(node.set(ctx, made, session.Status.Debugger.ContainerName, running())).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseActive)
 		edit(ctx, session, fixture.End)
-		isGone(ctx, made)
+		Eventually(func(g Gomega) {
+			refreshed(ctx, g, made)
+			g.Expect(made.DeletionTimestamp).NotTo(BeNil())
+		}).Should(Succeed())
+		vanish(ctx, made)
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
 	})
 
@@ -91,7 +95,7 @@ var _ = Describe("a volume claim and an image", Ordered, ContinueOnFailure, func
 		pod := user(ctx)
 		endsAs(ctx, create(ctx, namespace, "used", fixture.OfClaim("data")), v1alpha1.OutcomeRejected, v1alpha1.ReasonClaimInUse)
 
-		Expect(k8s.Delete(ctx, pod, client.GracePeriodSeconds(0))).To(Succeed())
+		vanish(ctx, pod)
 		Expect(k8s.Delete(ctx, claim)).To(Succeed()) // and admission has protected it
 		endsAs(ctx, create(ctx, namespace, "going", fixture.OfClaim("data")), v1alpha1.OutcomeRejected, v1alpha1.ReasonTargetTerminating)
 		Expect(k8s.Patch(ctx, claim, mergePatch(`{"metadata":{"finalizers":null}}`))).To(Succeed())
