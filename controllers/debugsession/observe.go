@@ -88,6 +88,24 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.Record = plan.Found(r.Records.State(session))
 	case plan.ReadTranscript:
 		snapshot.Transcript = plan.Found(r.Records.Transcript(session))
+	case plan.ListCandidates, plan.ReadTemplate, plan.ReadClaim, plan.ListClaimPods, plan.FindOwnerSession, plan.ReadNode:
+		r.answerOfTarget(ctx, session, q, snapshot)
+	case plan.ReadNetworkPolicy:
+		snapshot.NetworkPolicy = r.observeNetworkPolicy(ctx, session, q.Name)
+	case plan.ListBudgets:
+		snapshot.Budgets = r.observeBudgets(ctx, session.Namespace)
+	case plan.ReadOutput:
+		snapshot.Output = r.observeOutput(ctx, q)
+	case plan.ReadDebuggerPod:
+		snapshot.DebuggerPod = r.observeDebuggerPod(ctx, session, q)
+	default:
+		panic("debugsession: a question that is not answered")
+	}
+}
+
+// answerOfTarget answers what is asked of what is to be debugged, unless that is a pod that is named.
+func (r *Reconciler) answerOfTarget(ctx context.Context, session *v1alpha1.DebugSession, question plan.Question, snapshot *plan.Snapshot) {
+	switch q := question.(type) {
 	case plan.ListCandidates:
 		_, snapshot.Candidates = r.observeCandidates(ctx, session, q)
 	case plan.ReadTemplate:
@@ -100,16 +118,8 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.OwnerSession = r.observeOwnerSession(ctx, session, q.Pod)
 	case plan.ReadNode:
 		snapshot.Node = r.observeNode(ctx, q.Name)
-	case plan.ReadNetworkPolicy:
-		snapshot.NetworkPolicy = r.observeNetworkPolicy(ctx, session, q.Name)
-	case plan.ListBudgets:
-		snapshot.Budgets = r.observeBudgets(ctx, session.Namespace)
-	case plan.ReadOutput:
-		snapshot.Output = r.observeOutput(ctx, q)
-	case plan.ReadDebuggerPod:
-		snapshot.DebuggerPod = r.observeDebuggerPod(ctx, session, q)
 	default:
-		panic("debugsession: a question that is not answered")
+		panic("debugsession: a question of a target that is not answered")
 	}
 }
 

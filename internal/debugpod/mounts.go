@@ -32,7 +32,7 @@ func isPartial(mount *corev1.VolumeMount) bool { return mount.SubPath != "" || m
 // volumeMounts returns what the session mounts in its debugger: its own mounts, and before them in rank, those of
 // spec.debugger.mountsFrom. sc is what the debugger runs with.
 func volumeMounts(session *v1alpha1.DebugSession, target *corev1.Pod, sc *corev1.SecurityContext) ([]corev1.VolumeMount, error) {
-	own := append(session.Spec.Debugger.DeepCopy().VolumeMounts, mountClaim(session)...)
+	own := slices.Concat(session.Spec.Debugger.DeepCopy().VolumeMounts, mountClaim(session))
 	if err := checkVolumeMounts(own, target); err != nil {
 		return nil, err
 	}

@@ -66,18 +66,26 @@ func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, e
 		target.Selector, err = o.selector()
 		return target, shortSelector(target.Selector), err
 	}
+	name, err := o.named(&target, kindOf)
+	return target, name, err
+}
+
+// named has the target be what was typed, and returns its name.
+func (o *Options) named(target *v1alpha1.Target, kindOf KindOf) (string, error) {
 	resource, name, typed := strings.Cut(o.Target, "/")
 	if !typed {
 		resource, name = "pod", o.Target
 	}
 	if name == "" || resource == "" || strings.Contains(name, "/") {
-		return target, "", fmt.Errorf("%q is not a target: specify POD, KIND/NAME such as deploy/checkout, or -l LABEL=VALUE", o.Target)
+		return "", fmt.Errorf("%q is not a target: specify POD, KIND/NAME such as deploy/checkout, or -l LABEL=VALUE", o.Target)
 	}
 	gvk, known := kinds[strings.ToLower(resource)]
 	if !known {
-		if gvk, err = kindOf(resource); err != nil {
-			return target, "", err
+		found, err := kindOf(resource)
+		if err != nil {
+			return "", err
 		}
+		gvk = found
 	}
 	switch {
 	case gvk.Group == "" && gvk.Kind == "Pod":
@@ -89,7 +97,7 @@ func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, e
 	default:
 		target.Workload = &v1alpha1.Workload{APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Name: name}
 	}
-	return target, name, nil
+	return name, nil
 }
 
 func (o *Options) volumeClaim(name string) *v1alpha1.VolumeClaim {
