@@ -84,6 +84,11 @@ const MessageStarting = "creating the debugger"
 const (
 	ReasonAdmitted = "Admitted" // the target was found fit and was recorded
 
+	// Of a session with target.when.
+	ReasonArmed        = "Armed"        // it waits for its trigger; Admissible is True
+	ReasonTriggered    = "Triggered"    // an event: a pod did what the session waits for
+	ReasonNotTriggered = "NotTriggered" // notAfter has passed, and no pod did
+
 	// Why a session may not run, or not yet: reasons of Admissible=False.
 	ReasonTargetNotFound    = "TargetNotFound"    // no pod of that name; waited for
 	ReasonTargetChosen      = "TargetChosen"      // one of several pods was chosen, and is looked at next
