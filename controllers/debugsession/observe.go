@@ -39,6 +39,9 @@ func (r *Reconciler) decide(ctx context.Context, session *v1alpha1.DebugSession)
 		case plan.ReadTarget:
 			watching = true
 			s.Target = r.observeTarget(ctx, session, q)
+		case plan.WatchPods:
+			watching = true
+			s.Watched = r.observeWatched(session, q)
 		case plan.CountRunning:
 			r.starting.Lock()
 			d.done = sync.OnceFunc(r.starting.Unlock)
@@ -88,6 +91,8 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.Transcript = plan.Found(r.Records.Transcript(session))
 	case plan.ListCandidates:
 		_, snapshot.Candidates = r.observeCandidates(ctx, session, q)
+	case plan.ResolveSelector:
+		snapshot.Selector = r.observeSelector(ctx, session)
 	case plan.ReadTemplate:
 		snapshot.Template = r.observeTemplate(ctx, session)
 	case plan.FindOwnerSession:
@@ -123,6 +128,19 @@ func (r *Reconciler) observeTarget(ctx context.Context, session *v1alpha1.DebugS
 		return plan.Absent[*corev1.Pod]()
 	default:
 		return plan.Found(pod)
+	}
+}
+
+// observeWatched are the pods of a selector from their watch, which tells when to look again.
+func (r *Reconciler) observeWatched(session *v1alpha1.DebugSession, q plan.WatchPods) plan.Observed[[]corev1.Pod] {
+	pods, known, err := r.Pods.List(client.ObjectKeyFromObject(session), session.Namespace, q.Selector)
+	switch {
+	case err != nil:
+		return plan.Unknown[[]corev1.Pod](err)
+	case !known:
+		return plan.Awaited[[]corev1.Pod]()
+	default:
+		return plan.Found(pods)
 	}
 }
 
