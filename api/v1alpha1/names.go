@@ -64,7 +64,7 @@ const (
 	ConditionRecorded = "Recorded"
 
 	// ConditionReady, ConditionReconciling and ConditionStalled are what kstatus reads (Flux, Argo CD, kpt, kubectl wait).
-	// Ready is True for an active session, and for one that ran and ended. Reconciling is True while something is
+	// Ready is True for an active session, for one that is armed, and for one that ran and ended. Reconciling is True while something is
 	// awaited. Stalled is True for a session that ended without having been able to run. A session says at most one.
 	ConditionReady       = "Ready"
 	ConditionReconciling = "Reconciling"

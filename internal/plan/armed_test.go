@@ -90,7 +90,7 @@ func TestWhatCannotBeArmed(t *testing.T) {
 	}{
 		"of a container that no pod has": {
 			ofWeb(fixture.Crashed, func(s *v1alpha1.DebugSession) { s.Spec.Target.Container = "ap" }), watched(*fixture.Pod()),
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ContainerNotFound"},
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ContainerNotFound", warns: "Rejected"},
 		},
 		"without the workload": {
 			ofWeb(fixture.Crashed), func(v *view) { v.selector = new(plan.Absent[string]()) },
@@ -100,13 +100,13 @@ func TestWhatCannotBeArmed(t *testing.T) {
 			ofWeb(fixture.Crashed), func(v *view) {
 				v.selector = new(plan.Unknown[string](&plan.Refusal{Reason: v1alpha1.ReasonInvalid, Message: "it has no selector"}))
 			},
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid"},
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "Invalid", warns: "Rejected"},
 		},
 		"of one who may not use the class": {
 			ofWeb(fixture.Crashed), func(v *view) {
 				v.watched, v.mayUse, v.now = new(plan.Found([]corev1.Pod{})), new(plan.Found(false)), after(time.Minute)
 			},
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "UseForbidden"},
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "UseForbidden", warns: "Rejected"},
 		},
 		"beyond the class's limits": {
 			ofWeb(fixture.Crashed), func(v *view) {
@@ -236,12 +236,12 @@ func TestTheTriggeredIsDebugged(t *testing.T) {
 	})
 	t.Run("but not another of its name", func(t *testing.T) {
 		p := pass(t, about(session, target(fixture.Pod(fixture.UID(fixture.OtherUID))), later))
-		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone}.check(t, p)
+		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeTargetGone, warns: "TargetGone"}.check(t, p)
 	})
 	t.Run("but not for one whose rights have gone", func(t *testing.T) {
 		v := about(session, target(crashed), later)
 		v.mayUse = new(plan.Found(false))
-		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "UseForbidden"}.check(t, pass(t, v))
+		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "UseForbidden", warns: "Rejected"}.check(t, pass(t, v))
 	})
 	t.Run("when its container runs again", func(t *testing.T) {
 		waiting := fixture.Pod(restarted(after(time.Minute), 1, "Error"), fixture.ContainerState("app", fixture.Exited(after(time.Minute), 1, "Error", "")))
@@ -273,7 +273,7 @@ func TestAnArmedSessionEnds(t *testing.T) {
 			func(*v1alpha1.DebugSession) {}, func(v *view) {
 				v.class = new(plan.Found(fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.Modes = []v1alpha1.Mode{v1alpha1.ModePodCopy} })))
 			},
-			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids"},
+			want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", warns: "Rejected"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -286,7 +286,7 @@ func TestAnArmedSessionEnds(t *testing.T) {
 		p := pass(t, about(session, watchedAre(plan.Unknown[[]corev1.Pod](errOffline)), at(after(time.Minute))))
 		want{phase: v1alpha1.PhasePending, reason: "Unreadable", retries: true, warns: "Unreadable"}.check(t, p)
 		p = pass(t, about(written(session, p), at(notAfter)))
-		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeNotStarted, reason: "Unreadable"}.check(t, p)
+		want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeNotStarted, reason: "Unreadable", warns: "NotStarted"}.check(t, p)
 	})
 }
 
@@ -335,7 +335,7 @@ func TestAnArmedSessionIsApprovedBefore(t *testing.T) {
 			t.Run("and denied after", func(t *testing.T) {
 				no := approval.Approval{DebugApproval: fixture.Approval("no", session, v1alpha1.DecisionDeny, after(5*time.Second)), Sealed: true}
 				p := pass(t, look(about(session, watched(), at(after(time.Minute))), yes, no))
-				want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeDenied}.check(t, p)
+				want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeDenied, warns: "Denied"}.check(t, p)
 			})
 
 			crash := restarted(after(time.Minute), 1, "Error")
@@ -347,7 +347,7 @@ func TestAnArmedSessionIsApprovedBefore(t *testing.T) {
 				"not for what was not shown": {fixture.Pod(fixture.Named("web-2"), token("kube-api-access-bbbbb"), crash, func(p *corev1.Pod) {
 					p.Spec.Containers[0].Name, p.Spec.Containers[0].Image = "main", "app:2"
 					p.Status.ContainerStatuses[0].Name = "main"
-				}), want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetChanged"}},
+				}), want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "TargetChanged", warns: "Rejected"}},
 			} {
 				t.Run(name, func(t *testing.T) {
 					p := pass(t, look(about(session, watched(*tc.pod), at(after(2*time.Minute))), yes))

@@ -51,12 +51,12 @@ func (p *pass) finalizerAdded() step {
 // classGranted writes down what the class gives the session, once, and takes away from that what the class does not allow any more.
 func (p *pass) classGranted() step {
 	class, status := p.Class.value, p.status()
-	if granted := status.Class; granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil {
+	granted := status.Class
+	anew := granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil
+	if anew {
 		status.Class, status.Request = policy.Grant(class, p.spec()), nil // who approved it approved what was granted then
-		if stop := p.keptImageGranted(); stop != nil {
-			return stop
-		}
-	} else if p.spec().Target.When != nil { // there may have been no pod yet
+	}
+	if anew || p.spec().Target.When != nil { // when it was armed there may have been no pod yet
 		if stop := p.keptImageGranted(); stop != nil {
 			return stop
 		}

@@ -73,6 +73,12 @@ func (o *Options) check(target v1alpha1.Target) error {
 	switch {
 	case o.Emergency && strings.TrimSpace(o.Reason) == "":
 		return errors.New("--emergency requires --reason: reviewers read it")
+	case o.When != nil && target.Workload == nil && target.Selector == nil:
+		return errors.New("--when waits for one of many pods: specify KIND/NAME such as deploy/checkout, or -l LABEL=VALUE")
+	case o.When != nil && o.Pick != "":
+		return errors.New("--when picks the pod: omit --pick")
+	case o.When != nil && o.NotAfter == nil:
+		return errors.New("--when requires --not-after: until when to wait, such as 8h")
 	case o.TTY && !o.Stdin:
 		return errors.New("-t needs -i: use -it")
 	case target.NodeName != "" && o.copies():

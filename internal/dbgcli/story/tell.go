@@ -30,8 +30,14 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	}
 	status := &session.Status
 	add(&session.CreationTimestamp, "%s requested %s", cmp.Or(requester(session), "someone"), wish(session))
-	if fit := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible); fit != nil && fit.Status == metav1.ConditionTrue && status.Target != nil {
+	if fit := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible); fit != nil && fit.Status == metav1.ConditionTrue && fit.Reason != v1alpha1.ReasonArmed && status.Target != nil {
 		add(&fit.LastTransitionTime, "admitted to debug %s%s", targetOf(session), ifAny(": ", status.Target.Choice))
+	}
+	if armed := status.Armed; armed != nil {
+		add(armed.Since, "armed: it watches the pods with %s", armed.Selector)
+		if status.Target != nil {
+			add(armed.TriggeredAt, "triggered: %s", status.Target.Choice)
+		}
 	}
 	if request := status.Request; request != nil {
 		add(&request.Since, "%s requested", approvals(status.Class))
@@ -93,6 +99,10 @@ func wish(session *v1alpha1.DebugSession) string {
 }
 
 func asked(target *v1alpha1.Target) string {
+	return named(target) + ifAny(", as soon as one of its pods ", Awaited(target.When))
+}
+
+func named(target *v1alpha1.Target) string {
 	switch {
 	case target.PodName != "":
 		return "pod " + target.PodName
