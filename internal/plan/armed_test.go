@@ -76,8 +76,8 @@ func TestArm(t *testing.T) {
 	t.Run("not before its pods are known", func(t *testing.T) {
 		p := pass(t, about(session, watchedAre(plan.Awaited[[]corev1.Pod]())))
 		want{does: "AddFinalizer"}.check(t, p)
-		if p.Status.Armed.Since != nil {
-			t.Error("it is armed")
+		if p.Status.Armed != nil {
+			t.Error("something is said of it")
 		}
 	})
 }
@@ -154,7 +154,7 @@ func TestWhatTriggers(t *testing.T) {
 	}{
 		"none crashed": {session: ofWeb(fixture.Crashed), pods: []corev1.Pod{pod("a"), pod("b")}},
 		"a restart": {session: ofWeb(fixture.Crashed), pods: []corev1.Pod{pod("a"), pod("b", restarted(crash, 137, "OOMKilled"))}, want: "b",
-			says: `b crashed: container "app" ended (OOMKilled, exit code 137) at 2026-11-24T12:01:00Z`},
+			says: `b crashed: container "app" ended (OOMKilled, exit code 137) at 2026-11-24T12:01:01Z`},
 		"a restart of one that ended well":              {session: ofWeb(fixture.Crashed), pods: []corev1.Pod{pod("a", restarted(crash, 0, "Completed"))}, want: "a"},
 		"a restart of before":                           {session: ofWeb(fixture.Crashed), pods: []corev1.Pod{pod("a", restarted(now.Add(-time.Hour), 1, "Error"))}},
 		"a restart in the second in which it was armed": {session: ofWeb(fixture.Crashed), pods: []corev1.Pod{pod("a", restarted(now, 1, "Error"))}},
@@ -175,7 +175,7 @@ func TestWhatTriggers(t *testing.T) {
 		"an init container that is named": {session: ofWeb(fixture.Crashed, setup), pods: []corev1.Pod{pod("a", sidecar(nil))}, want: "a"},
 		"one that is being deleted":       {session: ofWeb(fixture.Crashed), pods: []corev1.Pod{pod("a", restarted(crash, 143, "Error"), fixture.Terminating)}},
 		"one that has finished": {session: ofWeb(fixture.Crashed), pods: []corev1.Pod{pod("a", never(fixture.Exited(crash, 1, "Error", "")), failed)},
-			says: `passed over, as no debugger can be started in it: a crashed: container "app" ended (Error, exit code 1) at 2026-11-24T12:01:00Z; mode: PodCopy would copy it`},
+			says: `passed over, as no debugger can be started in it: a crashed: container "app" ended (Error, exit code 1) at 2026-11-24T12:01:01Z; mode: PodCopy would copy it`},
 		"a copy of one that has finished": {session: ofWeb(fixture.Crashed, fixture.AsCopy()), want: "a",
 			pods: []corev1.Pod{pod("a", never(fixture.Exited(crash, 1, "Error", "")), failed)}},
 		"a static pod": {session: ofWeb(fixture.Crashed), pods: []corev1.Pod{pod("a", restarted(crash, 1, "Error"), fixture.Mirror)}, says: "passed over"},
@@ -184,7 +184,7 @@ func TestWhatTriggers(t *testing.T) {
 		})}},
 
 		"not ready": {session: ofWeb(fixture.NotReadyFor(2 * minute)), pods: []corev1.Pod{pod("a"), pod("b", unready(after(minute)))}, at: after(3 * minute), want: "b",
-			says: "b was not ready for 2m at 2026-11-24T12:03:00Z: ContainersNotReady: containers with unready status: [app]"},
+			says: "b was not ready for 2m at 2026-11-24T12:03:01Z: ContainersNotReady: containers with unready status: [app]"},
 		"not ready for less": {session: ofWeb(fixture.NotReadyFor(2 * minute)), pods: []corev1.Pod{pod("a", unready(after(minute)))}, at: after(2 * minute), wakes: after(3 * minute)},
 		"not ready before it was armed": {session: ofWeb(fixture.NotReadyFor(2 * minute)), pods: []corev1.Pod{pod("a", unready(now.Add(-time.Hour)))},
 			at: after(minute), wakes: after(2 * minute)},

@@ -49,18 +49,20 @@ func (p *pass) podsWatched() step {
 	if refusal := checkSelector(&p.spec().Target); refusal != nil {
 		return reject{refusal}
 	}
-	if p.status().Armed == nil {
+	armed := p.status().Armed
+	if armed == nil {
 		selector, stop := need(p.Selector, ResolveSelector{}, p.noCandidates(), unreadable("spec.target.workload"))
 		if stop != nil {
 			return stop
 		}
-		p.status().Armed = &v1alpha1.ArmedStatus{Selector: selector}
+		armed = &v1alpha1.ArmedStatus{Selector: selector}
 	}
-	p.status().Target = &v1alpha1.TargetStatus{Name: sanitizeText(watchedName(&p.spec().Target), maxText)}
-	pods, stop := need(p.Watched, WatchPods{Selector: p.status().Armed.Selector}, pause{}, unreadable("the pods of spec.target"))
+	pods, stop := need(p.Watched, WatchPods{Selector: armed.Selector}, pause{}, unreadable("the pods of spec.target"))
 	if stop != nil {
 		return stop
 	}
+	p.status().Armed = armed
+	p.status().Target = &v1alpha1.TargetStatus{Name: sanitizeText(watchedName(&p.spec().Target), maxText)}
 	p.target = &debugTarget{}
 	if p.isArmed() {
 		return nil
