@@ -13,50 +13,55 @@ import (
 	"debugsession.dev/operator/internal/fixture"
 )
 
+// shopLabels are those of the pods that armed sessions wait for.
+var shopLabels = map[string]string{"app": "shop"}
+
+// ofShop waits for one of them to crash, within an hour.
+func ofShop(s *v1alpha1.DebugSession) {
+	fixture.OfSelector(shopLabels)(s)
+	s.Spec.Target.When = &v1alpha1.When{Crashed: true}
+	s.Spec.NotAfter = &metav1.Time{Time: time.Now().Add(time.Hour)}
+}
+
+func labelled(p *corev1.Pod) { p.Labels = shopLabels }
+
+// armed waits until the session is.
+func armed(ctx context.Context, session *v1alpha1.DebugSession, says string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		refreshed(ctx, g, session)
+		g.Expect(session.Status.Reason).To(Equal(v1alpha1.ReasonArmed), said(session))
+		g.Expect(said(session)).To(ContainSubstring(says))
+	}).Should(Succeed())
+}
+
+// crash restarts a pod's container as a kubelet does, a second from now: so it is after whatever was armed before.
+func crash(ctx context.Context, pod *corev1.Pod) {
+	GinkgoHelper()
+	setStatus(ctx, pod, func(p *corev1.Pod) {
+		at := time.Now().Add(time.Second)
+		fixture.ContainerState("app", fixture.Running(at))(p)
+		for i := range p.Status.ContainerStatuses {
+			if status := &p.Status.ContainerStatuses[i]; status.Name == "app" {
+				status.RestartCount, status.LastTerminationState = 1, fixture.Exited(at, 137, "OOMKilled", "")
+			}
+		}
+	})
+}
+
 var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnFailure, func() {
 	var namespace string
-	var stop func()
 	node := &kubelet{}
-	labels := map[string]string{"app": "shop"}
-	ofShop := fixture.OfSelector(labels)
-	until := func(s *v1alpha1.DebugSession) { s.Spec.NotAfter = &metav1.Time{Time: time.Now().Add(time.Hour)} }
-	crashes := func(s *v1alpha1.DebugSession) { s.Spec.Target.When = &v1alpha1.When{Crashed: true} }
 
 	BeforeAll(func(ctx SpecContext) {
-		stop = startOperator(node)
+		startOperator(node)
 		createAnything(ctx)
 	})
 	BeforeEach(func(ctx SpecContext) { namespace = newNamespace(ctx, nil) })
 
-	shop := func(ctx context.Context, name string) *corev1.Pod {
-		GinkgoHelper()
-		return runningPod(ctx, namespace, name, func(p *corev1.Pod) { p.Labels = labels })
-	}
-	armed := func(ctx context.Context, session *v1alpha1.DebugSession, says string) {
-		GinkgoHelper()
-		Eventually(func(g Gomega) {
-			refreshed(ctx, g, session)
-			g.Expect(session.Status.Reason).To(Equal(v1alpha1.ReasonArmed))
-			g.Expect(said(session)).To(ContainSubstring(says))
-		}).Should(Succeed())
-	}
-	// crash restarts the pod's container as a kubelet does, a second after now: so it is after whatever was armed before.
-	crash := func(ctx context.Context, pod *corev1.Pod) {
-		GinkgoHelper()
-		setStatus(ctx, pod, func(p *corev1.Pod) {
-			at := time.Now().Add(time.Second)
-			fixture.ContainerState("app", fixture.Running(at))(p)
-			for i := range p.Status.ContainerStatuses {
-				if status := &p.Status.ContainerStatuses[i]; status.Name == "app" {
-					status.RestartCount, status.LastTerminationState = 1, fixture.Exited(at, 137, "OOMKilled", "")
-				}
-			}
-		})
-	}
-
 	It("is started in the first that does, at no cost until then, and in one that came later", func(ctx SpecContext) {
-		before := shop(ctx, "shop-0")
-		session := create(ctx, namespace, "night", ofShop, crashes, until)
+		before := runningPod(ctx, namespace, "shop-0", labelled)
+		session := create(ctx, namespace, "night", ofShop)
 		armed(ctx, session, "waiting until a pod with app=shop crashes; pods watched: 1")
 		Expect(session.Status.Target.Name).To(Equal("app=shop"))
 
@@ -70,7 +75,7 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 		look(ctx, session, 100)
 		Expect(requestsFor(namespace)).To(HaveLen(so))
 
-		pod := shop(ctx, "shop-1")
+		pod := runningPod(ctx, namespace, "shop-1", labelled)
 		armed(ctx, session, "pods watched: 2")
 		crash(ctx, pod)
 		injected(ctx, session, pod)
@@ -78,19 +83,9 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 		isAsItWas(ctx, before)
 	})
 
-	It("is started by what happened while the operator was down", func(ctx SpecContext) {
-		pod := shop(ctx, "shop-0")
-		session := create(ctx, namespace, "night", ofShop, crashes, until)
-		armed(ctx, session, "pods watched: 1")
-		stop()
-		crash(ctx, pod)
-		stop = startOperator(node)
-		injected(ctx, session, pod)
-	})
-
 	It("is started in the one that is not ready for so long", func(ctx SpecContext) {
-		pod := shop(ctx, "shop-0")
-		session := create(ctx, namespace, "hang", ofShop, until, func(s *v1alpha1.DebugSession) {
+		pod := runningPod(ctx, namespace, "shop-0", labelled)
+		session := create(ctx, namespace, "hang", ofShop, func(s *v1alpha1.DebugSession) {
 			s.Spec.Target.When = &v1alpha1.When{NotReadyFor: &metav1.Duration{Duration: 10 * time.Second}}
 		})
 		armed(ctx, session, "has not been ready for 10s; pods watched: 1")
@@ -105,8 +100,8 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 	})
 
 	It("ends when it is asked to, and nothing is made", func(ctx SpecContext) {
-		pod := shop(ctx, "shop-0")
-		session := create(ctx, namespace, "night", ofShop, crashes, until)
+		pod := runningPod(ctx, namespace, "shop-0", labelled)
+		session := create(ctx, namespace, "night", ofShop)
 		armed(ctx, session, "pods watched: 1")
 		edit(ctx, session, fixture.End)
 		endsAs(ctx, session, v1alpha1.OutcomeTerminated, string(v1alpha1.OutcomeTerminated))
@@ -115,16 +110,16 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 	})
 
 	It("is over at notAfter", func(ctx SpecContext) {
-		shop(ctx, "shop-0")
-		session := create(ctx, namespace, "short", ofShop, crashes, func(s *v1alpha1.DebugSession) {
-			s.Spec.NotAfter = &metav1.Time{Time: time.Now().Add(3 * time.Second)}
+		runningPod(ctx, namespace, "shop-0", labelled)
+		session := create(ctx, namespace, "short", ofShop, func(s *v1alpha1.DebugSession) {
+			s.Spec.NotAfter = &metav1.Time{Time: time.Now().Add(10 * time.Second)}
 		})
 		armed(ctx, session, "pods watched: 1")
 		endsAs(ctx, session, v1alpha1.OutcomeExpired, v1alpha1.ReasonNotTriggered)
 	})
 
 	DescribeTable("is refused by the API server", func(ctx SpecContext, change fixture.SessionOption, says string) {
-		session := fixture.Session(fixture.Unsent(namespace, "wrong"), ofShop, crashes, until, change)
+		session := fixture.Session(fixture.Unsent(namespace, "wrong"), ofShop, change)
 		Expect(k8s.Create(ctx, session)).To(MatchError(ContainSubstring(says)))
 	},
 		Entry("without notAfter", func(s *v1alpha1.DebugSession) { s.Spec.NotAfter = nil }, "set notAfter"),
@@ -140,4 +135,20 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 			s.Spec.Target.When = &v1alpha1.When{NotReadyFor: &metav1.Duration{Duration: time.Second}}
 		}, "from 10s to 24h"),
 	)
+})
+
+var _ = Describe("a session that waits for a pod to crash while the operator is down", func() {
+	It("is started by it when the operator is back", func(ctx SpecContext) {
+		node := &kubelet{}
+		stop := startOperator(node)
+		createAnything(ctx)
+		namespace := newNamespace(ctx, nil)
+		pod := runningPod(ctx, namespace, "shop-0", labelled)
+		session := create(ctx, namespace, "night", ofShop)
+		armed(ctx, session, "pods watched: 1")
+		stop()
+		crash(ctx, pod)
+		startOperator(node)
+		injected(ctx, session, pod)
+	})
 })
