@@ -174,7 +174,7 @@ func describe(session *v1alpha1.DebugSession) *Session {
 	if target := status.Target; target != nil {
 		s.Target, s.Node, s.Container = cmp.Or(target.Name, target.PodName), target.NodeName, target.Container
 	}
-	s.When = when(spec.Target.When)
+	s.When = trigger(spec.Target.When)
 	if armed := status.Armed; armed != nil && armed.TriggeredAt != nil && status.Target != nil {
 		s.Trigger = line(status.Target.Choice)
 	}
@@ -192,8 +192,8 @@ func describe(session *v1alpha1.DebugSession) *Session {
 	return s
 }
 
-// when is what an armed session waits for, of a pod; empty for any other session.
-func when(when *v1alpha1.When) string {
+// trigger is what an armed session waits for, of a pod; empty for any other session.
+func trigger(when *v1alpha1.When) string {
 	switch {
 	case when == nil:
 		return ""

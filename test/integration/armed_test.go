@@ -23,7 +23,7 @@ func ofShop(s *v1alpha1.DebugSession) {
 	s.Spec.NotAfter = &metav1.Time{Time: time.Now().Add(time.Hour)}
 }
 
-func labelled(p *corev1.Pod) { p.Labels = shopLabels }
+func inShop(p *corev1.Pod) { p.Labels = shopLabels }
 
 // armed waits until the session is.
 func armed(ctx context.Context, session *v1alpha1.DebugSession, says string) {
@@ -60,7 +60,7 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 	BeforeEach(func(ctx SpecContext) { namespace = newNamespace(ctx, nil) })
 
 	It("is started in the first that does, at no cost until then, and in one that came later", func(ctx SpecContext) {
-		before := runningPod(ctx, namespace, "shop-0", labelled)
+		before := runningPod(ctx, namespace, "shop-0", inShop)
 		session := create(ctx, namespace, "night", ofShop)
 		armed(ctx, session, "waiting until a pod with app=shop crashes; pods watched: 1")
 		Expect(session.Status.Target.Name).To(Equal("app=shop"))
@@ -75,7 +75,7 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 		look(ctx, session, 100)
 		Expect(requestsFor(namespace)).To(HaveLen(so))
 
-		pod := runningPod(ctx, namespace, "shop-1", labelled)
+		pod := runningPod(ctx, namespace, "shop-1", inShop)
 		armed(ctx, session, "pods watched: 2")
 		crash(ctx, pod)
 		injected(ctx, session, pod)
@@ -84,7 +84,7 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 	})
 
 	It("is started in the one that is not ready for so long", func(ctx SpecContext) {
-		pod := runningPod(ctx, namespace, "shop-0", labelled)
+		pod := runningPod(ctx, namespace, "shop-0", inShop)
 		session := create(ctx, namespace, "hang", ofShop, func(s *v1alpha1.DebugSession) {
 			s.Spec.Target.When = &v1alpha1.When{NotReadyFor: &metav1.Duration{Duration: 10 * time.Second}}
 		})
@@ -100,7 +100,7 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 	})
 
 	It("ends when it is asked to, and nothing is made", func(ctx SpecContext) {
-		pod := runningPod(ctx, namespace, "shop-0", labelled)
+		pod := runningPod(ctx, namespace, "shop-0", inShop)
 		session := create(ctx, namespace, "night", ofShop)
 		armed(ctx, session, "pods watched: 1")
 		edit(ctx, session, fixture.End)
@@ -110,7 +110,7 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 	})
 
 	It("is over at notAfter", func(ctx SpecContext) {
-		runningPod(ctx, namespace, "shop-0", labelled)
+		runningPod(ctx, namespace, "shop-0", inShop)
 		session := create(ctx, namespace, "short", ofShop, func(s *v1alpha1.DebugSession) {
 			s.Spec.NotAfter = &metav1.Time{Time: time.Now().Add(10 * time.Second)}
 		})
@@ -143,7 +143,7 @@ var _ = Describe("a session that waits for a pod to crash while the operator is 
 		stop := startOperator(node)
 		createAnything(ctx)
 		namespace := newNamespace(ctx, nil)
-		pod := runningPod(ctx, namespace, "shop-0", labelled)
+		pod := runningPod(ctx, namespace, "shop-0", inShop)
 		session := create(ctx, namespace, "night", ofShop)
 		armed(ctx, session, "pods watched: 1")
 		stop()
