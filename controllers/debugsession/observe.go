@@ -39,6 +39,8 @@ func (r *Reconciler) decide(ctx context.Context, session *v1alpha1.DebugSession)
 		case plan.ReadTarget:
 			watching = true
 			s.Target = r.observeTarget(ctx, session, q)
+		case plan.ResolveSelector:
+			s.Selector = r.observeSelector(ctx, session)
 		case plan.WatchPods:
 			watching = true
 			s.Watched = r.observeWatched(session, q)
@@ -91,8 +93,6 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.Transcript = plan.Found(r.Records.Transcript(session))
 	case plan.ListCandidates:
 		_, snapshot.Candidates = r.observeCandidates(ctx, session, q)
-	case plan.ResolveSelector:
-		snapshot.Selector = r.observeSelector(ctx, session)
 	case plan.ReadTemplate:
 		snapshot.Template = r.observeTemplate(ctx, session)
 	case plan.FindOwnerSession:

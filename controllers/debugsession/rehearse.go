@@ -46,8 +46,10 @@ func (r *Reconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSessio
 			s.Running = r.observeRunning(ctx, session)
 		case plan.ReadTarget:
 			s.Target = r.readUnlisted(ctx, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}, selected).Fresh()
-		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode, plan.ReadTemplate, plan.ResolveSelector:
+		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode, plan.ReadTemplate:
 			r.answer(ctx, session, question, s)
+		case plan.ResolveSelector:
+			s.Selector = r.observeSelector(ctx, session)
 		case plan.WatchPods:
 			s.Watched = r.listWatched(ctx, session, q)
 		case plan.ListCandidates:

@@ -35,27 +35,35 @@ func lookFor(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, pods [
 	var s survey
 	for i := range pods {
 		pod := &pods[i]
-		if pod.DeletionTimestamp != nil || madeBySession(pod) != nil || policy.CheckPod(class, pod) != "" {
-			continue
-		}
-		s.pods++
-		found := crashOf(&spec.Target, pod, since)
-		if wanted := spec.Target.When.NotReadyFor; wanted != nil {
-			found = notReady(pod, wanted.Duration, since)
-		}
-		switch {
-		case found == nil:
-		case found.at.After(now) && spec.Target.When.NotReadyFor != nil:
-			if s.next.IsZero() || found.at.Before(s.next) {
-				s.next = found.at
-			}
-		case startsIn(spec, pod):
-			s.first = earliest(s.first, found)
-		default:
-			s.missed = earliest(s.missed, found)
+		if pod.DeletionTimestamp == nil && madeBySession(pod) == nil && policy.CheckPod(class, pod) == "" {
+			s.pods++
+			s.add(spec, incidentOf(&spec.Target, pod, since), now)
 		}
 	}
 	return s
+}
+
+// incidentOf is what a pod did, or will have done by then if it does not become ready; nil if it did nothing.
+func incidentOf(target *v1alpha1.Target, pod *corev1.Pod, since time.Time) *incident {
+	if wanted := target.When.NotReadyFor; wanted != nil {
+		return notReady(pod, wanted.Duration, since)
+	}
+	return crashOf(target, pod, since)
+}
+
+// add takes account of what a pod did. A crash is believed whatever the time is: its node's clock may be ahead.
+func (s *survey) add(spec *v1alpha1.DebugSessionSpec, found *incident, now time.Time) {
+	switch {
+	case found == nil:
+	case !spec.Target.When.Crashed && found.at.After(now):
+		if s.next.IsZero() || found.at.Before(s.next) {
+			s.next = found.at
+		}
+	case startsIn(spec, found.pod):
+		s.first = earliest(s.first, found)
+	default:
+		s.missed = earliest(s.missed, found)
+	}
 }
 
 // startsIn reports whether a debugger can be started for the pod.
