@@ -11,6 +11,7 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/approval"
 	"debugsession.dev/operator/internal/plaintext"
+	"debugsession.dev/operator/internal/policy"
 )
 
 // A session with target.when is settled but for its pod, and then waits for what is to happen: it is armed. What it waits for picks the pod,
@@ -67,7 +68,9 @@ func (p *pass) podsWatched() step {
 	if p.isArmed() {
 		return nil
 	}
-	likely := slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool { return !startsIn(p.spec(), &pod) })
+	likely := slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool {
+		return policy.CheckPod(p.Class.value, &pod) != "" || !startsIn(p.spec(), &pod)
+	})
 	if p.target.pod, _ = choose(&p.spec().Target, p.mode(), likely); p.target.pod == nil {
 		return nil
 	}
