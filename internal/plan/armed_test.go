@@ -382,3 +382,22 @@ func TestATriggeredSessionAsksForItsApprovalAnew(t *testing.T) {
 	p := pass(t, see(about(session, target(crashed), at(after(time.Minute)))))
 	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRevoked}.check(t, p)
 }
+
+// What becomes the debugger of a copy is held against the class's images also if there was no pod when the session was armed.
+func TestTheImageOfATriggeredPodIsHeldAgainstTheClass(t *testing.T) {
+	class := new(plan.Found(fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.Images = []string{"busybox:*"} })))
+	see := func(v view) view {
+		v.class = class
+		return v
+	}
+	session := ofWeb(fixture.Crashed, fixture.AsCopy(), func(s *v1alpha1.DebugSession) { s.Spec.Debugger = v1alpha1.Debugger{Container: "app"} })
+	session.Finalizers = []string{v1alpha1.Finalizer}
+	p := pass(t, see(about(session, watched())))
+	want{phase: v1alpha1.PhasePending, reason: "Armed", wakes: notAfter}.check(t, p)
+	session = written(session, p)
+
+	crashed := fixture.Pod(restarted(after(time.Minute), 1, "Error"))
+	session = written(session, pass(t, see(about(session, watched(*crashed), at(after(time.Minute))))))
+	p = pass(t, see(about(session, target(crashed), at(after(time.Minute)))))
+	want{phase: v1alpha1.PhaseEnded, outcome: v1alpha1.OutcomeRejected, reason: "ClassForbids", warns: "Rejected"}.check(t, p)
+}
