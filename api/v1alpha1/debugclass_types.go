@@ -441,7 +441,7 @@ type ReasonPolicy struct {
 	Pattern string `json:"pattern,omitempty"`
 }
 
-// ClassLimits is how many sessions of a class may run at once.
+// ClassLimits is how many sessions of a class may run at once. One that is armed (target.when) counts as one that runs.
 type ClassLimits struct {
 	// perNamespace is how many in one namespace. 0 or left out: no limit.
 	// +optional

@@ -90,6 +90,7 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode == 'EphemeralContainer'",message="idleTimeout is only for mode EphemeralContainer: other modes cannot detect use; remove it",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode != 'EphemeralContainer' || (has(self.debugger.tty) && self.debugger.tty)",message="idleTimeout needs a terminal to detect use: set debugger.tty and debugger.stdin to true, or remove it",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="idleTimeout cannot be combined with unstoppable: nothing can stop such a debugger; remove one of them",fieldPath=".idleTimeout"
+// +kubebuilder:validation:XValidation:rule="!has(self.target.when) || has(self.notAfter)",message="a session that waits for a pod to crash needs an end to that: set notAfter, such as the end of your shift",fieldPath=".notAfter"
 // +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".reason"
 // +kubebuilder:validation:XValidation:rule="self.target == oldSelf.target",message="target cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode",message="mode cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".mode"
@@ -281,6 +282,8 @@ func Profiles() []Profile {
 // +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.nodeName)",message="a node has no container: remove container",fieldPath=".container"
 // +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.volumeClaim)",message="a volume claim has no container: remove container",fieldPath=".container"
 // +kubebuilder:validation:XValidation:rule="!has(self.pick) || has(self.workload) || has(self.selector)",message="pick chooses among the pods of a workload or selector: remove it, or name one of those",fieldPath=".pick"
+// +kubebuilder:validation:XValidation:rule="!has(self.when) || has(self.workload) || has(self.selector)",message="when waits for one of the pods of a workload or selector: remove it, or name one of those",fieldPath=".when"
+// +kubebuilder:validation:XValidation:rule="!has(self.when) || !has(self.pick)",message="with when the pod that crashes, or is not ready, is the one: remove pick, or when",fieldPath=".pick"
 type Target struct {
 	// podName is the name of a pod in the session's namespace. If there is none yet, the session waits for it for five minutes.
 	// +optional
@@ -329,6 +332,11 @@ type Target struct {
 	// +optional
 	Pick Pick `json:"pick,omitempty"`
 
+	// when has the session wait, armed, until one of the pods of the workload or selector crashes, or has not been ready for so long, and debugs that
+	// one. It is approved before, and needs notAfter. Left out: it starts as soon as it may.
+	// +optional
+	When *When `json:"when,omitempty"`
+
 	// container is the container whose process namespace an ephemeral debugger joins: a container or init container of the pod. Left
 	// out: the one named by the pod's annotation kubectl.kubernetes.io/default-container, else the first. In a copy to
 	// which no debugger is added, the container that the session is about; left out: the first of podCopy.containers that
@@ -367,6 +375,26 @@ type VolumeClaim struct {
 
 // Writes reports whether the volume is mounted for writing.
 func (c *VolumeClaim) Writes() bool { return c.ReadOnly != nil && !*c.ReadOnly }
+
+// When is what an armed session waits for.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.crashed) && self.crashed) != has(self.notReadyFor)",message="set exactly one of crashed: true and notReadyFor"
+type When struct {
+	// crashed waits for a container of the pod that exits with another code than 0, is killed, or is restarted, after the session was armed: the one
+	// named by target.container, else any container or native sidecar, but no other init container. Pods that are being deleted do not count. With
+	// mode EphemeralContainer neither do pods that have finished: nothing can start in them.
+	// +optional
+	Crashed bool `json:"crashed,omitempty"`
+
+	// notReadyFor waits for a pod whose condition Ready has been other than True for so long, by its lastTransitionTime and since the session was
+	// armed: from 10s to 24h. A pod that starts is not ready either: choose more than that takes. Pods that have finished or are
+	// being deleted do not count.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="notReadyFor must be a duration from 10s to 24h, such as 2m"
+	NotReadyFor *metav1.Duration `json:"notReadyFor,omitempty"`
+}
 
 // Workload names an object that runs pods.
 type Workload struct {
@@ -887,7 +915,7 @@ type ClassAllows struct {
 // RequestStatus is what an approver is asked to approve.
 type RequestStatus struct {
 	// hash stands for all of it: the session's spec but for ttl, end and emergency, what its class granted, the target's UID, and what would
-	// be made, hidden values too. It is made with a key that the operator keeps, so that nobody can try out values by it. If that has changed by the start, as by an edit of the target, the session ends as Rejected.
+	// be made, hidden values too. With target.when it stands for whichever pod it will be, but for nothing else than was shown. It is made with a key that the operator keeps, so that nobody can try out values by it. If that has changed by the start, as by an edit of the target, the session ends as Rejected.
 	// +required
 	Hash string `json:"hash"`
 
@@ -1123,6 +1151,10 @@ type DebugSessionStatus struct {
 	// +optional
 	Target *TargetStatus `json:"target,omitempty"`
 
+	// armed is how a session with target.when stands that waits for its trigger, or has waited. Empty for others.
+	// +optional
+	Armed *ArmedStatus `json:"armed,omitempty"`
+
 	// debugger is the debugger's pod and container. Its name is recorded before it is made.
 	// +optional
 	Debugger *DebuggerStatus `json:"debugger,omitempty"`
@@ -1283,6 +1315,22 @@ type SinkNotifications struct {
 	Sent []string `json:"sent,omitempty"`
 }
 
+// ArmedStatus is how a session stands that waits for its trigger, or has waited.
+type ArmedStatus struct {
+	// selector selects the pods that are watched: that of the target, or of its workload as it was when the session was found fit.
+	// +required
+	// +kubebuilder:validation:MaxLength=4096
+	Selector string `json:"selector"`
+
+	// since is when the session was armed: what happened before does not trigger it. Empty while it waits for approval.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
+
+	// triggeredAt is when a pod was seen to have done what the session waits for: see target.choice. Empty until then.
+	// +optional
+	TriggeredAt *metav1.Time `json:"triggeredAt,omitempty"`
+}
+
 // TargetStatus is what is debugged, as found.
 type TargetStatus struct {
 	// name is what is debugged, in short: the pod's name, node/ and the node's name, the kind and the name of the workload whose pod template is
@@ -1338,7 +1386,7 @@ type TargetStatus struct {
 	// +optional
 	ReplacedAt *metav1.Time `json:"replacedAt,omitempty"`
 
-	// choice is why this pod was chosen, if it was chosen among several.
+	// choice is why this pod was chosen, if it was chosen among several; of a session that was armed, what the pod did.
 	// +optional
 	Choice string `json:"choice,omitempty"`
 }

@@ -64,7 +64,7 @@ const (
 	ConditionRecorded = "Recorded"
 
 	// ConditionReady, ConditionReconciling and ConditionStalled are what kstatus reads (Flux, Argo CD, kpt, kubectl wait).
-	// Ready is True for an active session, and for one that ran and ended. Reconciling is True while something is
+	// Ready is True for an active session, for one that is armed, and for one that ran and ended. Reconciling is True while something is
 	// awaited. Stalled is True for a session that ended without having been able to run. A session says at most one.
 	ConditionReady       = "Ready"
 	ConditionReconciling = "Reconciling"
@@ -83,6 +83,11 @@ const MessageStarting = "creating the debugger"
 // Reasons of conditions and events. The outcomes (see Outcome) are reasons too.
 const (
 	ReasonAdmitted = "Admitted" // the target was found fit and was recorded
+
+	// Of a session with target.when.
+	ReasonArmed        = "Armed"        // it waits for its trigger; Admissible is True
+	ReasonTriggered    = "Triggered"    // an event: a pod did what the session waits for
+	ReasonNotTriggered = "NotTriggered" // notAfter has passed, and no pod did
 
 	// Why a session may not run, or not yet: reasons of Admissible=False.
 	ReasonTargetNotFound    = "TargetNotFound"    // no pod of that name; waited for

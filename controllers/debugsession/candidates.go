@@ -69,6 +69,15 @@ func (r *Reconciler) selector(ctx context.Context, session *v1alpha1.DebugSessio
 	return selector, err
 }
 
+// observeSelector is the selector of the session's pods, which an armed session records: its pods are then watched by that.
+func (r *Reconciler) observeSelector(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[string] {
+	selector, err := r.selector(ctx, session)
+	if err != nil {
+		return observed("", err)
+	}
+	return plan.Found(selector.String())
+}
+
 // workloadOf is the session's workload, of which nothing is read yet.
 func workloadOf(session *v1alpha1.DebugSession) *unstructured.Unstructured {
 	named, workload := session.Spec.Target.Workload, &unstructured.Unstructured{}

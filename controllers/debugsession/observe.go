@@ -41,6 +41,11 @@ func (r *Reconciler) decide(ctx context.Context, session *v1alpha1.DebugSession)
 		case plan.ReadTarget:
 			watching = true
 			s.Target = r.observeTarget(ctx, session, q)
+		case plan.ResolveSelector:
+			s.Selector = r.observeSelector(ctx, session)
+		case plan.WatchPods:
+			watching = true
+			s.Watched = r.observeWatched(session, q)
 		case plan.CountRunning:
 			r.starting.Lock()
 			d.done = sync.OnceFunc(r.starting.Unlock)
@@ -139,6 +144,19 @@ func (r *Reconciler) observeTarget(ctx context.Context, session *v1alpha1.DebugS
 		return plan.Absent[*corev1.Pod]()
 	default:
 		return plan.Found(pod)
+	}
+}
+
+// observeWatched are the pods of a selector from their watch, which tells when to look again.
+func (r *Reconciler) observeWatched(session *v1alpha1.DebugSession, q plan.WatchPods) plan.Observed[[]corev1.Pod] {
+	pods, known, err := r.Pods.List(client.ObjectKeyFromObject(session), session.Namespace, q.Selector)
+	switch {
+	case err != nil:
+		return plan.Unknown[[]corev1.Pod](err)
+	case !known:
+		return plan.Awaited[[]corev1.Pod]()
+	default:
+		return plan.Found(pods)
 	}
 }
 

@@ -35,7 +35,7 @@ type Reconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live client.Reader
-	// Pods watches the pods that are being debugged, one watch each.
+	// Pods watches the pods that are being debugged, one watch each, and those that armed sessions wait for, one watch for each selector.
 	Pods PodWatcher
 	// Enqueuer enqueues the sessions whose pod has changed.
 	Enqueuer *Enqueuer
@@ -82,6 +82,8 @@ type Seal interface {
 type PodWatcher interface {
 	// Get returns the pod, nil if there is none. It is not known until the watch has begun; the session is then enqueued.
 	Get(session, pod types.NamespacedName) (found *corev1.Pod, known bool, err error)
+	// List is the same for the pods of a namespace that have the labels.
+	List(session types.NamespacedName, namespace, labels string) (found []corev1.Pod, known bool, err error)
 	Release(session types.NamespacedName)
 }
 

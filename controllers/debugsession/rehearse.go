@@ -6,8 +6,11 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/approval"
@@ -45,6 +48,10 @@ func (r *Reconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSessio
 			s.Target = r.readUnlisted(ctx, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}, selected).Fresh()
 		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode, plan.ReadTemplate, plan.ReadClaim, plan.ListClaimPods:
 			r.answer(ctx, session, question, s)
+		case plan.ResolveSelector:
+			s.Selector = r.observeSelector(ctx, session)
+		case plan.WatchPods:
+			s.Watched = r.listWatched(ctx, session, q)
 		case plan.ListCandidates:
 			selected, s.Candidates = r.observeCandidates(ctx, session, q)
 		default:
@@ -55,6 +62,17 @@ func (r *Reconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSessio
 		}
 		return nil
 	})
+}
+
+// listWatched lists the pods that an armed session would watch.
+func (r *Reconciler) listWatched(ctx context.Context, session *v1alpha1.DebugSession, q plan.WatchPods) plan.Observed[[]corev1.Pod] {
+	selector, err := labels.Parse(q.Selector)
+	if err != nil {
+		return plan.Unknown[[]corev1.Pod](err)
+	}
+	pods := &corev1.PodList{}
+	err = r.Live.List(ctx, pods, &client.ListOptions{Namespace: session.Namespace, LabelSelector: selector, Raw: &metav1.ListOptions{ResourceVersion: "0"}})
+	return observed(pods.Items, err)
 }
 
 // readUnlisted reads a pod, unless it is one of those that were just listed.

@@ -8,7 +8,7 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// observeRunning counts the other sessions of the class that run. The caller holds the lock.
+// observeRunning counts the other sessions of the class that run, or are armed. The caller holds the lock.
 func (r *Reconciler) observeRunning(ctx context.Context, session *v1alpha1.DebugSession) plan.Observed[plan.Running] {
 	sessions, err := index.OpenSessionsOf(ctx, r.Client, session.Spec.ClassName)
 	if err != nil {
@@ -30,6 +30,8 @@ func (r *Reconciler) observeRunning(ctx context.Context, session *v1alpha1.Debug
 	return plan.Found(running)
 }
 
+// runs reports whether the session counts in its class's limits. One that is armed does: it may start at any time.
 func runs(session *v1alpha1.DebugSession) bool {
-	return session.Status.StartedAt != nil && session.Status.Phase != v1alpha1.PhaseEnded
+	armed := session.Status.Armed
+	return (session.Status.StartedAt != nil || armed != nil && armed.Since != nil) && session.Status.Phase != v1alpha1.PhaseEnded
 }

@@ -72,6 +72,14 @@ func withoutMessages(status v1alpha1.DebugSessionStatus) v1alpha1.DebugSessionSt
 	return status
 }
 
+// wantedAt is since when the session's debugger is waited for: since it was created, or triggered if it was armed.
+func wantedAt(session *v1alpha1.DebugSession) time.Time {
+	if armed := session.Status.Armed; armed != nil && armed.TriggeredAt != nil {
+		return armed.TriggeredAt.Time
+	}
+	return session.CreationTimestamp.Time
+}
+
 // recordPhaseChange logs and measures a change of phase that was persisted.
 func (r *Reconciler) recordPhaseChange(ctx context.Context, session *v1alpha1.DebugSession, before v1alpha1.Phase) {
 	status := &session.Status
@@ -80,7 +88,7 @@ func (r *Reconciler) recordPhaseChange(ctx context.Context, session *v1alpha1.De
 	}
 	switch status.Phase {
 	case v1alpha1.PhaseActive:
-		r.Metrics.Ready(session.Spec.Mode, r.Clock.Since(session.CreationTimestamp.Time))
+		r.Metrics.Ready(session.Spec.Mode, r.Clock.Since(wantedAt(session)))
 	case v1alpha1.PhaseEnded:
 		r.Metrics.Ended(session)
 	case v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseStarting, v1alpha1.PhaseEnding:

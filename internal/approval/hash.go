@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -66,4 +67,47 @@ func CreatedPayload(pod *corev1.Pod) Payload {
 	pod = pod.DeepCopy()
 	debugpod.ForgetPlace(pod)
 	return Payload{pod}
+}
+
+// tokenVolume begins the name of the volume of its service account's token that admission gives each pod, under a name of its own.
+const tokenVolume = "kube-api-access-"
+
+// OfAny is a payload that was made for the target, without what differs between the pods of one workload: a copy's name and its target's, and
+// the name of the target's token volume. Whatever else differs is something else than was shown.
+func (p Payload) OfAny(target *corev1.Pod) Payload {
+	token := ""
+	for i := range target.Spec.Volumes {
+		if name := target.Spec.Volumes[i].Name; strings.HasPrefix(name, tokenVolume) {
+			token = name
+			break
+		}
+	}
+	if container, added := p.shown.(corev1.EphemeralContainer); added {
+		container = *container.DeepCopy()
+		renameMounts(container.VolumeMounts, token)
+		return Payload{container}
+	}
+	pod := p.shown.(*corev1.Pod).DeepCopy()
+	pod.Name = ""
+	delete(pod.Annotations, v1alpha1.AnnotationCopyOf)
+	for i := range pod.Spec.Volumes {
+		if volume := &pod.Spec.Volumes[i]; volume.Name == token {
+			volume.Name = tokenVolume
+		}
+	}
+	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range containers {
+			renameMounts(containers[i].VolumeMounts, token)
+		}
+	}
+	return Payload{pod}
+}
+
+// renameMounts gives mounts of the token volume a name that is the same for each pod.
+func renameMounts(mounts []corev1.VolumeMount, token string) {
+	for i := range mounts {
+		if mounts[i].Name == token {
+			mounts[i].Name = tokenVolume
+		}
+	}
 }

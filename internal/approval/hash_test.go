@@ -1,6 +1,7 @@
 package approval_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -142,5 +143,48 @@ func pinnedSpec() *v1alpha1.DebugSessionSpec {
 		TTL: &metav1.Duration{Duration: time.Hour}, NotAfter: &metav1.Time{Time: time.Unix(1800010800, 0).UTC()}, Emergency: true,
 		Access:    &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: "User", Name: "bob"}}},
 		Requester: &v1alpha1.Identity{Username: "alice", UID: "1", Groups: []string{"developers"}, Seal: "a seal"},
+	}
+}
+
+// What is approved for any pod of a workload is the same for each of them, and nothing else.
+func TestOfAny(t *testing.T) {
+	pod := func(name, token string) *corev1.Pod {
+		p := fixture.Pod(fixture.Named(name))
+		p.Spec.Volumes = append(p.Spec.Volumes, corev1.Volume{Name: token})
+		p.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: token, MountPath: "/var/run/secrets"}, {Name: "data", MountPath: "/data"}}
+		return p
+	}
+	copyOf := func(target *corev1.Pod) *corev1.Pod {
+		copied := target.DeepCopy()
+		copied.Name, copied.UID = target.Name+"-debug-1", "" // one that is made has none
+		copied.Annotations = map[string]string{v1alpha1.AnnotationCopyOf: target.Name}
+		return copied
+	}
+	added := func(target *corev1.Pod) corev1.EphemeralContainer {
+		return corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
+			Name: "debugger", VolumeMounts: slices.Clone(target.Spec.Containers[0].VolumeMounts)}}
+	}
+	one, two := pod("web-1", "kube-api-access-aaaaa"), pod("web-2", "kube-api-access-bbbbb")
+	session := asking()
+	hash := func(made approval.Payload) string {
+		return approval.RequestHash([]byte("key"), &session.Spec, session.Status.Class, "", made)
+	}
+	if hash(approval.CreatedPayload(copyOf(one)).OfAny(one)) != hash(approval.CreatedPayload(copyOf(two)).OfAny(two)) {
+		t.Error("a copy of one pod is another than that of the next")
+	}
+	if hash(approval.AddedPayload(added(one)).OfAny(one)) != hash(approval.AddedPayload(added(two)).OfAny(two)) {
+		t.Error("an ephemeral container of one pod is another than that of the next")
+	}
+	changed, mounts := pod("web-2", "kube-api-access-bbbbb"), pod("web-2", "kube-api-access-bbbbb")
+	changed.Spec.Containers[0].Image = "app:2"
+	mounts.Spec.Containers[0].VolumeMounts[1].Name = "other"
+	if hash(approval.CreatedPayload(copyOf(one)).OfAny(one)) == hash(approval.CreatedPayload(copyOf(changed)).OfAny(changed)) {
+		t.Error("a copy with another image is the same")
+	}
+	if hash(approval.AddedPayload(added(one)).OfAny(one)) == hash(approval.AddedPayload(added(mounts)).OfAny(mounts)) {
+		t.Error("an ephemeral container with another volume is the same")
+	}
+	if two.Spec.Volumes[1].Name != "kube-api-access-bbbbb" || two.Spec.Containers[0].VolumeMounts[0].Name != "kube-api-access-bbbbb" {
+		t.Error("the pod was changed")
 	}
 }

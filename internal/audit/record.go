@@ -61,6 +61,7 @@ type Session struct {
 	Changes    []v1alpha1.ChangeStatus    `json:"changes,omitempty"` // where the operator's admission has seen them
 	Review     *v1alpha1.ReviewStatus     `json:"review,omitempty"`  // as it stood when the record was made
 	Access     *v1alpha1.AccessStatus     `json:"access,omitempty"`
+	Armed      *v1alpha1.ArmedStatus      `json:"armed,omitempty"` // of one that waited for a pod to crash: what that did is the target's choice
 	Target     *v1alpha1.TargetStatus     `json:"target,omitempty"`
 	Debugger   *v1alpha1.DebuggerStatus   `json:"debugger,omitempty"`
 	Transcript *v1alpha1.TranscriptStatus `json:"transcript,omitempty"` // of what the debugger printed, where that is kept
@@ -112,7 +113,7 @@ func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alp
 	s := &Session{
 		Namespace: session.Namespace, Name: session.Name, UID: string(session.UID), CreatedAt: session.CreationTimestamp.UTC(),
 		Requester: userOf(session.Spec.Requester), Reason: session.Spec.Reason, Spec: *session.Spec.DeepCopy(),
-		Class: status.Class.DeepCopy(), Review: status.Review.DeepCopy(), Access: status.Access.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(), Transcript: status.Transcript.DeepCopy(),
+		Class: status.Class.DeepCopy(), Review: status.Review.DeepCopy(), Access: status.Access.DeepCopy(), Armed: status.Armed.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(), Transcript: status.Transcript.DeepCopy(),
 		Approvals: approvalsOf(session, approvals), Changes: slices.Clone(status.Changes), Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
 	}
 	if ended := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionEnded); ended != nil { // also while the session waits for its record

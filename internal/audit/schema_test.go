@@ -36,6 +36,7 @@ func full() (*v1alpha1.DebugSession, []v1alpha1.DebugApproval) {
 		Review: &v1alpha1.ReviewStatus{
 			Since: now, DueAt: now, NextReminder: &now, Decision: v1alpha1.DecisionApprove, By: "bob", At: &now, AfterEnd: true,
 		},
+		Armed:  &v1alpha1.ArmedStatus{Selector: "app=web"},
 		Target: &v1alpha1.TargetStatus{Name: "web", PodName: "web", PodUID: "2"},
 		Debugger: &v1alpha1.DebuggerStatus{
 			PodName: "web", ContainerName: "debugger", ImageID: "sha256:3", StartedAt: &now, FinishedAt: &now, ExitCode: ptr.To[int32](137),

@@ -54,6 +54,8 @@ type Session struct {
 	Target     string           `json:"target,omitempty"` // the pod's name, node/ and the node's, the kind and name of the workload whose pod template is copied, pvc/ and the claim's name, or image/ and the image
 	Node       string           `json:"node,omitempty"`
 	Container  string           `json:"container,omitempty"`
+	When       string           `json:"when,omitempty"`    // of a session that is armed: what a pod of its target does to start it
+	Trigger    string           `json:"trigger,omitempty"` // what the pod did that started it
 	TTL        string           `json:"ttl,omitempty"`
 	Phase      v1alpha1.Phase   `json:"phase"`
 	Outcome    v1alpha1.Outcome `json:"outcome,omitempty"`
@@ -172,6 +174,10 @@ func describe(session *v1alpha1.DebugSession) *Session {
 	if target := status.Target; target != nil {
 		s.Target, s.Node, s.Container = cmp.Or(target.Name, target.PodName), target.NodeName, target.Container
 	}
+	s.When = trigger(spec.Target.When)
+	if armed := status.Armed; armed != nil && armed.TriggeredAt != nil && status.Target != nil {
+		s.Trigger = line(status.Target.Choice)
+	}
 	if debugger := status.Debugger; debugger != nil {
 		s.ExitCode = debugger.ExitCode
 	}
@@ -184,6 +190,18 @@ func describe(session *v1alpha1.DebugSession) *Session {
 		}
 	}
 	return s
+}
+
+// trigger is what an armed session waits for, of a pod; empty for any other session.
+func trigger(when *v1alpha1.When) string {
+	switch {
+	case when == nil:
+		return ""
+	case when.NotReadyFor != nil:
+		return "is not ready for " + v1alpha1.FormatDuration(when.NotReadyFor.Duration)
+	default:
+		return "crashes"
+	}
 }
 
 // approve are the commands that approve what the session asks for now, and nothing else: an approval that is bound to its hash and to

@@ -17,6 +17,9 @@ func words(m *Message) (title, text string) {
 	if s.Reason != "" {
 		why = " Reason: " + s.Reason + "."
 	}
+	if s.Trigger != "" {
+		why += " It was armed, and triggered: " + s.Trigger + "."
+	}
 	with := fmt.Sprintf("class %s, mode %s", s.Class, s.Mode)
 	if s.Profile != "" {
 		with += fmt.Sprintf(", profile %s", s.Profile)
@@ -100,6 +103,10 @@ func place(s *Session) string {
 	switch {
 	case s.Target == "":
 		return "a target that was not found"
+	case s.When != "" && s.Trigger == "" && s.Mode == v1alpha1.ModePodCopy:
+		return fmt.Sprintf("a copy of the first pod of %s that %s", s.Target, s.When)
+	case s.When != "" && s.Trigger == "":
+		return fmt.Sprintf("the first pod of %s that %s", s.Target, s.When)
 	case strings.HasPrefix(s.Target, "node/"), strings.HasPrefix(s.Target, "pvc/"), strings.HasPrefix(s.Target, "image/"):
 		return s.Target
 	case s.Mode == v1alpha1.ModePodCopy && strings.Contains(s.Target, "/"): // no pod's name has that

@@ -17,7 +17,7 @@ import (
 // debugger of it, or a copy, comes to.
 func (p *pass) verifyApprovedPayload(target *debugTarget, making Action) *Refusal {
 	request := p.status().Request
-	if request == nil || approval.StandsFor(request.Hash, p.HashKey, p.spec(), p.status().Class, target.uid(), payload(making)) {
+	if request == nil || approval.StandsFor(request.Hash, p.HashKey, p.spec(), p.status().Class, p.approvedUID(target), p.payload(making, target)) {
 		return nil
 	}
 	return refuse(v1alpha1.ReasonTargetChanged,
@@ -78,13 +78,15 @@ func (p *pass) approved() step {
 	case t.Denied != nil:
 		p.set(v1alpha1.ConditionApproved, metav1.ConditionFalse, string(v1alpha1.OutcomeDenied), "denied by "+t.Denied.By)
 		return markEnded{v1alpha1.OutcomeDenied, string(v1alpha1.OutcomeDenied), "it was denied by " + t.Denied.By}
-	case t.TTL >= wanted && !p.Approvals.fresh: // a watch may not have seen yet that one was taken back
+	case t.TTL >= wanted && !p.Approvals.fresh && !p.waitsForTrigger(): // a watch may not have seen yet that one was taken back
 		return ask{ReadApprovals{Fresh: true}}
 	case t.TTL >= wanted:
 		p.markApproved(t)
 		return nil
 	case p.isEmergency():
 		return p.beginUnapproved()
+	case t.TTL == 0 && p.isArmed():
+		return p.disarmed(t)
 	case !p.Now.Before(deadline):
 		return markEnded{v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut),
 			fmt.Sprintf("not approved within %s; apply a new session", v1alpha1.FormatDuration(deadline.Sub(status.Request.Since.Time)))}

@@ -35,7 +35,7 @@ func Decide(s Snapshot) Plan {
 		return Plan{Ask: p.plan.Ask}
 	}
 	p.summarize()
-	if before := &s.Session.Status; p.Target.state == awaited && before.ObservedGeneration <= 0 {
+	if before := &s.Session.Status; (p.Target.state == awaited || p.Watched.state == awaited) && before.ObservedGeneration <= 0 {
 		// Nothing was decided yet, and to say that is not worth a write.
 		p.plan.Status.ObservedGeneration, p.plan.Status.RequesterVerifiedAt = before.ObservedGeneration, before.RequesterVerifiedAt
 	}
@@ -51,6 +51,8 @@ func (p *pass) gates() []gate {
 		return endingGates
 	case wasAdmitted(&p.Session.Status):
 		return runningGates
+	case p.waitsForTrigger():
+		return armedGates
 	default:
 		return pendingGates
 	}

@@ -307,6 +307,11 @@ func kstatusOf(status *v1alpha1.DebugSessionStatus) string {
 			}
 		}
 		return "Current"
+	case v1alpha1.PhasePending:
+		if status.Reason == v1alpha1.ReasonArmed {
+			return "Current" // it may be so for days, and whoever applied it is not to wait
+		}
+		return "InProgress"
 	default:
 		return "InProgress"
 	}

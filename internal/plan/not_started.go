@@ -113,6 +113,9 @@ func (p *pass) notAfterAhead() step {
 	if !passed(p.spec().NotAfter, p.Now) {
 		return nil
 	}
+	if p.armedUntriggered() {
+		return p.notTriggered()
+	}
 	message := fmt.Sprintf("spec.notAfter (%s) has passed; nothing was started", plaintext.Clock(p.spec().NotAfter.Time))
 	if p.status().DecisiveCondition() == nil {
 		return markEnded{v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), message}

@@ -102,6 +102,11 @@ func (p *pass) limitsHold() step {
 // requested writes down what approvers are asked for. It is approved only once that is persisted. Before anybody is asked, the API
 // server is: nobody is woken for what it would refuse, and approvers see what it would do.
 func (p *pass) requested() step {
+	if p.waitsForTrigger() {
+		if stop := p.exampleNeeded(); stop != nil {
+			return stop
+		}
+	}
 	target := p.target
 	trial := &pass{Snapshot: p.Snapshot}
 	p.status().DeepCopyInto(&trial.plan.Status)
@@ -110,7 +115,10 @@ func (p *pass) requested() step {
 	if err != nil {
 		return cannotBuild(err)
 	}
-	missing := markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("%s is gone; nothing was created", target)}
+	missing := step(markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("%s is gone; nothing was created", target)})
+	if p.spec().Target.When != nil {
+		missing = wait{reason: v1alpha1.ReasonTargetNotFound, message: fmt.Sprintf("%s is gone, and stood for those that may crash", target)}
+	}
 	preview, stop := need(p.Preview, DryRun{Action: action}, missing, unreadable("the API server's dry run"))
 	switch {
 	case stop != nil:
@@ -119,9 +127,11 @@ func (p *pass) requested() step {
 		return reject{preview.Refusal}
 	}
 	status := p.status()
-	status.Target = trial.status().Target
+	if p.spec().Target.When == nil {
+		status.Target = trial.status().Target
+	}
 	status.Request = &v1alpha1.RequestStatus{
-		Hash:    approval.RequestHash(p.HashKey, p.spec(), status.Class, target.uid(), payload(action)),
+		Hash:    approval.RequestHash(p.HashKey, p.spec(), status.Class, p.approvedUID(target), p.payload(action, target)),
 		Since:   *timestamp(p.Now),
 		Preview: &runtime.RawExtension{Raw: preview.Object},
 		Hidden:  preview.Hidden,

@@ -51,10 +51,14 @@ func (p *pass) finalizerAdded() step {
 // classGranted writes down what the class gives the session, once, and takes away from that what the class does not allow any more.
 func (p *pass) classGranted() step {
 	class, status := p.Class.value, p.status()
-	if granted := status.Class; granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil {
+	granted := status.Class
+	anew := granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil
+	if anew {
 		status.Class, status.Request = policy.Grant(class, p.spec()), nil // who approved it approved what was granted then
-		if why := policy.GrantKeptImage(status.Class, class, p.spec(), p.target.pod); why != "" {
-			return reject{classForbids(why)}
+	}
+	if anew || p.spec().Target.When != nil { // when it was armed there may have been no pod yet
+		if stop := p.keptImageGranted(); stop != nil {
+			return stop
 		}
 	}
 	status.Class.Allows = policy.Lessen(status.Class.Allows, class)
@@ -62,6 +66,17 @@ func (p *pass) classGranted() step {
 		status.Class.Audit = v1alpha1.AuditRequired // also if it was not when it was granted
 	}
 	status.Class.Transcript = p.transcriptGranted(status.Class.Transcript, class.Spec.Transcript)
+	return nil
+}
+
+// keptImageGranted grants a container of the copy the image that it has in the target, if there is that yet.
+func (p *pass) keptImageGranted() step {
+	if p.target.pod == nil {
+		return nil
+	}
+	if why := policy.GrantKeptImage(p.status().Class, p.Class.value, p.spec(), p.target.pod); why != "" {
+		return reject{classForbids(why)}
+	}
 	return nil
 }
 
@@ -138,10 +153,7 @@ func (p *pass) targetPod() (*corev1.Pod, step) {
 
 // chooseTarget writes down which of the candidates is to be debugged. The next pass watches it.
 func (p *pass) chooseTarget() step {
-	nothing := wait{
-		reason: v1alpha1.ReasonTargetNotFound, recheck: true, // there is no single pod to watch
-		message: fmt.Sprintf("there is no %s in namespace %q", selected(&p.spec().Target), p.Session.Namespace),
-	}
+	nothing := p.noCandidates()
 	pods, stop := need(p.Candidates, ListCandidates{}, nothing, unreadable("the pods of spec.target"))
 	if stop != nil {
 		return stop
@@ -159,6 +171,14 @@ func (p *pass) chooseTarget() step {
 		return p.chooseTemplate(nothing)
 	}
 	return nothing
+}
+
+// noCandidates has a session wait for its workload, or for a pod that its selector selects.
+func (p *pass) noCandidates() wait {
+	return wait{
+		reason: v1alpha1.ReasonTargetNotFound, recheck: true, // there is no single pod to watch
+		message: fmt.Sprintf("there is no %s in namespace %q", selected(&p.spec().Target), p.Session.Namespace),
+	}
 }
 
 // selected is what is missing when there are no candidates at all.

@@ -70,6 +70,7 @@ func drawSession(t *rapid.T, mode v1alpha1.Mode) *v1alpha1.DebugSession {
 	session := fixture.Session(func(s *v1alpha1.DebugSession) { s.Spec.Mode = mode })
 	if mode != v1alpha1.ModeNode && rapid.Bool().Draw(t, "selector") {
 		fixture.OfSelector(map[string]string{"app": "web"})(session)
+		rapid.SampledFrom([]fixture.SessionOption{func(*v1alpha1.DebugSession) {}, fixture.Crashed, fixture.NotReadyFor(time.Minute)}).Draw(t, "when")(session)
 	}
 	switch mode {
 	case v1alpha1.ModeEphemeralContainer:
@@ -88,7 +89,7 @@ func drawSession(t *rapid.T, mode v1alpha1.Mode) *v1alpha1.DebugSession {
 	if rapid.Bool().Draw(t, "has ttl") {
 		fixture.TTL(drawTTL(t))(session)
 	}
-	if rapid.IntRange(0, 3).Draw(t, "has notAfter") == 0 {
+	if session.Spec.NotAfter == nil && rapid.IntRange(0, 3).Draw(t, "has notAfter") == 0 {
 		fixture.NotAfter(fixture.Created.Add(time.Duration(rapid.IntRange(-1, 48*60).Draw(t, "notAfter in minutes")) * time.Minute))(
 			session)
 	}
@@ -160,6 +161,13 @@ var steps = []step{
 	}},
 	{"the target's container crashes", func(_ *rapid.T, w *world) { w.endTarget(crashing(1)) }},
 	{"the target's container has finished", func(_ *rapid.T, w *world) { w.endTarget(never(fixture.Exited(w.now, 0, "Completed", ""))) }},
+	{"the target is not ready", func(_ *rapid.T, w *world) {
+		if w.target != nil && len(w.target.Status.Conditions) > 0 {
+			fixture.NotReady(w.target)
+			w.target.Status.Conditions[0].LastTransitionTime = metav1.NewTime(w.now)
+			w.changed()
+		}
+	}},
 	{"the target's container runs", targetDo(func(p *corev1.Pod) {
 		if p.Spec.RestartPolicy != corev1.RestartPolicyNever {
 			fixture.ContainerState("app", fixture.Running(p.CreationTimestamp.Time))(p)
@@ -355,6 +363,9 @@ func (w *world) latestEnd() time.Time {
 	lasts := policy.DefaultTTL
 	if w.session != nil && w.session.Spec.TTL != nil {
 		lasts = w.session.Spec.TTL.Duration
+	}
+	if w.session != nil && w.session.Spec.Target.When != nil && latest.Before(w.session.Spec.NotAfter.Time) {
+		latest = w.session.Spec.NotAfter.Time
 	}
 	return latest.Add(time.Hour + 4*plan.StartTimeout + lasts)
 }

@@ -24,7 +24,7 @@ func (p *pass) isEmergency() bool {
 
 // beginUnapproved lets an emergency pass the gate of the approvals. What it may be denied by is asked of the API server itself.
 func (p *pass) beginUnapproved() step {
-	if !p.Approvals.fresh {
+	if !p.Approvals.fresh && !p.waitsForTrigger() {
 		return ask{ReadApprovals{Fresh: true}}
 	}
 	p.unapproved = true

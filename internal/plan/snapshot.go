@@ -63,6 +63,12 @@ type Snapshot struct {
 	// Candidates are the pods of a workload or selector: the answer to ListCandidates.
 	Candidates Observed[[]corev1.Pod]
 
+	// Selector selects the pods of a workload or selector: the answer to ResolveSelector.
+	Selector Observed[string]
+
+	// Watched are the pods of which an armed session waits for one: the answer to WatchPods.
+	Watched Observed[[]corev1.Pod]
+
 	// Template is the pod template of a workload, and whether that wants no pods: the answer to ReadTemplate.
 	Template Observed[*debugpod.Template]
 
@@ -171,6 +177,13 @@ type (
 	// ListCandidates asks for the pods of spec.target's workload or selector. Unless Fresh, what an API server has at hand will do.
 	ListCandidates struct{ Fresh bool }
 
+	// ResolveSelector asks for the label selector of spec.target's workload or selector, as text.
+	ResolveSelector struct{}
+
+	// WatchPods asks for the pods that a label selector selects. It is answered from a watch, which then goes on: the session is woken when
+	// one of them changes, comes or goes.
+	WatchPods struct{ Selector string }
+
 	// ReadTemplate asks the API server for the pod template of spec.target's workload. Only a session of mode PodCopy asks, of a workload
 	// without pods.
 	ReadTemplate struct{}
@@ -229,6 +242,8 @@ func (ReadAccessState) question()   {}
 func (ReadRecord) question()        {}
 func (ReadTranscript) question()    {}
 func (ListCandidates) question()    {}
+func (ResolveSelector) question()   {}
+func (WatchPods) question()         {}
 func (ReadTemplate) question()      {}
 func (ReadClaim) question()         {}
 func (ListClaimPods) question()     {}

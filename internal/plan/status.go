@@ -80,7 +80,7 @@ func (p *pass) stand(phase v1alpha1.Phase, reason, message string) {
 	p.status().Phase, p.status().Reason = phase, sanitizeReason(reason)
 	ready := metav1.ConditionFalse
 	switch {
-	case phase == v1alpha1.PhaseActive, phase == v1alpha1.PhaseEnded && !p.failed():
+	case phase == v1alpha1.PhaseActive, reason == v1alpha1.ReasonArmed, phase == v1alpha1.PhaseEnded && !p.failed():
 		ready = metav1.ConditionTrue
 		p.clear(v1alpha1.ConditionReconciling)
 	case phase == v1alpha1.PhaseEnded:

@@ -9,7 +9,7 @@ import (
 // findImage is the image to debug. There is nothing to look up: its kubelet will tell whether it can be pulled.
 func (p *pass) findImage() (*debugTarget, step) {
 	target := p.imageTarget()
-	if refusal := checkTarget(p.spec(), target.pod, nil); refusal != nil {
+	if refusal := checkTarget(p.spec(), target, nil); refusal != nil {
 		return nil, reject{refusal}
 	}
 	return target, nil

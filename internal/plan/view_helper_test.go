@@ -30,6 +30,10 @@ type view struct {
 
 	node *plan.Observed[*corev1.Node]
 
+	// watched are the pods of which an armed session waits for one, and selector what selects them; left out: app=web.
+	watched  *plan.Observed[[]corev1.Pod]
+	selector *plan.Observed[string]
+
 	// template is that of the session's workload.
 	template *plan.Observed[*debugpod.Template]
 
@@ -150,6 +154,10 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		if q.Fresh {
 			s.Candidates = or(v.freshCandidates, s.Candidates).Fresh()
 		}
+	case plan.ResolveSelector:
+		s.Selector = or(v.selector, plan.Found("app=web"))
+	case plan.WatchPods:
+		s.Watched = known(t, q, v.watched)
 	case plan.ReadTarget:
 		s.Target = known(t, q, v.target)
 		if q.Fresh {
@@ -251,10 +259,12 @@ func freshTarget(pod *corev1.Pod) look {
 }
 
 func candidates(pods ...corev1.Pod) look          { return candidatesAre(plan.Found(pods)) }
+func watched(pods ...corev1.Pod) look             { return watchedAre(plan.Found(pods)) }
 func freshCopy(o plan.Observed[*corev1.Pod]) look { return func(v *view) { v.freshCopy = &o } }
 
 func targetIs(o plan.Observed[*corev1.Pod]) look       { return func(v *view) { v.target = &o } }
 func copyIs(o plan.Observed[*corev1.Pod]) look         { return func(v *view) { v.copied = &o } }
+func watchedAre(o plan.Observed[[]corev1.Pod]) look    { return func(v *view) { v.watched = &o } }
 func candidatesAre(o plan.Observed[[]corev1.Pod]) look { return func(v *view) { v.candidates = &o } }
 
 var errOffline = errors.New("etcdserver: request timed out")

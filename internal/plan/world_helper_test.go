@@ -137,6 +137,7 @@ func (w *world) view() view {
 	case blind:
 		none := plan.Unknown[[]corev1.Pod](errOffline)
 		v.candidates, v.target, v.copied = &none, new(unknown()), new(unknown())
+		v.watched, v.selector = &none, new(plan.Unknown[string](errOffline))
 		v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]approval.Approval](errOffline))
 		v.mayDeclare = new(plan.Unknown[bool](errOffline))
 		v.mayUse, v.preview = new(plan.Unknown[bool](errOffline)), new(plan.Unknown[plan.Preview](errOffline))
@@ -146,11 +147,17 @@ func (w *world) view() view {
 	case dim:
 		none := plan.Unknown[[]corev1.Pod](errOffline)
 		v.candidates, v.target, v.copied = &none, new(awaited()), new(awaited())
+		v.watched = new(plan.Awaited[[]corev1.Pod]())
 	case seeing, unsure:
 		var pods []corev1.Pod
 		if w.target != nil {
 			pods = append(pods, *w.target)
 		}
+		var seen []corev1.Pod
+		if w.seenTarget != nil {
+			seen = append(seen, *w.seenTarget)
+		}
+		v.watched = new(plan.Found(seen))
 		v.candidates, v.target, v.copied = new(plan.Found(pods)), new(observed(w.seenTarget)), new(observed(w.seenCopy))
 		if w.sight == unsure {
 			v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]approval.Approval](errOffline))

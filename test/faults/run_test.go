@@ -111,7 +111,7 @@ func (r *run) live(ctx context.Context) error {
 	if err := r.ask(ctx); err != nil {
 		return fmt.Errorf("asking: %w", err)
 	}
-	approved := r.scenario.class != classApproved
+	approved, crashed := r.scenario.class != classApproved, !r.scenario.armed
 	session, err := r.until(ctx, "to run", func(s *v1alpha1.DebugSession) (bool, error) {
 		if s == nil {
 			return false, fmt.Errorf("the session is gone before its end")
@@ -119,6 +119,10 @@ func (r *run) live(ctx context.Context) error {
 		if !approved && s.Status.Phase == v1alpha1.PhaseAwaitingApproval && s.Status.Request != nil {
 			approved = true
 			return false, r.decide(ctx, v1alpha1.DecisionApprove)
+		}
+		if armed := s.Status.Armed; !crashed && armed != nil && armed.Since != nil {
+			crashed = true
+			return false, r.crash(ctx, armed)
 		}
 		return s.Status.Phase == v1alpha1.PhaseActive || s.Status.Phase == v1alpha1.PhaseEnded, nil
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +25,7 @@ type scenario struct {
 	isolated bool                                    // the copy is cut off
 	oneShot  bool                                    // the debugger has no terminal
 	hangs    bool                                    // nobody gets its log
+	armed    bool                                    // it waits for its target to crash
 	template bool                                    // the copy is of a workload without pods, with its environment and a Secret to pull with
 }
 
@@ -109,6 +111,8 @@ func scenarios() []scenario {
 			isolated: true},
 		scenario{name: "template-end", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeTerminated, end: setEnd,
 			template: true},
+		scenario{name: "armed-end", mode: v1alpha1.ModeEphemeralContainer, class: classApproved, outcome: v1alpha1.OutcomeTerminated, end: setEnd,
+			armed: true},
 		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 	)
 }
@@ -196,6 +200,12 @@ func (r *run) ask(ctx context.Context) error {
 		session.Spec.Mode, session.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: nodeName}
 		session.Spec.ClassName += r.namespace
 	}
+	if r.scenario.armed {
+		session.Spec.Target = v1alpha1.Target{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, When: &v1alpha1.When{Crashed: true},
+		}
+		fixture.NotAfter(r.clock.Now().Add(24 * time.Hour))(session)
+	}
 	if r.scenario.template {
 		session.Spec.Target = v1alpha1.Target{Workload: &v1alpha1.Workload{Kind: "Deployment", Name: r.name}}
 		session.Spec.Debugger.EnvFromTarget, session.Spec.ImagePullSecrets = true, []v1alpha1.ImagePullSecret{{Name: "tools"}}
@@ -205,6 +215,17 @@ func (r *run) ask(ctx context.Context) error {
 	session.Spec.Reason = "faults"
 	session.Spec.Emergency = r.scenario.class == classEmergency
 	return alice.Create(ctx, session)
+}
+
+// crash has the target's container be restarted, after the session was armed.
+func (r *run) crash(ctx context.Context, armed *v1alpha1.ArmedStatus) error {
+	_, err := players.Change(ctx, types.NamespacedName{Namespace: r.namespace, Name: r.target}, func(pod *corev1.Pod) {
+		for i := range pod.Status.ContainerStatuses {
+			status := &pod.Status.ContainerStatuses[i]
+			status.RestartCount, status.LastTerminationState = 1, fixture.Exited(armed.Since.Add(2*time.Second), 137, "OOMKilled", "")
+		}
+	})
+	return err
 }
 
 // decide creates an approval or a denial of what the session asks for.

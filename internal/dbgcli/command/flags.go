@@ -20,6 +20,7 @@ type requestFlags struct {
 	notAfter string
 	pull     string
 	pick     string
+	when     string
 	files    []string
 	attach   bool
 }
@@ -31,6 +32,8 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVar(&r.MountPath, "mount-path", "", "With pvc/NAME: where its volume is mounted in the debugger. Defaults to /mnt.")
 	flags.BoolVar(&r.ReadWrite, "read-write", false, "With pvc/NAME: mount its volume for writing, if the class allows it.")
 	flags.StringVar(&f.pick, "pick", "", "Which pod of a workload or selector: Ready, Unhealthy, Newest or Oldest. By default, pods that are not ready come first, then the newest.")
+
+	flags.StringVar(&f.when, "when", "", "Do not start yet, but in the first pod that crashes (crashed) or is not ready for so long (notReadyFor=2m). Requires --not-after.")
 
 	flags.StringVar(&r.Image, "image", "", "The debugger's image. Defaults to the class's default image.")
 	flags.StringVar(&r.TargetContainer, "target", "", "The container whose processes the debugger sees. Defaults to the pod's default container.")
@@ -70,6 +73,13 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 // finish reads what a flag alone does not hold, into the request.
 func (f *requestFlags) finish(r *request.Options, now time.Time) error {
 	r.ImagePullPolicy, r.Pick = corev1.PullPolicy(f.pull), v1alpha1.Pick(f.pick)
+	if f.when != "" {
+		when, err := request.ParseWhen(f.when)
+		if err != nil {
+			return fmt.Errorf("--when: %w", err)
+		}
+		r.When = when
+	}
 	if f.notAfter != "" {
 		at, err := parseTime(f.notAfter, now)
 		if err != nil {

@@ -38,6 +38,9 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	tty := terminal.New(o.IOStreams, o.visit.quiet)
+	if o.flags.when != "" {
+		o.flags.attach = false // it may start in a night, or never
+	}
 	if o.output.format != "" && o.flags.attach {
 		return errors.New("-o cannot be used when attaching: add --attach=false")
 	}
@@ -73,6 +76,9 @@ func (o *openOptions) open(ctx context.Context, conn *connection, tty *terminal.
 			return o.output.print(o.Out, "DebugSession", created)
 		}
 		fmt.Fprintf(o.Out, "debugsession.debugsession.dev/%s created\n", created.Name)
+		if next := story.NextOfArmed(created); next != "" && !o.visit.quiet {
+			fmt.Fprintln(o.ErrOut, next)
+		}
 		return nil
 	}
 	tty.Progress.Show("session "+created.Name+" created", "")

@@ -28,6 +28,9 @@ const examples = `  # A shell next to the application, in the workload's least h
   # A copy of a crashing pod, with another image
   kubectl dbg sts/db -it --copy --image=busybox:1.36
 
+  # Not now, but in the next pod that hangs within 8 hours: what the command prints is kept
+  kubectl dbg deploy/checkout --when=notReadyFor=2m --not-after=8h -- sh -c 'ps; netstat -tn'
+
   # A node
   kubectl dbg node/worker-1 -n node-debug --class=nodes
 

@@ -59,6 +59,9 @@ type Options struct {
 	// Copy asks for a copy under a name that is chosen for it.
 	Copy bool
 
+	// When has the session wait, armed, for one of the target's pods; nil: it starts as soon as it may.
+	When *v1alpha1.When
+
 	// Emergency starts the session before its approval.
 	Emergency bool
 

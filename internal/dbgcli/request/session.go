@@ -100,7 +100,23 @@ func (o *Options) check(target v1alpha1.Target) error {
 	case o.ArgumentsOnly && len(o.Command) == 0:
 		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
 	}
-	return errors.Join(o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), checkCustom(o.Custom))
+	return errors.Join(o.checkWhen(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), checkCustom(o.Custom))
+}
+
+// checkWhen refuses what cannot be waited for.
+func (o *Options) checkWhen(target v1alpha1.Target) error {
+	switch {
+	case o.When == nil:
+		return nil
+	case target.Workload == nil && target.Selector == nil:
+		return errors.New("--when waits for one of many pods: specify KIND/NAME such as deploy/checkout, or -l LABEL=VALUE")
+	case o.Pick != "":
+		return errors.New("--when picks the pod: omit --pick")
+	case o.NotAfter == nil:
+		return errors.New("--when requires --not-after: until when to wait, such as 8h")
+	default:
+		return nil
+	}
 }
 
 // checkPullSecrets refuses Secrets where no pod is made that could have them.

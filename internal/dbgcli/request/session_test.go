@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
@@ -88,6 +89,11 @@ func TestSession(t *testing.T) {
 			`{target: {podName: web, container: app}, mode: EphemeralContainer, className: production, reason: INC-1, ttl: 1h30m,
   profile: netadmin, notAfter: "2026-11-27T12:40:05Z", debugger: {image: busybox, args: ["-x"], workingDir: /tmp, imagePullPolicy: Always,
   env: [{name: A, value: "0"}, {name: B, value: "2"}, {name: C, value: "3"}]}}`,
+		},
+		"one that waits for a crash": {
+			Options{Target: "deploy/web", When: &v1alpha1.When{Crashed: true}, NotAfter: &notAfter, Command: []string{"ps"}},
+			`{target: {workload: {apiVersion: apps/v1, kind: Deployment, name: web}, when: {crashed: true}}, mode: EphemeralContainer,
+  notAfter: "2026-11-27T12:40:05Z", debugger: {command: [ps]}}`,
 		},
 		"a copy, pulled with Secrets": {
 			Options{Target: "web", Copy: true, ImagePullSecrets: []string{"tools", "more"}},
@@ -182,17 +188,20 @@ func asYAML(t *testing.T, object any) string {
 
 func TestRefusedBeforeItIsAsked(t *testing.T) {
 	for want, o := range map[string]Options{
-		"is not a target":                   {},
-		"--emergency requires --reason":     {Target: "web", Emergency: true, Reason: " "},
-		`"a/b/c" is not a target`:           {Target: "a/b/c"},
-		"not both":                          {Target: "web", Selector: "app=web"},
-		"-l app=":                           {Selector: "app=,,"},
-		"no such kind":                      {Target: "gadget/x"},
-		"use -it":                           {Target: "web", TTY: true},
-		"a node cannot be copied":           {Target: "node/n", Copy: true},
-		"a node has no containers":          {Target: "node/n", TargetContainer: "app"},
-		"--set-image requires a copy":       {Target: "web", SetImages: map[string]string{"app": "x"}},
-		"--same-node and --replace require": {Target: "web", SameNode: true},
+		"is not a target":                                    {},
+		"--when waits for one of many":                       {Target: "web", When: &v1alpha1.When{Crashed: true}},
+		"--when picks the pod":                               {Target: "deploy/web", When: &v1alpha1.When{Crashed: true}, Pick: v1alpha1.PickOldest},
+		"--when requires --not-after":                        {Target: "deploy/web", When: &v1alpha1.When{Crashed: true}},
+		"--emergency requires --reason":                      {Target: "web", Emergency: true, Reason: " "},
+		`"a/b/c" is not a target`:                            {Target: "a/b/c"},
+		"not both":                                           {Target: "web", Selector: "app=web"},
+		"-l app=":                                            {Selector: "app=,,"},
+		"no such kind":                                       {Target: "gadget/x"},
+		"use -it":                                            {Target: "web", TTY: true},
+		"a node cannot be copied":                            {Target: "node/n", Copy: true},
+		"a node has no containers":                           {Target: "node/n", TargetContainer: "app"},
+		"--set-image requires a copy":                        {Target: "web", SetImages: map[string]string{"app": "x"}},
+		"--same-node and --replace require":                  {Target: "web", SameNode: true},
 		"--image-pull-secret requires a copy or a node":      {Target: "web", ImagePullSecrets: []string{"tools"}},
 		"a node has no environment":                          {Target: "node/n", EnvFromTarget: true},
 		"-c keeps its own environment":                       {Target: "web", Copy: true, Container: "app", EnvFromTarget: true},
@@ -217,6 +226,20 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 }
 
 // What kubectl debug understands, and means nothing here, is said.
+func TestParseWhen(t *testing.T) {
+	for typed, want := range map[string]*v1alpha1.When{
+		"crashed":        {Crashed: true},
+		"notReadyFor=2m": {NotReadyFor: &metav1.Duration{Duration: 2 * time.Minute}},
+		"notReadyFor=":   nil,
+		"notReadyFor=2":  nil,
+		"Crashed":        nil,
+	} {
+		if got, err := ParseWhen(typed); (err != nil) != (want == nil) || !cmp.Equal(got, want) {
+			t.Errorf("%s: %+v, %v", typed, got, err)
+		}
+	}
+}
+
 func TestUnused(t *testing.T) {
 	for want, o := range map[string]Options{
 		"-c debugger has no effect without a copy": {Target: "web", Container: "debugger"},

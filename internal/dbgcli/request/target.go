@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -54,7 +55,7 @@ func TargetName(gvk schema.GroupVersionKind, name string) string {
 
 // target is what is debugged, and the short name by which a session's name tells it.
 func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, err error) {
-	target.Container, target.Pick = o.TargetContainer, o.Pick
+	target.Container, target.Pick, target.When = o.TargetContainer, o.Pick, o.When
 	if o.TargetImage != "" {
 		if o.Target != "" || o.Selector != "" {
 			return target, "", errors.New("specify only one of: a target, -l, --target-image")
@@ -130,4 +131,19 @@ func shortSelector(selector *metav1.LabelSelector) string {
 		}
 	}
 	return "selected"
+}
+
+// ParseWhen reads what a session is to wait for: crashed, or notReadyFor= and a duration.
+func ParseWhen(text string) (*v1alpha1.When, error) {
+	if text == "crashed" {
+		return &v1alpha1.When{Crashed: true}, nil
+	}
+	if long, ok := strings.CutPrefix(text, "notReadyFor="); ok {
+		wanted, err := time.ParseDuration(long)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a duration such as 2m", long)
+		}
+		return &v1alpha1.When{NotReadyFor: &metav1.Duration{Duration: wanted}}, nil
+	}
+	return nil, fmt.Errorf("%q is neither crashed nor a notReadyFor=DURATION such as notReadyFor=2m", text)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // Next is what one would type next, for whoever asked for a session.
@@ -17,5 +18,27 @@ func Next(session *v1alpha1.DebugSession) string {
 		return fmt.Sprintf("ask an approver to review it: kubectl dbg approve %s -n %s", session.Name, session.Namespace)
 	default:
 		return ""
+	}
+}
+
+// NextOfArmed is what one would type of a session that waits for a pod to crash; empty for any other.
+func NextOfArmed(session *v1alpha1.DebugSession) string {
+	what := Awaited(session.Spec.Target.When)
+	if what == "" || session.Spec.NotAfter == nil {
+		return ""
+	}
+	return fmt.Sprintf("it starts as soon as a pod of %s %s, until %s; to see what became of it: kubectl dbg describe %s -n %s",
+		targetOf(session), what, plaintext.Clock(session.Spec.NotAfter.Time), session.Name, session.Namespace)
+}
+
+// Awaited is what a pod does that a session waits for; empty for one that starts as soon as it may.
+func Awaited(when *v1alpha1.When) string {
+	switch {
+	case when == nil:
+		return ""
+	case when.NotReadyFor != nil:
+		return "has not been ready for " + v1alpha1.FormatDuration(when.NotReadyFor.Duration)
+	default:
+		return "crashes"
 	}
 }

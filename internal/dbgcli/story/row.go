@@ -63,6 +63,9 @@ func left(session *v1alpha1.DebugSession, now time.Time) string {
 		_, timing := Progress(session, now)
 		return strings.TrimSuffix(strings.TrimPrefix(timing, ", "), " left")
 	}
+	if session.Status.Reason == v1alpha1.ReasonArmed && session.Spec.NotAfter != nil {
+		return Duration(session.Spec.NotAfter.Sub(now))
+	}
 	if session.Status.ExpiresAt == nil {
 		return ""
 	}

@@ -30,9 +30,10 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	}
 	status := &session.Status
 	add(&session.CreationTimestamp, "%s requested %s", cmp.Or(requester(session), "someone"), wish(session))
-	if fit := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible); fit != nil && fit.Status == metav1.ConditionTrue && status.Target != nil {
-		add(&fit.LastTransitionTime, "admitted to debug %s%s", targetOf(session), ifAny(": ", status.Target.Choice))
-	}
+	armed := cmp.Or(status.Armed, &v1alpha1.ArmedStatus{})
+	add(armed.Since, "armed: it watches the pods with %s", armed.Selector)
+	add(armed.TriggeredAt, "triggered")
+	add(admittedAt(status), "admitted to debug %s%s", targetOf(session), ifAny(": ", choice(status)))
 	if request := status.Request; request != nil {
 		add(&request.Since, "%s requested", approvals(status.Class))
 	}
@@ -55,6 +56,23 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	}
 	slices.SortStableFunc(told, func(a, b Moment) int { return a.At.Compare(b.At) })
 	return told
+}
+
+// admittedAt is when the session's target was found fit; nil if it was not, or is not there yet.
+func admittedAt(status *v1alpha1.DebugSessionStatus) *metav1.Time {
+	fit := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAdmissible)
+	if fit == nil || fit.Status != metav1.ConditionTrue || fit.Reason == v1alpha1.ReasonArmed || status.Target == nil {
+		return nil
+	}
+	return &fit.LastTransitionTime
+}
+
+// choice is why this target was chosen; empty if it was named.
+func choice(status *v1alpha1.DebugSessionStatus) string {
+	if status.Target == nil {
+		return ""
+	}
+	return status.Target.Choice
 }
 
 // reviewOf is when and how a session that started before its approval was reviewed, or by when it must be.
@@ -93,6 +111,10 @@ func wish(session *v1alpha1.DebugSession) string {
 }
 
 func asked(target *v1alpha1.Target) string {
+	return named(target) + ifAny(", as soon as one of its pods ", Awaited(target.When))
+}
+
+func named(target *v1alpha1.Target) string {
 	switch {
 	case target.PodName != "":
 		return "pod " + target.PodName

@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -18,17 +19,26 @@ import (
 // maxEvent is how large an event may be. etcd keeps no object of more than a tenth of it.
 const maxEvent = 16 << 20
 
-// podClient lists and watches the pods of a namespace.
+// podClient lists and watches the pods of a selection.
 type podClient struct {
 	corev1client.PodInterface
-	rest      rest.Interface
-	namespace string
+	rest rest.Interface
+	of   selection
+}
+
+// selected are the options of a request for the client's pods.
+func (c *podClient) selected() metav1.ListOptions {
+	options := metav1.ListOptions{LabelSelector: c.of.labels}
+	if c.of.name != "" {
+		options.FieldSelector = fields.OneTermEqualSelector(metav1.ObjectNameField, c.of.name).String()
+	}
+	return options
 }
 
 // watch begins a watch.
 func (c *podClient) watch(ctx context.Context, options *metav1.ListOptions) (*eventReader, error) {
 	options.Watch = true
-	body, err := c.rest.Get().Namespace(c.namespace).Resource("pods").
+	body, err := c.rest.Get().Namespace(c.of.namespace).Resource("pods").
 		VersionedParams(options, scheme.ParameterCodec).
 		SetHeader("Accept", runtime.ContentTypeProtobuf).
 		Stream(ctx)

@@ -9,6 +9,7 @@ import (
 
 // packedPod is a pod as a watch keeps it until somebody asks: encoded, which takes a third of the memory, and without what nobody reads.
 type packedPod struct {
+	name            string
 	resourceVersion string
 	encoded         []byte
 	commands        []int // of each ephemeral container, how long its command and arguments are
@@ -17,7 +18,7 @@ type packedPod struct {
 // pack changes the pod. It drops who manages which field, kubectl apply's copy of the manifest, and what ephemeral containers run: a
 // debugger's time limit is a script of 8 kB, and each that there ever was stays in the pod.
 func pack(pod *corev1.Pod) (*packedPod, error) {
-	packed := &packedPod{resourceVersion: pod.ResourceVersion}
+	packed := &packedPod{name: pod.Name, resourceVersion: pod.ResourceVersion}
 	pod.ManagedFields = nil
 	delete(pod.Annotations, corev1.LastAppliedConfigAnnotation)
 	for i := range pod.Spec.EphemeralContainers {

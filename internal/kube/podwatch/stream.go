@@ -7,12 +7,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/ptr"
@@ -56,14 +57,14 @@ var (
 	errNotAtHand   = errors.New("the API server has no such pod at hand")
 )
 
-// follow keeps a stream of one pod open until ctx is done, and reports what it sees. Only the first stream may begin with what the API
+// follow keeps a stream of the client's pods open until ctx is done, and reports what it sees. Only the first stream may begin with what the API
 // server has at hand: what was seen is not to be followed by what was before it.
-func follow(ctx context.Context, pods *podClient, name string, report func(view)) {
+func follow(ctx context.Context, pods *podClient, report func(view)) {
 	retry := newBackoff()
 	since := atHand
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := stream(ctx, pods, name, since, report)
+		err := stream(ctx, pods, since, report)
 		pause := retry.Step
 		switch {
 		case ctx.Err() != nil:
@@ -95,10 +96,10 @@ func newBackoff() wait.Backoff {
 	return wait.Backoff{Duration: retryFirst, Factor: 2, Jitter: 1, Steps: 100, Cap: retryLongest}
 }
 
-// stream reports one pod for as long as one watch lasts. It returns an error if the watch ended before it had told whether
-// there is such a pod. That one ends later is normal, whatever ended it: the next one tells how things are. That there is no such pod is
+// stream reports the client's pods for as long as one watch lasts. It returns an error if the watch ended before it had told whether
+// there are any. That one ends later is normal, whatever ended it: the next one tells how things are. That there are none is
 // not believed of what the API server has at hand.
-func stream(ctx context.Context, pods *podClient, name, since string, report func(view)) error {
+func stream(ctx context.Context, pods *podClient, since string, report func(view)) error {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	overdue := time.AfterFunc(syncTimeout, func() { giveUp(errNoAnswer) })
@@ -108,11 +109,11 @@ func stream(ctx context.Context, pods *podClient, name, since string, report fun
 	deadAt := time.Now().Add(lifetime + lifetimeGrace)
 	var (
 		events *eventReader
-		pod    *packedPod
+		seen   []*packedPod
 		synced bool
 		err    error
 	)
-	elsewhere(func() { events, pod, synced, err = open(ctx, pods, name, since, lifetime) })
+	elsewhere(func() { events, seen, synced, err = open(ctx, pods, since, lifetime) })
 	if err != nil {
 		return because(ctx, err)
 	}
@@ -121,7 +122,7 @@ func stream(ctx context.Context, pods *podClient, name, since string, report fun
 	for {
 		if synced {
 			overdue.Reset(time.Until(deadAt))
-			elsewhere(func() { report(view{known: true, pod: pod}) })
+			elsewhere(func() { report(view{known: true, pods: seen}) })
 		}
 		event := events.next() // an empty one when the stream was closed
 		object, isPod := event.Object.(*corev1.Pod)
@@ -131,19 +132,35 @@ func stream(ctx context.Context, pods *podClient, name, since string, report fun
 		case !isPod:
 			return because(ctx, reasonOf(event))
 		case isNoNews(event.Type, object, synced):
-		case event.Type == watch.Bookmark && pod == nil && since == atHand:
+		case event.Type == watch.Bookmark && len(seen) == 0 && since == atHand:
 			return errNotAtHand
 		case event.Type == watch.Bookmark:
 			synced = true
 		case event.Type == watch.Deleted:
-			pod = nil
+			seen = without(seen, object.Name)
 		default:
-			elsewhere(func() { pod, err = pack(object) })
+			elsewhere(func() { seen, err = with(seen, object) })
 			if err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// without returns the pods but for that of a name. What it is given stays as it is, as it was reported.
+func without(pods []*packedPod, name string) []*packedPod {
+	return slices.DeleteFunc(slices.Clone(pods), func(p *packedPod) bool { return p.name == name })
+}
+
+// with returns the pods with one more, or with another state of one, by name. It changes the one.
+func with(pods []*packedPod, pod *corev1.Pod) ([]*packedPod, error) {
+	packed, err := pack(pod)
+	if err != nil {
+		return nil, err
+	}
+	others := without(pods, packed.name)
+	at, _ := slices.BinarySearchFunc(others, packed, func(a, b *packedPod) int { return strings.Compare(a.name, b.name) })
+	return slices.Insert(others, at, packed), nil
 }
 
 // isNoNews reports whether an event is a bookmark that says nothing but how far the stream has come.
@@ -162,43 +179,38 @@ func elsewhere(do func()) {
 	<-done
 }
 
-// open begins a watch. If synced, pod is what there was when it began; if not, the stream will tell and then say that it has.
-func open(ctx context.Context, pods *podClient, name, since string, lifetime time.Duration) (
-	events *eventReader, pod *packedPod, synced bool, err error,
+// open begins a watch. If synced, seen are the pods that there were when it began; if not, the stream will tell and then say that it has.
+func open(ctx context.Context, pods *podClient, since string, lifetime time.Duration) (
+	events *eventReader, seen []*packedPod, synced bool, err error,
 ) {
 	seconds := int64(lifetime.Seconds())
-	options := metav1.ListOptions{
-		FieldSelector:        fields.OneTermEqualSelector(metav1.ObjectNameField, name).String(),
-		ResourceVersion:      since,
-		SendInitialEvents:    ptr.To(true),
-		ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
-		AllowWatchBookmarks:  true,
-		TimeoutSeconds:       &seconds,
-	}
+	options := pods.selected()
+	options.ResourceVersion, options.TimeoutSeconds = since, &seconds
+	options.SendInitialEvents, options.ResourceVersionMatch = ptr.To(true), metav1.ResourceVersionMatchNotOlderThan
+	options.AllowWatchBookmarks = true
 	events, err = pods.watch(ctx, &options)
 	if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
 		return events, nil, false, err
 	}
 
 	// This API server knows no streaming lists, or has them switched off, as Kubernetes 1.33 has.
-	list, err := pods.List(ctx, metav1.ListOptions{FieldSelector: options.FieldSelector, ResourceVersion: since})
+	options = pods.selected()
+	options.ResourceVersion = since
+	list, err := pods.List(ctx, options)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	switch {
-	case len(list.Items) > 0:
-		if pod, err = pack(&list.Items[0]); err != nil {
+	for i := range list.Items {
+		if seen, err = with(seen, &list.Items[i]); err != nil {
 			return nil, nil, false, err
 		}
-	case since == atHand:
+	}
+	if len(seen) == 0 && since == atHand {
 		return nil, nil, false, errNotAtHand
 	}
-	events, err = pods.watch(ctx, &metav1.ListOptions{
-		FieldSelector:   options.FieldSelector,
-		ResourceVersion: list.ResourceVersion,
-		TimeoutSeconds:  &seconds,
-	})
-	return events, pod, true, err
+	options.ResourceVersion, options.TimeoutSeconds = list.ResourceVersion, &seconds
+	events, err = pods.watch(ctx, &options)
+	return events, seen, true, err
 }
 
 // because returns why a watch could not begin, in words that are the same at each try, or else every try would be news: the

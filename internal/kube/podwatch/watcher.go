@@ -1,10 +1,11 @@
-// Package podwatch watches the pods that sessions are debugging, and no others.
+// Package podwatch watches the pods that sessions are debugging, and those of which they wait for one to crash, and no others.
 //
 // The law:
 //
 //   - Cost follows the sessions, not the cluster. Each pod that at least one session is interested in has one watch, with a
 //     field selector on its name; sessions that debug the same pod share it; the last one out stops it. Nothing is held of
-//     any other pod, however many there are.
+//     any other pod, however many there are. Sessions that wait for one of many pods have one watch for all that have the same
+//     labels, in the same way.
 //   - A watch is one request. The API server streams what there is and then what changes (a streaming list). Where it
 //     refuses to, the pod is listed first and watched from there: two requests, or three with the refused one. That there is no
 //     such pod takes one more, or two.
@@ -20,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,34 +43,41 @@ type Watcher struct {
 	ctx      context.Context // of the watches: nil until Start
 	stopped  bool
 	running  sync.WaitGroup
-	watches  map[types.NamespacedName]*podWatch // by pod
+	watches  map[selection]*podWatch
 	sessions map[types.NamespacedName]*podWatch // by session
 }
 
-// podWatch is the watch of one pod. Its fields are guarded by the Watcher's lock.
+// selection is what one watch is of: the pod of that name, or the pods that a label selector selects.
+type selection struct{ namespace, name, labels string }
+
+func (s selection) String() string {
+	if s.name != "" {
+		return fmt.Sprintf("pod %s/%s", s.namespace, s.name)
+	}
+	return fmt.Sprintf("the pods of namespace %s with %s", s.namespace, s.labels)
+}
+
+// podWatch is one watch. Its fields are guarded by the Watcher's lock.
 type podWatch struct {
-	pod      types.NamespacedName
+	of       selection
 	sessions map[types.NamespacedName]struct{}
 	stop     context.CancelFunc // nil until it runs
 	seen     view
 }
 
-// view is what is known of a pod. Its zero value is: nothing yet.
+// view is what is known of the pods of a watch. Its zero value is: nothing yet.
 type view struct {
 	known bool
-	pod   *packedPod // nil although known: there is none
-	err   error      // why nothing is known
+	pods  []*packedPod // by name; empty although known: there are none
+	err   error        // why nothing is known
 }
 
 // same tells whether a session would see no difference.
 func (v view) same(other view) bool {
-	if v.known != other.known || (v.pod == nil) != (other.pod == nil) || (v.err == nil) != (other.err == nil) {
+	if v.known != other.known || (v.err == nil) != (other.err == nil) || v.err != nil && v.err.Error() != other.err.Error() {
 		return false
 	}
-	if v.err != nil && v.err.Error() != other.err.Error() {
-		return false
-	}
-	return v.pod == nil || v.pod.resourceVersion == other.pod.resourceVersion
+	return slices.EqualFunc(v.pods, other.pods, func(a, b *packedPod) bool { return a.resourceVersion == b.resourceVersion })
 }
 
 // New returns a Watcher that knows nothing yet. It may be asked at once; it watches once it is started.
@@ -80,7 +89,7 @@ func New(pods corev1client.CoreV1Interface, notify func(session types.Namespaced
 	return &Watcher{
 		pods:     pods,
 		notify:   notify,
-		watches:  map[types.NamespacedName]*podWatch{},
+		watches:  map[selection]*podWatch{},
 		sessions: map[types.NamespacedName]*podWatch{},
 	}
 }
@@ -110,8 +119,8 @@ func (w *Watcher) Start(ctx context.Context) error {
 // NeedLeaderElection is true: only the operator that acts has sessions to watch pods for.
 func (*Watcher) NeedLeaderElection() bool { return true }
 
-// Get returns a pod as last seen, and has the session told from then on when it changes. A session is interested in one pod
-// at most: asking for another releases the first.
+// Get returns a pod as last seen, and has the session told from then on when it changes. A session is interested in one pod, or in the
+// pods of one selector, at most: asking for another releases the first.
 //
 //   - known, with a pod. It has neither managedFields nor the annotation of kubectl apply, and of what its ephemeral containers run
 //     nothing but the length.
@@ -120,51 +129,69 @@ func (*Watcher) NeedLeaderElection() bool { return true }
 //   - an error: the API server refuses the watch or cannot be reached, and nothing is known; it is tried again, and notify
 //     will be called when that changes. An error after the Watcher was stopped is final.
 func (w *Watcher) Get(session, pod types.NamespacedName) (p *corev1.Pod, known bool, err error) {
-	seen := w.seen(session, pod)
-	if seen.err == nil && seen.pod != nil {
-		p, seen.err = seen.pod.unpack()
+	pods, known, err := w.get(session, selection{namespace: pod.Namespace, name: pod.Name})
+	if len(pods) == 0 {
+		return nil, known, err
 	}
-	if seen.err != nil {
-		return nil, false, fmt.Errorf("watching pod %s: %w", pod, seen.err)
-	}
-	return p, seen.known, nil
+	return &pods[0], known, err
 }
 
-// seen is what was seen of a pod, which the session is interested in from then on.
-func (w *Watcher) seen(session, pod types.NamespacedName) view {
+// List is Get for the pods of the namespace that a label selector selects, in the order of their names. It must be as
+// labels.Selector's String has it.
+func (w *Watcher) List(session types.NamespacedName, namespace, labels string) (pods []corev1.Pod, known bool, err error) {
+	return w.get(session, selection{namespace: namespace, labels: labels})
+}
+
+func (w *Watcher) get(session types.NamespacedName, of selection) (pods []corev1.Pod, known bool, err error) {
+	seen := w.seen(session, of)
+	for _, packed := range seen.pods {
+		var pod *corev1.Pod
+		if pod, seen.err = packed.unpack(); seen.err != nil {
+			break
+		}
+		pods = append(pods, *pod)
+	}
+	if seen.err != nil {
+		return nil, false, fmt.Errorf("watching %s: %w", of, seen.err)
+	}
+	return pods, seen.known, nil
+}
+
+// seen is what was seen of a selection, which the session is interested in from then on.
+func (w *Watcher) seen(session types.NamespacedName, of selection) view {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stopped {
 		return view{err: errStopped}
 	}
 	pw := w.sessions[session]
-	if pw == nil || pw.pod != pod {
+	if pw == nil || pw.of != of {
 		w.release(session)
-		pw = w.subscribe(session, pod)
+		pw = w.subscribe(session, of)
 	}
 	return pw.seen
 }
 
-// Release ends a session's interest in its pod, if it has any. The last session to be released stops the pod's watch.
+// Release ends a session's interest in its pod or pods, if it has any. The last session to be released stops the watch.
 func (w *Watcher) Release(session types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.release(session)
 }
 
-// Len returns how many pods are watched.
+// Len returns how many watches there are.
 func (w *Watcher) Len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.watches)
 }
 
-// subscribe makes a session interested in a pod. The lock is held.
-func (w *Watcher) subscribe(session, pod types.NamespacedName) *podWatch {
-	pw := w.watches[pod]
+// subscribe makes a session interested in a selection. The lock is held.
+func (w *Watcher) subscribe(session types.NamespacedName, of selection) *podWatch {
+	pw := w.watches[of]
 	if pw == nil {
-		pw = &podWatch{pod: pod, sessions: map[types.NamespacedName]struct{}{}}
-		w.watches[pod] = pw
+		pw = &podWatch{of: of, sessions: map[types.NamespacedName]struct{}{}}
+		w.watches[of] = pw
 		if w.ctx != nil {
 			w.run(pw)
 		}
@@ -185,24 +212,24 @@ func (w *Watcher) release(session types.NamespacedName) {
 	if len(pw.sessions) > 0 {
 		return
 	}
-	delete(w.watches, pw.pod)
+	delete(w.watches, pw.of)
 	if pw.stop != nil {
 		pw.stop()
 	}
 }
 
-// run starts a pod's watch. The lock is held.
+// run starts a watch. The lock is held.
 func (w *Watcher) run(pw *podWatch) {
 	ctx, stop := context.WithCancel(w.ctx)
 	pw.stop = stop
 	w.running.Go(func() {
 		defer stop()
-		pods := &podClient{w.pods.Pods(pw.pod.Namespace), w.pods.RESTClient(), pw.pod.Namespace}
-		follow(ctx, pods, pw.pod.Name, func(now view) { w.saw(pw, now) })
+		pods := &podClient{w.pods.Pods(pw.of.namespace), w.pods.RESTClient(), pw.of}
+		follow(ctx, pods, func(now view) { w.saw(pw, now) })
 	})
 }
 
-// saw keeps what is now known of a pod and tells its sessions, if it is news. The watch may have been released meanwhile:
+// saw keeps what is now known of a watch's pods and tells its sessions, if it is news. The watch may have been released meanwhile:
 // then it has no sessions, nobody can find it any more, and another may have taken its place.
 func (w *Watcher) saw(pw *podWatch, now view) {
 	w.mu.Lock()

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 )
 
 var (
@@ -202,6 +203,64 @@ func TestAskingForAnotherPodReleasesTheFirst(t *testing.T) {
 	})
 }
 
+// Sessions that wait for one of the pods of the same labels to crash have one watch together.
+func TestThePodsOfASelectorAreWatchedTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		expect := func(session types.NamespacedName, want ...string) {
+			t.Helper()
+			pods, known, err := w.List(session, "shop", "app=shop")
+			if !known || err != nil {
+				t.Fatalf("known %v, %v", known, err)
+			}
+			var got []string
+			for i := range pods {
+				got = append(got, pods[i].Name+"@"+pods[i].ResourceVersion)
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("got the pods %v, want %v", got, want)
+			}
+		}
+		another := newPod("b", "4")
+		another.Name = "cart"
+
+		server.set(newPod("a", "1"))
+		if pods, known, err := w.List(alice, "shop", "app=shop"); len(pods) != 0 || known || err != nil {
+			t.Fatalf("got %v, known %v, %v; want nothing known yet", pods, known, err)
+		}
+		synctest.Wait()
+		expectTold(t, told, "alice")
+		expect(alice, "checkout@1")
+		expect(bob, "checkout@1")
+		asked := server.requests()
+		if len(asked) != 1 || asked[0].Get("labelSelector") != "app=shop" || asked[0].Has("fieldSelector") {
+			t.Errorf("asked %v, want one request for the pods of those labels", asked)
+		}
+
+		server.send(event{watch.Added, another})
+		expectTold(t, told, "alice", "bob")
+		expect(alice, "cart@4", "checkout@1")
+		server.set(newPod("a", "5"))
+		expectTold(t, told, "alice", "bob")
+		expect(bob, "cart@4", "checkout@5")
+		server.send(event{watch.Deleted, another})
+		expectTold(t, told, "alice", "bob")
+		expect(alice, "checkout@5")
+
+		expectUnknown(t, w, alice, checkout) // once one of them has crashed, it is that one's that counts
+		synctest.Wait()
+		expectTold(t, told, "alice")
+		if n := w.Len(); n != 2 {
+			t.Errorf("%d watches, want two: of the pod, and of the selector for bob", n)
+		}
+		w.Release(alice)
+		w.Release(bob)
+		synctest.Wait()
+		if n, open := w.Len(), server.open(); n != 0 || open != 0 {
+			t.Errorf("%d watches and %d streams, want none", n, open)
+		}
+	})
+}
+
 func TestAWatcherMayBeAskedBeforeItIsStarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newFakeAPIServer(t)
@@ -294,12 +353,12 @@ func TestSessionsComeAndGoAtOnce(t *testing.T) {
 		}
 		sessions.Wait()
 		synctest.Wait()
-		watched := map[types.NamespacedName]bool{}
+		watched := map[selection]bool{}
 		for i := range 16 {
 			session := types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("session-", i)}
 			w.mu.Lock()
 			if pw := w.sessions[session]; pw != nil {
-				watched[pw.pod] = true
+				watched[pw.of] = true
 			}
 			w.mu.Unlock()
 		}
