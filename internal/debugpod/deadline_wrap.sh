@@ -325,6 +325,12 @@ kill -CONT "$watchdog"
 own=$code
 outcome "$watchdog"
 ended=$code
+# Bash can lose the code of one that ends as it is waited for, and says -1. What time it is tells as much.
+if [ "$ended" -lt 0 ]; then
+  ask_time
+  [ "${now:-0}" -ge "$deadline" ] && ended=0
+  [ "${now:-0}" -ge "$hard" ] && ended=3
+fi
 spare=$over
 finish
 wait
