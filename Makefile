@@ -282,6 +282,12 @@ test-k9s: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg $(BIN)/.tools $(BIN)/k
 recording: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg ## Record kubectl dbg in a terminal, for the README, and measure it beside kubectl debug. TIMES=N measures N times.
 	@IMG=$(IMG) test/with-cluster.sh test/recording/run.sh
 
+# It mostly waits.
+.PHONY: dashboard-picture
+dashboard-picture: $(CLUSTER_TOOL) ## Draw docs/dashboard.svg, the dashboard, from what a real Prometheus collects of a real operator in three minutes.
+	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
+		DASHBOARD_PICTURE=$(CURDIR)/docs/dashboard.svg CI=1 go test -count=1 -timeout 30m ./test/integration -ginkgo.focus='the picture of the dashboard'
+
 # The table comes last of all, also after the cluster's end.
 .PHONY: chaos
 chaos: $(CLUSTER_TOOL) $(BIN)/image ## Break a real cluster while sessions run in it, and print a table. CHAOS=REGEXP breaks only that.

@@ -48,6 +48,8 @@ type Server struct {
 	DeletionLimit flowcontrol.PassiveRateLimiter
 	// Refused is told of sessions and approvals that were not let in; left out, nobody is.
 	Refused func(*admission.Request, string)
+	// Metrics count the answers; left out, nobody does.
+	Metrics *Metrics
 }
 
 // Register has the webhook server serve the paths that config/webhook names.
@@ -62,7 +64,7 @@ func (s *Server) Register(server webhook.Server) {
 		"/validate/debugclasses":   s.telling(s.validateClass),
 		"/schema":                  schemas.before(s.stampChange),
 	} {
-		server.Register(path, &admission.Webhook{Handler: handle})
+		server.Register(path, &admission.Webhook{Handler: s.Metrics.counting(path, handle)})
 	}
 }
 

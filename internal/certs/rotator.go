@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -110,22 +111,26 @@ func (r *Rotator) Reconcile(ctx context.Context, _ ctrl.Request) (ctrl.Result, e
 	if outrun(err) {
 		return ctrl.Result{}, nil // another replica was first: what it wrote is on its way to the cache
 	}
-	if err != nil {
+	if secret == nil {
 		return ctrl.Result{}, err
 	}
-	certificate, err := pair(secret.Data)
-	if err != nil {
-		return ctrl.Result{}, err
+	certificate, unusable := pair(secret.Data)
+	if unusable != nil {
+		return ctrl.Result{}, unusable
 	}
 	r.serving.Store(&served{certificate: certificate, ca: secret.Data[caCertField]})
-	return ctrl.Result{RequeueAfter: recheck}, r.announce(ctx, secret.Data[caCertField])
+	if err := errors.Join(err, r.announce(ctx, secret.Data[caCertField])); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: recheck}, nil
 }
 
 func outrun(err error) bool {
 	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
 }
 
-// secret returns the Secret with certificates in it that are good for a while.
+// secret returns the Secret with certificates in it that are good for a while. If these cannot be written, it returns those that there
+// are with the error, as long as they are valid.
 func (r *Rotator) secret(ctx context.Context) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := r.Client.Get(ctx, client.ObjectKey{Namespace: r.Namespace, Name: SecretName}, secret)
@@ -139,15 +144,28 @@ func (r *Rotator) secret(ctx context.Context) (*corev1.Secret, error) {
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
-	changed, err := newAuthority(r.names()).renew(secret.Data, r.Clock.Now())
-	if err != nil || !changed {
-		return secret, err
+	before, authority, now := maps.Clone(secret.Data), newAuthority(r.names()), r.Clock.Now()
+	changed, err := authority.renew(secret.Data, now)
+	if err != nil {
+		return nil, err
+	}
+	if !changed {
+		return secret, nil
 	}
 	log.FromContext(ctx).Info("generating webhook certificates", "secret", client.ObjectKeyFromObject(secret))
 	if missing {
-		return secret, r.Client.Create(ctx, secret)
+		err = r.Client.Create(ctx, secret)
+	} else {
+		err = r.Client.Update(ctx, secret)
 	}
-	return secret, r.Client.Update(ctx, secret)
+	if err == nil {
+		return secret, nil
+	}
+	if !authority.valid(before, now) {
+		return nil, err
+	}
+	secret.Data = before
+	return secret, err
 }
 
 func (r *Rotator) names() []string {

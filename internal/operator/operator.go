@@ -106,7 +106,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
-	if err := addWebhooks(mgr, options.Tracing, in, sealer, reconciler, tellRefusals(notifier, refusals, options.Clock)); err != nil {
+	if err := addWebhooks(mgr, options, in, sealer, reconciler, tellRefusals(notifier, refusals, options.Clock)); err != nil {
 		return nil, err
 	}
 	if err := mgr.Add(&bootstrapClass{

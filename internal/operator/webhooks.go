@@ -23,7 +23,6 @@ import (
 	"debugsession.dev/operator/internal/certs"
 	"debugsession.dev/operator/internal/seal"
 	"debugsession.dev/operator/internal/sessionstatus"
-	"debugsession.dev/operator/internal/tracing"
 )
 
 // DefaultNamespace is where the operator runs unless it is told otherwise.
@@ -88,13 +87,17 @@ func newRotator(options *Options) (*certs.Rotator, webhook.Server, error) {
 }
 
 // addWebhooks has every replica answer the API server, not the leader alone.
-func addWebhooks(mgr manager.Manager, trace *tracing.Provider, in *admissionInPlace, sealer *seal.Sealer, reconciler *debugsession.Reconciler,
+func addWebhooks(mgr manager.Manager, options Options, in *admissionInPlace, sealer *seal.Sealer, reconciler *debugsession.Reconciler,
 	refused func(*webhookadmission.Request, string),
 ) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
 	if err := admission.Watch(ctx, mgr.GetCache()); err != nil {
 		return err
+	}
+	answers := admission.NewMetrics()
+	if err := options.Registry.Register(answers); err != nil {
+		return fmt.Errorf("registering the metrics of admission: %w", err)
 	}
 	(&admission.Server{
 		Cached:    mgr.GetClient(),
@@ -104,19 +107,20 @@ func addWebhooks(mgr manager.Manager, trace *tracing.Provider, in *admissionInPl
 		Namespace: reconciler.Namespace,
 		Rehearse:  reconciler.Rehearse,
 		Refused:   refused,
+		Metrics:   answers,
 		Clock:     reconciler.Clock,
 
 		NoteDeletion:  noteDeletion(mgr.GetClient()),
 		DeletionLimit: admission.NewDeletionLimit(),
 
 		RehearsalLimit: admission.NewRehearsalLimit(),
-	}).Register(trace.Webhooks(mgr.GetWebhookServer()))
+	}).Register(options.Tracing.Webhooks(mgr.GetWebhookServer()))
 
 	in.webhooks.Client, in.policy.Client = mgr.GetClient(), mgr.GetClient()
-	if err := in.webhooks.SetupWithManager(mgr, trace); err != nil {
+	if err := in.webhooks.SetupWithManager(mgr, options.Tracing); err != nil {
 		return fmt.Errorf("adding the rotator of the certificates: %w", err)
 	}
-	if err := in.policy.SetupWithManager(mgr, trace); err != nil {
+	if err := in.policy.SetupWithManager(mgr, options.Tracing); err != nil {
 		return fmt.Errorf("adding the reconciler of the admission policy: %w", err)
 	}
 	return mgr.AddReadyzCheck("webhooks", admissionTrusted(mgr, in))

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/admission"
 	"debugsession.dev/operator/internal/metrics"
 	"debugsession.dev/operator/internal/notify"
 	"debugsession.dev/operator/internal/recorder"
@@ -143,7 +144,7 @@ func own() map[string][]string {
 		for _, collector := range []prometheus.Collector{
 			metrics.New(func() ([]v1alpha1.DebugSession, error) { return nil, nil }, func() int { return 0 }, clock.RealClock{}),
 			metrics.CertificateExpiry(func() time.Time { return time.Time{} }),
-			notify.NewMetrics(), recorder.NewMetrics(), transcriber.NewMetrics(),
+			admission.NewMetrics(), notify.NewMetrics(), recorder.NewMetrics(), transcriber.NewMetrics(),
 		} {
 			collector.Describe(described)
 		}

@@ -6,7 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -61,6 +64,15 @@ var requests struct {
 	made []string // method and path
 }
 
+// reviewing is how long the API server takes to answer an operator who may do what, beside the time that it needs.
+var reviewing atomic.Int64
+
+// slowReviews has it take so long, until the test ends.
+func slowReviews(wait time.Duration) {
+	reviewing.Store(int64(wait))
+	DeferCleanup(func() { reviewing.Store(0) })
+}
+
 type counted struct{ http.RoundTripper }
 
 func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -71,6 +83,9 @@ func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
 	requests.mu.Lock()
 	requests.made = append(requests.made, method+" "+r.URL.Path)
 	requests.mu.Unlock()
+	if wait := time.Duration(reviewing.Load()); wait > 0 && strings.HasSuffix(r.URL.Path, "/subjectaccessreviews") {
+		time.Sleep(wait)
+	}
 	return c.RoundTripper.RoundTrip(r)
 }
 

@@ -239,8 +239,9 @@ func replaceCertificate(secret *corev1.Secret, then time.Time) {
 	key, err := x509.ParsePKCS1PrivateKey(keyBlock.Bytes)
 	Expect(err).NotTo(HaveOccurred())
 	maker := rotator.CertRotator{
-		DNSName: "debugsession-webhook.debugsession-system.svc", ExtraDNSNames: []string{"localhost"},
-		ExtKeyUsages: &[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSName:       "debugsession-webhook.debugsession-system.svc",
+		ExtraDNSNames: []string{"debugsession-operator-metrics.debugsession-system.svc", "localhost"},
+		ExtKeyUsages:  &[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	secret.Data[corev1.TLSCertKey], secret.Data[corev1.TLSPrivateKeyKey], err =
 		maker.CreateCertPEM(&rotator.KeyPairArtifacts{Cert: cert, Key: key}, time.Now().Add(-time.Hour), then)

@@ -87,7 +87,7 @@ var rows = []row{
 	}},
 	{"The operator", 8, []panel{
 		{title: "Admission, p99", unit: "s", queries: []query{{"histogram_quantile(0.99, sum by (le, webhook) (rate(controller_runtime_webhook_latency_seconds_bucket[5m])))", "{{webhook}}"}}},
-		{title: "Refused at admission, and errors", unit: "ops", queries: []query{{`sum by (webhook, code) (rate(controller_runtime_webhook_requests_total{code!="200"}[5m]))`, "{{webhook}} {{code}}"}}},
+		{title: "Refused at admission, and errors", unit: "ops", queries: []query{{`sum by (webhook, code) (rate(debugsession_admission_answers_total{code!="200"}[5m]))`, "{{webhook}} {{code}}"}}},
 		{title: "Requests to the API server", unit: "ops", queries: []query{{"sum by (method, code) (rate(rest_client_requests_total[5m]))", "{{method}} {{code}}"}}},
 		{title: "Memory", unit: "bytes", queries: []query{{"process_resident_memory_bytes and on (instance) debugsession_pod_watches", "{{instance}}"}}},
 	}},
