@@ -48,7 +48,7 @@ type Server struct {
 }
 
 // Start has a Prometheus scrape, and evaluate the rules, as often as interval says, in a folder of its own. It returns before that answers.
-func Start(folder string, interval time.Duration, rules map[string]any, scraped map[string]any, log io.Writer) (*Server, error) {
+func Start(folder string, interval time.Duration, rules, scraped map[string]any, log io.Writer) (*Server, error) {
 	binary, err := exec.LookPath("prometheus")
 	if err != nil {
 		return nil, ErrNoPrometheus

@@ -158,7 +158,8 @@ func drawLegend(b *strings.Builder, series []series, at box) {
 			reserve = charWidth * float64(len(rest)+1)
 		}
 		if x > at.x && x+wide-10+reserve > at.x+at.w {
-			if row++; row == legendRows {
+			row++
+			if row == legendRows {
 				fmt.Fprintf(b, "<text x=\"%s\" y=\"%s\">%s</text>\n", px(x), px(at.y+float64(row)*legendHeight-4), rest)
 				return
 			}
