@@ -34,6 +34,7 @@ const (
 	headHeight     = 40
 	footHeight     = 26
 	titleHeight    = 22
+	titleLetter    = 7.2 // its mean width
 	legendHeight   = 13
 	legendRows     = 2
 	axisWidth      = 42
@@ -85,12 +86,20 @@ func (p *Drawn) draw(b *strings.Builder, from, to time.Time) {
 		return
 	}
 	fmt.Fprintf(b, "<rect class=\"p\" x=\"%s\" y=\"%s\" width=\"%s\" height=\"%s\" rx=\"3\"/>\n", px(at.x), px(at.y), px(at.w), px(at.h))
-	fmt.Fprintf(b, "<text class=\"t\" x=\"%s\" y=\"%s\">%s</text>\n", px(at.x+8), px(at.y+15), html.EscapeString(p.Title))
+	fmt.Fprintf(b, "<text class=\"t\" x=\"%s\" y=\"%s\"%s>%s</text>\n", px(at.x+8), px(at.y+15), narrowed(p.Title, at.w-16), html.EscapeString(p.Title))
 	if p.Type == "stat" {
 		p.drawNumber(b, at, from, to)
 		return
 	}
 	p.drawLines(b, at, from, to)
+}
+
+// narrowed has a title that would not fit take the width that there is.
+func narrowed(title string, width float64) string {
+	if float64(len(title))*titleLetter <= width {
+		return ""
+	}
+	return fmt.Sprintf(" textLength=\"%s\" lengthAdjust=\"spacingAndGlyphs\"", px(width))
 }
 
 // drawNumber shows the last value, and behind it how it came to be so.
