@@ -99,7 +99,7 @@ func narrowed(title string, width float64) string {
 	if float64(len(title))*titleLetter <= width {
 		return ""
 	}
-	return fmt.Sprintf(" textLength=\"%s\" lengthAdjust=\"spacingAndGlyphs\"", px(width))
+	return fmt.Sprintf(" textLength=%q lengthAdjust=\"spacingAndGlyphs\"", px(width))
 }
 
 // drawNumber shows the last value, and behind it how it came to be so.
