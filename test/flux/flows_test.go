@@ -41,6 +41,7 @@ var flows = []flow{
 	{"its approval is left over when its file is removed", "leftover", leftOver},
 	{"`force: true`, and a commit changes its target", "forced", forced},
 	{"`wait: true`, and it waits for approval", "waited", waited},
+	{"`wait: true`, and it is armed ([target.when](armed.md))", "armed", armed},
 	{"`wait: true`, and it is denied", "refused", waitedForDenied},
 	{"its file is moved to another Kustomization", "moved", moved},
 }
@@ -437,6 +438,17 @@ func waited(ctx context.Context, f *run) {
 	f.writeApproval("hang", v1alpha1.DecisionApprove, f.session(ctx, f, "hang").Status.Request.Hash)
 	f.push(ctx, "Approve it")
 	f.reaches(ctx, "hang", v1alpha1.PhaseActive)
+}
+
+func armed(ctx context.Context, f *run) {
+	f.sets(ctx, waiting)
+	f.writeSession("hang", merged, func(s *v1alpha1.DebugSession) {
+		s.Spec.Target.Pick, s.Spec.Target.When = "", &v1alpha1.When{Crashed: true}
+	})
+	f.push(ctx, "Debug the next crash")
+	session := f.session(ctx, f, "hang")
+	f.Expect(session.Status.Phase).To(Equal(v1alpha1.PhasePending))
+	f.Expect(session.Status.Reason).To(Equal(v1alpha1.ReasonArmed))
 }
 
 func waitedForDenied(ctx context.Context, f *run) {
