@@ -217,8 +217,11 @@ test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 $(BIN)/gcs ## Run the 
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
 		S3_SERVER=$(BIN)/s3 GCS_SERVER=$(BIN)/gcs go test -tags gcs -count=1 -timeout 20m ./internal/auditstore/cloud && \
 		$(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/kube/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
-		$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo run $(WITH_RACE) --procs=$(INTEGRATION_PROCESSES) --timeout=20m \
-			$(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration
+		export CGO_ENABLED=$(if $(WITH_RACE),1,0) && \
+		for specs in alone '!alone'; do \
+			$(BIN)/ginkgo run $(WITH_RACE) --label-filter="$$specs" --procs=$$([[ $$specs = alone ]] && echo 1 || echo $(INTEGRATION_PROCESSES)) \
+				--timeout=20m $(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration || exit 1; \
+		done
 
 # Apart from test-integration: it needs Node, and installs some 190 MB.
 .PHONY: test-azure

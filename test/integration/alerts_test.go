@@ -35,7 +35,8 @@ import (
 )
 
 // Each alert fires of its cause, which is made: no metric is. Prometheus scrapes the port on which the operator serves its metrics.
-var _ = Describe("an alert", Ordered, func() {
+// What other specs leave may be a cause, too: make test-integration runs these alone.
+var _ = Describe("an alert", Ordered, Label("alone"), func() {
 	var namespace, folder, address string
 	var stop func()
 	var scraper *alerts.Server
@@ -54,7 +55,6 @@ var _ = Describe("an alert", Ordered, func() {
 		DeferCleanup(registry.empty)
 		stop = startOperator(node, storing(folder), printed.follows(), serving)
 		createAnything(ctx)
-		forgetAll(ctx) // what other specs have left may have a cause, too
 		scraper = scraping(address, time.Second)
 	})
 	BeforeEach(func(ctx SpecContext) { namespace = newNamespace(ctx, nil) })
@@ -275,21 +275,6 @@ func (a *aheadClock) Now() time.Time { return a.RealClock.Now().Add(time.Duratio
 func (a *aheadClock) Since(t time.Time) time.Duration { return a.Now().Sub(t) }
 
 func (a *aheadClock) passes(d time.Duration) { a.by.Add(int64(d)) }
-
-// forgetAll has no session left of what other specs have made. Whoever played their kubelet may be gone, and they would not end.
-func forgetAll(ctx context.Context) {
-	GinkgoHelper()
-	Eventually(func(g Gomega) {
-		sessions := &v1alpha1.DebugSessionList{}
-		g.Expect(k8s.List(ctx, sessions)).To(Succeed())
-		for i := range sessions.Items {
-			left := &sessions.Items[i]
-			g.Expect(client.IgnoreNotFound(k8s.Delete(ctx, left))).To(Succeed())
-			g.Expect(client.IgnoreNotFound(k8s.Patch(ctx, left, mergePatch(`{"metadata":{"finalizers":null}}`)))).To(Succeed())
-		}
-		g.Expect(sessions.Items).To(BeEmpty())
-	}).WithPolling(200 * time.Millisecond).Should(Succeed())
-}
 
 // endAll deletes the sessions of a namespace, and waits until they are gone.
 func endAll(ctx context.Context, namespace string) {
