@@ -30,25 +30,31 @@ func (r *Reconciler) observeCandidates(ctx context.Context, session *v1alpha1.De
 	if isCronJob(session.Spec.Target.Workload) {
 		return nil, observed(pods, r.checkCronJob(ctx, session)).Fresh()
 	}
-	list, err := r.candidates(ctx, session, q)
-	seen = observed(list.Items, err)
+	pods, err := r.candidates(ctx, session, q)
+	seen = observed(pods, err)
 	if q.Fresh {
 		seen = seen.Fresh()
 	}
-	return list.Items, seen
+	return pods, seen
 }
 
-func (r *Reconciler) candidates(ctx context.Context, session *v1alpha1.DebugSession, q plan.ListCandidates) (corev1.PodList, error) {
-	pods := corev1.PodList{}
+func (r *Reconciler) candidates(ctx context.Context, session *v1alpha1.DebugSession, q plan.ListCandidates) ([]corev1.Pod, error) {
 	selector, err := r.selector(ctx, session)
 	if err != nil {
-		return pods, err
+		return nil, err
 	}
-	options := &client.ListOptions{Namespace: session.Namespace, LabelSelector: selector}
-	if !q.Fresh {
+	return r.listPods(ctx, session.Namespace, selector, q.Fresh)
+}
+
+// listPods lists the pods of a namespace, or those that a selector selects. Unless fresh, what an API server has at hand will do.
+func (r *Reconciler) listPods(ctx context.Context, namespace string, selector labels.Selector, fresh bool) ([]corev1.Pod, error) {
+	options := &client.ListOptions{Namespace: namespace, LabelSelector: selector}
+	if !fresh {
 		options.Raw = &metav1.ListOptions{ResourceVersion: "0"}
 	}
-	return pods, r.Live.List(ctx, &pods, options)
+	pods := &corev1.PodList{}
+	err := r.Live.List(ctx, pods, options)
+	return pods.Items, err
 }
 
 func (r *Reconciler) selector(ctx context.Context, session *v1alpha1.DebugSession) (labels.Selector, error) {

@@ -200,12 +200,11 @@ func (r *Reconciler) observeClaim(ctx context.Context, session *v1alpha1.DebugSe
 
 // observeClaimPods lists the pods that mount a claim. No selector tells which they are.
 func (r *Reconciler) observeClaimPods(ctx context.Context, namespace, claim string) plan.Observed[[]corev1.Pod] {
-	pods := &corev1.PodList{}
-	options := &client.ListOptions{Namespace: namespace, Raw: &metav1.ListOptions{ResourceVersion: "0"}}
-	if err := r.Live.List(ctx, pods, options); err != nil {
+	pods, err := r.listPods(ctx, namespace, nil, false)
+	if err != nil {
 		return plan.Unknown[[]corev1.Pod](err)
 	}
-	return plan.Found(slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool { return !debugpod.MountsClaim(&pod, claim) }))
+	return plan.Found(slices.DeleteFunc(pods, func(pod corev1.Pod) bool { return !debugpod.MountsClaim(&pod, claim) }))
 }
 
 // observeNode reads a node from the API server: it is read once or twice in a session's life, and not worth a watch on all.

@@ -6,11 +6,9 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/approval"
@@ -70,9 +68,8 @@ func (r *Reconciler) listWatched(ctx context.Context, session *v1alpha1.DebugSes
 	if err != nil {
 		return plan.Unknown[[]corev1.Pod](err)
 	}
-	pods := &corev1.PodList{}
-	err = r.Live.List(ctx, pods, &client.ListOptions{Namespace: session.Namespace, LabelSelector: selector, Raw: &metav1.ListOptions{ResourceVersion: "0"}})
-	return observed(pods.Items, err)
+	pods, err := r.listPods(ctx, session.Namespace, selector, false)
+	return observed(pods, err)
 }
 
 // readUnlisted reads a pod, unless it is one of those that were just listed.
