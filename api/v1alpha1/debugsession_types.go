@@ -348,6 +348,9 @@ type Target struct {
 	Container string `json:"container,omitempty"`
 }
 
+// IsAlone reports whether the target is no pod and has none: a pod is made of it.
+func (t *Target) IsAlone() bool { return t.VolumeClaim != nil || t.Image != "" }
+
 // VolumeClaim names a PersistentVolumeClaim, and says how it is mounted.
 type VolumeClaim struct {
 	// name is the claim's name. If there is none yet, or it is not bound, the session waits for five minutes. One that is being deleted, that

@@ -129,7 +129,7 @@ func copyMeta(session *v1alpha1.DebugSession, target *corev1.Pod, keep []v1alpha
 	}
 	meta.Labels[v1alpha1.LabelSessionUID] = string(session.UID)
 	meta.Annotations[v1alpha1.AnnotationSession] = session.Name
-	if session.Spec.Target.VolumeClaim == nil && session.Spec.Target.Image == "" {
+	if !session.Spec.Target.IsAlone() {
 		meta.Annotations[v1alpha1.AnnotationCopyOf] = target.Name
 	}
 	return meta

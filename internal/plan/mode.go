@@ -60,7 +60,7 @@ var modes = map[v1alpha1.Mode]mode{
 }
 
 func modeOf(spec *v1alpha1.DebugSessionSpec) mode {
-	if target := &spec.Target; spec.Mode == v1alpha1.ModePodCopy && (target.VolumeClaim != nil || target.Image != "") {
+	if spec.Mode == v1alpha1.ModePodCopy && spec.Target.IsAlone() {
 		return copyMode{madePod{noun: "debugger's pod"}} // a copy of nothing
 	}
 	if m, known := modes[spec.Mode]; known {

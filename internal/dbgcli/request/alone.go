@@ -6,15 +6,12 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// alone reports whether there is no pod that is debugged: a pod is made of the target.
-func alone(target *v1alpha1.Target) bool { return target.VolumeClaim != nil || target.Image != "" }
-
 // checkAlone refuses what only a pod can have, and what only a claim can.
 func (o *Options) checkAlone(target *v1alpha1.Target) error {
 	switch {
 	case target.VolumeClaim == nil && (o.MountPath != "" || o.ReadWrite):
 		return errors.New("--mount-path and --read-write are for a PersistentVolumeClaim: specify pvc/NAME")
-	case !alone(target):
+	case !target.IsAlone():
 		return nil
 	case o.Replace || o.SameNode:
 		return errors.New("--replace and --same-node need a pod: omit them")

@@ -23,7 +23,7 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 	if err := o.checkAlone(&target); err != nil {
 		return nil, err
 	}
-	if alone(&target) {
+	if target.IsAlone() {
 		inPod := *o
 		inPod.Copy = true
 		o = &inPod
@@ -62,7 +62,7 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 	switch {
 	case target.NodeName != "":
 		session.Spec.Mode = v1alpha1.ModeNode
-	case alone(&target):
+	case target.IsAlone():
 		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, o.podOfTarget()
 	case o.copies():
 		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, o.podCopy()

@@ -11,7 +11,7 @@ import (
 
 // brings is what a session brings in, for what it debugs.
 func brings(spec *v1alpha1.DebugSessionSpec, target string) string {
-	if spec.Target.VolumeClaim != nil || spec.Target.Image != "" {
+	if spec.Target.IsAlone() {
 		return "a debugger with " + target
 	}
 	switch spec.Mode {
