@@ -44,10 +44,7 @@ func (n *node) saw(ctx context.Context, pod *corev1.Pod) {
 		_ = n.Client.Delete(ctx, pod, client.GracePeriodSeconds(0), client.Preconditions{UID: &pod.UID})
 		return
 	}
-	key := client.ObjectKeyFromObject(pod)
-	if pod.Status.Phase != corev1.PodRunning || len(pod.Status.EphemeralContainerStatuses) < len(pod.Spec.EphemeralContainers) {
-		_ = n.Start(ctx, key)
-	}
+	_ = n.StartSeen(ctx, pod)
 	for i := range pod.Spec.EphemeralContainers {
 		n.guard(ctx, pod, pod.Spec.EphemeralContainers[i].Name)
 	}
