@@ -217,10 +217,9 @@ test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 $(BIN)/gcs ## Run the 
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
 		S3_SERVER=$(BIN)/s3 GCS_SERVER=$(BIN)/gcs go test -tags gcs -count=1 -timeout 20m ./internal/auditstore/cloud && \
 		$(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/kube/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
-		export CGO_ENABLED=$(if $(WITH_RACE),1,0) && \
-		for specs in alone '!alone'; do \
-			$(BIN)/ginkgo run $(WITH_RACE) --label-filter="$$specs" --procs=$$([[ $$specs = alone ]] && echo 1 || echo $(INTEGRATION_PROCESSES)) \
-				--timeout=20m $(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration || exit 1; \
+		$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo build $(WITH_RACE) ./test/integration >/dev/null && \
+		for specs in '--label-filter=alone' '--label-filter=!alone --procs=$(INTEGRATION_PROCESSES)'; do \
+			$(BIN)/ginkgo run $$specs --timeout=20m $(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration/integration.test || exit 1; \
 		done
 
 # Apart from test-integration: it needs Node, and installs some 190 MB.
@@ -321,7 +320,7 @@ site: ## Build the documentation as a website, bin/site. Needs mkdocs (Debian's 
 
 .PHONY: clean
 clean: ## Remove what was built. The cluster's binaries are kept by version in ~/.cache/debugsession.
-	@rm -rf $(BIN) test/bench/out
+	@rm -rf $(BIN) test/bench/out test/integration/integration.test
 
 # The tools are rebuilt only when their pins change.
 $(BIN)/.tools: tools/go.mod tools/go.sum
