@@ -93,6 +93,16 @@ func (r *Reconciler) EnforcedSince(ctx context.Context) (time.Time, error) {
 	return since, nil
 }
 
+// InPlace says why what is created now is not held against who asks, or nil. Nobody vouches for what is created before every API server
+// does, so that a replica that has just made the policy is not ready for it.
+func (r *Reconciler) InPlace(ctx context.Context) error {
+	since, err := r.EnforcedSince(ctx)
+	if err == nil && r.Clock.Now().Before(since) {
+		return fmt.Errorf("ValidatingAdmissionPolicy %q was just written, and every API server enforces it from %s on", Name, since.UTC().Format(time.RFC3339))
+	}
+	return err
+}
+
 // enforced is since when an object is, if nobody has changed it.
 func enforced(object client.Object) time.Time {
 	since := object.GetCreationTimestamp().Add(propagation)

@@ -54,8 +54,7 @@ func (a *admissionInPlace) InPlace(ctx context.Context) error {
 	if err := a.webhooks.Trusted(ctx); err != nil {
 		return err
 	}
-	_, err := a.policy.EnforcedSince(ctx)
-	return err
+	return a.policy.InPlace(ctx)
 }
 
 func (a *admissionInPlace) LeavesOut(ctx context.Context, namespace string) (string, error) {

@@ -121,8 +121,8 @@ func policy(ctx context.Context) (
 	return policy, binding
 }
 
-// forgivePolicy has the next specs not wait until what was written anew is enforced everywhere: here it is. It is done once the
-// operator has stopped, so it must be called before that is started.
+// forgivePolicy leaves to the next specs a policy that is enforced, however it was written anew. It is done once the operator has
+// stopped, so it must be called before that is started.
 func forgivePolicy() {
 	DeferCleanup(func(ctx SpecContext) {
 		policy, binding := policy(ctx)
@@ -131,6 +131,7 @@ func forgivePolicy() {
 				`"debugsession.dev/enforced-generation":"%s.%d"}}}`,
 				object.GetCreationTimestamp().UTC().Format(time.RFC3339), object.GetUID(), object.GetGeneration())))).To(Succeed())
 		}
+		policyEnforced(ctx)
 	})
 }
 

@@ -98,6 +98,7 @@ var _ = Describe("the policy by which the API server holds identities", func() {
 		Eventually(readiness(ctx)).Should(Equal(trusted))
 		another, _ := policy(ctx)
 		Expect(another.UID).NotTo(Equal(former.UID))
+		Expect(time.Now()).To(BeTemporally(">=", another.CreationTimestamp.Add(2*time.Second)), "it is enforced before the operator is ready")
 		Expect(another.CreationTimestamp.Time).To(BeTemporally(">=", waits.CreationTimestamp.Time), "nobody vouches by it for what was created then")
 		Consistently(phase(ctx, waits)).WithTimeout(500 * time.Millisecond).Should(Equal(v1alpha1.PhasePending))
 		injected(ctx, waits, runningPod(ctx, namespace, "late"))
