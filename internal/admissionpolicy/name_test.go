@@ -8,7 +8,7 @@ import (
 )
 
 // named is the policy that has the Name: changed, it is another, and takes the next name.
-const named = "616a80320acf26e5"
+const named = "698d70f6a0b09067"
 
 func TestAnotherPolicyHasAnotherName(t *testing.T) {
 	raw, err := json.Marshal([]any{installed().policy.Spec, installed().binding.Spec})

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -94,6 +95,35 @@ var _ = Describe("whoever may edit a namespace", Ordered, ContinueOnFailure, fun
 		}).Should(Succeed())
 		Expect(session.Spec.Requester.Username).To(Equal("alice"))
 		nothingLeft(ctx, namespace)
+	})
+
+	It("cannot write a status with all rights in the namespace", func(ctx SpecContext) {
+		all := rbacv1.PolicyRule{APIGroups: []string{rbacv1.APIGroupAll}, Resources: []string{rbacv1.ResourceAll}, Verbs: []string{rbacv1.VerbAll}}
+		bind(ctx, namespace, "mallory", "everything", all)
+		session := newSession(namespace, "late", "late")
+		Expect(mallory.Create(ctx, session)).To(Succeed())
+		reaches(ctx, session, v1alpha1.PhasePending)
+		approval := newApproval(namespace, "fine", "late")
+		Expect(k8s.Create(ctx, approval)).To(Succeed())
+		for _, object := range []client.Object{session, approval} {
+			kind, err := k8s.GroupVersionKindFor(object)
+			Expect(err).NotTo(HaveOccurred())
+			status := `{"conditions":[{"type":"Counted","status":"True","reason":"Mine","message":"","lastTransitionTime":"2026-01-01T00:00:00Z"}]}`
+			apply := fmt.Sprintf(`{"apiVersion":%q,"kind":%q,"status":%s}`, v1alpha1.GroupVersion, kind.Kind, status)
+			for _, patch := range []client.Patch{mergePatch(`{"status":` + status + `}`), client.RawPatch(types.ApplyPatchType, []byte(apply))} {
+				options := []client.SubResourcePatchOption{client.FieldOwner("mallory")}
+				if patch.Type() == types.ApplyPatchType {
+					options = append(options, client.ForceOwnership)
+				}
+				Expect(mallory.Status().Patch(ctx, object.DeepCopyObject().(client.Object), patch, options...)).
+					To(MatchError(ContainSubstring("status: the operator alone writes the status of a ")), string(patch.Type()))
+			}
+			Eventually(func(g Gomega) { // the operator may write it meanwhile
+				refreshed(ctx, g, object)
+				g.Expect(mallory.Status().Update(ctx, object.DeepCopyObject().(client.Object))).
+					To(MatchError(ContainSubstring("status: the operator alone writes the status of a ")))
+			}).Should(Succeed())
+		}
 	})
 
 	It("cannot hide a copy from its end by taking its labels and its owner away", func(ctx SpecContext) {
