@@ -47,6 +47,9 @@ const (
 // propagation is within which every API server enforces what was written: each looks at its policies once a second.
 const propagation = 2 * time.Second
 
+// margin is how far ahead the operator writes that time: it has whole seconds.
+const margin = propagation + time.Second
+
 // Reconciler keeps the policy and its binding. Every replica runs one.
 type Reconciler struct {
 	// Client reads from the cache that Cache describes, and writes.
@@ -94,10 +97,11 @@ func (r *Reconciler) EnforcedSince(ctx context.Context) (time.Time, error) {
 }
 
 // InPlace says why what is created now is not held against who asks, or nil. Nobody vouches for what is created before every API server
-// does, so that a replica that has just made the policy is not ready for it.
+// does, so that a replica that has just made the policy is not ready for it. A time further ahead is by another clock than ours: it is not
+// waited for.
 func (r *Reconciler) InPlace(ctx context.Context) error {
 	since, err := r.EnforcedSince(ctx)
-	if err == nil && r.Clock.Now().Before(since) {
+	if wait := since.Sub(r.Clock.Now()); err == nil && wait > 0 && wait <= margin {
 		return fmt.Errorf("ValidatingAdmissionPolicy %q was just written, and every API server enforces it from %s on", Name, since.UTC().Format(time.RFC3339))
 	}
 	return err
@@ -145,7 +149,7 @@ func (r *Reconciler) keep(ctx context.Context, have client.Object) error {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[annotationSince] = r.Clock.Now().Add(propagation + time.Second).UTC().Format(time.RFC3339)
+	annotations[annotationSince] = r.Clock.Now().Add(margin).UTC().Format(time.RFC3339)
 	if missing {
 		delete(annotations, annotationGeneration)
 	} else {

@@ -18,6 +18,7 @@ var _ = Describe("an operator whose clock is set", Ordered, ContinueOnFailure, f
 	clock := testclock.NewFakeClock(time.Now())
 
 	BeforeAll(func(ctx SpecContext) {
+		clock.SetTime(time.Now())
 		startOperator(node, func(_ *manager.Options, own *operator.Options) { own.Clock = clock })
 		createAnything(ctx)
 	})

@@ -22,6 +22,7 @@ var _ = Describe("the record of an ended session", Ordered, func() {
 	clock := testclock.NewFakeClock(time.Now())
 
 	BeforeAll(func(ctx SpecContext) {
+		clock.SetTime(time.Now())
 		startOperator(node, func(_ *manager.Options, own *operator.Options) { own.Clock = clock })
 		createAnything(ctx)
 	})
