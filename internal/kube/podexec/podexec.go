@@ -63,6 +63,9 @@ func (e *Executor) Stream(ctx context.Context, pod types.NamespacedName, contain
 	seconds := &ticks{ctx, time.NewTicker(time.Second)}
 	defer seconds.Stop()
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: seconds, Stdout: stdout, Stderr: stderr})
+	if errors.Is(context.Cause(ctx), errTalks) {
+		return errTalks
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) { // the connection has the context's deadline, and may see it first
 		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	}
