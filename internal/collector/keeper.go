@@ -116,11 +116,15 @@ func (k *keeper) await(ctx context.Context) bool {
 	return false
 }
 
+// collect settles one file after another. Those that are not when its session ends are its session's to tell of.
 func (k *keeper) collect(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, collectTimeout)
+	within, cancel := context.WithTimeout(ctx, collectTimeout)
 	defer cancel()
 	for i, path := range k.session.Spec.Debugger.Artifacts {
-		row := k.keep(ctx, i)
+		row := k.keep(within, i)
+		if ctx.Err() != nil && row.State != v1alpha1.ArtifactKept {
+			return
+		}
 		row.Path = path
 		k.update(func(s *plan.ArtifactsState) { s.Rows = append(s.Rows, row) })
 	}

@@ -43,7 +43,7 @@ func TestArtifactsNeedAStore(t *testing.T) {
 	p = pass(t, about(started, target(fixture.Pod())))
 	want{phase: v1alpha1.PhaseStarting, reason: v1alpha1.ReasonNoAuditStore, says: "keeps artifacts", warns: v1alpha1.ReasonNoAuditStore}.check(t, p)
 	p = pass(t, about(started, target(fixture.Pod()), hasStore))
-	if command := strings.Join(p.Actions[len(p.Actions)-1].(plan.InjectDebugger).Container.Command, " "); !strings.Contains(command, "hold='300'") {
+	if command := strings.Join(p.Actions[len(p.Actions)-1].(plan.InjectDebugger).Container.Command, " "); !strings.Contains(command, `hold='\''300'\''`) {
 		t.Errorf("it is not held: %s", command)
 	}
 }
@@ -80,8 +80,9 @@ func TestEndWaitsForNoArtifact(t *testing.T) {
 	session := runsFor(t)
 	for name, end := range map[string]view{
 		"deadline": about(session, target(debugged(session, fixture.Running(now))), artifactsAre(false, keptA), at(after(24*time.Hour))),
-		"command":  about(session, target(debugged(session, fixture.Exited(now, 0, "Completed", ""))), artifactsAre(false, keptA), at(after(time.Minute))),
-		"gone":     about(session, targetIs(absent()), artifactsAre(false, keptA), at(after(time.Minute))),
+		"command": about(session, target(debugged(session, fixture.Exited(now, 0, "Completed", ""))), artifactsAre(false, keptA), at(after(time.Minute)),
+			func(v *view) { v.output = new(plan.Found("captured")) }),
+		"gone": about(session, targetIs(absent()), artifactsAre(false, keptA), at(after(time.Minute))),
 	} {
 		p := pass(t, end)
 		if p.Status.Phase != v1alpha1.PhaseEnding {

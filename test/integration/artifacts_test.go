@@ -252,7 +252,9 @@ var _ = Describe("artifacts", func() {
 		} {
 			Expect(trying(ctx, namespace, pod, ofClass(class), leaving("/tmp/a"), change)).To(MatchError(ContainSubstring(says)), says)
 		}
-		broad := fixture.Class(func(c *v1alpha1.DebugClassSpec) { c.Artifacts = &v1alpha1.ArtifactPolicy{MaxSize: new(resource.MustParse("2Gi"))} })
+		broad := fixture.Class(func(c *v1alpha1.DebugClassSpec) {
+			c.Artifacts = &v1alpha1.ArtifactPolicy{MaxSize: new(resource.MustParse("2Gi"))}
+		})
 		broad.ObjectMeta.Reset()
 		broad.Name = "broad-" + namespace
 		Expect(k8s.Create(ctx, broad, client.DryRunAll)).To(MatchError(ContainSubstring("must be from 1 to 1Gi")))
