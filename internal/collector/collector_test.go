@@ -129,7 +129,7 @@ func TestFileWithoutEnd(t *testing.T) {
 	c := &container{read: func(_ context.Context, _ int, out io.Writer) error {
 		for {
 			if _, err := out.Write(make([]byte, 32<<10)); err != nil {
-				return nil // as a command that was given up may end
+				return err
 			}
 		}
 	}}

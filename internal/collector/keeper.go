@@ -266,7 +266,7 @@ type nothing struct{}
 
 var errTalks = errors.New("the command writes what it should not")
 
-func (nothing) Write(p []byte) (int, error) { return 0, errTalks }
+func (nothing) Write([]byte) (int, error) { return 0, errTalks }
 
 func pause(ctx context.Context, long time.Duration) {
 	timer := time.NewTimer(long)

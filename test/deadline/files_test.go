@@ -48,14 +48,13 @@ func (c *container) letGo(t *testing.T) {
 	}
 }
 
-// folderOf is where a test's debugger leaves files: in a mount namespace of its own it has the machine's.
+// folderOf is where a test's debugger leaves files: its mount namespace has the machine's folders.
 func folderOf(t *testing.T, asked debugger) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("/var/tmp", "held")
-	if err != nil {
+	folder := t.TempDir()
+	if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	if err := os.Chown(folder, asked.user, asked.user); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // findRecord finds the record that is meant: by its key, or the newest of a session's name.
-func (o *environment) findRecord(ctx context.Context, store *auditstore.Store, name string) (*audit.Record, error) {
+func (e *environment) findRecord(ctx context.Context, store *auditstore.Store, name string) (*audit.Record, error) {
 	if strings.HasPrefix(name, audit.Prefix) {
 		text, err := store.Read(ctx, name)
 		if store.NotFound(err) {
@@ -27,8 +27,8 @@ func (o *environment) findRecord(ctx context.Context, store *auditstore.Store, n
 		return record, nil
 	}
 	query := audit.Query{Session: name}
-	if o.config.Namespace != nil {
-		query.Namespace = *o.config.Namespace
+	if e.config.Namespace != nil {
+		query.Namespace = *e.config.Namespace
 	}
 	records, err := audit.Read(ctx, store, query)
 	switch {
@@ -39,7 +39,7 @@ func (o *environment) findRecord(ctx context.Context, store *auditstore.Store, n
 	}
 	newest := records[len(records)-1]
 	if len(records) > 1 {
-		fmt.Fprintf(o.ErrOut, "There are %d sessions with this name; showing the latest, %s\n", len(records), plaintext.Line(newest.Key()))
+		fmt.Fprintf(e.ErrOut, "There are %d sessions with this name; showing the latest, %s\n", len(records), plaintext.Line(newest.Key()))
 	}
 	return newest, nil
 }
