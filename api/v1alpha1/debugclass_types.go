@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -224,6 +225,11 @@ type DebugClassSpec struct {
 	// +default="None"
 	Transcript TranscriptPolicy `json:"transcript,omitempty"`
 
+	// artifacts lets sessions keep files of their debugger in the operator's audit store (debugger.artifacts). Left out: it does not. Whoever may read
+	// the store can read them.
+	// +optional
+	Artifacts *ArtifactPolicy `json:"artifacts,omitempty"`
+
 	// retention is how long the record of an ended session is kept before the operator deletes it, at least 1h. Left out: for ever.
 	// Records that Argo CD, Flux or Helm own are never deleted: they would be created again.
 	// +optional
@@ -242,6 +248,13 @@ type VolumeClaimPolicy struct {
 	// allowWrite tells whether a session may mount a claim for writing (target.volumeClaim.readOnly: false). Left out: it may not.
 	// +optional
 	AllowWrite bool `json:"allowWrite,omitempty"`
+}
+
+// ArtifactPolicy says how much a session may keep of its debugger's files.
+type ArtifactPolicy struct {
+	// maxSize is how large the files of one session may be together, from 1 to 1Gi; 16Mi if left out.
+	// +optional
+	MaxSize *resource.Quantity `json:"maxSize,omitempty"`
 }
 
 // AuditPolicy says whether a session waits for its audit record to be stored.

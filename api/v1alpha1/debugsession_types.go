@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -89,6 +90,10 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.imagePullSecrets) || self.imagePullSecrets.size() == 0",message="imagePullSecrets is not for mode EphemeralContainer: such a container is pulled with the imagePullSecrets of its pod, which cannot be changed; add the Secret to the workload's pod template or service account and debug a new pod, or set mode: PodCopy",fieldPath=".imagePullSecrets"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode == 'EphemeralContainer'",message="idleTimeout is only for mode EphemeralContainer: other modes cannot detect use; remove it",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode != 'EphemeralContainer' || (has(self.debugger.tty) && self.debugger.tty)",message="idleTimeout needs a terminal to detect use: set debugger.tty and debugger.stdin to true, or remove it",fieldPath=".idleTimeout"
+// +kubebuilder:validation:XValidation:rule="!has(self.debugger.artifacts) || self.mode == 'EphemeralContainer'",message="artifacts are only for mode EphemeralContainer: remove them, or change the mode",fieldPath=".debugger.artifacts"
+// +kubebuilder:validation:XValidation:rule="!has(self.debugger.artifacts) || ((!has(self.debugger.stdin) || !self.debugger.stdin) && (!has(self.debugger.tty) || !self.debugger.tty))",message="artifacts are those of a command that ends by itself: remove stdin and tty, or artifacts; kubectl dbg cp copies files out of a debugger that runs",fieldPath=".debugger.artifacts"
+// +kubebuilder:validation:XValidation:rule="!has(self.debugger.artifacts) || (has(self.debugger.command) && size(self.debugger.command) > 0)",message="artifacts are those of a command: set debugger.command",fieldPath=".debugger.artifacts"
+// +kubebuilder:validation:XValidation:rule="!has(self.debugger.artifacts) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="artifacts cannot be combined with unstoppable: nothing would keep such a debugger until its files are read; remove one of them",fieldPath=".debugger.artifacts"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="idleTimeout cannot be combined with unstoppable: nothing can stop such a debugger; remove one of them",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.target.when) || has(self.notAfter)",message="a session that waits for a pod to crash needs an end to that: set notAfter, such as the end of your shift",fieldPath=".notAfter"
 // +kubebuilder:validation:XValidation:rule="has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason)",message="reason cannot be changed: it is part of the record; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".reason"
@@ -560,6 +565,22 @@ type Debugger struct {
 	// image's own entrypoint runs. Only with mode EphemeralContainer, and if the class allows it.
 	// +optional
 	Unstoppable bool `json:"unstoppable,omitempty"`
+
+	// artifacts are files of the debugger, by their absolute paths, that are kept in the operator's audit store when its command has ended, such as
+	// /tmp/dump.pcap: at most 8, and together no larger than the class's artifacts.maxSize. Regular files of the debugger's own container, which
+	// its user can read; no symbolic links, no wildcards, and nothing below /proc, /sys and /dev. The container stays for up to 5 minutes for it, and not
+	// past its deadline. status.artifacts tells what became of each. Only with mode EphemeralContainer, without stdin and tty, and not if it
+	// is unstoppable. The image must have cat. The class must allow it, and the operator must have an audit store.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=2
+	// +kubebuilder:validation:items:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.all(p, p.matches('^(/[A-Za-z0-9._+@%=:,-]+)+$'))",message="each must be the absolute path of a file, such as /tmp/dump.pcap, of letters, digits and ._+@%=:,- alone: no wildcards, no spaces"
+	// +kubebuilder:validation:XValidation:rule="!self.exists(p, p.matches('/[.]{1,2}(/|$)'))",message="a path must not have the parts . or ..: write it without them"
+	// +kubebuilder:validation:XValidation:rule="!self.exists(p, p.matches('^/(proc|sys|dev)(/|$)'))",message="nothing below /proc, /sys and /dev can be kept: have the command copy it to a file, such as one in /tmp"
+	Artifacts []string `json:"artifacts,omitempty"`
 }
 
 // RunAs says whose user the debugger runs as.
@@ -866,6 +887,10 @@ type ClassStatus struct {
 	// transcript tells whether what the debugger prints is kept. It is None also where the class says BestEffort and the operator has no audit store.
 	// +optional
 	Transcript TranscriptPolicy `json:"transcript,omitempty"`
+
+	// maxArtifactSize is how large the files of debugger.artifacts may be together. Empty for a session without artifacts.
+	// +optional
+	MaxArtifactSize *resource.Quantity `json:"maxArtifactSize,omitempty"`
 
 	// retention is how long the record is kept.
 	// +optional
@@ -1205,6 +1230,13 @@ type DebugSessionStatus struct {
 	// +optional
 	Transcript *TranscriptStatus `json:"transcript,omitempty"`
 
+	// artifacts tell what became of each file of debugger.artifacts, in their order. Empty until that is known, and if the debugger has not run.
+	// +optional
+	// +listType=map
+	// +listMapKey=path
+	// +kubebuilder:validation:MaxItems=8
+	Artifacts []ArtifactStatus `json:"artifacts,omitempty"`
+
 	// notifications record what each DebugSink has been told of the session, so that it is told again of nothing but what it may have missed.
 	// +optional
 	// +listType=map
@@ -1291,6 +1323,60 @@ type TranscriptStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Incomplete string `json:"incomplete,omitempty"`
+}
+
+// ArtifactState is what became of a file that was to be kept.
+// +kubebuilder:validation:Enum=Kept;Missing;NotRegular;Unreadable;TooLarge;Lost
+type ArtifactState string
+
+// The states of artifacts.
+const (
+	ArtifactKept       ArtifactState = "Kept"       // it is in the store, whole
+	ArtifactMissing    ArtifactState = "Missing"    // there is no such file
+	ArtifactNotRegular ArtifactState = "NotRegular" // it is no regular file of the debugger's own, or a part of its path is a symbolic link
+	ArtifactUnreadable ArtifactState = "Unreadable" // the debugger's user may not read it, or reading it failed
+	ArtifactTooLarge   ArtifactState = "TooLarge"   // it is larger than what the class leaves for it
+	ArtifactLost       ArtifactState = "Lost"       // it was not read or stored in time
+)
+
+// ArtifactStatus is what became of one file that was to be kept. Its parts, in the order of their keys, are the file.
+type ArtifactStatus struct {
+	// path is where the file was in the debugger's container.
+	// +required
+	// +kubebuilder:validation:MaxLength=512
+	Path string `json:"path"`
+
+	// state is Kept, or why the file was not kept: Missing, NotRegular, Unreadable, TooLarge or Lost.
+	// +required
+	State ArtifactState `json:"state"`
+
+	// message says why it was not kept. Empty if it was.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// key is what the keys of its parts in the audit store begin with. Empty if it was not kept.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Key string `json:"key,omitempty"`
+
+	// parts is how many parts it has.
+	// +optional
+	Parts int32 `json:"parts,omitempty"`
+
+	// bytes is how large it is.
+	// +optional
+	Bytes int64 `json:"bytes,omitempty"`
+
+	// sha256 is its SHA-256, in hex.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// AwaitsArtifacts reports whether the session's debugger has run, and it is not known yet what became of the files that it was to leave.
+func (s *DebugSession) AwaitsArtifacts() bool {
+	return len(s.Spec.Debugger.Artifacts) > 0 && s.Status.Artifacts == nil && s.Status.Debugger != nil && s.Status.Debugger.StartedAt != nil
 }
 
 // Transcribed reports whether what the session's debugger prints is kept.

@@ -120,9 +120,11 @@ const (
 	ReasonOperatorFault    = "OperatorFault" // the operator could not build the debugger, and the session is not to blame; tried again
 
 	// Whether the audit record is stored: reasons of Recorded.
-	ReasonRecording   = "Recording"   // it is on its way
-	ReasonNotRecorded = "NotRecorded" // it could not be stored; tried again
-	ReasonRecorded    = "Recorded"    // it is stored
+	ReasonRecording     = "Recording"     // it is on its way
+	ReasonNotRecorded   = "NotRecorded"   // it could not be stored; tried again
+	ReasonArtifactsKept = "ArtifactsKept" // all files that the session was to keep are stored
+	ReasonArtifactsLost = "ArtifactsLost" // not all of them are
+	ReasonRecorded      = "Recorded"      // it is stored
 
 	// Where the review of an emergency stands: reasons of Reviewed, and of events.
 	ReasonEmergency          = "Emergency"          // an event, and a reason of Approved: it started before its approval

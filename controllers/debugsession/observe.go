@@ -93,6 +93,8 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.Record = plan.Found(r.Records.State(session))
 	case plan.ReadTranscript:
 		snapshot.Transcript = plan.Found(r.Records.Transcript(session))
+	case plan.ReadArtifacts:
+		snapshot.Artifacts = plan.Found(r.Records.Artifacts(session))
 	case plan.ListCandidates, plan.ReadTemplate, plan.ReadClaim, plan.ListClaimPods, plan.FindOwnerSession, plan.ReadNode:
 		r.answerOfTarget(ctx, session, q, snapshot)
 	case plan.ReadNetworkPolicy:

@@ -111,6 +111,8 @@ type Recorder interface {
 	State(session *v1alpha1.DebugSession) plan.RecordState
 	// Transcript is what is known of a session's transcript. The session is looked at when that changes.
 	Transcript(session *v1alpha1.DebugSession) plan.TranscriptState
+	// Artifacts is what is known of the files that a session keeps. The session is looked at when that is complete.
+	Artifacts(session *v1alpha1.DebugSession) plan.ArtifactsState
 	// Store has the record of a session that waits for it stored, and the session looked at then.
 	Store(session *v1alpha1.DebugSession)
 	// Log writes the record of a session that has ended into the log.

@@ -52,18 +52,20 @@ type Session struct {
 	DeletedAt time.Time `json:"deletedAt,omitzero"`
 	DeletedBy string    `json:"deletedBy,omitempty"` // where the operator's admission has seen it
 
-	Requester  User                       `json:"requester"`
-	Reason     string                     `json:"reason,omitempty"`
-	Spec       v1alpha1.DebugSessionSpec  `json:"spec"`
-	Class      *v1alpha1.ClassStatus      `json:"class,omitempty"`
-	Request    *Request                   `json:"request,omitempty"`
-	Approvals  []Approval                 `json:"approvals,omitempty"`
-	Changes    []v1alpha1.ChangeStatus    `json:"changes,omitempty"` // where the operator's admission has seen them
-	Review     *v1alpha1.ReviewStatus     `json:"review,omitempty"`  // as it stood when the record was made
-	Access     *v1alpha1.AccessStatus     `json:"access,omitempty"`
-	Armed      *v1alpha1.ArmedStatus      `json:"armed,omitempty"` // of one that waited for a pod to crash: what that did is the target's choice
-	Target     *v1alpha1.TargetStatus     `json:"target,omitempty"`
-	Debugger   *v1alpha1.DebuggerStatus   `json:"debugger,omitempty"`
+	Requester User                      `json:"requester"`
+	Reason    string                    `json:"reason,omitempty"`
+	Spec      v1alpha1.DebugSessionSpec `json:"spec"`
+	Class     *v1alpha1.ClassStatus     `json:"class,omitempty"`
+	Request   *Request                  `json:"request,omitempty"`
+	Approvals []Approval                `json:"approvals,omitempty"`
+	Changes   []v1alpha1.ChangeStatus   `json:"changes,omitempty"` // where the operator's admission has seen them
+	Review    *v1alpha1.ReviewStatus    `json:"review,omitempty"`  // as it stood when the record was made
+	Access    *v1alpha1.AccessStatus    `json:"access,omitempty"`
+	Armed     *v1alpha1.ArmedStatus     `json:"armed,omitempty"` // of one that waited for a pod to crash: what that did is the target's choice
+	Target    *v1alpha1.TargetStatus    `json:"target,omitempty"`
+	Debugger  *v1alpha1.DebuggerStatus  `json:"debugger,omitempty"`
+	Artifacts []v1alpha1.ArtifactStatus `json:"artifacts,omitempty"` // what became of the files that were to be kept
+
 	Transcript *v1alpha1.TranscriptStatus `json:"transcript,omitempty"` // of what the debugger printed, where that is kept
 	Times      Times                      `json:"times"`
 	Outcome    v1alpha1.Outcome           `json:"outcome,omitempty"`
@@ -113,7 +115,7 @@ func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alp
 	s := &Session{
 		Namespace: session.Namespace, Name: session.Name, UID: string(session.UID), CreatedAt: session.CreationTimestamp.UTC(),
 		Requester: userOf(session.Spec.Requester), Reason: session.Spec.Reason, Spec: *session.Spec.DeepCopy(),
-		Class: status.Class.DeepCopy(), Review: status.Review.DeepCopy(), Access: status.Access.DeepCopy(), Armed: status.Armed.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(), Transcript: status.Transcript.DeepCopy(),
+		Class: status.Class.DeepCopy(), Review: status.Review.DeepCopy(), Access: status.Access.DeepCopy(), Armed: status.Armed.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(), Transcript: status.Transcript.DeepCopy(), Artifacts: slices.Clone(status.Artifacts),
 		Approvals: approvalsOf(session, approvals), Changes: slices.Clone(status.Changes), Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
 	}
 	if ended := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionEnded); ended != nil { // also while the session waits for its record

@@ -46,6 +46,10 @@ func full() (*v1alpha1.DebugSession, []v1alpha1.DebugApproval) {
 			Key: "transcripts/2026-11-27/shop/hang-1/", Format: v1alpha1.TranscriptCast, Parts: 2, Bytes: 100, SHA256: "5ha", Cut: true,
 			Incomplete: "its pod was gone",
 		},
+		Artifacts: []v1alpha1.ArtifactStatus{
+			{Path: "/tmp/a", State: v1alpha1.ArtifactKept, Key: "artifacts/2026-11-27/shop/hang-1/0/", Parts: 1, Bytes: 3, SHA256: "5ha"},
+			{Path: "/tmp/b", State: v1alpha1.ArtifactMissing, Message: "there is none"},
+		},
 		Warnings: []string{"a warning"},
 	}
 	session.Status.Changes = []v1alpha1.ChangeStatus{{By: "alice", At: now, TTL: &v1alpha1.Duration{Duration: 3600e9}},

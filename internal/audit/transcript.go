@@ -52,11 +52,44 @@ func ReadTranscript(ctx context.Context, store Reader, key string, to io.Writer)
 	return found, nil
 }
 
-// noteTranscript remembers the transcript that a record names.
-func (v *verification) noteTranscript(sequence int64, record []byte) {
-	if decoded, err := Decode(record); err == nil && decoded.Session != nil && decoded.Session.Transcript != nil {
+// noteNamed remembers the transcript and the files that a record names.
+func (v *verification) noteNamed(sequence int64, record []byte) {
+	decoded, err := Decode(record)
+	if err != nil || decoded.Session == nil {
+		return
+	}
+	v.noteArtifacts(sequence, decoded)
+	if decoded.Session.Transcript != nil {
 		v.named = append(v.named, namedTranscript{sequence, decoded.Session.Transcript})
 	}
+}
+
+// noteArtifacts remembers the files that a record names.
+func (v *verification) noteArtifacts(sequence int64, record *Record) {
+	for i := range record.Session.Artifacts {
+		if kept := &record.Session.Artifacts[i]; kept.State == v1alpha1.ArtifactKept {
+			v.artifacts = append(v.artifacts, namedArtifact{sequence, kept})
+		}
+	}
+}
+
+// files compares each file that was kept with the record that names it.
+func (v *verification) files(ctx context.Context) error {
+	v.result.Artifacts = len(v.artifacts)
+	for _, named := range v.artifacts {
+		found, err := ReadTranscript(ctx, v.store, named.Key, io.Discard)
+		switch {
+		case err != nil:
+			return err
+		case found.Parts < named.Parts:
+			v.fault(ArtifactRemoved, named.sequence, named.Key, "%d parts were written, but %d exist", named.Parts, found.Parts)
+		case found.Parts > named.Parts:
+			v.fault(ArtifactChanged, named.sequence, named.Key, "%d parts were written, but %d exist", named.Parts, found.Parts)
+		case found.SHA256 != named.SHA256:
+			v.fault(ArtifactChanged, named.sequence, named.Key, "the file differs from what was written")
+		}
+	}
+	return nil
 }
 
 // transcripts compares each transcript with the record that names it.

@@ -44,6 +44,9 @@ const (
 
 	TranscriptChanged FaultKind = "TranscriptChanged"
 	TranscriptRemoved FaultKind = "TranscriptRemoved"
+
+	ArtifactChanged FaultKind = "ArtifactChanged"
+	ArtifactRemoved FaultKind = "ArtifactRemoved"
 )
 
 // Result is what verification has found.
@@ -51,6 +54,7 @@ type Result struct {
 	Links       int64   `json:"links"`
 	Records     int     `json:"records"`
 	Transcripts int     `json:"transcripts"`
+	Artifacts   int     `json:"artifacts"`
 	Head        Head    `json:"head"`
 	Faults      []Fault `json:"faults"`
 }
@@ -76,6 +80,9 @@ func Verify(ctx context.Context, store Reader, public ed25519.PublicKey, known *
 	if err := v.transcripts(ctx); err != nil {
 		return nil, err
 	}
+	if err := v.files(ctx); err != nil {
+		return nil, err
+	}
 	v.unlinked(records)
 	v.compare()
 	slices.SortStableFunc(v.result.Faults, func(a, b Fault) int { return cmp.Compare(a.Sequence, b.Sequence) })
@@ -90,13 +97,20 @@ type verification struct {
 	linked  map[string]*Link // by the keys of the records that links stand for
 	atKnown string           // the digest of the link that has the known head's number
 
-	named []namedTranscript // by records that are as they were written
+	named     []namedTranscript // by records that are as they were written
+	artifacts []namedArtifact   // likewise
 }
 
 // namedTranscript is a transcript as the record of a link names it.
 type namedTranscript struct {
 	sequence int64
 	*v1alpha1.TranscriptStatus
+}
+
+// namedArtifact is a file as the record of a link names it.
+type namedArtifact struct {
+	sequence int64
+	*v1alpha1.ArtifactStatus
 }
 
 func (v *verification) fault(kind FaultKind, sequence int64, key, format string, args ...any) {
@@ -175,7 +189,7 @@ func (v *verification) records(ctx context.Context) error {
 		case Digest(text) != link.SHA256:
 			v.fault(RecordChanged, link.Sequence, key, "the record differs from what was written at %s", link.At.UTC().Format(time.RFC3339))
 		default:
-			v.noteTranscript(link.Sequence, text)
+			v.noteNamed(link.Sequence, text)
 		}
 	})
 }

@@ -36,7 +36,7 @@ var addresses = regexp.MustCompile(`[a-z0-9]+://\S*\s*`)
 var queries = regexp.MustCompile(`([a-z0-9]+://[^\s"?]*)\?[^\s"]*`)
 
 // unfinished are the files that a folder has of objects whose writer was killed.
-var unfinished = regexp.MustCompile(`\.(json|cast|txt)\.[0-9a-f]+\.tmp$`)
+var unfinished = regexp.MustCompile(`\.(json|cast|txt|bin)\.[0-9a-f]+\.tmp$`)
 
 // ErrOverwrites is that a store writes over what is there although it is told not to.
 var ErrOverwrites = errors.New("the store does not support conditional writes: it overwrote an object despite If-None-Match; use another store")
@@ -123,6 +123,8 @@ func contentTypeOf(key string) string {
 	switch path.Ext(key) {
 	case ".cast":
 		return "application/x-asciicast"
+	case ".bin":
+		return "application/octet-stream"
 	case ".txt":
 		return "text/plain; charset=utf-8"
 	default:

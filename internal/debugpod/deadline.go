@@ -72,6 +72,18 @@ var (
 
 	//go:embed deadline_move.sh
 	moveScript string
+
+	//go:embed deadline_hold.sh
+	holdScript string
+
+	//go:embed deadline_await_files.sh
+	awaitFilesScript string
+
+	//go:embed deadline_read_file.sh
+	readFileScript string
+
+	//go:embed deadline_let_go.sh
+	letGoScript string
 )
 
 // Deadlines are the times that a debugger keeps to by itself, in whole seconds.
@@ -90,6 +102,9 @@ type Deadlines struct {
 
 	// Idle is after how long it ends if nobody uses its terminal. Zero: it does not.
 	Idle time.Duration
+
+	// Hold is for how long the container stays for its files once its command has ended, and not past its end. Zero: it does not.
+	Hold time.Duration
 
 	// Recorded is whether what it prints is kept, of which whoever is at its terminal is told.
 	Recorded bool
@@ -119,10 +134,14 @@ func Wrap(command, args []string, deadlines Deadlines) ([]string, error) {
 
 // script is what runs a command and keeps to the deadlines: no longer than it takes, for it stays in its pod for good.
 func (d *Deadlines) script() string {
+	script := processesScript
 	if d.Idle > 0 {
-		return processesScript + idleScript + wrapScript
+		script += idleScript
 	}
-	return processesScript + wrapScript
+	if d.Hold > 0 {
+		script += holdScript
+	}
+	return script + wrapScript
 }
 
 // settings are the variables that the script finds set. They are no arguments of it, so that ps shows none of them.
@@ -134,15 +153,17 @@ func (d *Deadlines) settings() string {
 	for i, warning := range warnings {
 		seconds[i] = strconv.FormatInt(int64(warning/time.Second), 10)
 	}
-	idle := ""
-	if d.Idle > 0 {
-		idle = strconv.FormatInt(int64(d.Idle/time.Second), 10)
+	inSeconds := func(d time.Duration) string {
+		if d <= 0 {
+			return ""
+		}
+		return strconv.FormatInt(int64(d/time.Second), 10)
 	}
 	greeting := ""
 	if d.Recorded {
 		greeting = recordedGreeting
 	}
-	return fmt.Sprintf("warnings='%s' idle='%s' session='-n %s %s'\n", strings.Join(seconds, " "), idle, d.Session.Namespace, d.Session.Name) + greeting
+	return fmt.Sprintf("warnings='%s' idle='%s' hold='%s' session='-n %s %s'\n", strings.Join(seconds, " "), inSeconds(d.Idle), inSeconds(d.Hold), d.Session.Namespace, d.Session.Name) + greeting
 }
 
 func unix(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }

@@ -33,10 +33,10 @@ func TestWrapKeepsTheCommand(t *testing.T) {
 func TestSettings(t *testing.T) {
 	d := Deadlines{Warnings: []time.Duration{time.Minute, 2 * time.Hour, 90 * time.Second}, Idle: 20 * time.Minute,
 		Session: types.NamespacedName{Namespace: "shop", Name: "a.b-1"}}
-	if got, want := d.settings(), "warnings='7200 90 60' idle='1200' session='-n shop a.b-1'\n"; got != want {
+	if got, want := d.settings(), "warnings='7200 90 60' idle='1200' hold='' session='-n shop a.b-1'\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := (&Deadlines{}).settings(), "warnings='' idle='' session='-n  '\n"; got != want {
+	if got, want := (&Deadlines{}).settings(), "warnings='' idle='' hold='' session='-n  '\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -5,6 +5,7 @@
 # Set before it:
 #   warnings  how many seconds before its end the terminal is told of it, the longest first
 #   idle      after how many seconds in which nobody uses the terminal it ends, as the functions do that then stand before it
+#   hold      for how many seconds the container is kept for its files when the command has ended, as the function does that then stands before it
 #   session   what kubectl dbg knows the session by
 #
 # Three processes: the wrapper, which only waits, and whose exit ends the container; its watchdog, which ends the
@@ -303,6 +304,9 @@ command -v "$1" >/dev/null ||
 [ -z "$idle" ] || command -v stat >/dev/null ||
   give_up 125 "no stat is in its PATH ($PATH), so nobody could tell when it is not used; use an image that has it, or leave out idleTimeout"
 
+[ -z "$hold" ] || command -v cat >/dev/null ||
+  give_up 125 "no cat is in its PATH ($PATH), so its artifacts could not be read; use an image that has it, or leave out artifacts"
+
 exec 3<&0 4>&1 5>&2 </dev/null >/dev/null 2>&1
 # Who uses it is told a minute before the end, and half of a shorter time.
 [ "$idle" ] && notice=$((idle / 2)) && [ "$notice" -gt 60 ] && notice=60
@@ -316,7 +320,11 @@ watch 3<&- 4>&- 5>&- &
 watchdog=$!
 trap - HUP INT QUIT TERM USR1 USR2 TSTP TTIN TTOU
 trap 'over=1' URG
+[ "$hold" ] && printf %s "runs command" >/proc/self/comm
 if [ "$over" ]; then :; elif [ -t 3 ]; then at_terminal "$@"; else without_terminal "$@"; fi
+
+held=
+[ -z "$hold" ] || [ "$over" ] || hold_files
 
 # From here on no signal cuts a wait short.
 trap '' HUP INT QUIT TERM USR1 USR2 URG
@@ -334,7 +342,7 @@ fi
 spare=$over
 finish
 wait
-[ "$over" ] || exit "$own"
+[ "$over" ] && [ -z "$held" ] || exit "$own"
 case $ended in
 0)
   note "ended at its deadline"

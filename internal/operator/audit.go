@@ -11,6 +11,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/auditstore"
+	"debugsession.dev/operator/internal/collector"
 	"debugsession.dev/operator/internal/index"
 	"debugsession.dev/operator/internal/recorder"
 	"debugsession.dev/operator/internal/transcriber"
@@ -83,6 +84,13 @@ func addStore(mgr manager.Manager, options Options, records *recorder.Recorder) 
 		return err
 	}
 	if err := addTranscriber(mgr, options, records, store); err != nil {
+		return err
+	}
+	files := &collector.Collector{
+		Store: store, Exec: options.Collected, Cache: mgr.GetCache(), Enqueue: func(session types.NamespacedName) { records.Enqueue(session) },
+	}
+	records.Collector = files
+	if err := mgr.Add(files); err != nil {
 		return err
 	}
 	return mgr.Add(records)

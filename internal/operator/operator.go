@@ -27,6 +27,7 @@ import (
 	"debugsession.dev/operator/controllers/debugsession"
 	"debugsession.dev/operator/internal/admissionpolicy"
 	"debugsession.dev/operator/internal/certs"
+	"debugsession.dev/operator/internal/collector"
 	"debugsession.dev/operator/internal/kube/optionalcache"
 	"debugsession.dev/operator/internal/kube/podexec"
 	"debugsession.dev/operator/internal/kube/podlogs"
@@ -51,6 +52,8 @@ type Options struct {
 	Logs debugsession.LogReader
 	// Transcribed follows what containers write, for transcripts; left out, by the API server's pods/log.
 	Transcribed transcriber.Source
+	// Collected runs the commands by which files that sessions keep are read; left out, the API server's pods/exec does.
+	Collected collector.Executor
 	// Grants deletes Roles and RoleBindings; left out, by the API server.
 	Grants debugsession.GrantDeleter
 	// Image is the operator's own image, by which containers can be put to sleep; empty if it runs in no pod.
@@ -131,6 +134,9 @@ func (o *Options) complete(config *rest.Config) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
+	}
+	if o.Collected == nil {
+		o.Collected = podexec.New(config, client)
 	}
 	if o.Exec == nil {
 		o.Exec = podexec.New(config, client)

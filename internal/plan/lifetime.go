@@ -112,8 +112,12 @@ func deadlines(session *v1alpha1.DebugSession) debugpod.Deadlines {
 	if timeout := status.Class.IdleTimeout; timeout != nil {
 		idle = timeout.Duration
 	}
+	hold := time.Duration(0)
+	if len(session.Spec.Debugger.Artifacts) > 0 {
+		hold = HoldTimeout
+	}
 	return debugpod.Deadlines{
-		StartBy: latestStart(status), End: end.Time, Hard: status.HardDeadline.Time,
+		Hold: hold, StartBy: latestStart(status), End: end.Time, Hard: status.HardDeadline.Time,
 		Warnings: endWarnings(status), Idle: idle, Recorded: status.Transcribed(), Session: types.NamespacedName{Namespace: session.Namespace, Name: session.Name},
 	}
 }

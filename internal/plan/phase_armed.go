@@ -27,6 +27,7 @@ var armedGates = []gate{
 	(*pass).podsWatched,
 	(*pass).classGranted,
 	(*pass).recordable,
+	(*pass).storable,
 	(*pass).approved,
 	(*pass).mayArm,
 	(*pass).armed,

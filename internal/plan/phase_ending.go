@@ -8,6 +8,7 @@ import (
 var endingGates = []gate{
 	(*pass).recordStored,
 	(*pass).statusRepaired,
+	(*pass).artifactsSettled,
 	(*pass).accessRevoked,
 	(*pass).debuggerGone,
 }

@@ -25,6 +25,7 @@ var pendingGates = []gate{
 	(*pass).targetFits,
 	(*pass).classGranted,
 	(*pass).recordable,
+	(*pass).storable,
 	(*pass).approved,
 	(*pass).targetJoinable,
 	(*pass).requesterMayUse,

@@ -100,6 +100,9 @@ func (p *pass) make(target *debugTarget) step {
 	if p.recordRequired() && !p.AuditStore { // it had one when the session was admitted
 		return waitStarting{v1alpha1.ReasonNoAuditStore, p.lacksStore()}
 	}
+	if len(p.spec().Debugger.Artifacts) > 0 && !p.AuditStore {
+		return waitStarting{v1alpha1.ReasonNoAuditStore, lacksArtifactStore}
+	}
 	action, err := p.buildApproved(target, &p.Session.Status)
 	var refusal *Refusal
 	switch {
@@ -242,7 +245,7 @@ func (p *pass) activate(pod *corev1.Pod) step {
 	}
 	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionTrue, v1alpha1.ReasonRunning, message)
 	p.stand(v1alpha1.PhaseActive, v1alpha1.ReasonRunning, message)
-	return nil
+	return p.artifactsFollowed()
 }
 
 // accessGranted lets those who may reach the debugger, which is made.

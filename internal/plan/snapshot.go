@@ -100,6 +100,9 @@ type Snapshot struct {
 	// Transcript is what this process knows of the session's transcript: the answer to ReadTranscript.
 	Transcript Observed[TranscriptState]
 
+	// Artifacts is what this process knows of the files that the session keeps: the answer to ReadArtifacts.
+	Artifacts Observed[ArtifactsState]
+
 	// DebuggerPod is the pod of the name recorded for the one that the operator makes, in modes that make one: the answer to
 	// ReadDebuggerPod.
 	DebuggerPod Observed[*corev1.Pod]
@@ -174,6 +177,9 @@ type (
 	// ReadTranscript asks what this process has done about the session's transcript. The session is woken when that changes.
 	ReadTranscript struct{}
 
+	// ReadArtifacts asks what this process has done about the files that the session keeps. The session is woken when all is done.
+	ReadArtifacts struct{}
+
 	// ListCandidates asks for the pods of spec.target's workload or selector. Unless Fresh, what an API server has at hand will do.
 	ListCandidates struct{ Fresh bool }
 
@@ -241,6 +247,7 @@ func (ReadApprovals) question()     {}
 func (ReadAccessState) question()   {}
 func (ReadRecord) question()        {}
 func (ReadTranscript) question()    {}
+func (ReadArtifacts) question()     {}
 func (ListCandidates) question()    {}
 func (ResolveSelector) question()   {}
 func (WatchPods) question()         {}

@@ -88,6 +88,9 @@ type view struct {
 	// transcript is what is known of the session's.
 	transcript *plan.TranscriptState
 
+	// artifacts is what is known of the session's files.
+	artifacts *plan.ArtifactsState
+
 	// silent: nothing at all needs to be known.
 	silent bool
 
@@ -144,6 +147,11 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 			t.Fatalf("asks %T%+v, and should have no need to know", q, q)
 		}
 		s.Record = plan.Found(*v.record)
+	case plan.ReadArtifacts:
+		if v.artifacts == nil {
+			t.Fatalf("asks for the session's artifacts, and has none")
+		}
+		s.Artifacts = plan.Found(*v.artifacts)
 	case plan.ReadTranscript:
 		if v.transcript == nil {
 			t.Fatalf("asks %T%+v, and should have no need to know", q, q)

@@ -35,6 +35,8 @@ func Grant(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) *v1alpha
 		IdleTimeout: (*v1alpha1.Duration)(idleTimeout(class, spec)),
 		Allows:      allows(class),
 		Audit:       class.Spec.Audit,
+
+		MaxArtifactSize: artifactSize(class, spec),
 	}
 	for _, before := range class.Spec.EndWarnings {
 		granted.EndWarnings = append(granted.EndWarnings, v1alpha1.Duration(before))

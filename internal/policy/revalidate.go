@@ -22,6 +22,7 @@ func Revalidate(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, gra
 		narrowedTime(class, granted),
 		narrowedIdleTimeout(class, spec, granted),
 		narrowedAccess(class, spec, granted),
+		narrowedArtifacts(class, spec, granted),
 		narrowedEmergency(class, spec, granted),
 	)
 	if why == "" {

@@ -17,7 +17,7 @@ import (
 
 // Validate says what would make a class useless, or mean something else than it seems to: everything that is wrong at once.
 func Validate(spec *v1alpha1.DebugClassSpec) []string {
-	wrong := validateImages(spec)
+	wrong := append(validateImages(spec), validateArtifacts(spec.Artifacts)...)
 	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	if spec.Resources != nil {
 		wrong = append(wrong, validateBounds("spec.resources.debugger", spec.Resources.Debugger)...)

@@ -69,6 +69,8 @@ type Recorder struct {
 	Cache cache.Cache
 	// Transcripts makes those that records name; nil if there is no store.
 	Transcripts Transcripts
+	// Collector collects the files that sessions keep; nil if there is no store.
+	Collector Collector
 	// Approvals lists the approvals that name a session, from a cache.
 	Approvals func(ctx context.Context, session *v1alpha1.DebugSession) ([]v1alpha1.DebugApproval, error)
 	// Enqueue has a session looked at.
@@ -87,6 +89,12 @@ type Recorder struct {
 	entries map[types.UID]*entry
 	gone    int // of the entries those whose session was deleted
 	stored  int // and those that are done
+}
+
+// Collector is what the recorder needs of internal/collector.
+type Collector interface {
+	// State is what is known of the files of a session.
+	State(session *v1alpha1.DebugSession) plan.ArtifactsState
 }
 
 // Transcripts is what the recorder needs of internal/transcriber.
@@ -162,6 +170,14 @@ func (r *Recorder) Transcript(session *v1alpha1.DebugSession) plan.TranscriptSta
 		return plan.TranscriptState{}
 	}
 	return r.Transcripts.State(session, false)
+}
+
+// Artifacts is what is known of the files that a session keeps.
+func (r *Recorder) Artifacts(session *v1alpha1.DebugSession) plan.ArtifactsState {
+	if r.Collector == nil {
+		return plan.ArtifactsState{}
+	}
+	return r.Collector.State(session)
 }
 
 // TranscriptComplete has the record stored that waits for that transcript.

@@ -55,6 +55,7 @@ type debugger struct {
 	late    bool          // it is started when it may not start any more
 
 	warnings []time.Duration
+	hold     time.Duration // for which it stays for its files; zero: it does not
 	idle     time.Duration // after which it ends if nobody uses it; zero: it does not
 }
 
@@ -84,7 +85,7 @@ func start(t *testing.T, asked debugger) *container {
 	now := time.Now()
 	deadlines := debugpod.Deadlines{
 		StartBy: now.Add(time.Hour), End: now.Add(left), Hard: now.Add(max(left, asked.longest)),
-		Warnings: asked.warnings, Idle: asked.idle, Session: types.NamespacedName{Namespace: "shop", Name: "checkout-hang"},
+		Warnings: asked.warnings, Idle: asked.idle, Hold: asked.hold, Session: types.NamespacedName{Namespace: "shop", Name: "checkout-hang"},
 	}
 	if asked.late {
 		deadlines.StartBy = now.Add(-time.Second)
@@ -180,10 +181,16 @@ func (c *container) connect(asked debugger) {
 // its exit code will be.
 func (c *container) exec(command ...string) <-chan int {
 	c.t.Helper()
+	return c.execTo(nil, command...)
+}
+
+// execTo is exec with somewhere for what the command writes.
+func (c *container) execTo(out io.Writer, command ...string) <-chan int {
+	c.t.Helper()
 	cmd := exec.Command("nsenter", append([]string{"--target", strconv.Itoa(c.cmd.Process.Pid), "--mount",
 		"--setuid", strconv.Itoa(c.user), "--setgid", strconv.Itoa(c.user), "--"}, command...)...)
 	cmd.Env = []string{"PATH=" + shells[c.shell] + ":/usr/sbin:/usr/bin"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr, cmd.Stdout = &syscall.SysProcAttr{Setsid: true}, out
 	inside := c.target
 	if inside == nil {
 		inside = &target{pid: c.cmd.Process.Pid}

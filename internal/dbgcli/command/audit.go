@@ -41,10 +41,10 @@ func newAudit(env *environment) *cobra.Command {
 	o.store.bind(cmd.PersistentFlags())
 	verify := &cobra.Command{
 		Use:   "verify --store=URL",
-		Short: "Find records and transcripts that were changed or removed, and records that were added or truncated",
-		Long: `Find records and transcripts that were changed or removed, and records that were added or truncated.
+		Short: "Find records, transcripts and artifacts that were changed or removed, and records that were added or truncated",
+		Long: `Find records, transcripts and artifacts that were changed or removed, and records that were added or truncated.
 
-Each record has a link in a chain that the operator signs, and names the transcript of its session. The operator's public key and the head of the chain are in
+Each record has a link in a chain that the operator signs, and names the transcript and the artifacts of its session. The operator's public key and the head of the chain are in
 the ConfigMap debugsession-audit in the operator's namespace; to verify without the cluster, pass a saved copy of them with --public-key and --head.
 Exits with 1 if anything is wrong.`,
 		Args: cobra.NoArgs,
@@ -105,7 +105,7 @@ func (o *auditOptions) tell(result *audit.Result) error {
 			return err
 		}
 	case len(result.Faults) == 0:
-		fmt.Fprintf(o.Out, "%d records, %d links, up to %s%s: nothing was changed, removed or added\n", result.Records, result.Links, result.Head, transcripts(result))
+		fmt.Fprintf(o.Out, "%d records, %d links, up to %s%s: nothing was changed, removed or added\n", result.Records, result.Links, result.Head, transcripts(result)+artifacts(result))
 	}
 	if len(result.Faults) == 0 {
 		return nil
@@ -120,6 +120,17 @@ func (o *auditOptions) tell(result *audit.Result) error {
 		}
 	}
 	return fmt.Errorf("%d faults: the records are not what the operator wrote", len(result.Faults))
+}
+
+func artifacts(result *audit.Result) string {
+	switch result.Artifacts {
+	case 0:
+		return ""
+	case 1:
+		return ", with 1 artifact"
+	default:
+		return fmt.Sprintf(", with %d artifacts", result.Artifacts)
+	}
 }
 
 func transcripts(result *audit.Result) string {

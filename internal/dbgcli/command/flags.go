@@ -48,6 +48,7 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVar(&f.custom, "custom", "", "A JSON or YAML file with a partial container spec for the debugger, whose fields override the profile.")
 	flags.StringToStringVar(&r.Env, "env", nil, "Environment variables to set in the debugger, as NAME=VALUE.")
 	flags.BoolVar(&r.EnvFromTarget, "env-from-target", false, "Give the debugger the environment of the target's container, if the class allows it. --env overrides it.")
+	flags.StringSliceVar(&r.Artifacts, "artifact", nil, "With a COMMAND: keep this file of the debugger in the audit store when the command has ended, if the class allows it. May be repeated.")
 	flags.BoolVar(&r.ArgumentsOnly, "arguments-only", false, "Pass everything after -- as arguments to the image's own command.")
 	flags.BoolVarP(&r.Stdin, "stdin", "i", false, "Pass standard input to the debugger. On by default if no COMMAND is given.")
 	flags.BoolVarP(&r.TTY, "tty", "t", false, "Allocate a terminal for the debugger. On by default if no COMMAND is given and you have a terminal.")

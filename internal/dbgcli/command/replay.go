@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,7 +80,7 @@ func (o *replayOptions) run(ctx context.Context, name string) error {
 
 // read reads the transcript of a session, and sees that it is the one that its record names.
 func (o *replayOptions) read(ctx context.Context, store *auditstore.Store, name string) (*v1alpha1.TranscriptStatus, []byte, error) {
-	record, err := o.find(ctx, store, name)
+	record, err := o.findRecord(ctx, store, name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,40 +99,6 @@ func (o *replayOptions) read(ctx context.Context, store *auditstore.Store, name 
 			plaintext.Line(named.Key), named.Parts, found.Parts)
 	}
 	return named, text.Bytes(), nil
-}
-
-// find finds the record that is meant: by its key, or the newest of a session's name.
-func (o *replayOptions) find(ctx context.Context, store *auditstore.Store, name string) (*audit.Record, error) {
-	if strings.HasPrefix(name, audit.Prefix) {
-		text, err := store.Read(ctx, name)
-		if store.NotFound(err) {
-			return nil, fmt.Errorf("record %s not found", name)
-		}
-		if err != nil {
-			return nil, err
-		}
-		record, err := audit.Decode(text)
-		if err != nil || record.Session == nil {
-			return nil, fmt.Errorf("%s is not the record of a session", name)
-		}
-		return record, nil
-	}
-	query := audit.Query{Session: name}
-	if o.config.Namespace != nil {
-		query.Namespace = *o.config.Namespace
-	}
-	records, err := audit.Read(ctx, store, query)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(records) == 0:
-		return nil, fmt.Errorf("the store has no record of session %q: it is written when the session ends; kubectl dbg audit list shows all records", name)
-	}
-	newest := records[len(records)-1]
-	if len(records) > 1 {
-		fmt.Fprintf(o.ErrOut, "There are %d sessions with this name; showing the latest, %s\n", len(records), plaintext.Line(newest.Key()))
-	}
-	return newest, nil
 }
 
 func (o *replayOptions) show(ctx context.Context, named *v1alpha1.TranscriptStatus, text []byte) error {

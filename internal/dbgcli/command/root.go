@@ -76,7 +76,7 @@ func New(streams genericiooptions.IOStreams, version string) *cobra.Command {
 	root.AddCommand(
 		newAttach(env), newExec(env, factory), newCp(env), newPortForward(env, factory), newLogs(env, factory),
 		newList(env), newDescribe(env), newApprove(env), newDeny(env), newEmergency(env), newExtend(env), newEnd(env),
-		newCanI(env), newClasses(env), newRender(env), newFromDebug(env), newAudit(env), newReplay(env),
+		newCanI(env), newClasses(env), newRender(env), newFromDebug(env), newAudit(env), newReplay(env), newArtifacts(env),
 	)
 	complete(root, env, factory)
 	adviseAll(root)

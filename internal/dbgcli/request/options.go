@@ -46,6 +46,9 @@ type Options struct {
 	// EnvFromTarget gives the debugger the environment of the target's container.
 	EnvFromTarget bool
 
+	// Artifacts are the paths of files that are kept when the command has ended.
+	Artifacts []string
+
 	// TargetImage is an image to debug, in place of Target.
 	TargetImage string
 

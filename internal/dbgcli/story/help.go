@@ -15,7 +15,7 @@ var reasonsPage = "https://debugsession.dev/operator/docs/troubleshooting.md"
 // unremarkable are reasons that need no explanation, or that Next explains.
 var unremarkable = []string{
 	v1alpha1.ReasonAdmitted, v1alpha1.ReasonTargetChosen, v1alpha1.ReasonStarting, v1alpha1.ReasonRunning, v1alpha1.ReasonExited,
-	v1alpha1.ReasonArmed, v1alpha1.ReasonRecording, v1alpha1.ReasonRecorded, v1alpha1.ReasonAwaitingApproval, v1alpha1.ReasonIdleTimeout,
+	v1alpha1.ReasonArmed, v1alpha1.ReasonRecording, v1alpha1.ReasonRecorded, v1alpha1.ReasonArtifactsKept, v1alpha1.ReasonAwaitingApproval, v1alpha1.ReasonIdleTimeout,
 	string(v1alpha1.OutcomeCompleted), string(v1alpha1.OutcomeExpired), string(v1alpha1.OutcomeTerminated),
 }
 

@@ -26,6 +26,11 @@ const timeout = 15 * time.Second
 // most is how many bytes are kept of what a command says: what it runs may be the container's own, which says what it likes.
 const most = 1 << 10
 
+// mostHeard is how many bytes a command may write to its standard error before it is given up: it may have hours for it.
+const mostHeard = 1 << 30
+
+var errTalks = errors.New("the command writes to its standard error without end")
+
 // Executor runs commands through the API server's pods/exec.
 type Executor struct {
 	config *rest.Config
@@ -43,14 +48,24 @@ func New(config *rest.Config, client kubernetes.Interface) *Executor {
 func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	return e.Stream(ctx, pod, container, command, io.Discard)
+}
+
+// Stream is Exec for a command that takes its time, with somewhere for what it writes to its standard output: the context bounds both.
+func (e *Executor) Stream(ctx context.Context, pod types.NamespacedName, container string, command []string, stdout io.Writer) error {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	executor, err := e.executor(pod, container, command)
 	if err != nil {
 		return err
 	}
-	var stderr words
+	stderr := &words{tooMuch: func() { giveUp(errTalks) }}
 	seconds := &ticks{ctx, time.NewTicker(time.Second)}
 	defer seconds.Stop()
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: seconds, Stdout: io.Discard, Stderr: &stderr})
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: seconds, Stdout: stdout, Stderr: stderr})
+	if errors.Is(context.Cause(ctx), errTalks) {
+		return errTalks
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) { // the connection has the context's deadline, and may see it first
 		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	}
@@ -62,14 +77,20 @@ func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container
 
 // words keeps the beginning of what is written to it. A command that was given up may write to it still.
 type words struct {
-	mu   sync.Mutex
-	kept []byte
+	tooMuch func() // called when it was told more than it should listen to
+
+	mu    sync.Mutex
+	kept  []byte
+	heard int
 }
 
 func (w *words) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.kept = append(w.kept, p[:min(len(p), most-len(w.kept))]...)
+	if w.heard += len(p); w.heard > mostHeard {
+		w.tooMuch()
+	}
 	return len(p), nil
 }
 
