@@ -113,6 +113,13 @@ type DebugClassSpec struct {
 	// +optional
 	VolumeClaims *VolumeClaimPolicy `json:"volumeClaims,omitempty"`
 
+	// podNetworks lets sessions of mode Node be in the network of a pod of another namespace (target.podNamespace), where that namespace's Pod
+	// Security lets nobody capture packets. Left out: it does not. Whoever may use the class, with an approval and with the right to patch
+	// pods/ephemeralcontainers of the pod, can then read what it sends and receives. Such a class needs approval.required, without
+	// selfApproval, exempt and emergency, and does not have Exec in access.verbs. Sessions on nodes need another class.
+	// +optional
+	PodNetworks *PodNetworkPolicy `json:"podNetworks,omitempty"`
+
 	// imagePullSecrets are the Secrets that sessions may name in imagePullSecrets, by name, in whatever namespace they are; * stands for every
 	// name. Left out: none. A copy has those of its target in any case. At most 64.
 	// +optional
@@ -255,6 +262,14 @@ type ArtifactPolicy struct {
 	// maxSize is how large the files of one session may be together, from 1 to 1Gi; 16Mi if left out.
 	// +optional
 	MaxSize *resource.Quantity `json:"maxSize,omitempty"`
+}
+
+// PodNetworkPolicy says in which pods' networks a debugger may be.
+type PodNetworkPolicy struct {
+	// namespaceSelector selects the namespaces of those pods, by their labels; podSelector the pods. {} selects all. kube-system and the operator's own
+	// namespace are selected only by their name: the label kubernetes.io/metadata.name.
+	// +required
+	NamespaceSelector metav1.LabelSelector `json:"namespaceSelector"`
 }
 
 // AuditPolicy says whether a session waits for its audit record to be stored.

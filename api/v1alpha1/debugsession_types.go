@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"cmp"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -71,7 +73,8 @@ type DebugSessionList struct {
 
 // DebugSessionSpec is what is asked for.
 //
-// +kubebuilder:validation:XValidation:rule="(self.mode == 'Node') == has(self.target.nodeName)",message="mode Node requires target.nodeName, and no other mode allows it: set both or neither",fieldPath=".target"
+// +kubebuilder:validation:XValidation:rule="(self.mode == 'Node') == (has(self.target.nodeName) || has(self.target.podNamespace))",message="mode Node requires target.nodeName, or target.podName and target.podNamespace, and no other mode allows nodeName or podNamespace",fieldPath=".target"
+// +kubebuilder:validation:XValidation:rule="!has(self.target.podNamespace) || (!has(self.debugger.volumeMounts) && !has(self.debugger.securityContext) && !has(self.debugger.workingDir))",message="a debugger in a pod's network has no volumes, begins in /, and has the privileges that its profile keeps: remove volumeMounts, workingDir and securityContext",fieldPath=".debugger"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'PodCopy' || (!has(self.target.volumeClaim) && !has(self.target.image))",message="volumeClaim and image are only for mode PodCopy, which makes a pod for them: set mode: PodCopy",fieldPath=".target"
 // +kubebuilder:validation:XValidation:rule="!(has(self.target.volumeClaim) || has(self.target.image)) || !has(self.podCopy) || (!has(self.podCopy.replaceOriginal) && !(has(self.podCopy.sameNode) && self.podCopy.sameNode))",message="a volume claim or an image is no pod that could be replaced, or whose node it could be: remove replaceOriginal and sameNode",fieldPath=".podCopy"
 // +kubebuilder:validation:XValidation:rule="!has(self.target.volumeClaim) || !has(self.podCopy) || (!has(self.podCopy.containers) && !has(self.podCopy.quiesce) && !has(self.podCopy.omitContainers))",message="a volume claim has no containers: remove containers, quiesce and omitContainers",fieldPath=".podCopy"
@@ -286,16 +289,28 @@ func Profiles() []Profile {
 // +kubebuilder:validation:XValidation:rule="[has(self.podName), has(self.workload), has(self.selector), has(self.nodeName), has(self.volumeClaim), has(self.image)].filter(x, x).size() == 1",message="name exactly one of podName, workload, selector, nodeName, volumeClaim and image"
 // +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.nodeName)",message="a node has no container: remove container",fieldPath=".container"
 // +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.volumeClaim)",message="a volume claim has no container: remove container",fieldPath=".container"
+// +kubebuilder:validation:XValidation:rule="!has(self.podNamespace) || has(self.podName)",message="podNamespace is the namespace of podName: set podName, or remove it",fieldPath=".podNamespace"
+// +kubebuilder:validation:XValidation:rule="!has(self.podNamespace) || !has(self.container)",message="the network is that of the whole pod: remove container",fieldPath=".container"
 // +kubebuilder:validation:XValidation:rule="!has(self.pick) || has(self.workload) || has(self.selector)",message="pick chooses among the pods of a workload or selector: remove it, or name one of those",fieldPath=".pick"
 // +kubebuilder:validation:XValidation:rule="!has(self.when) || has(self.workload) || has(self.selector)",message="when waits for one of the pods of a workload or selector: remove it, or name one of those",fieldPath=".when"
 // +kubebuilder:validation:XValidation:rule="!has(self.when) || !has(self.pick)",message="with when the pod that crashes, or is not ready, is the one: remove pick, or when",fieldPath=".pick"
 type Target struct {
-	// podName is the name of a pod in the session's namespace. If there is none yet, the session waits for it for five minutes.
+	// podName is the name of a pod in the session's namespace, or in podNamespace. If there is none yet, the session waits for it for five minutes.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="podName must be the name of a pod: lower case letters, digits, - and ."
 	PodName string `json:"podName,omitempty"`
+
+	// podNamespace is the namespace of podName, with mode Node: a pod is made on that pod's node, in the session's own namespace, whose debugger is in
+	// the network of the pod that is named, and nowhere else of it. So packets can be captured where Pod Security lets no pod have the
+	// capabilities for it. The class must allow it, by podNetworks. The requester must be allowed to patch pods/ephemeralcontainers of
+	// the pod.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="podNamespace must be the name of a namespace: lower case letters, digits and -"
+	PodNamespace string `json:"podNamespace,omitempty"`
 
 	// workload is a workload in the session's namespace. One of its running pods is chosen, as pick says. With mode PodCopy and without pick, of a
 	// workload that has no pods and wants none (scaled to zero, a Job that is over or suspended, a CronJob) the copy is made by its pod template, as its
@@ -309,7 +324,7 @@ type Target struct {
 	// +kubebuilder:validation:XValidation:rule="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",message="an empty selector would select every pod: name at least one label"
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 
-	// nodeName is the name of a node. Only with mode Node. If there is none yet, the session waits for it for five minutes.
+	// nodeName is the name of a node. Only with mode Node, which needs it or podNamespace. If there is none yet, the session waits for it for five minutes.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -355,6 +370,14 @@ type Target struct {
 
 // IsAlone reports whether the target is no pod and has none: a pod is made of it.
 func (t *Target) IsAlone() bool { return t.VolumeClaim != nil || t.Image != "" }
+
+// IsPodNetwork reports whether the debugger is to be in the network of a pod of another namespace.
+func (t *Target) IsPodNetwork() bool { return t.PodNamespace != "" }
+
+// TargetNamespace is where the session's target is: its own namespace, unless the target says otherwise.
+func (s *DebugSession) TargetNamespace() string {
+	return cmp.Or(s.Spec.Target.PodNamespace, s.Namespace)
+}
 
 // VolumeClaim names a PersistentVolumeClaim, and says how it is mounted.
 type VolumeClaim struct {
@@ -461,7 +484,7 @@ type Debugger struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="image must be an image name, such as busybox:1.36, without spaces"
 	Image string `json:"image,omitempty"`
 
-	// command is the command, not run in a shell. Left out: sh in an ephemeral container, the image's entrypoint in a copy or in an
+	// command is the command, not run in a shell. Left out: sh in an ephemeral container and in a pod's network, the image's entrypoint in a copy or in an
 	// unstoppable container. At most 64 words of 4,096 characters.
 	// $(VAR) is replaced by the variable's value, as in a pod.
 	// +optional
@@ -1422,7 +1445,7 @@ type ArmedStatus struct {
 
 // TargetStatus is what is debugged, as found.
 type TargetStatus struct {
-	// name is what is debugged, in short: the pod's name, node/ and the node's name, the kind and the name of the workload whose pod template is
+	// name is what is debugged, in short: the pod's name, network/ and the pod's namespace and name, node/ and the node's name, the kind and the name of the workload whose pod template is
 	// copied, such as deployment/checkout, pvc/ and the claim's name, or image/ and the image's full name.
 	// +optional
 	Name string `json:"name,omitempty"`
@@ -1430,6 +1453,10 @@ type TargetStatus struct {
 	// podName is the pod's name. Empty for a node, a pod template, a claim and an image.
 	// +optional
 	PodName string `json:"podName,omitempty"`
+
+	// podNamespace is the pod's namespace, if it is not the session's.
+	// +optional
+	PodNamespace string `json:"podNamespace,omitempty"`
 
 	// podUID is the pod's UID. Empty until the session is admitted.
 	// +optional
@@ -1509,7 +1536,8 @@ type DebuggerStatus struct {
 	// +required
 	ContainerName string `json:"containerName"`
 
-	// operatorImage is the operator's image as it was when the session was admitted, if containers of the copy sleep with it.
+	// operatorImage is the operator's image as it was when the session was admitted, if containers of what is made run it: those that sleep with it, and the
+	// one that brings what enters a pod's network.
 	// +optional
 	OperatorImage string `json:"operatorImage,omitempty"`
 

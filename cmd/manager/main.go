@@ -22,6 +22,7 @@ import (
 	_ "debugsession.dev/operator/internal/auditstore/cloud"
 	"debugsession.dev/operator/internal/helmhook"
 	"debugsession.dev/operator/internal/operator"
+	"debugsession.dev/operator/internal/podnetwork"
 	"debugsession.dev/operator/internal/tracing"
 )
 
@@ -32,6 +33,9 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == "sleep" {
 		sleep()
 		return
+	}
+	if len(os.Args) > 1 && podnetwork.Is(os.Args[1]) {
+		os.Exit(podnetwork.Main(os.Args[1:], os.Stderr))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "hook" {
 		if err := helmhook.Main(ctrl.SetupSignalHandler(), os.Args[2:], ctrl.GetConfig, os.Stdout); err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -79,6 +80,10 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.Class = r.observeClass(ctx, q.Name)
 	case plan.ReadNamespace:
 		snapshot.Namespace = r.observeNamespace(ctx, session.Namespace)
+	case plan.ReadTargetNamespace:
+		snapshot.TargetNamespace = r.observeNamespace(ctx, q.Name)
+	case plan.CheckReachPod:
+		snapshot.MayReachPod = r.observeReview(ctx, session, accessreview.OnTarget(session))
 	case plan.CheckUse:
 		snapshot.MayUse = r.observeVerb(ctx, session, v1alpha1.VerbUse)
 	case plan.CheckEmergency:
@@ -132,7 +137,7 @@ func (r *Reconciler) answerOfTarget(ctx context.Context, session *v1alpha1.Debug
 
 // observeTarget reads a pod from its watch, which tells when to look again.
 func (r *Reconciler) observeTarget(ctx context.Context, session *v1alpha1.DebugSession, q plan.ReadTarget) plan.Observed[*corev1.Pod] {
-	name := types.NamespacedName{Namespace: session.Namespace, Name: q.Name}
+	name := types.NamespacedName{Namespace: session.TargetNamespace(), Name: q.Name}
 	if q.Fresh {
 		return readPod(ctx, r.Live, name).Fresh()
 	}
@@ -180,9 +185,9 @@ func (r *Reconciler) observeBudgets(ctx context.Context, namespace string) plan.
 	return plan.Found(budgets.Items)
 }
 
-// observeOwnerSession looks for the pod in what the sessions of the namespace have written down.
+// observeOwnerSession looks for the pod in what the sessions of its namespace have written down.
 func (r *Reconciler) observeOwnerSession(ctx context.Context, session *v1alpha1.DebugSession, pod string) plan.Observed[string] {
-	sessions, err := index.SessionsWithPod(ctx, r.Client, client.ObjectKey{Namespace: session.Namespace, Name: pod})
+	sessions, err := index.SessionsWithPod(ctx, r.Client, client.ObjectKey{Namespace: session.TargetNamespace(), Name: pod})
 	if err != nil {
 		return plan.Unknown[string](err)
 	}
@@ -264,7 +269,12 @@ func observed[T any](value T, err error) plan.Observed[T] {
 
 // observeVerb asks whether the requester holds the verb on the class in the session's namespace.
 func (r *Reconciler) observeVerb(ctx context.Context, session *v1alpha1.DebugSession, verb string) plan.Observed[bool] {
-	review, err := accessreview.Review(ctx, r.Client, session.Spec.Requester, accessreview.OnClass(verb, session.Spec.ClassName, session.Namespace))
+	return r.observeReview(ctx, session, accessreview.OnClass(verb, session.Spec.ClassName, session.Namespace))
+}
+
+// observeReview asks whether the requester may do something.
+func (r *Reconciler) observeReview(ctx context.Context, session *v1alpha1.DebugSession, what *authorizationv1.ResourceAttributes) plan.Observed[bool] {
+	review, err := accessreview.Review(ctx, r.Client, session.Spec.Requester, what)
 	switch {
 	case err != nil:
 		return plan.Unknown[bool](err)

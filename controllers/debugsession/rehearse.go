@@ -36,6 +36,8 @@ func (r *Reconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSessio
 			s.Trusted = plan.Found[*plan.Refusal](nil)
 		case plan.CheckUse:
 			s.MayUse = plan.Found(true)
+		case plan.CheckReachPod: // admission has asked
+			s.MayReachPod = plan.Found(true)
 		case plan.ReadAccessState:
 			s.Access = plan.Found(plan.AccessUnsure)
 		case plan.ReadApprovals:
@@ -43,8 +45,8 @@ func (r *Reconciler) Rehearse(ctx context.Context, session *v1alpha1.DebugSessio
 		case plan.CountRunning:
 			s.Running = r.observeRunning(ctx, session)
 		case plan.ReadTarget:
-			s.Target = r.readUnlisted(ctx, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}, selected).Fresh()
-		case plan.ReadClass, plan.ReadNamespace, plan.FindOwnerSession, plan.ReadNode, plan.ReadTemplate, plan.ReadClaim, plan.ListClaimPods:
+			s.Target = r.readUnlisted(ctx, types.NamespacedName{Namespace: session.TargetNamespace(), Name: q.Name}, selected).Fresh()
+		case plan.ReadClass, plan.ReadNamespace, plan.ReadTargetNamespace, plan.FindOwnerSession, plan.ReadNode, plan.ReadTemplate, plan.ReadClaim, plan.ListClaimPods:
 			r.answer(ctx, session, question, s)
 		case plan.ResolveSelector:
 			s.Selector = r.observeSelector(ctx, session)

@@ -69,7 +69,10 @@ func correct(session *v1alpha1.DebugSession) string {
 func (s *Server) foreseeAll(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) string {
 	look := &authorizationv1.ResourceAttributes{Version: "v1", Resource: "pods", Verb: "get", Namespace: session.Namespace}
 	what := fmt.Sprintf("get pods in namespace %q (kubectl auth can-i get pods -n %s)", session.Namespace, session.Namespace)
-	if session.Spec.Mode == v1alpha1.ModeNode {
+	if session.Spec.Target.IsPodNetwork() {
+		look.Namespace = session.TargetNamespace()
+		what = fmt.Sprintf("get pods in namespace %q (kubectl auth can-i get pods -n %s)", look.Namespace, look.Namespace)
+	} else if session.Spec.Mode == v1alpha1.ModeNode {
 		look.Resource, look.Namespace, what = "nodes", "", "get nodes (kubectl auth can-i get nodes)"
 	}
 	if session.Spec.Target.VolumeClaim != nil {

@@ -34,6 +34,30 @@ func (s *Server) permit(ctx context.Context, user *authenticationv1.UserInfo, ve
 	return &response
 }
 
+// permitTarget asks whether the user may debug a pod in its own namespace, for a session that is in another. A pod that they may not debug they
+// learn nothing of.
+func (s *Server) permitTarget(ctx context.Context, user *authenticationv1.UserInfo, session *v1alpha1.DebugSession) *admission.Response {
+	target := &session.Spec.Target
+	if !target.IsPodNetwork() {
+		return nil
+	}
+	review, err := accessreview.Review(ctx, s.Reviews, identityOf(user), accessreview.OnTarget(session))
+	var response admission.Response
+	switch {
+	case err != nil:
+		response = undecided("cannot check whether %q may debug pod %q in namespace %q: %v", user.Username, target.PodName, target.PodNamespace, err)
+	case review.Allowed:
+		return nil
+	case review.EvaluationError != "":
+		response = undecided("cannot determine whether %q may debug pod %q in namespace %q: %s", user.Username, target.PodName, target.PodNamespace, review.EvaluationError)
+	default:
+		response = forbidden("%q may not debug pod %q in namespace %q%s; check with: kubectl auth can-i patch pods/%s --subresource=ephemeralcontainers -n %s; "+
+			"an administrator of that namespace can bind a role with verb patch on pods/ephemeralcontainers to you",
+			user.Username, target.PodName, target.PodNamespace, because(review.Reason), target.PodName, target.PodNamespace)
+	}
+	return &response
+}
+
 // doing is a verb as a sentence about a class has it.
 func doing(verb string) string {
 	if verb == v1alpha1.VerbEmergency {

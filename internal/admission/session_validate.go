@@ -41,6 +41,9 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 		}
 		return *refusal
 	}
+	if refusal := s.permitTarget(ctx, &req.UserInfo, &session); refusal != nil {
+		return *refusal
+	}
 	if refusal := s.permitEmergency(ctx, &req.UserInfo, &session); refusal != nil {
 		return *refusal
 	}
@@ -67,11 +70,37 @@ func (s *Server) checkClass(ctx context.Context, req *admission.Request, session
 	if why := policy.Check(class, &session.Spec, namespace, session.Namespace == s.Namespace); why != "" {
 		return forbidden("%s; %s", why, s.alternatives(ctx, &req.UserInfo, session))
 	}
+	if refusal := s.checkPodNamespace(ctx, class, session); refusal != nil {
+		return *refusal
+	}
 	if session.Namespace == metav1.NamespaceSystem && !policy.NamesNamespace(class, session.Namespace) {
 		warnings = append(warnings, fmt.Sprintf("class %q does not name namespace %s, and reaches it: who debugs here may reach the whole cluster; "+
 			"a class for it should name it by its namespaceSelector, and the others leave it out", class.Name, session.Namespace))
 	}
 	return admission.Allowed("").WithWarnings(append(warnings, s.foresee(ctx, req, session)...)...)
+}
+
+// checkPodNamespace holds the namespace of a target that is not in the session's against the class. One that does not exist yet is waited for.
+func (s *Server) checkPodNamespace(ctx context.Context, class *v1alpha1.DebugClass, session *v1alpha1.DebugSession) *admission.Response {
+	name := session.Spec.Target.PodNamespace
+	if name == "" {
+		return nil
+	}
+	namespace, err := s.namespaceLabels(ctx, name)
+	var response admission.Response
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		response = undecided("cannot read the labels of namespace %q: %v", name, err)
+	default:
+		why := policy.CheckPodNamespace(class, name, namespace, s.Namespace)
+		if why == "" {
+			return nil
+		}
+		response = forbidden("%s", why)
+	}
+	return &response
 }
 
 // namespaceLabels looks again where it cannot be late: a namespace and a session may be applied together.

@@ -1,7 +1,6 @@
 package debugpod
 
 import (
-	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,27 +20,14 @@ const (
 //
 // It returns an *InvalidError if the session can never be built, and a *ForbiddenError if its class does not allow it.
 func Node(session *v1alpha1.DebugSession, now time.Time) (*corev1.Pod, error) {
-	status := &session.Status
-	if status.Debugger == nil || status.Debugger.PodName == "" || status.Target == nil || status.Target.NodeName == "" {
+	if err := checkAdmitted(session); err != nil {
+		return nil, err
+	}
+	if session.Status.Target == nil || session.Status.Target.NodeName == "" {
 		return nil, errNotAdmitted
 	}
-	if status.HardDeadline == nil {
-		return nil, errors.New("the session is not admitted: its status has no hard deadline")
-	}
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:            status.Debugger.PodName,
-			Namespace:       session.Namespace,
-			Labels:          map[string]string{v1alpha1.LabelSessionUID: string(session.UID)},
-			Annotations:     map[string]string{v1alpha1.AnnotationSession: session.Name},
-			OwnerReferences: []metav1.OwnerReference{ownerReference(session)},
-		},
-		Spec: corev1.PodSpec{
-			NodeName:      status.Target.NodeName,
-			RestartPolicy: corev1.RestartPolicyNever,
-			Tolerations:   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
-		},
-	}
+	pod := ownPod(session)
+	pod.Spec.NodeName = session.Status.Target.NodeName
 	profile, err := traitsOf(session.Spec.Profile)
 	if err != nil {
 		return nil, err
@@ -58,8 +44,25 @@ func Node(session *v1alpha1.DebugSession, now time.Time) (*corev1.Pod, error) {
 	if err := boundResources(&pod.Spec, session); err != nil {
 		return nil, err
 	}
-	setEnd(&pod.Spec, status.HardDeadline.Sub(now))
+	setEnd(&pod.Spec, session.Status.HardDeadline.Sub(now))
 	return pod, nil
+}
+
+// ownPod is a pod of the session's own on a node, without what is in it. Nothing drives it off.
+func ownPod(session *v1alpha1.DebugSession) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            session.Status.Debugger.PodName,
+			Namespace:       session.Namespace,
+			Labels:          map[string]string{v1alpha1.LabelSessionUID: string(session.UID)},
+			Annotations:     map[string]string{v1alpha1.AnnotationSession: session.Name},
+			OwnerReferences: []metav1.OwnerReference{ownerReference(session)},
+		},
+		Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever,
+			Tolerations:   []corev1.Toleration{{Operator: corev1.TolerationOpExists}},
+		},
+	}
 }
 
 // shareNode gives the pod what its profile shares of the node, and returns the mount of the node's files.

@@ -15,7 +15,7 @@ var (
 	ownSleep = []string{"sleep", "2147483647"}
 
 	// operatorSleep is the operator's own, which cmd/manager answers.
-	operatorSleep = []string{"/manager", "sleep"}
+	operatorSleep = []string{operatorProgram, "sleep"}
 )
 
 // UsesOperatorImage reports whether containers of the session's copy sleep with the operator's image.

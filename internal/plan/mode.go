@@ -8,8 +8,8 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 )
 
-// mode is what differs between the ways to debug. Each has a file of its own: mode_ephemeral.go, mode_copy.go, mode_node.go; what
-// the last two have in common is in mode_made_pod.go.
+// mode is what differs between the ways to debug. Each has a file of its own: mode_ephemeral.go, mode_copy.go, mode_node.go, mode_pod_network.go;
+// what the last three have in common is in mode_made_pod.go.
 type mode interface {
 	// makesPod reports whether the session has a pod of its own.
 	makesPod() bool
@@ -62,6 +62,9 @@ var modes = map[v1alpha1.Mode]mode{
 func modeOf(spec *v1alpha1.DebugSessionSpec) mode {
 	if spec.Mode == v1alpha1.ModePodCopy && spec.Target.IsAlone() {
 		return copyMode{madePod{noun: "debugger's pod"}} // a copy of nothing
+	}
+	if spec.Mode == v1alpha1.ModeNode && spec.Target.IsPodNetwork() {
+		return podNetworkMode{madePod{noun: "debugger's pod"}}
 	}
 	if m, known := modes[spec.Mode]; known {
 		return m

@@ -29,6 +29,7 @@ var pendingGates = []gate{
 	(*pass).approved,
 	(*pass).targetJoinable,
 	(*pass).requesterMayUse,
+	(*pass).requesterMayReachPod,
 	(*pass).requesterMayDeclareEmergency,
 	(*pass).nameFree,
 	(*pass).limitsHold,
@@ -149,7 +150,7 @@ func (p *pass) targetPod() (*corev1.Pod, step) {
 	if p.status().Target != nil && p.spec().Target.PodName == "" {
 		p.status().Target = nil // the chosen pod went before it was recorded: choose again
 	}
-	return nil, wait{reason: v1alpha1.ReasonTargetNotFound, message: fmt.Sprintf("there is no pod %q in namespace %q", name, p.Session.Namespace)}
+	return nil, wait{reason: v1alpha1.ReasonTargetNotFound, message: fmt.Sprintf("there is no pod %q in namespace %q", name, p.Session.TargetNamespace())}
 }
 
 // chooseTarget writes down which of the candidates is to be debugged. The next pass watches it.
@@ -196,6 +197,8 @@ func (p *pass) recordNamedTarget() {
 		return
 	}
 	switch target := &p.spec().Target; {
+	case target.IsPodNetwork():
+		p.status().Target = networkNamed(target)
 	case target.PodName != "":
 		p.status().Target = podNamed(target.PodName)
 	case target.NodeName != "":
@@ -256,6 +259,8 @@ func (p *pass) admitted() {
 		return
 	case target.ClaimUID != "":
 		what, name, uid = "PersistentVolumeClaim", p.spec().Target.VolumeClaim.Name, target.ClaimUID
+	case target.PodNamespace != "":
+		what, name = "the network of pod", target.PodNamespace+"/"+target.PodName
 	case target.NodeUID != "":
 		what, name, uid = "node", target.NodeName, target.NodeUID
 	case target.WorkloadUID != "":

@@ -52,18 +52,30 @@ func TestAnySequenceOfEvents(t *testing.T) {
 	for _, mode := range v1alpha1.Modes() {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
-			rapid.Check(t, func(t *rapid.T) {
-				w := newWorld(t, drawSession(t, mode), drawClass(t))
-				for range rapid.IntRange(0, 30).Draw(t, "steps") {
-					step := steps[rapid.IntRange(0, len(steps)-1).Draw(t, "step")]
-					t.Log(step.name)
-					step.take(t, w)
-				}
-				w.behave()
-				w.endsAndRests(t)
-			})
+			rapid.Check(t, func(t *rapid.T) { newWorld(t, drawSession(t, mode), drawClass(t)).livesThrough(t) })
 		})
 	}
+	t.Run("a pod's network", func(t *testing.T) {
+		t.Parallel()
+		rapid.Check(t, func(t *rapid.T) {
+			session, class := drawSession(t, v1alpha1.ModeNode), drawClass(t)
+			inNetwork(session)
+			session.Spec.Emergency = false
+			forNetworks(&class.Spec)
+			newWorld(t, session, class).livesThrough(t)
+		})
+	})
+}
+
+// livesThrough is whatever may happen to the world, and then its end.
+func (w *world) livesThrough(t *rapid.T) {
+	for range rapid.IntRange(0, 30).Draw(t, "steps") {
+		step := steps[rapid.IntRange(0, len(steps)-1).Draw(t, "step")]
+		t.Log(step.name)
+		step.take(t, w)
+	}
+	w.behave()
+	w.endsAndRests(t)
 }
 
 func drawSession(t *rapid.T, mode v1alpha1.Mode) *v1alpha1.DebugSession {

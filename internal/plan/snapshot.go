@@ -42,6 +42,12 @@ type Snapshot struct {
 	Class     Observed[*v1alpha1.DebugClass]
 	Namespace Observed[labels.Set]
 
+	// TargetNamespace is the labels of the namespace of a target that is in another than the session's: the answer to ReadTargetNamespace.
+	TargetNamespace Observed[labels.Set]
+
+	// MayReachPod is whether the requester may debug such a target in its own namespace: the answer to CheckReachPod.
+	MayReachPod Observed[bool]
+
 	// MayUse is whether the requester may use the class now: the answer to CheckUse.
 	MayUse Observed[bool]
 
@@ -151,6 +157,12 @@ type (
 	// ReadNamespace asks for the labels of the session's namespace.
 	ReadNamespace struct{}
 
+	// ReadTargetNamespace asks for the labels of a namespace by name. Only a session whose target is in another namespace than its own asks.
+	ReadTargetNamespace struct{ Name string }
+
+	// CheckReachPod asks whether the requester may patch pods/ephemeralcontainers of spec.target's pod. Only such a session asks.
+	CheckReachPod struct{}
+
 	// CheckUse asks whether the requester may use the class in the session's namespace.
 	CheckUse struct{}
 
@@ -200,14 +212,14 @@ type (
 	// ListClaimPods asks for the pods that mount a PersistentVolumeClaim. What an API server has at hand will do.
 	ListClaimPods struct{ Claim string }
 
-	// ReadTarget asks for a pod by name. It may be answered from a watch, which then goes on: the session is woken when
+	// ReadTarget asks for a pod by name, in the target's namespace. It may be answered from a watch, which then goes on: the session is woken when
 	// the pod changes. If Fresh, the API server itself must be asked.
 	ReadTarget struct {
 		Name  string
 		Fresh bool
 	}
 
-	// FindOwnerSession asks for the session, not ended and not this one, that has a pod of that name for its own.
+	// FindOwnerSession asks for the session, not ended and not this one, that has a pod of that name, in the target's namespace, for its own.
 	FindOwnerSession struct{ Pod string }
 
 	// ReadNode asks for a node by name.
@@ -236,31 +248,33 @@ type (
 	}
 )
 
-func (CheckSeal) question()         {}
-func (ReadClass) question()         {}
-func (ReadNamespace) question()     {}
-func (CheckUse) question()          {}
-func (CheckEmergency) question()    {}
-func (CountRunning) question()      {}
-func (DryRun) question()            {}
-func (ReadApprovals) question()     {}
-func (ReadAccessState) question()   {}
-func (ReadRecord) question()        {}
-func (ReadTranscript) question()    {}
-func (ReadArtifacts) question()     {}
-func (ListCandidates) question()    {}
-func (ResolveSelector) question()   {}
-func (WatchPods) question()         {}
-func (ReadTemplate) question()      {}
-func (ReadClaim) question()         {}
-func (ListClaimPods) question()     {}
-func (ReadTarget) question()        {}
-func (FindOwnerSession) question()  {}
-func (ReadNode) question()          {}
-func (ReadNetworkPolicy) question() {}
-func (ListBudgets) question()       {}
-func (ReadOutput) question()        {}
-func (ReadDebuggerPod) question()   {}
+func (CheckSeal) question()           {}
+func (ReadClass) question()           {}
+func (ReadNamespace) question()       {}
+func (ReadTargetNamespace) question() {}
+func (CheckReachPod) question()       {}
+func (CheckUse) question()            {}
+func (CheckEmergency) question()      {}
+func (CountRunning) question()        {}
+func (DryRun) question()              {}
+func (ReadApprovals) question()       {}
+func (ReadAccessState) question()     {}
+func (ReadRecord) question()          {}
+func (ReadTranscript) question()      {}
+func (ReadArtifacts) question()       {}
+func (ListCandidates) question()      {}
+func (ResolveSelector) question()     {}
+func (WatchPods) question()           {}
+func (ReadTemplate) question()        {}
+func (ReadClaim) question()           {}
+func (ListClaimPods) question()       {}
+func (ReadTarget) question()          {}
+func (FindOwnerSession) question()    {}
+func (ReadNode) question()            {}
+func (ReadNetworkPolicy) question()   {}
+func (ListBudgets) question()         {}
+func (ReadOutput) question()          {}
+func (ReadDebuggerPod) question()     {}
 
 // Observed is the answer to a question: found, absent, awaited or unknown. The zero value is a question not asked yet.
 type Observed[T any] struct {

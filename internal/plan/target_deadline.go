@@ -20,11 +20,14 @@ func (p *pass) targetDeadline(target *corev1.Pod) *metav1.Time {
 		return nil
 	}
 	from := p.Now
-	if started := target.Status.StartTime; started != nil && !makesPod(p.spec()) {
+	if started := target.Status.StartTime; started != nil && p.inTarget() {
 		from = started.Time
 	}
 	return timestamp(from.Add(time.Duration(*target.Spec.ActiveDeadlineSeconds) * time.Second))
 }
+
+// inTarget reports whether the debugger is in the target itself, or in its network, and not in a copy.
+func (p *pass) inTarget() bool { return !makesPod(p.spec()) || p.spec().Target.IsPodNetwork() }
 
 // notPastTarget is a time, or when the target ends if that is earlier.
 func (p *pass) notPastTarget(end time.Time) time.Time {
@@ -57,7 +60,7 @@ func (p *pass) becauseOfTarget() string {
 	if status.Target.Deadline == nil || !status.ExpiresAt.Equal(status.Target.Deadline) {
 		return ""
 	}
-	if makesPod(p.spec()) {
+	if !p.inTarget() {
 		if status.Target.WorkloadUID != "" {
 			return ", as the copy has the activeDeadlineSeconds of the pod template of " + status.Target.Name
 		}

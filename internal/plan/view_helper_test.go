@@ -68,6 +68,10 @@ type view struct {
 	trusted *plan.Observed[*plan.Refusal]
 	mayUse  *plan.Observed[bool]
 
+	// targetNamespace is the labels of the namespace of a target elsewhere, and mayReach whether the requester may debug it there.
+	targetNamespace *plan.Observed[labels.Set]
+	mayReach        *plan.Observed[bool]
+
 	// mayDeclare is whether the requester may start the session before its approval.
 	mayDeclare *plan.Observed[bool]
 
@@ -129,6 +133,10 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		s.Namespace = plan.Found(v.labels)
 	case plan.CheckUse:
 		s.MayUse = or(v.mayUse, plan.Found(true))
+	case plan.ReadTargetNamespace:
+		s.TargetNamespace = known(t, q, v.targetNamespace)
+	case plan.CheckReachPod:
+		s.MayReachPod = known(t, q, v.mayReach)
 	case plan.CheckEmergency:
 		s.MayDeclareEmergency = known(t, q, v.mayDeclare)
 	case plan.CountRunning:

@@ -125,7 +125,8 @@ func (w *world) view() view {
 	}
 	v.store, v.record, v.transcript = true, &w.record, &w.transcript
 	v.budgets = new(plan.Found[[]policyv1.PodDisruptionBudget](nil))
-	v.labels = labels.Set{corev1.LabelMetadataName: fixture.Namespace}
+	v.labels, v.image = labels.Set{corev1.LabelMetadataName: fixture.Namespace}, "debugsession/operator:v1"
+	v.targetNamespace, v.mayReach = new(plan.Found(labels.Set{corev1.LabelMetadataName: networkNamespace})), new(plan.Found(w.mayUse))
 	v.class, v.approvals = new(plan.Found(w.class)), new(plan.Found(w.approvals))
 	if w.class == nil {
 		v.class = new(plan.Absent[*v1alpha1.DebugClass]())
@@ -139,7 +140,8 @@ func (w *world) view() view {
 		v.candidates, v.target, v.copied = &none, new(unknown()), new(unknown())
 		v.watched, v.selector = &none, new(plan.Unknown[string](errOffline))
 		v.class, v.approvals = new(plan.Unknown[*v1alpha1.DebugClass](errOffline)), new(plan.Unknown[[]approval.Approval](errOffline))
-		v.mayDeclare = new(plan.Unknown[bool](errOffline))
+		v.mayDeclare, v.mayReach = new(plan.Unknown[bool](errOffline)), new(plan.Unknown[bool](errOffline))
+		v.targetNamespace = new(plan.Unknown[labels.Set](errOffline))
 		v.mayUse, v.preview = new(plan.Unknown[bool](errOffline)), new(plan.Unknown[plan.Preview](errOffline))
 		v.node, v.output = new(plan.Unknown[*corev1.Node](errOffline)), new(plan.Unknown[string](errOffline))
 		v.isolation = new(plan.Unknown[*networkingv1.NetworkPolicy](errOffline))

@@ -33,7 +33,10 @@ func checkNamespace(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec,
 // NamesNamespace reports whether a class has been written for a namespace: its namespaceSelector demands the namespace's very name. That
 // it matches otherwise may be an oversight.
 func NamesNamespace(class *v1alpha1.DebugClass, namespace string) bool {
-	selector := class.Spec.NamespaceSelector
+	return selectorNames(class.Spec.NamespaceSelector, namespace)
+}
+
+func selectorNames(selector *metav1.LabelSelector, namespace string) bool {
 	if selector == nil || namespace == "" {
 		return false
 	}

@@ -41,7 +41,7 @@ func writeStockImages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := goBuild(ctx, source, programs, "-s -w", []string{"./images/pause", "./images/server"}); err != nil {
+	if err := goBuild(ctx, source, programs, "-s -w", []string{"./images/pause", "./images/server", "./images/sniff"}); err != nil {
 		return err
 	}
 	images, err := stockImages(ctx, programs)
@@ -84,12 +84,16 @@ func stockImages(ctx context.Context, programs string) ([]stockImage, error) {
 	server.text("etc/passwd", "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n")
 	server.folder("tmp", 0o1777)
 
+	sniff := maps.Clone(applets)
+	sniff.program("bin/sniff", filepath.Join(programs, "sniff"))
+
 	const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	return []stockImage{
 		{[]string{pauseImage}, pause, v1.Config{Entrypoint: []string{"/pause"}, User: "65535:65535"}},
 		{[]string{"busybox:1.36", "busybox:latest"}, applets, v1.Config{Cmd: []string{"sh"}, Env: []string{searchPath}}},
 		{[]string{"bash:5.2", "bash:latest"}, bash, v1.Config{Cmd: []string{"bash"}, Env: []string{searchPath}}},
 		{[]string{"dash:0.5", "dash:latest"}, dash, v1.Config{Cmd: []string{"dash"}, Env: []string{searchPath}}},
+		{[]string{"sniff:v1"}, sniff, v1.Config{Cmd: []string{"sh"}, Env: []string{searchPath}}},
 		{[]string{"server:v1", "server:v2", "server:latest"}, server, v1.Config{
 			Entrypoint: []string{"/server"}, User: "65532:65532", WorkingDir: "/",
 			ExposedPorts: map[string]struct{}{"8080/tcp": {}},

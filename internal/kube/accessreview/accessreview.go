@@ -27,6 +27,14 @@ func OnClass(verb, class, namespace string) *authorizationv1.ResourceAttributes 
 	}
 }
 
+// OnTarget is what it takes to debug the session's pod without the operator: to add an ephemeral container to it.
+func OnTarget(session *v1alpha1.DebugSession) *authorizationv1.ResourceAttributes {
+	return &authorizationv1.ResourceAttributes{
+		Version: "v1", Resource: "pods", Subresource: "ephemeralcontainers", Verb: "patch",
+		Name: session.Spec.Target.PodName, Namespace: session.TargetNamespace(),
+	}
+}
+
 func extra(of map[string]v1alpha1.ExtraValue) map[string]authorizationv1.ExtraValue {
 	if len(of) == 0 {
 		return nil
