@@ -31,6 +31,16 @@ func TestCheck(t *testing.T) {
 		says    string // empty: it is allowed
 	}{
 		"nothing asked for": {nil, nil, ""},
+		"artifacts": {
+			nil,
+			func(s *spec) { s.Debugger.Artifacts = []string{"/tmp/a"} },
+			"spec.debugger.artifacts: keeping files of the debugger is not allowed; remove it, or ask an administrator to set the class's artifacts",
+		},
+		"artifacts that may be kept": {
+			func(c *class) { c.Artifacts = &v1alpha1.ArtifactPolicy{} },
+			func(s *spec) { s.Debugger.Artifacts = []string{"/tmp/a"} },
+			"",
+		},
 		"a mode": {
 			func(c *class) { c.Modes = []v1alpha1.Mode{v1alpha1.ModePodCopy} },
 			nil,

@@ -210,6 +210,8 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 		"--custom cannot set name":                           {Target: "web", Custom: &corev1.Container{Image: "x"}},
 		"--idle-timeout is for":                              {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
 		"--idle-timeout needs a":                             {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
+		"--artifact is for a debugger in a running pod":      {Target: "web", Copy: true, Artifacts: []string{"/tmp/a"}, Command: []string{"ps"}},
+		"--artifact keeps what a command leaves":             {Target: "web", Artifacts: []string{"/tmp/a"}, Stdin: true},
 		"specify only one of":                                {Target: "web", TargetImage: "web:1"},
 		"--mount-path and --read-write are for a Persistent": {Target: "web", ReadWrite: true},
 		"--replace and --same-node need a pod":               {Target: "pvc/data", SameNode: true},

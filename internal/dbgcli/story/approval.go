@@ -30,6 +30,13 @@ func Request(session *v1alpha1.DebugSession) []Fact {
 	if class := session.Status.Class; class != nil && len(class.AccessVerbs) > 0 {
 		facts = append(facts, Fact{"access", joined(class.AccessVerbs, ", ") + subjects(session)})
 	}
+	if paths := session.Spec.Debugger.Artifacts; len(paths) > 0 {
+		most := ""
+		if class := session.Status.Class; class != nil && class.MaxArtifactSize != nil {
+			most = ", up to " + class.MaxArtifactSize.String()
+		}
+		facts = append(facts, Fact{"keeps", strings.Join(paths, ", ") + " of the debugger, in the audit store" + most})
+	}
 	if request := session.Status.Request; request != nil && len(request.Hidden) > 0 {
 		facts = append(facts, Fact{"hidden", "values of " + hidden(request.Hidden) + "; the approval covers them too"})
 	}
