@@ -51,34 +51,29 @@ func (e *entry) enter() error {
 	return fmt.Errorf("running %s: %w", path, syscall.Exec(path, e.command, os.Environ()))
 }
 
-// findNetwork opens the network namespace of a pod, by the oldest of its processes: that which holds the namespace, or a container's first.
+// findNetwork opens the network namespace of a pod, by the oldest of its processes: that which holds the namespace, or a container's first. It
+// refuses the node's own, which is that of the oldest process outside of pods that can be looked at: on most nodes the first of all.
 func findNetwork(processes, podUID string) (*os.File, error) {
-	entries, err := os.ReadDir(processes)
+	pod, node, err := oldest(processes, podUID)
 	if err != nil {
 		return nil, err
 	}
-	var oldest *process
-	for _, entry := range entries {
-		if _, err := strconv.Atoi(entry.Name()); err != nil {
-			continue
-		}
-		p, err := openProcess(filepath.Join(processes, entry.Name()))
-		if err != nil || p.pod != podUID || oldest != nil && p.started >= oldest.started {
-			p.close() // one that has ended meanwhile is none of a pod that runs
-			continue
-		}
-		oldest.close()
-		oldest = p
-	}
-	if oldest == nil {
+	defer pod.close()
+	defer node.close()
+	switch {
+	case pod == nil:
 		return nil, errors.New("it has no process on this node: the pod has ended, or is not run by this node's kubelet in cgroups of its own")
+	case node == nil:
+		return nil, errors.New("no process of the node can be looked at, so its network cannot be told from the node's")
 	}
-	defer oldest.close()
-	namespace, err := oldest.open(networkFile)
+	namespace, err := pod.open(networkFile)
 	if err != nil {
 		return nil, fmt.Errorf("opening its network namespace: %w", err)
 	}
-	if err := notOfNode(processes, namespace); err != nil {
+	if same, err := node.hasNetwork(namespace); same || err != nil {
+		if same {
+			err = errors.New("it has the node's network")
+		}
 		return nil, errors.Join(err, namespace.Close())
 	}
 	return namespace, nil
@@ -86,19 +81,31 @@ func findNetwork(processes, podUID string) (*os.File, error) {
 
 const networkFile = "ns/net"
 
-// notOfNode refuses the node's own network.
-func notOfNode(processes string, namespace *os.File) error {
-	var its, nodes unix.Stat_t
-	if err := unix.Fstat(int(namespace.Fd()), &its); err != nil {
-		return err
+// oldest finds the oldest process of the pod, and the oldest that is in no pod, whose network can be looked at; nil if there is none.
+func oldest(processes, podUID string) (pod, node *process, err error) {
+	entries, err := os.ReadDir(processes)
+	if err != nil {
+		return nil, nil, err
 	}
-	if err := unix.Stat(filepath.Join(processes, "1", networkFile), &nodes); err != nil {
-		return fmt.Errorf("looking at the node's network namespace: %w", err)
+	for _, entry := range entries {
+		if _, err := strconv.Atoi(entry.Name()); err != nil {
+			continue
+		}
+		p, err := openProcess(filepath.Join(processes, entry.Name()))
+		switch {
+		case err != nil: // it has ended meanwhile
+			p.close()
+		case p.pod == podUID && (pod == nil || p.started < pod.started):
+			pod.close()
+			pod = p
+		case p.pod == "" && (node == nil || p.started < node.started) && p.canBeLookedAt():
+			node.close()
+			node = p
+		default:
+			p.close()
+		}
 	}
-	if its.Dev == nodes.Dev && its.Ino == nodes.Ino {
-		return errors.New("it has the node's network")
-	}
-	return nil
+	return pod, node, nil
 }
 
 // process is a process of the node, opened: what is read of it is of that process, and not of one that has got its number since.
@@ -118,13 +125,11 @@ func openProcess(path string) (*process, error) {
 	if err != nil {
 		return p, err
 	}
-	if p.pod = podOf(cgroups); p.pod == "" {
-		return p, nil
-	}
 	stat, err := p.read("stat")
 	if err != nil {
 		return p, err
 	}
+	p.pod = podOf(cgroups)
 	p.started, err = startTime(stat)
 	return p, err
 }
@@ -154,6 +159,29 @@ func (p *process) read(name string) (string, error) {
 	}
 	data, err := io.ReadAll(file)
 	return string(data), errors.Join(err, file.Close())
+}
+
+// hasNetwork reports whether it is in that network.
+func (p *process) hasNetwork(namespace *os.File) (bool, error) {
+	own, err := p.open(networkFile)
+	if err != nil {
+		return false, fmt.Errorf("looking at the node's network namespace: %w", err)
+	}
+	defer own.Close()
+	its, err := own.Stat()
+	if err != nil {
+		return false, err
+	}
+	other, err := namespace.Stat()
+	return err == nil && os.SameFile(its, other), err
+}
+
+func (p *process) canBeLookedAt() bool {
+	file, err := p.open(networkFile)
+	if err != nil {
+		return false
+	}
+	return file.Close() == nil
 }
 
 func (p *process) close() {

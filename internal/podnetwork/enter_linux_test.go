@@ -84,7 +84,7 @@ func TestCheckAddress(t *testing.T) {
 }
 
 // outcome is what the kernel does with a filter and a system call.
-func outcome(filter []unix.SockFilter, arch, number uint32, firstArg uint32) uint32 {
+func outcome(filter []unix.SockFilter, arch, number, firstArg uint32) uint32 {
 	var a uint32
 	data := map[uint32]uint32{offsetNumber: number, offsetArch: arch, offsetFirstArg: firstArg}
 	for i := 0; ; i++ {

@@ -106,12 +106,12 @@ func install(folder string) error {
 	if err != nil {
 		return err
 	}
-	defer from.Close() //nolint:errcheck // it was only read
+	defer from.Close()
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // it is a folder
+	defer root.Close()
 	if err := root.Mkdir(debugpod.NodeProcesses, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}

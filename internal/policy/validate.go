@@ -34,21 +34,28 @@ func Validate(spec *v1alpha1.DebugClassSpec) []string {
 	if _, err := metav1.LabelSelectorAsSelector(spec.PodSelector); err != nil {
 		complain("spec.podSelector: %v", err)
 	}
-	if networks := spec.PodNetworks; networks != nil {
-		if _, err := metav1.LabelSelectorAsSelector(&networks.NamespaceSelector); err != nil {
-			complain("spec.podNetworks.namespaceSelector: %v", err)
-		}
-		if !slices.Contains(spec.Modes, v1alpha1.ModeNode) {
-			complain("spec.podNetworks is for mode Node: add it to modes, with nodeNamespace")
-		}
-		if why := unsafePodNetworks(spec); why != "" {
-			complain("%s", why)
-		}
-	}
 	if claims := spec.VolumeClaims; claims != nil {
 		if _, err := metav1.LabelSelectorAsSelector(claims.Selector); err != nil {
 			complain("spec.volumeClaims.selector: %v", err)
 		}
+	}
+	return append(wrong, validatePodNetworks(spec)...)
+}
+
+// validatePodNetworks refuses what would let somebody into a pod's network who must not be there, and what would let nobody.
+func validatePodNetworks(spec *v1alpha1.DebugClassSpec) []string {
+	if spec.PodNetworks == nil {
+		return nil
+	}
+	var wrong []string
+	if _, err := metav1.LabelSelectorAsSelector(&spec.PodNetworks.NamespaceSelector); err != nil {
+		wrong = append(wrong, fmt.Sprintf("spec.podNetworks.namespaceSelector: %v", err))
+	}
+	if !slices.Contains(spec.Modes, v1alpha1.ModeNode) {
+		wrong = append(wrong, "spec.podNetworks is for mode Node: add it to modes, with nodeNamespace")
+	}
+	if why := unsafePodNetworks(spec); why != "" {
+		wrong = append(wrong, why)
 	}
 	return wrong
 }

@@ -13,9 +13,9 @@ import (
 
 // confined prints what a debugger in a pod's network has, and says no to each thing that it cannot do.
 const confined = `exec 2>/dev/null
-grep -E "^(CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp):" /proc/self/status
+grep -E "^(CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp):" /proc/self/status | tr "\t" " "
 echo interfaces $(cut -s -d: -f1 /proc/net/dev)
-echo init $(tr "\0" " " </proc/1/cmdline | cut -c1-5)
+echo init $(tr "\0" " " </proc/1/cmdline | head -c 5)
 echo sees $(ls /debugsession/node-processes)
 mount -t tmpfs none /mnt || echo no mount
 unshare -U true || echo no user namespace
@@ -87,9 +87,9 @@ var _ = Describe("a debugger in a pod's network", func() {
 		n.reaches("confined", v1alpha1.PhaseAwaitingApproval)
 		bob.apply(n, approvalManifest("bob-confined", "confined", "Approve", ""))
 		Expect(n.ends("confined", v1alpha1.OutcomeCompleted).Status.Debugger.Output).To(Equal(strings.Join([]string{
-			"CapInh:␉0000000000000000", "CapPrm:␉0000000000003000", "CapEff:␉0000000000003000", "CapBnd:␉0000000000003000", "CapAmb:␉0000000000000000",
-			"NoNewPrivs:␉1", "Seccomp:␉2", "interfaces lo eth0", "init sh -c", "sees", "no mount", "no user namespace", "no network namespace",
-			"no setns", "no device", "no chroot", "no write", "finished\n",
+			"CapInh: 0000000000000000", "CapPrm: 0000000000003000", "CapEff: 0000000000003000", "CapBnd: 0000000000003000", "CapAmb: 0000000000000000",
+			"NoNewPrivs: 1", "Seccomp: 2", "interfaces lo eth0", "init sh -c", "sees", "no mount", "no user namespace", "no network namespace",
+			"no setns", "no device", "no chroot", "no write", "finished",
 		}, "\n")))
 
 		By("being attached to, and not executed in")
