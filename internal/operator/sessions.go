@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -35,6 +36,16 @@ func sessions(mgr manager.Manager) func() ([]v1alpha1.DebugSession, error) {
 		err := mgr.GetCache().List(ctx, list, client.UnsafeDisableDeepCopy)
 		return list.Items, err
 	}
+}
+
+// unfinishedWork is what others than the planner have yet to do about a session that has ended. It is complete before the manager starts, and
+// with it the cache.
+type unfinishedWork struct {
+	of []func(*v1alpha1.DebugSession) bool
+}
+
+func (u *unfinishedWork) pending(session *v1alpha1.DebugSession) bool {
+	return slices.ContainsFunc(u.of, func(pending func(*v1alpha1.DebugSession) bool) bool { return pending(session) })
 }
 
 func cachesSynced(mgr manager.Manager) healthz.Checker {
