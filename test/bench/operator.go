@@ -38,6 +38,8 @@ type operator struct {
 	metrics string
 	process *exec.Cmd
 	exited  chan error
+
+	webhookPort int // 0 if the manifests have no webhooks
 }
 
 func newOperator(c *cluster, binary, out string) (*operator, error) {
@@ -48,7 +50,7 @@ func newOperator(c *cluster, binary, out string) (*operator, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("the operator's binary: %w; make build builds it", err)
 	}
-	o := &operator{cluster: c, binary: path, log: filepath.Join(out, "operator.log")}
+	o := &operator{cluster: c, binary: path, log: filepath.Join(out, "operator.log"), webhookPort: c.installed.webhookPort}
 	for _, address := range []*string{&o.health, &o.metrics} {
 		port, err := ports.Free()
 		if err != nil {
@@ -59,6 +61,17 @@ func newOperator(c *cluster, binary, out string) (*operator, error) {
 	return o, nil
 }
 
+// newFollower is another replica. The API server's Service does not lead to it.
+func newFollower(leader *operator, out string) (*operator, error) {
+	o, err := newOperator(leader.cluster, leader.binary, out)
+	if err != nil {
+		return nil, err
+	}
+	o.log = filepath.Join(out, "follower.log")
+	o.webhookPort, err = ports.Free()
+	return o, err
+}
+
 // start runs the operator, with the arguments that it is installed with but for the addresses, until it says it is ready.
 func (o *operator) start(ctx context.Context) error {
 	log, err := os.OpenFile(o.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -67,7 +80,7 @@ func (o *operator) start(ctx context.Context) error {
 	}
 	defer log.Close()
 	args := []string{"--health-probe-bind-address=" + o.health, "--metrics-bind-address=" + o.metrics, "--metrics-secure=false", "--zap-log-level=info"}
-	if port := o.cluster.installed.webhookPort; port != 0 {
+	if port := o.webhookPort; port != 0 {
 		args = append(args, "--leader-elect", "--namespace="+operatorNamespace, "--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", port))
 	}
 	o.process = exec.Command(o.binary, args...)
@@ -146,6 +159,16 @@ func (o *operator) lead(ctx context.Context) error {
 		return err
 	}
 	return o.awaitLeading(ctx)
+}
+
+// peak is the most that the process has had of the machine's memory, in bytes.
+func (o *operator) peak() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.process.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	kib, err := field(string(status), "VmHWM:")
+	return int64(kib) << 10, err
 }
 
 // memory is what the process has of the machine's, and what its Go heap has in use, in bytes.
