@@ -174,7 +174,7 @@ func indexed(t *testing.T, s *v1alpha1.DebugSession) any {
 func counted(t *testing.T, s *v1alpha1.DebugSession) any {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(metrics.New(func() ([]v1alpha1.DebugSession, error) { return []v1alpha1.DebugSession{*s}, nil },
+	registry.MustRegister(metrics.New(func() ([]*v1alpha1.DebugSession, error) { return []*v1alpha1.DebugSession{s}, nil },
 		func() int { return 0 }, testclock.NewFakePassiveClock(fixture.Created.Add(48*time.Hour))))
 	families, err := registry.Gather()
 	if err != nil {
