@@ -84,7 +84,7 @@ func (o *operator) start(ctx context.Context) error {
 		args = append(args, "--leader-elect", "--namespace="+operatorNamespace, "--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", port))
 	}
 	o.process = exec.Command(o.binary, args...)
-	o.process.Env = append(os.Environ(), "KUBECONFIG="+o.cluster.operatorKubeconfig, "GOMEMLIMIT=230MiB") // as deployed
+	o.process.Env = append(os.Environ(), "KUBECONFIG="+o.cluster.operatorKubeconfig, "GOGC=50", "GOMEMLIMIT=230MiB") // as deployed
 	o.process.Stdout, o.process.Stderr = log, log
 	if err := o.process.Start(); err != nil {
 		return err
