@@ -26,6 +26,9 @@ import (
 // leaseName is the Lease that the operator's replicas contend for.
 const leaseName = "debugsession-operator"
 
+// startsWithin is how long the operator may take to be ready, and to lead, on a busy machine with many sessions.
+const startsWithin = 2 * time.Minute
+
 // benchIdentity is who has the Lease while the operator is to serve its webhooks and nothing else.
 const benchIdentity = "bench"
 
@@ -91,7 +94,7 @@ func (o *operator) start(ctx context.Context) error {
 	}
 	o.exited = make(chan error, 1)
 	go func(process *exec.Cmd, exited chan<- error) { exited <- process.Wait() }(o.process, o.exited)
-	return await(ctx, "the operator to be ready; its words are in "+o.log, 30*time.Second, func() (bool, error) {
+	return await(ctx, "the operator to be ready; its words are in "+o.log, startsWithin, func() (bool, error) {
 		return true, o.ready(ctx)
 	})
 }
@@ -128,7 +131,7 @@ func (o *operator) awaitLeading(ctx context.Context) error {
 		return nil // this one was started without a lease
 	}
 	lease := o.lease()
-	return await(ctx, "the operator to lead", 30*time.Second, func() (bool, error) {
+	return await(ctx, "the operator to lead", startsWithin, func() (bool, error) {
 		err := o.cluster.client.Get(ctx, client.ObjectKeyFromObject(lease), lease)
 		holder := ptr.Deref(lease.Spec.HolderIdentity, "")
 		return holder != "" && holder != benchIdentity, err
