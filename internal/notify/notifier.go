@@ -92,20 +92,23 @@ func (l lead) Start(ctx context.Context) error {
 		return fmt.Errorf("watching sessions for notifications: %w", err)
 	}
 	l.leading.Store(true)
+	// The sinks that there were have been told of a session that is condensed: see Pending.
 	look := func(session *v1alpha1.DebugSession) {
-		if plan.Condensed(session) {
-			return // the sinks that there were have been told: see Pending
-		}
 		for _, w := range l.serving() {
-			w.consider(session)
+			if plan.Condensed(session) {
+				w.forget(itemOf(session))
+			} else {
+				w.consider(session)
+			}
 		}
 	}
 	lost := func(session *v1alpha1.DebugSession) {
-		if plan.Condensed(session) {
-			return
-		}
 		for _, w := range l.serving() {
-			w.lost(session)
+			if plan.Condensed(session) {
+				w.forget(itemOf(session))
+			} else {
+				w.lost(session)
+			}
 		}
 	}
 	registration, err := informer.AddEventHandler(sessioninformer.Handler(look, lost))
@@ -221,6 +224,13 @@ func (n *Notifier) occurred(one occurrence) {
 func (n *Notifier) record(ctx context.Context, session *v1alpha1.DebugSession, sink string, sent []string) error {
 	return sessionstatus.Apply(ctx, n.Client, session, client.FieldOwner(fieldOwner+sink),
 		map[string]any{"notifications": []v1alpha1.SinkNotifications{{Sink: sink, Sent: sent}}})
+}
+
+// rests reports whether the session is condensed in the cache: then what the sinks were told is seen there.
+func (n *Notifier) rests(ctx context.Context, session *v1alpha1.DebugSession) bool {
+	cached := &v1alpha1.DebugSession{}
+	err := n.Cache.Get(ctx, client.ObjectKeyFromObject(session), cached)
+	return err == nil && cached.UID == session.UID && plan.Condensed(cached)
 }
 
 // secret reads the Secret, if the sink uses it.

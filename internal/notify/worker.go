@@ -38,6 +38,10 @@ type item struct {
 	uid     types.UID
 }
 
+func itemOf(session *v1alpha1.DebugSession) item {
+	return item{client.ObjectKeyFromObject(session), session.UID}
+}
+
 // worker tells one sink.
 type worker struct {
 	notifier *Notifier
@@ -228,6 +232,9 @@ func (w *worker) record(ctx context.Context, session *v1alpha1.DebugSession, gon
 		return err
 	}
 	w.remember(session.UID, delivery{sent: sent, written: true})
+	if w.notifier.rests(ctx, session) {
+		w.forget(itemOf(session)) // the event that tells of it may have come before
+	}
 	return nil
 }
 
@@ -329,7 +336,7 @@ func (w *worker) consider(session *v1alpha1.DebugSession) {
 	now := w.notifier.Clock.Now()
 	if plan.Condensed(session) { // what there may be to tell is seen in the session itself
 		if now.Sub(session.Status.EndedAt.Time) <= maxAge && !session.Status.EndedAt.Time.Before(w.since) {
-			w.queue.Add(item{client.ObjectKeyFromObject(session), session.UID})
+			w.queue.Add(itemOf(session))
 		}
 		return
 	}
@@ -338,7 +345,7 @@ func (w *worker) consider(session *v1alpha1.DebugSession) {
 	_, unseen := w.delivered[session.UID]
 	w.mu.Unlock()
 	if unseen || !next.IsZero() || len(missed(moves, sentTo(session, w.name), w.since, now)) > 0 {
-		w.queue.Add(item{client.ObjectKeyFromObject(session), session.UID})
+		w.queue.Add(itemOf(session))
 	}
 }
 
@@ -346,7 +353,7 @@ func (w *worker) consider(session *v1alpha1.DebugSession) {
 func (w *worker) lost(session *v1alpha1.DebugSession) {
 	now := w.notifier.Clock.Now()
 	moves, _ := movesOf(session, true, now)
-	it := item{client.ObjectKeyFromObject(session), session.UID}
+	it := itemOf(session)
 	sent, _ := w.sent(session)
 	if len(missed(moves, sent, w.since, now)) == 0 {
 		w.forget(it)
