@@ -24,7 +24,9 @@ import (
 // Reconciler tells each approval whether it counts, and why. The count itself is the session's: nothing
 // depends on what is written here.
 type Reconciler struct {
-	Client    client.Client
+	Client client.Client
+	// Sessions reads sessions from the cache as they are there. Of one that has ended, its condensed copy says which approvals count.
+	Sessions  client.Reader
 	Seal      trust.Seal
 	Admission trust.Admission
 	Clock     clock.PassiveClock
@@ -42,7 +44,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	session := &v1alpha1.DebugSession{}
 	key := types.NamespacedName{Namespace: debugApproval.Namespace, Name: debugApproval.Spec.SessionName}
-	if err := r.Client.Get(ctx, key, session); client.IgnoreNotFound(err) != nil {
+	if err := r.Sessions.Get(ctx, key, session); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, err
 	} else if err != nil {
 		session = nil

@@ -33,6 +33,8 @@ import (
 type Reconciler struct {
 	// Client reads sessions and copies from caches, and writes.
 	Client client.Client
+	// Sessions reads sessions from the cache as they are there: condensed, if they have ended and rest.
+	Sessions client.Reader
 	// Live reads from the API server itself.
 	Live client.Reader
 	// Pods watches the pods that are being debugged, one watch each, and those that armed sessions wait for, one watch for each selector.
@@ -167,10 +169,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return r.requeue(req.NamespacedName, concluded)
 }
 
-// read returns the session, or nil if it is gone: then nothing is held for it any more.
+// read returns the session, or nil if it is gone: then nothing is held for it any more. One that has ended and rests is a condensed copy,
+// of which the plan reads when its retention is due, and which is written to by nobody.
 func (r *Reconciler) read(ctx context.Context, key types.NamespacedName) (*v1alpha1.DebugSession, error) {
 	session := &v1alpha1.DebugSession{}
-	if err := r.Client.Get(ctx, key, session); err != nil {
+	if err := r.Sessions.Get(ctx, key, session); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Pods.Release(key)
 			r.states.forget(key)
@@ -178,7 +181,11 @@ func (r *Reconciler) read(ctx context.Context, key types.NamespacedName) (*v1alp
 		}
 		return nil, err
 	}
-	return r.states.newest(session), nil
+	newest := r.states.newest(session)
+	if plan.Condensed(newest) { // it rests, most likely for good
+		r.states.forget(key)
+	}
+	return newest, nil
 }
 
 // requeue has the session reconciled again when the plan says. What could not be done is retried with a growing backoff, which must

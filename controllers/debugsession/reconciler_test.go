@@ -32,7 +32,7 @@ func (u *unwatched) Release(session types.NamespacedName) { u.released = append(
 // Sessions come and go for as long as the operator runs. Whatever map is added to the reconciler is looked at here.
 func TestNothingIsRememberedOfASessionThatIsGone(t *testing.T) {
 	pods := &unwatched{}
-	r := &Reconciler{Client: served(t), Pods: pods}
+	r := &Reconciler{Sessions: served(t), Pods: pods}
 	session := fixture.Session()
 	key := client.ObjectKeyFromObject(session)
 	r.states.wrote(session)

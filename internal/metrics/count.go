@@ -27,7 +27,7 @@ type counts struct {
 	overdue      time.Duration            // the longest
 }
 
-func countSessions(sessions []v1alpha1.DebugSession, now time.Time) counts {
+func countSessions(sessions []*v1alpha1.DebugSession, now time.Time) counts {
 	c := counts{places: map[place]int{}, classes: map[classPlace]int{}, approvalWait: map[string]time.Duration{}}
 	for _, phase := range phases {
 		for _, mode := range modes {
@@ -35,7 +35,7 @@ func countSessions(sessions []v1alpha1.DebugSession, now time.Time) counts {
 		}
 	}
 	for i := range sessions {
-		c.add(&sessions[i], now)
+		c.add(sessions[i], now)
 	}
 	return c
 }

@@ -51,7 +51,7 @@ var (
 
 // Recorder measures sessions. It is a prometheus.Collector: register it once.
 type Recorder struct {
-	sessions   func() ([]v1alpha1.DebugSession, error)
+	sessions   func() ([]*v1alpha1.DebugSession, error)
 	podWatches func() int
 	clock      clock.PassiveClock
 	ready      *prometheus.HistogramVec
@@ -67,7 +67,7 @@ var _ prometheus.Collector = &Recorder{}
 // Both functions are called at each scrape, by several goroutines at once if there are several scrapes, and should answer
 // from memory. sessions returns all sessions, which are only read; if it fails, as on a replica that does not act, this
 // scrape has no gauges of sessions, rather than wrong ones. podWatches returns how many pods are watched.
-func New(sessions func() ([]v1alpha1.DebugSession, error), podWatches func() int, clock clock.PassiveClock) *Recorder {
+func New(sessions func() ([]*v1alpha1.DebugSession, error), podWatches func() int, clock clock.PassiveClock) *Recorder {
 	r := &Recorder{
 		sessions:   sessions,
 		podWatches: podWatches,
@@ -192,7 +192,7 @@ func modeOf(mode v1alpha1.Mode) v1alpha1.Mode {
 }
 
 // countReviews counts the sessions that are to be reviewed, and those of them that were not in time, by class.
-func countReviews(sessions []v1alpha1.DebugSession) (pending, overdue map[string]int) {
+func countReviews(sessions []*v1alpha1.DebugSession) (pending, overdue map[string]int) {
 	pending, overdue = map[string]int{}, map[string]int{}
 	for i := range sessions {
 		if sessions[i].Status.AwaitsReview() {

@@ -21,8 +21,8 @@ import (
 	"debugsession.dev/operator/internal/metrics"
 )
 
-func session(phase v1alpha1.Phase, mode v1alpha1.Mode) v1alpha1.DebugSession {
-	return v1alpha1.DebugSession{
+func session(phase v1alpha1.Phase, mode v1alpha1.Mode) *v1alpha1.DebugSession {
+	return &v1alpha1.DebugSession{
 		Spec:   v1alpha1.DebugSessionSpec{Mode: mode},
 		Status: v1alpha1.DebugSessionStatus{Phase: phase},
 	}
@@ -31,7 +31,7 @@ func session(phase v1alpha1.Phase, mode v1alpha1.Mode) v1alpha1.DebugSession {
 // now is when the sessions of these tests are counted.
 var now = testclock.NewFakePassiveClock(fixture.Created.Add(time.Hour))
 
-func none() ([]v1alpha1.DebugSession, error) { return nil, nil }
+func none() ([]*v1alpha1.DebugSession, error) { return nil, nil }
 
 func noWatches() int { return 0 }
 
@@ -74,18 +74,18 @@ func gather(t *testing.T, r *metrics.Recorder) map[string]*dto.MetricFamily {
 }
 
 func TestSessionsAreCountedAtEachScrape(t *testing.T) {
-	sessions := []v1alpha1.DebugSession{
+	sessions := []*v1alpha1.DebugSession{
 		session("", ""),
 		session(v1alpha1.PhasePending, v1alpha1.ModeEphemeralContainer),
 		session(v1alpha1.PhaseActive, v1alpha1.ModePodCopy),
 	}
-	r := metrics.New(func() ([]v1alpha1.DebugSession, error) { return sessions, nil }, noWatches, now)
+	r := metrics.New(func() ([]*v1alpha1.DebugSession, error) { return sessions, nil }, noWatches, now)
 	want := map[string]float64{"EphemeralContainer Pending": 2, "PodCopy Active": 1}
 	if got := nonzero(t, r, "debugsession_sessions"); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 
-	sessions = []v1alpha1.DebugSession{session(v1alpha1.PhaseEnded, v1alpha1.ModePodCopy)}
+	sessions = []*v1alpha1.DebugSession{session(v1alpha1.PhaseEnded, v1alpha1.ModePodCopy)}
 	want = map[string]float64{"PodCopy Ended": 1}
 	if got := nonzero(t, r, "debugsession_sessions"); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
@@ -93,8 +93,8 @@ func TestSessionsAreCountedAtEachScrape(t *testing.T) {
 }
 
 func TestSessionsThatCannotBeListedAreLeftOut(t *testing.T) {
-	r := metrics.New(func() ([]v1alpha1.DebugSession, error) {
-		return []v1alpha1.DebugSession{session(v1alpha1.PhaseActive, "")}, errors.New("no cache yet")
+	r := metrics.New(func() ([]*v1alpha1.DebugSession, error) {
+		return []*v1alpha1.DebugSession{session(v1alpha1.PhaseActive, "")}, errors.New("no cache yet")
 	}, func() int { return 3 }, now)
 	if n := testutil.CollectAndCount(r, "debugsession_sessions"); n != 0 {
 		t.Errorf("got %d series, want none: a wrong number is worse than none", n)
@@ -142,7 +142,7 @@ func ended(outcome v1alpha1.Outcome, reason string, mode v1alpha1.Mode, late ...
 		then := metav1.NewTime(fixture.Created.Add(late[0]))
 		s.Status.ExpiresAt, s.Status.EndedAt = &at, &then
 	}
-	return &s
+	return s
 }
 
 func TestOutcomesAreCounted(t *testing.T) {
@@ -185,7 +185,7 @@ func TestLateEndsAreMeasured(t *testing.T) {
 }
 
 // at is a session of a class that the operator has found, some time before now.
-func at(phase v1alpha1.Phase, class string, change func(*v1alpha1.DebugSession)) v1alpha1.DebugSession {
+func at(phase v1alpha1.Phase, class string, change func(*v1alpha1.DebugSession)) *v1alpha1.DebugSession {
 	s := session(phase, "")
 	s.CreationTimestamp = metav1.NewTime(fixture.Created)
 	s.Spec.ClassName = "whatever somebody wrote"
@@ -193,7 +193,7 @@ func at(phase v1alpha1.Phase, class string, change func(*v1alpha1.DebugSession))
 		s.Status.Class = &v1alpha1.ClassStatus{Name: class}
 	}
 	if change != nil {
-		change(&s)
+		change(s)
 	}
 	return s
 }
@@ -215,7 +215,7 @@ func TestWhatTakesTooLongIsSeen(t *testing.T) {
 		since(v1alpha1.ConditionRecorded, time.Second)(s)
 		s.Status.EndedAt = s.Status.ExpiresAt
 	}
-	sessions := []v1alpha1.DebugSession{
+	sessions := []*v1alpha1.DebugSession{
 		at(v1alpha1.PhaseAwaitingApproval, "production", since(v1alpha1.ConditionApproved, 5*time.Minute)),
 		at(v1alpha1.PhaseAwaitingApproval, "production", since(v1alpha1.ConditionApproved, 2*time.Minute)),
 		at(v1alpha1.PhaseAwaitingApproval, "node", nil),
@@ -229,7 +229,7 @@ func TestWhatTakesTooLongIsSeen(t *testing.T) {
 			since(v1alpha1.ConditionApproved, 10*time.Minute)(s)
 		}),
 	}
-	r := metrics.New(func() ([]v1alpha1.DebugSession, error) { return sessions, nil }, noWatches, now)
+	r := metrics.New(func() ([]*v1alpha1.DebugSession, error) { return sessions, nil }, noWatches, now)
 	for name, want := range map[string]map[string]float64{
 		"debugsession_class_sessions": {
 			"production AwaitingApproval": 2, "node AwaitingApproval": 1, "production Active": 2, "production Ending": 1, "node Ending": 1,

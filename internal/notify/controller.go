@@ -111,6 +111,7 @@ func (n *Notifier) serve(ctx context.Context, sink *v1alpha1.DebugSink) *worker 
 		n.workers = map[string]*worker{}
 	}
 	n.workers[sink.Name] = w
+	delete(n.awaited, sink.Name)
 	n.Metrics.serves(sink.Name)
 	w.run(context.WithoutCancel(ctx))
 	return w
@@ -120,6 +121,7 @@ func (n *Notifier) remove(sink string) {
 	n.mu.Lock()
 	w := n.workers[sink]
 	delete(n.workers, sink)
+	delete(n.awaited, sink)
 	n.mu.Unlock()
 	if w != nil {
 		w.end()

@@ -3,12 +3,15 @@ package notify
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -21,6 +24,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/kube/sessioninformer"
+	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/sessionstatus"
 	"debugsession.dev/operator/internal/userlimit"
 )
@@ -53,6 +57,7 @@ type Notifier struct {
 
 	mu      sync.Mutex
 	workers map[string]*worker
+	awaited map[string]*worker // of the sinks that there were at the start and are not served yet: they do not run
 	ended   bool
 	queue   workqueue.TypedRateLimitingInterface[ctrl.Request]
 }
@@ -87,14 +92,23 @@ func (l lead) Start(ctx context.Context) error {
 		return fmt.Errorf("watching sessions for notifications: %w", err)
 	}
 	l.leading.Store(true)
+	// The sinks that there were have been told of a session that is condensed: see Pending.
 	look := func(session *v1alpha1.DebugSession) {
 		for _, w := range l.serving() {
-			w.consider(session)
+			if plan.Condensed(session) {
+				w.forget(itemOf(session))
+			} else {
+				w.consider(session)
+			}
 		}
 	}
 	lost := func(session *v1alpha1.DebugSession) {
 		for _, w := range l.serving() {
-			w.lost(session)
+			if plan.Condensed(session) {
+				w.forget(itemOf(session))
+			} else {
+				w.lost(session)
+			}
 		}
 	}
 	registration, err := informer.AddEventHandler(sessioninformer.Handler(look, lost))
@@ -106,6 +120,33 @@ func (l lead) Start(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return informer.RemoveEventHandler(registration)
+}
+
+// Await notes the sinks that there are, before the manager starts: what they have yet to be told is pending before they are served. live
+// reads from the API server.
+func (n *Notifier) Await(ctx context.Context, live client.Reader) error {
+	sinks := &v1alpha1.DebugSinkList{}
+	if err := live.List(ctx, sinks); err != nil {
+		if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+			return nil // sessions end without sinks
+		}
+		return fmt.Errorf("listing the sinks: %w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.awaited = map[string]*worker{}
+	for i := range sinks.Items {
+		n.awaited[sinks.Items[i].Name] = selecting(n, &sinks.Items[i])
+	}
+	return nil
+}
+
+// Pending reports whether a sink has yet to be told of a session, or whether that is not known.
+func (n *Notifier) Pending(session *v1alpha1.DebugSession) bool {
+	n.mu.Lock()
+	workers := slices.AppendSeq(slices.Collect(maps.Values(n.awaited)), maps.Values(n.workers))
+	n.mu.Unlock()
+	return slices.ContainsFunc(workers, func(w *worker) bool { return w.pending(session) })
 }
 
 // serving are the workers of the sinks that are served.
@@ -183,6 +224,13 @@ func (n *Notifier) occurred(one occurrence) {
 func (n *Notifier) record(ctx context.Context, session *v1alpha1.DebugSession, sink string, sent []string) error {
 	return sessionstatus.Apply(ctx, n.Client, session, client.FieldOwner(fieldOwner+sink),
 		map[string]any{"notifications": []v1alpha1.SinkNotifications{{Sink: sink, Sent: sent}}})
+}
+
+// rests reports whether the session is condensed in the cache: then what the sinks were told is seen there.
+func (n *Notifier) rests(ctx context.Context, session *v1alpha1.DebugSession) bool {
+	cached := &v1alpha1.DebugSession{}
+	err := n.Cache.Get(ctx, client.ObjectKeyFromObject(session), cached)
+	return err == nil && cached.UID == session.UID && plan.Condensed(cached)
 }
 
 // secret reads the Secret, if the sink uses it.

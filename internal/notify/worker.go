@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/retry"
 )
 
@@ -35,6 +36,10 @@ const (
 type item struct {
 	session types.NamespacedName
 	uid     types.UID
+}
+
+func itemOf(session *v1alpha1.DebugSession) item {
+	return item{client.ObjectKeyFromObject(session), session.UID}
 }
 
 // worker tells one sink.
@@ -69,17 +74,39 @@ type delivery struct {
 
 func newWorker(n *Notifier, sink *v1alpha1.DebugSink) *worker {
 	name := sink.Name // the sink itself is written to when its status is
-	w := &worker{
-		notifier: n, name: name, uid: sink.UID, since: sink.CreationTimestamp.Time,
-		queue: workqueue.NewTypedRateLimitingQueueWithConfig(workqueue.NewTypedItemExponentialFailureRateLimiter[item](retry.FirstPause, retry.LastPause),
-			workqueue.TypedRateLimitingQueueConfig[item]{}),
-		gone: map[item]*v1alpha1.DebugSession{}, delivered: map[types.UID]delivery{},
-	}
+	w := selecting(n, sink)
+	w.queue = workqueue.NewTypedRateLimitingQueueWithConfig(workqueue.NewTypedItemExponentialFailureRateLimiter[item](retry.FirstPause, retry.LastPause),
+		workqueue.TypedRateLimitingQueueConfig[item]{})
+	w.gone, w.delivered = map[item]*v1alpha1.DebugSession{}, map[types.UID]delivery{}
 	w.health = retry.NewHealth(func(now retry.Verdict) {
 		n.Metrics.dead(name, now.Dead)
 		n.wake(name)
 	})
 	return w
+}
+
+// selecting is what knows what a sink has yet to be told, and tells nothing.
+func selecting(n *Notifier, sink *v1alpha1.DebugSink) *worker {
+	w := &worker{notifier: n, name: sink.Name, uid: sink.UID, since: sink.CreationTimestamp.Time, spec: *sink.Spec.DeepCopy()}
+	selector, err := metav1.LabelSelectorAsSelector(sink.Spec.NamespaceSelector)
+	if err != nil {
+		selector = labels.Nothing()
+	}
+	w.namespaces = selector
+	return w
+}
+
+// pending reports whether the sink has yet to be told of the session, or whether that is not known.
+func (w *worker) pending(session *v1alpha1.DebugSession) bool {
+	now := w.notifier.Clock.Now()
+	moves, _ := movesOf(session, false, now)
+	for _, m := range missed(moves, sentTo(session, w.name), w.since, now) {
+		takes, err := w.takes(context.Background(), m.notificationType, session.Namespace, session.Spec.ClassName)
+		if takes || err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // run works until it is stopped.
@@ -205,6 +232,9 @@ func (w *worker) record(ctx context.Context, session *v1alpha1.DebugSession, gon
 		return err
 	}
 	w.remember(session.UID, delivery{sent: sent, written: true})
+	if w.notifier.rests(ctx, session) {
+		w.forget(itemOf(session)) // the event that tells of it may have come before
+	}
 	return nil
 }
 
@@ -304,12 +334,18 @@ func (w *worker) update(ctx context.Context, sink *v1alpha1.DebugSink) error {
 // consider has the worker look at a session, if there may be something to tell of it.
 func (w *worker) consider(session *v1alpha1.DebugSession) {
 	now := w.notifier.Clock.Now()
+	if plan.Condensed(session) { // what there may be to tell is seen in the session itself
+		if now.Sub(session.Status.EndedAt.Time) <= maxAge && !session.Status.EndedAt.Time.Before(w.since) {
+			w.queue.Add(itemOf(session))
+		}
+		return
+	}
 	moves, next := movesOf(session, false, now)
 	w.mu.Lock()
 	_, unseen := w.delivered[session.UID]
 	w.mu.Unlock()
 	if unseen || !next.IsZero() || len(missed(moves, sentTo(session, w.name), w.since, now)) > 0 {
-		w.queue.Add(item{client.ObjectKeyFromObject(session), session.UID})
+		w.queue.Add(itemOf(session))
 	}
 }
 
@@ -317,7 +353,7 @@ func (w *worker) consider(session *v1alpha1.DebugSession) {
 func (w *worker) lost(session *v1alpha1.DebugSession) {
 	now := w.notifier.Clock.Now()
 	moves, _ := movesOf(session, true, now)
-	it := item{client.ObjectKeyFromObject(session), session.UID}
+	it := itemOf(session)
 	sent, _ := w.sent(session)
 	if len(missed(moves, sent, w.since, now)) == 0 {
 		w.forget(it)

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"fmt"
 
 	"k8s.io/utils/clock"
@@ -29,6 +30,11 @@ func addNotifier(mgr manager.Manager, options Options, in *admissionInPlace) (*n
 	in.webhooks.Tampering.Tampered, in.policy.Tampering.Tampered = notifier.Tampered, notifier.Tampered
 	if err := notifier.SetupWithManager(mgr, options.Tracing); err != nil {
 		return nil, fmt.Errorf("adding the notifier: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+	defer cancel()
+	if err := notifier.Await(ctx, mgr.GetAPIReader()); err != nil {
+		return nil, err
 	}
 	return notifier, nil
 }

@@ -28,6 +28,7 @@ import (
 	"debugsession.dev/operator/internal/admissionpolicy"
 	"debugsession.dev/operator/internal/certs"
 	"debugsession.dev/operator/internal/collector"
+	"debugsession.dev/operator/internal/kube/condensedcache"
 	"debugsession.dev/operator/internal/kube/optionalcache"
 	"debugsession.dev/operator/internal/kube/podexec"
 	"debugsession.dev/operator/internal/kube/podlogs"
@@ -86,7 +87,9 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 		return nil, err
 	}
 	secureMetrics(&managerOptions.Metrics, in.webhooks)
-	managerOptions.Cache = cacheOptions(managerOptions.Cache, options.Namespace)
+	unfinished := &unfinishedWork{}
+	managerOptions.Cache = cacheOptions(managerOptions.Cache, options.Namespace, unfinished)
+	managerOptions.NewClient = condensedcache.NewClient
 	managerOptions.NewCache = optionalcache.New(&v1alpha1.DebugSession{}, &corev1.Pod{}) // sessions end by these alone
 	managerOptions.Controller.CacheSyncTimeout = math.MaxInt64                           // a controller waits for its kind; the process does not end for want of it
 	mgr, err := ctrl.NewManager(config, managerOptions)
@@ -109,6 +112,7 @@ func New(config *rest.Config, managerOptions manager.Options, options Options) (
 	if err != nil {
 		return nil, err
 	}
+	unfinished.of = []func(*v1alpha1.DebugSession) bool{records.Pending, notifier.Pending}
 	if err := addWebhooks(mgr, options, in, sealer, reconciler, tellRefusals(notifier, refusals, options.Clock)); err != nil {
 		return nil, err
 	}
@@ -156,13 +160,14 @@ func (o *Options) complete(config *rest.Config) error {
 
 // cacheOptions has the manager hold our own kinds, the pods that the operator made, the names and labels of the namespaces,
 // and what makes the webhooks trusted: nothing else in the cluster.
-func cacheOptions(options cache.Options, namespace string) cache.Options {
+func cacheOptions(options cache.Options, namespace string, unfinished *unfinishedWork) cache.Options {
 	ours, err := labels.NewRequirement(v1alpha1.LabelSessionUID, selection.Exists, nil)
 	if err != nil {
 		panic(err) // the label is a constant
 	}
 	options.ByObject = map[client.Object]cache.ByObject{
-		&corev1.Pod{}: {Label: labels.NewSelector().Add(*ours)},
+		&corev1.Pod{}:            {Label: labels.NewSelector().Add(*ours)},
+		&v1alpha1.DebugSession{}: {Transform: condensedcache.Transform(unfinished.pending)},
 	}
 	certs.Cache(&options, namespace)
 	admissionpolicy.Cache(&options)
@@ -189,6 +194,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 	records.Enqueue = enqueuer.Enqueue
 	reconciler := &debugsession.Reconciler{
 		Client:      mgr.GetClient(),
+		Sessions:    mgr.GetCache(),
 		Live:        mgr.GetAPIReader(),
 		Pods:        watcher,
 		Enqueuer:    enqueuer,
@@ -208,7 +214,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 	if err := reconciler.SetupWithManager(mgr, options.Tracing); err != nil {
 		return nil, err
 	}
-	if err := (&debugapproval.Reconciler{Client: mgr.GetClient(), Seal: sealer, Admission: in, Clock: options.Clock}).SetupWithManager(mgr, options.Tracing); err != nil {
+	if err := (&debugapproval.Reconciler{Client: mgr.GetClient(), Sessions: mgr.GetCache(), Seal: sealer, Admission: in, Clock: options.Clock}).SetupWithManager(mgr, options.Tracing); err != nil {
 		return nil, err
 	}
 	return reconciler, (&debugclass.Reconciler{Client: mgr.GetClient()}).SetupWithManager(mgr, options.Tracing)

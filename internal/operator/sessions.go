@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -21,9 +22,10 @@ var (
 	errNotSynced = errors.New("the caches are not synced yet")
 )
 
-// sessions lists what the leader's cache holds, without copying it: what is returned must not be changed.
-func sessions(mgr manager.Manager) func() ([]v1alpha1.DebugSession, error) {
-	return func() ([]v1alpha1.DebugSession, error) {
+// sessions are what the leader's cache holds: what is returned must not be changed. The cache's own List would copy each session into a list,
+// which at each scrape would be garbage as large as the cache.
+func sessions(mgr manager.Manager) func() ([]*v1alpha1.DebugSession, error) {
+	return func() ([]*v1alpha1.DebugSession, error) {
 		select {
 		case <-mgr.Elected():
 		default:
@@ -31,10 +33,27 @@ func sessions(mgr manager.Manager) func() ([]v1alpha1.DebugSession, error) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		list := &v1alpha1.DebugSessionList{}
-		err := mgr.GetCache().List(ctx, list, client.UnsafeDisableDeepCopy)
-		return list.Items, err
+		informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.DebugSession{})
+		if err != nil {
+			return nil, err
+		}
+		held := informer.(toolscache.SharedInformer).GetStore().List()
+		sessions := make([]*v1alpha1.DebugSession, len(held))
+		for i := range held {
+			sessions[i] = held[i].(*v1alpha1.DebugSession)
+		}
+		return sessions, nil
 	}
+}
+
+// unfinishedWork is what others than the planner have yet to do about a session that has ended. It is complete before the manager starts, and
+// with it the cache.
+type unfinishedWork struct {
+	of []func(*v1alpha1.DebugSession) bool
+}
+
+func (u *unfinishedWork) pending(session *v1alpha1.DebugSession) bool {
+	return slices.ContainsFunc(u.of, func(pending func(*v1alpha1.DebugSession) bool) bool { return pending(session) })
 }
 
 func cachesSynced(mgr manager.Manager) healthz.Checker {

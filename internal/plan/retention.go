@@ -81,10 +81,15 @@ var managers = []string{
 func managedElsewhere(object metav1.Object) bool {
 	for _, marks := range []map[string]string{object.GetLabels(), object.GetAnnotations()} {
 		for key := range marks {
-			if key == "app.kubernetes.io/instance" || slices.ContainsFunc(managers, func(m string) bool { return strings.HasPrefix(key, m) }) {
+			if MarksManaged(key) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// MarksManaged reports whether a label or an annotation is one by which a tool marks what it applies.
+func MarksManaged(key string) bool {
+	return key == "app.kubernetes.io/instance" || slices.ContainsFunc(managers, func(m string) bool { return strings.HasPrefix(key, m) })
 }

@@ -190,6 +190,11 @@ func (r *Recorder) Store(session *v1alpha1.DebugSession) {
 	}
 }
 
+// Pending reports whether the record of a session that has ended is still to be stored, and said to be in its status.
+func (r *Recorder) Pending(session *v1alpha1.DebugSession) bool {
+	return r.HasStore() && !allStored(session, session.Status.Audit)
+}
+
 func (r *Recorder) add(session *v1alpha1.DebugSession, waits, gone bool) {
 	r.mu.Lock()
 	e := r.entries[session.UID]
@@ -308,7 +313,7 @@ func (r *Recorder) catchUp(ctx context.Context) {
 // look sees whether a session's record is to be stored.
 func (r *Recorder) look(session *v1alpha1.DebugSession) {
 	switch {
-	case allStored(session, session.Status.Audit):
+	case plan.Condensed(session), allStored(session, session.Status.Audit):
 		r.forget(session.UID)
 	case session.Status.Phase == v1alpha1.PhaseEnded:
 		r.add(session, false, false)
@@ -319,7 +324,7 @@ func (r *Recorder) look(session *v1alpha1.DebugSession) {
 func (r *Recorder) lost(session *v1alpha1.DebugSession) {
 	r.mu.Lock()
 	e := r.entries[session.UID]
-	done := allStored(session, session.Status.Audit) || e != nil && allStored(session, e.stored)
+	done := plan.Condensed(session) || allStored(session, session.Status.Audit) || e != nil && allStored(session, e.stored)
 	r.mu.Unlock()
 	if done {
 		r.forget(session.UID)

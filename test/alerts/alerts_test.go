@@ -142,7 +142,7 @@ func own() map[string][]string {
 	go func() {
 		defer close(described)
 		for _, collector := range []prometheus.Collector{
-			metrics.New(func() ([]v1alpha1.DebugSession, error) { return nil, nil }, func() int { return 0 }, clock.RealClock{}),
+			metrics.New(func() ([]*v1alpha1.DebugSession, error) { return nil, nil }, func() int { return 0 }, clock.RealClock{}),
 			metrics.CertificateExpiry(func() time.Time { return time.Time{} }),
 			admission.NewMetrics(), notify.NewMetrics(), recorder.NewMetrics(), transcriber.NewMetrics(),
 		} {

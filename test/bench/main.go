@@ -24,6 +24,7 @@ type flags struct {
 	manager, install, out, only string
 	pairs, burst, rounds, pods  int
 	active, starts, expiring    int
+	ended                       int
 }
 
 func (f *flags) bind(set *flag.FlagSet) {
@@ -37,6 +38,7 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.IntVar(&f.pods, "pods", 5000, "How many unrelated pods the memory is measured with.")
 	set.IntVar(&f.active, "active", 1000, "How many active sessions the memory is measured with.")
 	set.IntVar(&f.expiring, "expiring", 2000, "How many sessions expire in the same second.")
+	set.IntVar(&f.ended, "ended", 10000, "How many ended sessions are kept as records.")
 	set.IntVar(&f.starts, "starts", 3, "How many fresh processes each memory figure is the median of.")
 }
 
@@ -54,6 +56,7 @@ func measurements() []measurement {
 		{"expiry", measureExpiry},
 		{"burst", measureBurst},
 		{"memory", measureMemory},
+		{"ended", measureEnded},
 	}
 }
 

@@ -26,6 +26,9 @@ import (
 // leaseName is the Lease that the operator's replicas contend for.
 const leaseName = "debugsession-operator"
 
+// startsWithin is how long the operator may take to be ready, and to lead, on a busy machine with many sessions.
+const startsWithin = 2 * time.Minute
+
 // benchIdentity is who has the Lease while the operator is to serve its webhooks and nothing else.
 const benchIdentity = "bench"
 
@@ -38,6 +41,8 @@ type operator struct {
 	metrics string
 	process *exec.Cmd
 	exited  chan error
+
+	webhookPort int // 0 if the manifests have no webhooks
 }
 
 func newOperator(c *cluster, binary, out string) (*operator, error) {
@@ -48,7 +53,7 @@ func newOperator(c *cluster, binary, out string) (*operator, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("the operator's binary: %w; make build builds it", err)
 	}
-	o := &operator{cluster: c, binary: path, log: filepath.Join(out, "operator.log")}
+	o := &operator{cluster: c, binary: path, log: filepath.Join(out, "operator.log"), webhookPort: c.installed.webhookPort}
 	for _, address := range []*string{&o.health, &o.metrics} {
 		port, err := ports.Free()
 		if err != nil {
@@ -59,6 +64,17 @@ func newOperator(c *cluster, binary, out string) (*operator, error) {
 	return o, nil
 }
 
+// newFollower is another replica. The API server's Service does not lead to it.
+func newFollower(leader *operator, out string) (*operator, error) {
+	o, err := newOperator(leader.cluster, leader.binary, out)
+	if err != nil {
+		return nil, err
+	}
+	o.log = filepath.Join(out, "follower.log")
+	o.webhookPort, err = ports.Free()
+	return o, err
+}
+
 // start runs the operator, with the arguments that it is installed with but for the addresses, until it says it is ready.
 func (o *operator) start(ctx context.Context) error {
 	log, err := os.OpenFile(o.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -67,18 +83,18 @@ func (o *operator) start(ctx context.Context) error {
 	}
 	defer log.Close()
 	args := []string{"--health-probe-bind-address=" + o.health, "--metrics-bind-address=" + o.metrics, "--metrics-secure=false", "--zap-log-level=info"}
-	if port := o.cluster.installed.webhookPort; port != 0 {
+	if port := o.webhookPort; port != 0 {
 		args = append(args, "--leader-elect", "--namespace="+operatorNamespace, "--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", port))
 	}
 	o.process = exec.Command(o.binary, args...)
-	o.process.Env = append(os.Environ(), "KUBECONFIG="+o.cluster.operatorKubeconfig, "GOMEMLIMIT=230MiB") // as deployed
+	o.process.Env = append(os.Environ(), "KUBECONFIG="+o.cluster.operatorKubeconfig, "GOGC=50", "GOMEMLIMIT=230MiB") // as deployed
 	o.process.Stdout, o.process.Stderr = log, log
 	if err := o.process.Start(); err != nil {
 		return err
 	}
 	o.exited = make(chan error, 1)
 	go func(process *exec.Cmd, exited chan<- error) { exited <- process.Wait() }(o.process, o.exited)
-	return await(ctx, "the operator to be ready; its words are in "+o.log, 30*time.Second, func() (bool, error) {
+	return await(ctx, "the operator to be ready; its words are in "+o.log, startsWithin, func() (bool, error) {
 		return true, o.ready(ctx)
 	})
 }
@@ -115,7 +131,7 @@ func (o *operator) awaitLeading(ctx context.Context) error {
 		return nil // this one was started without a lease
 	}
 	lease := o.lease()
-	return await(ctx, "the operator to lead", 30*time.Second, func() (bool, error) {
+	return await(ctx, "the operator to lead", startsWithin, func() (bool, error) {
 		err := o.cluster.client.Get(ctx, client.ObjectKeyFromObject(lease), lease)
 		holder := ptr.Deref(lease.Spec.HolderIdentity, "")
 		return holder != "" && holder != benchIdentity, err
@@ -146,6 +162,16 @@ func (o *operator) lead(ctx context.Context) error {
 		return err
 	}
 	return o.awaitLeading(ctx)
+}
+
+// peak is the most that the process has had of the machine's memory, in bytes.
+func (o *operator) peak() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.process.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	kib, err := field(string(status), "VmHWM:")
+	return int64(kib) << 10, err
 }
 
 // memory is what the process has of the machine's, and what its Go heap has in use, in bytes.

@@ -52,6 +52,9 @@ func (r *result) goals() []goal {
 		}
 		atMost("objects left behind by sessions that expired", float64(sum(r.Expiry.Left)), 0)
 	}
+	if r.Ended != nil {
+		atMost("peak of RSS with ended sessions, in MiB", mebi(r.Ended.peak()), mebi(memoryLimit))
+	}
 	if r.RSS != nil {
 		atMost("memory with unrelated pods over that without", r.RSS.PodsOverEmpty, 0.05)
 	}
@@ -88,6 +91,7 @@ func (r *result) print(out io.Writer) {
 	r.printExpiry(t)
 	r.printRequests(t)
 	r.printMemory(t)
+	r.printEnded(t)
 	for _, g := range r.goals() {
 		sign, word := "at most", "met"
 		if g.AtLeast {
@@ -184,6 +188,23 @@ func (r *result) printMemory(t table) {
 	row(fmt.Sprintf("memory, %d unrelated pods", m.UnrelatedPods), m.Pods, fmt.Sprintf("%+.1f%%", 100*m.PodsOverEmpty))
 	row(fmt.Sprintf("memory, %d active sessions", m.ActiveSessions), m.ActiveFresh, fmt.Sprintf("%d bytes a session, after a restart", m.PerSession))
 	row("  that started them", m.Active, "with the garbage of having done so")
+}
+
+func (r *result) printEnded(t table) {
+	e := r.Ended
+	if e == nil {
+		return
+	}
+	for _, row := range []struct {
+		name string
+		replica
+	}{
+		{"leader, as they came", e.Leader.Came}, {"leader, restarted", e.Leader.Restarted},
+		{"follower, as they came", e.Follower.Came}, {"follower, restarted", e.Follower.Restarted},
+	} {
+		t.row(fmt.Sprintf("%d ended sessions, %s", e.Sessions, row.name), fmt.Sprintf("%.1f MiB, at its peak %.1f MiB", mebi(row.RSS), mebi(row.Peak)),
+			fmt.Sprintf("%d bytes of RSS and %d bytes of Go heap a session", row.PerSession.RSS, row.PerSession.Heap))
+	}
 }
 
 func mebi(bytes int64) float64 { return float64(bytes) / (1 << 20) }
