@@ -141,11 +141,9 @@ var _ = Describe("a pod's network", Ordered, ContinueOnFailure, func() {
 	It("is not for a class without approvals, or with Exec", func(ctx SpecContext) {
 		made := &v1alpha1.DebugClass{}
 		Expect(k8s.Get(ctx, client.ObjectKey{Name: class}, made)).To(Succeed())
-		changed := made.DeepCopy()
-		changed.Spec.Approval = nil
-		Expect(k8s.Update(ctx, changed)).To(MatchError(ContainSubstring("spec.podNetworks needs approval")))
-		changed = made.DeepCopy()
-		changed.Spec.Access = &v1alpha1.AccessPolicy{Verbs: []v1alpha1.AccessVerb{v1alpha1.AccessAttach, v1alpha1.AccessExec}}
-		Expect(k8s.Update(ctx, changed)).To(MatchError(ContainSubstring("cannot be combined with Exec")))
+		Expect(k8s.Patch(ctx, made.DeepCopy(), mergePatch(`{"spec":{"approval":null}}`))).
+			To(MatchError(ContainSubstring("spec.podNetworks needs approval")))
+		Expect(k8s.Patch(ctx, made, mergePatch(`{"spec":{"access":{"verbs":["Attach","Exec"]}}}`))).
+			To(MatchError(ContainSubstring("cannot be combined with Exec")))
 	})
 })
