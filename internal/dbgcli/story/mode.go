@@ -11,8 +11,11 @@ import (
 
 // brings is what a session brings in, for what it debugs.
 func brings(spec *v1alpha1.DebugSessionSpec, target string) string {
-	if spec.Target.IsAlone() {
+	switch {
+	case spec.Target.IsAlone():
 		return "a debugger with " + target
+	case spec.Target.IsPodNetwork():
+		return "a debugger in " + target
 	}
 	switch spec.Mode {
 	case v1alpha1.ModePodCopy:

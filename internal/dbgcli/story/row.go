@@ -85,6 +85,8 @@ func targetOf(session *v1alpha1.DebugSession) string {
 		return found.Name
 	}
 	switch target := &session.Spec.Target; {
+	case target.IsPodNetwork():
+		return "network/" + target.PodNamespace + "/" + target.PodName
 	case target.PodName != "":
 		return target.PodName
 	case target.NodeName != "":

@@ -116,6 +116,8 @@ func asked(target *v1alpha1.Target) string {
 
 func named(target *v1alpha1.Target) string {
 	switch {
+	case target.IsPodNetwork():
+		return "the network of pod " + target.PodNamespace + "/" + target.PodName
 	case target.PodName != "":
 		return "pod " + target.PodName
 	case target.NodeName != "":
