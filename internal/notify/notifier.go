@@ -92,23 +92,14 @@ func (l lead) Start(ctx context.Context) error {
 		return fmt.Errorf("watching sessions for notifications: %w", err)
 	}
 	l.leading.Store(true)
-	// The sinks that there were have been told of a session that is condensed: see Pending.
 	look := func(session *v1alpha1.DebugSession) {
 		for _, w := range l.serving() {
-			if plan.Condensed(session) {
-				w.forget(itemOf(session))
-			} else {
-				w.consider(session)
-			}
+			w.changed(session)
 		}
 	}
 	lost := func(session *v1alpha1.DebugSession) {
 		for _, w := range l.serving() {
-			if plan.Condensed(session) {
-				w.forget(itemOf(session))
-			} else {
-				w.lost(session)
-			}
+			w.lost(session)
 		}
 	}
 	registration, err := informer.AddEventHandler(sessioninformer.Handler(look, lost))
