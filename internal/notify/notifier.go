@@ -92,8 +92,16 @@ func (l lead) Start(ctx context.Context) error {
 		return fmt.Errorf("watching sessions for notifications: %w", err)
 	}
 	l.leading.Store(true)
-	look := func(session *v1alpha1.DebugSession) { l.eachServing(session, (*worker).consider) }
-	lost := func(session *v1alpha1.DebugSession) { l.eachServing(session, (*worker).lost) }
+	look := func(session *v1alpha1.DebugSession) {
+		for _, w := range l.serving() {
+			w.changed(session)
+		}
+	}
+	lost := func(session *v1alpha1.DebugSession) {
+		for _, w := range l.serving() {
+			w.lost(session)
+		}
+	}
 	registration, err := informer.AddEventHandler(sessioninformer.Handler(look, lost))
 	if err != nil {
 		return fmt.Errorf("watching sessions for notifications: %w", err)
@@ -103,17 +111,6 @@ func (l lead) Start(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return informer.RemoveEventHandler(registration)
-}
-
-// eachServing has each sink look at a session. Of one that is condensed the sinks that there were have been told: see Pending.
-func (l lead) eachServing(session *v1alpha1.DebugSession, look func(*worker, *v1alpha1.DebugSession)) {
-	for _, w := range l.serving() {
-		if plan.Condensed(session) {
-			w.forget(itemOf(session))
-		} else {
-			look(w, session)
-		}
-	}
 }
 
 // Await notes the sinks that there are, before the manager starts: what they have yet to be told is pending before they are served. live

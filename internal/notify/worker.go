@@ -349,8 +349,22 @@ func (w *worker) consider(session *v1alpha1.DebugSession) {
 	}
 }
 
+// changed has the worker look at a session of which the cache has another version. The sinks that there were have been told of one that is
+// condensed: see Pending.
+func (w *worker) changed(session *v1alpha1.DebugSession) {
+	if plan.Condensed(session) {
+		w.forget(itemOf(session))
+		return
+	}
+	w.consider(session)
+}
+
 // lost has the worker tell of a session that was deleted what it has not yet.
 func (w *worker) lost(session *v1alpha1.DebugSession) {
+	if plan.Condensed(session) {
+		w.forget(itemOf(session))
+		return
+	}
 	now := w.notifier.Clock.Now()
 	moves, _ := movesOf(session, true, now)
 	it := itemOf(session)
