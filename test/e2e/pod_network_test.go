@@ -69,12 +69,14 @@ var _ = Describe("a debugger in a pod's network", func() {
 		Expect(waiting.Status.Target.PodUID).To(Equal(web.UID))
 		Expect(string(waiting.Status.Request.Preview.Raw)).To(ContainSubstring("--pod-uid=" + string(web.UID)))
 		bob.apply(n, approvalManifest("bob", "capture", "Approve", ""))
-		n.reaches("capture", v1alpha1.PhaseActive)
+		capturing := n.reaches("capture", v1alpha1.PhaseActive)
 		client := newNamespace()
 		client.apply("apiVersion: v1\nkind: Pod\nmetadata: {name: client}\nspec: {terminationGracePeriodSeconds: 1, containers: [{name: app, image: 'busybox:1.36', command: [sleep, '600']}]}\n")
 		client.ready("client")
 		Eventually(func() v1alpha1.Phase {
-			_, _ = tryKubectl("-n", string(client), "exec", "client", "--", "wget", "-qO-", "-T2", "http://"+web.Status.PodIP+":8080/captured")
+			answer, err := tryKubectl("-n", string(client), "exec", "client", "--", "wget", "-qO-", "-T2", "http://"+web.Status.PodIP+":8080/captured")
+			log, _ := tryKubectl("-n", string(n), "logs", capturing.Status.Debugger.PodName)
+			GinkgoWriter.Println(answer, err, log)
 			return n.get("capture").Status.Phase
 		}).Should(Equal(v1alpha1.PhaseEnded))
 		captured := n.ends("capture", v1alpha1.OutcomeCompleted)

@@ -235,7 +235,7 @@ var _ = Describe("the API", Ordered, ContinueOnFailure, func() {
 		Entry("a copy's name of 254 characters", copyMode, fields{"podCopy.name": long(254)}, "podCopy.name: Too long"),
 		Entry("keeping what there is not", copyMode, fields{"podCopy.keep": []any{"Everything"}}, "Unsupported value"),
 		Entry("a node, in an ephemeral container", nil, fields{"target": map[string]any{"nodeName": "node-1"}},
-			"mode Node requires target.nodeName, and no other mode allows it: set both or neither"),
+			"and no other mode allows nodeName or podNamespace"),
 		Entry("a pod, in mode Node", onNode, fields{"target": map[string]any{"podName": "web"}}, "mode Node requires target.nodeName"),
 		Entry("a node's container", onNode, fields{"target.container": "app"}, "a node has no container: remove container"),
 		Entry("a node's mounts", onNode, fields{"debugger.mountsFrom": "app"},

@@ -29,22 +29,23 @@ func sniff(args []string) error {
 	if err != nil {
 		return err
 	}
-	const ipv4 = 0x0008 // ETH_P_IP in network byte order
-	socket, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_DGRAM, ipv4)
+	const all, ipv4 = 0x0300, 0x0008 // ETH_P_ALL, which alone has what is sent as well, and ETH_P_IP, in network byte order
+	socket, err := syscall.Socket(syscall.AF_PACKET, syscall.SOCK_DGRAM, all)
 	if err != nil {
 		return err
 	}
 	fmt.Println("listening")
 	packet := make([]byte, 1<<16)
-	for range count {
+	for seen := 0; seen < count; {
 		length, from, err := syscall.Recvfrom(socket, packet, 0)
 		if err != nil {
 			return err
 		}
 		link, isLink := from.(*syscall.SockaddrLinklayer)
-		if !isLink || length < 20 {
-			return fmt.Errorf("not an IPv4 packet: %v", from)
+		if !isLink || link.Protocol != ipv4 || length < 20 {
+			continue
 		}
+		seen++
 		at, err := net.InterfaceByIndex(link.Ifindex)
 		if err != nil {
 			return err
