@@ -57,7 +57,7 @@ var _ = Describe("artifacts", Serial, func() {
 		Expect(session.Status.Debugger.Output).To(ContainSubstring(kept.SHA256))
 		Eventually(func() *v1alpha1.AuditStatus { return n.get("small").Status.Audit }).ShouldNot(BeNil())
 		to := filepath.Join(GinkgoT().TempDir(), "dump")
-		n.kubectl("dbg", "artifacts", "small", "/tmp/dump", "--store=file://"+folder, "--to="+to)
+		kubectl("dbg", "artifacts", "small", "/tmp/dump", "--namespace="+string(n), "--store=file://"+folder, "--to="+to)
 		got, err := os.Stat(to)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(got.Size()).To(BeEquivalentTo(1500000))
