@@ -8,6 +8,7 @@ import (
 	"time"
 
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -37,13 +38,27 @@ func sessions(mgr manager.Manager) func() ([]*v1alpha1.DebugSession, error) {
 		if err != nil {
 			return nil, err
 		}
-		held := informer.(toolscache.SharedInformer).GetStore().List()
+		whole, one := informer.(toolscache.SharedInformer)
+		if !one { // the cache is of some namespaces, and has an informer for each
+			list := &v1alpha1.DebugSessionList{}
+			err := mgr.GetCache().List(ctx, list, client.UnsafeDisableDeepCopy)
+			return pointers(list.Items), err
+		}
+		held := whole.GetStore().List()
 		sessions := make([]*v1alpha1.DebugSession, len(held))
 		for i := range held {
 			sessions[i] = held[i].(*v1alpha1.DebugSession)
 		}
 		return sessions, nil
 	}
+}
+
+func pointers[T any](items []T) []*T {
+	all := make([]*T, len(items))
+	for i := range items {
+		all[i] = &items[i]
+	}
+	return all
 }
 
 // unfinishedWork is what others than the planner have yet to do about a session that has ended. It is complete before the manager starts, and
