@@ -85,7 +85,7 @@ var _ = Describe("a pod that is replaced after it was recorded", func() {
 
 	It("is not debugged by an operator that does not see it yet", func(ctx SpecContext) {
 		reconciler := &debugsession.Reconciler{
-			Client: k8s, Live: k8s, Pods: staleWatch{pod}, Enqueuer: &debugsession.Enqueuer{}, Exec: podexec.NewLimiter(node, 1),
+			Client: k8s, Sessions: k8s, Live: k8s, Pods: staleWatch{pod}, Enqueuer: &debugsession.Enqueuer{}, Exec: podexec.NewLimiter(node, 1),
 			Seal:    keyless{},
 			Records: storeless{}, Events: events.NewFakeRecorder(10), Metrics: uncounted{}, Clock: clock.RealClock{},
 		}
