@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -14,13 +13,9 @@ import (
 const ArtifactPrefix = "artifacts/"
 
 // ArtifactKey is what the keys of the parts of a session's file begin with, by its place among the files: what it is called, which its
-// debugger's author chose, is no part of a key. The day is that of the session's start.
+// debugger's author chose, is no part of a key.
 func ArtifactKey(session *v1alpha1.DebugSession, index int) string {
-	began := session.CreationTimestamp
-	if session.Status.StartedAt != nil {
-		began = *session.Status.StartedAt
-	}
-	return fmt.Sprintf("%s%s/%s/%s-%s/%d/", ArtifactPrefix, began.UTC().Format(time.DateOnly), part(session.Namespace), part(session.Name), part(string(session.UID)), index)
+	return fmt.Sprintf("%s/%d/", keyOfSession(ArtifactPrefix, session), index)
 }
 
 // ArtifactPart is the key of a part of a file, counted from 1.
@@ -32,12 +27,12 @@ func ReadArtifact(ctx context.Context, store Reader, named *v1alpha1.ArtifactSta
 	if !strings.HasPrefix(named.Key, ArtifactPrefix) {
 		return fmt.Errorf("%q is not the key of an artifact", named.Key)
 	}
-	found, err := ReadTranscript(ctx, store, named.Key, to)
+	found, err := ReadParts(ctx, store, named.Key, to)
 	switch {
 	case err != nil:
 		return err
-	case found.Parts != named.Parts:
-		return fmt.Errorf("the artifact at %s is not what was written: %d parts were written, %d were found; kubectl dbg audit verify shows the details", named.Key, named.Parts, found.Parts)
+	case found.Count != named.Parts:
+		return fmt.Errorf("the artifact at %s is not what was written: %d parts were written, %d were found; kubectl dbg audit verify shows the details", named.Key, named.Parts, found.Count)
 	case found.SHA256 != named.SHA256:
 		return fmt.Errorf("the artifact at %s is not what was written: its SHA-256 differs; kubectl dbg audit verify shows the details", named.Key)
 	}

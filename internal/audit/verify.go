@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"debugsession.dev/operator/api/v1alpha1"
 )
 
 // Reader is what verification needs of a store.
@@ -77,10 +75,7 @@ func Verify(ctx context.Context, store Reader, public ed25519.PublicKey, known *
 	if err := v.records(ctx); err != nil {
 		return nil, err
 	}
-	if err := v.transcripts(ctx); err != nil {
-		return nil, err
-	}
-	if err := v.files(ctx); err != nil {
+	if err := v.parts(ctx); err != nil {
 		return nil, err
 	}
 	v.unlinked(records)
@@ -97,20 +92,7 @@ type verification struct {
 	linked  map[string]*Link // by the keys of the records that links stand for
 	atKnown string           // the digest of the link that has the known head's number
 
-	named     []namedTranscript // by records that are as they were written
-	artifacts []namedArtifact   // likewise
-}
-
-// namedTranscript is a transcript as the record of a link names it.
-type namedTranscript struct {
-	sequence int64
-	*v1alpha1.TranscriptStatus
-}
-
-// namedArtifact is a file as the record of a link names it.
-type namedArtifact struct {
-	sequence int64
-	*v1alpha1.ArtifactStatus
+	named []namedParts // by records that are as they were written
 }
 
 func (v *verification) fault(kind FaultKind, sequence int64, key, format string, args ...any) {

@@ -216,7 +216,7 @@ func (f *follower) resume(ctx context.Context) error {
 	}
 	var first firstPart
 	f.sum.Reset()
-	found, err := audit.ReadTranscript(ctx, f.t.Store, f.status.Key, io.MultiWriter(&first, f.sum))
+	found, err := audit.ReadParts(ctx, f.t.Store, f.status.Key, io.MultiWriter(&first, f.sum))
 	if err != nil {
 		return err
 	}

@@ -194,11 +194,11 @@ func ended(session *v1alpha1.DebugSession) *v1alpha1.DebugSession {
 func printed(t *testing.T, store *auditstore.Store, status *v1alpha1.TranscriptStatus) string {
 	t.Helper()
 	var text strings.Builder
-	found, err := audit.ReadTranscript(context.Background(), store, status.Key, &text)
+	found, err := audit.ReadParts(context.Background(), store, status.Key, &text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found.Parts != status.Parts || found.Bytes != status.Bytes || found.SHA256 != status.SHA256 {
+	if found.Count != status.Parts || found.Bytes != status.Bytes || found.SHA256 != status.SHA256 {
 		t.Errorf("the store has %+v, and what is said of it is %+v", found, status)
 	}
 	if status.Format == v1alpha1.TranscriptText {

@@ -105,7 +105,7 @@ func (o *auditOptions) tell(result *audit.Result) error {
 			return err
 		}
 	case len(result.Faults) == 0:
-		fmt.Fprintf(o.Out, "%d records, %d links, up to %s%s: nothing was changed, removed or added\n", result.Records, result.Links, result.Head, transcripts(result)+artifacts(result))
+		fmt.Fprintf(o.Out, "%d records, %d links, up to %s%s: nothing was changed, removed or added\n", result.Records, result.Links, result.Head, with(result.Transcripts, "transcript")+with(result.Artifacts, "artifact"))
 	}
 	if len(result.Faults) == 0 {
 		return nil
@@ -122,25 +122,15 @@ func (o *auditOptions) tell(result *audit.Result) error {
 	return fmt.Errorf("%d faults: the records are not what the operator wrote", len(result.Faults))
 }
 
-func artifacts(result *audit.Result) string {
-	switch result.Artifacts {
+// with names what else was verified, if there was any.
+func with(count int, what string) string {
+	switch count {
 	case 0:
 		return ""
 	case 1:
-		return ", with 1 artifact"
+		return ", with 1 " + what
 	default:
-		return fmt.Sprintf(", with %d artifacts", result.Artifacts)
-	}
-}
-
-func transcripts(result *audit.Result) string {
-	switch result.Transcripts {
-	case 0:
-		return ""
-	case 1:
-		return ", with 1 transcript"
-	default:
-		return fmt.Sprintf(", with %d transcripts", result.Transcripts)
+		return fmt.Sprintf(", with %d %ss", count, what)
 	}
 }
 

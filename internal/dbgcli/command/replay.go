@@ -90,13 +90,13 @@ func (o *replayOptions) read(ctx context.Context, store *auditstore.Store, name 
 			plaintext.Line(record.Session.Name), plaintext.Line(record.Session.Spec.ClassName))
 	}
 	var text bytes.Buffer
-	found, err := audit.ReadTranscript(ctx, store, named.Key, &text)
+	found, err := audit.ReadParts(ctx, store, named.Key, &text)
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case found.Parts != named.Parts || found.SHA256 != named.SHA256:
+	case found.Count != named.Parts || found.SHA256 != named.SHA256:
 		return nil, nil, fmt.Errorf("the transcript at %s is not what was written: %d parts were written, %d were found; kubectl dbg audit verify shows the details",
-			plaintext.Line(named.Key), named.Parts, found.Parts)
+			plaintext.Line(named.Key), named.Parts, found.Count)
 	}
 	return named, text.Bytes(), nil
 }
