@@ -5,6 +5,7 @@
 package auditstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -109,6 +110,26 @@ func (s *Store) Create(ctx context.Context, key string, text []byte) error {
 	}
 	return fmt.Errorf("%w: %w", errExists, err)
 }
+
+// errOther is that an object is there already, and is another.
+var errOther = errors.New("already holds other content")
+
+// Put writes an object, unless the very same is there: the answer to an earlier try was lost. It fails with an error that IsOther knows if
+// another is.
+func (s *Store) Put(ctx context.Context, key string, text []byte) error {
+	err := s.Create(ctx, key, text)
+	if !s.Exists(err) {
+		return err
+	}
+	there, err := s.Read(ctx, key)
+	if err == nil && !bytes.Equal(there, text) {
+		err = fmt.Errorf("%s %w", key, errOther)
+	}
+	return err
+}
+
+// IsOther reports whether an object was not written because another has its key.
+func (*Store) IsOther(err error) bool { return errors.Is(err, errOther) }
 
 // refused reports whether a store has answered that an object must not be written, which may be for there is one.
 func refused(err error) bool {

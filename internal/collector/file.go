@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -101,7 +100,7 @@ func (f *file) flush() error {
 		if err = f.create(key); err == nil || errors.Is(err, errChanged) || f.ctx.Err() != nil {
 			break
 		}
-		pause(f.ctx, retry.Pause(try))
+		retry.Wait(f.ctx, try)
 	}
 	if err != nil {
 		return &storeError{err}
@@ -114,13 +113,9 @@ func (f *file) flush() error {
 func (f *file) create(key string) error {
 	ctx, cancel := context.WithTimeout(f.ctx, storeTimeout)
 	defer cancel()
-	err := f.store.Create(ctx, key, f.buffer)
-	if !f.store.Exists(err) {
-		return err
-	}
-	there, err := f.store.Read(ctx, key)
-	if err == nil && !bytes.Equal(there, f.buffer) {
-		err = errChanged
+	err := f.store.Put(ctx, key, f.buffer)
+	if f.store.IsOther(err) {
+		return errChanged
 	}
 	return err
 }

@@ -111,7 +111,7 @@ func (k *keeper) await(ctx context.Context) bool {
 		if time.Since(began) > lasting {
 			failures = 0
 		}
-		pause(ctx, retry.Pause(failures))
+		retry.Wait(ctx, failures)
 	}
 	return false
 }
@@ -150,7 +150,7 @@ func (k *keeper) keep(ctx context.Context, index int) v1alpha1.ArtifactStatus {
 		if row, settled := k.judge(ctx, file, err); settled || try == tries {
 			return row
 		}
-		pause(ctx, retry.Pause(try-1))
+		retry.Wait(ctx, try-1)
 	}
 }
 
@@ -210,7 +210,7 @@ func (k *keeper) letGo(ctx context.Context) {
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		pause(ctx, retry.Pause(try))
+		retry.Wait(ctx, try)
 	}
 }
 
@@ -267,12 +267,3 @@ type nothing struct{}
 var errTalks = errors.New("the command writes what it should not")
 
 func (nothing) Write([]byte) (int, error) { return 0, errTalks }
-
-func pause(ctx context.Context, long time.Duration) {
-	timer := time.NewTimer(long)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}

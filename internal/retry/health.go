@@ -21,6 +21,16 @@ const (
 // Pause is the pause before the next try, after one that failed and so many before it.
 func Pause(failures int) time.Duration { return min(FirstPause<<min(failures, 10), LastPause) }
 
+// Wait is that pause, unless the context ends before.
+func Wait(ctx context.Context, failures int) {
+	timer := time.NewTimer(Pause(failures))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
 // Health is whether what is sent somewhere gets there. While it does not, one message at a time is tried, and the pauses between two
 // tries grow. They are the place's and not a message's, so that thousands that wait do not mean thousands of tries; and what arrives
 // ends them, so that a message that alone is refused costs the others a second each time that it is its turn.

@@ -257,19 +257,7 @@ func (f *follower) flush(ctx context.Context) error {
 func (f *follower) storePart(ctx context.Context) error {
 	number := f.status.Parts + 1
 	part := transcript.Part{Number: int(number), Cursor: f.cursor, Cut: f.encoder.Cut(), Format: f.status.Format}
-	key := f.status.Key + part.Name()
-	err := f.t.Store.Create(ctx, key, f.buffer)
-	if f.t.Store.Exists(err) {
-		there, failed := f.t.Store.Read(ctx, key)
-		if failed != nil {
-			return failed
-		}
-		if string(there) != string(f.buffer) {
-			return fmt.Errorf("%s already holds other content", key)
-		}
-		err = nil
-	}
-	if err != nil {
+	if err := f.t.Store.Put(ctx, f.status.Key+part.Name(), f.buffer); err != nil {
 		return err
 	}
 	f.status.Parts = number
@@ -293,12 +281,7 @@ func (f *follower) persist(ctx context.Context, try func(context.Context) error)
 				s.Failure = err.Error()
 			}
 		})
-		timer := time.NewTimer(retry.Pause(tries))
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		retry.Wait(ctx, tries)
 	}
 }
 
