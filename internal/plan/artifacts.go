@@ -24,17 +24,6 @@ type ArtifactsState struct {
 	Rows []v1alpha1.ArtifactStatus // what became of those that are settled
 }
 
-// storable has a session that keeps files wait while there is no store for them.
-func (p *pass) storable() step {
-	if len(p.spec().Debugger.Artifacts) > 0 && !p.AuditStore {
-		return wait{reason: v1alpha1.ReasonNoAuditStore, message: lacksArtifactStore}
-	}
-	return nil
-}
-
-const lacksArtifactStore = "the session keeps artifacts, but the operator has no audit store for them: ask an administrator to start it with " +
-	"--audit-store=URL, or apply a session without debugger.artifacts"
-
 // artifactsFollowed writes down what became of the session's files once all of them are settled, while its debugger is held for that.
 func (p *pass) artifactsFollowed() step {
 	if !p.Session.AwaitsArtifacts() {

@@ -26,7 +26,6 @@ var armedGates = []gate{
 	(*pass).classAllows,
 	(*pass).podsWatched,
 	(*pass).classGranted,
-	(*pass).recordable,
 	(*pass).storable,
 	(*pass).approved,
 	(*pass).mayArm,

@@ -24,7 +24,6 @@ var pendingGates = []gate{
 	(*pass).classAllows,
 	(*pass).targetFits,
 	(*pass).classGranted,
-	(*pass).recordable,
 	(*pass).storable,
 	(*pass).approved,
 	(*pass).targetJoinable,

@@ -97,11 +97,8 @@ func (p *pass) make(target *debugTarget) step {
 	if stop := p.heldUp(target); stop != nil {
 		return stop
 	}
-	if p.recordRequired() && !p.AuditStore { // it had one when the session was admitted
-		return waitStarting{v1alpha1.ReasonNoAuditStore, p.lacksStore()}
-	}
-	if len(p.spec().Debugger.Artifacts) > 0 && !p.AuditStore {
-		return waitStarting{v1alpha1.ReasonNoAuditStore, lacksArtifactStore}
+	if why := p.lacksStore(); why != "" { // there was one when the session was admitted
+		return waitStarting{v1alpha1.ReasonNoAuditStore, why}
 	}
 	action, err := p.buildApproved(target, &p.Session.Status)
 	var refusal *Refusal

@@ -26,15 +26,25 @@ func (p *pass) mustWaitForRecord() bool {
 	return p.recordRequired() && (p.AuditStore || wasAdmitted(&p.Session.Status) || p.status().StartedAt != nil)
 }
 
+// lacksStore says for what the session needs a store that there is not; empty if it needs none, or there is one.
 func (p *pass) lacksStore() string {
-	return fmt.Sprintf("class %q requires an audit record, but the operator has no audit store: ask an administrator to start it with --audit-store=URL, "+
-		"or to set audit: BestEffort in the class", p.status().Class.Name)
+	switch {
+	case p.AuditStore:
+		return ""
+	case p.recordRequired():
+		return fmt.Sprintf("class %q requires an audit record, but the operator has no audit store: ask an administrator to start it with --audit-store=URL, "+
+			"or to set audit: BestEffort in the class", p.status().Class.Name)
+	case len(p.spec().Debugger.Artifacts) > 0:
+		return "the session keeps artifacts, but the operator has no audit store for them: ask an administrator to start it with " +
+			"--audit-store=URL, or apply a session without debugger.artifacts"
+	}
+	return ""
 }
 
-// recordable has a session wait while there is no store for the record that it must leave.
-func (p *pass) recordable() step {
-	if p.recordRequired() && !p.AuditStore {
-		return wait{reason: v1alpha1.ReasonNoAuditStore, message: p.lacksStore()}
+// storable has a session wait while there is no store for the record that it must leave, or for the files that it keeps.
+func (p *pass) storable() step {
+	if why := p.lacksStore(); why != "" {
+		return wait{reason: v1alpha1.ReasonNoAuditStore, message: why}
 	}
 	return nil
 }
