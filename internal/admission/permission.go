@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -13,25 +14,11 @@ import (
 )
 
 // permit asks whether the user holds the verb on the class in the namespace, so that a RoleBinding can give it for one
-// namespace alone. It returns nil if so, else the refusal. An answer that cannot be had is none.
+// namespace alone. It returns nil if so, else the refusal.
 func (s *Server) permit(ctx context.Context, user *authenticationv1.UserInfo, verb, class, namespace string) *admission.Response {
-	review, err := accessreview.Review(ctx, s.Reviews, identityOf(user), accessreview.OnClass(verb, class, namespace))
-	var response admission.Response
-	switch {
-	case err != nil:
-		response = undecided("cannot check whether %q may %s class %q in namespace %q: %v",
-			user.Username, doing(verb), class, namespace, err)
-	case review.Allowed:
-		return nil
-	case review.EvaluationError != "":
-		response = undecided("cannot determine whether %q may %s class %q in namespace %q: %s",
-			user.Username, doing(verb), class, namespace, review.EvaluationError)
-	default:
-		response = forbidden("%q may not %s class %q in namespace %q%s; check with: %s; "+
-			"a namespace or cluster administrator can bind a role with verb %q on debugclasses.%s to you",
-			user.Username, doing(verb), class, namespace, because(review.Reason), canI(verb, class, namespace), verb, v1alpha1.GroupVersion.Group)
-	}
-	return &response
+	return s.review(ctx, user, accessreview.OnClass(verb, class, namespace), fmt.Sprintf("%s class %q in namespace %q", doing(verb), class, namespace),
+		fmt.Sprintf("%s; a namespace or cluster administrator can bind a role with verb %q on debugclasses.%s to you",
+			canI(verb, class, namespace), verb, v1alpha1.GroupVersion.Group))
 }
 
 // permitTarget asks whether the user may debug a pod in its own namespace, for a session that is in another. A pod that they may not debug they
@@ -41,19 +28,25 @@ func (s *Server) permitTarget(ctx context.Context, user *authenticationv1.UserIn
 	if !target.IsPodNetwork() {
 		return nil
 	}
-	review, err := accessreview.Review(ctx, s.Reviews, identityOf(user), accessreview.OnTarget(session))
+	return s.review(ctx, user, accessreview.OnTarget(session), fmt.Sprintf("debug pod %q in namespace %q", target.PodName, target.PodNamespace),
+		fmt.Sprintf("kubectl auth can-i patch pods/%s --subresource=ephemeralcontainers -n %s; "+
+			"an administrator of that namespace can bind a role with verb patch on pods/ephemeralcontainers to you", target.PodName, target.PodNamespace))
+}
+
+// review asks whether the user may do something, which is said in doing. It returns nil if so, else the refusal, which ends with the check and the
+// remedy. An answer that cannot be had is none.
+func (s *Server) review(ctx context.Context, user *authenticationv1.UserInfo, what *authorizationv1.ResourceAttributes, doing, check string) *admission.Response {
+	answer, err := accessreview.Review(ctx, s.Reviews, identityOf(user), what)
 	var response admission.Response
 	switch {
 	case err != nil:
-		response = undecided("cannot check whether %q may debug pod %q in namespace %q: %v", user.Username, target.PodName, target.PodNamespace, err)
-	case review.Allowed:
+		response = undecided("cannot check whether %q may %s: %v", user.Username, doing, err)
+	case answer.Allowed:
 		return nil
-	case review.EvaluationError != "":
-		response = undecided("cannot determine whether %q may debug pod %q in namespace %q: %s", user.Username, target.PodName, target.PodNamespace, review.EvaluationError)
+	case answer.EvaluationError != "":
+		response = undecided("cannot determine whether %q may %s: %s", user.Username, doing, answer.EvaluationError)
 	default:
-		response = forbidden("%q may not debug pod %q in namespace %q%s; check with: kubectl auth can-i patch pods/%s --subresource=ephemeralcontainers -n %s; "+
-			"an administrator of that namespace can bind a role with verb patch on pods/ephemeralcontainers to you",
-			user.Username, target.PodName, target.PodNamespace, because(review.Reason), target.PodName, target.PodNamespace)
+		response = forbidden("%q may not %s%s; check with: %s", user.Username, doing, because(answer.Reason), check)
 	}
 	return &response
 }
