@@ -50,17 +50,14 @@ func (c *Collector) NeedLeaderElection() bool { return true }
 // Start collects the files of the sessions that there are, and then of those that begin, until the context ends.
 func (c *Collector) Start(ctx context.Context) error {
 	c.begin(ctx)
-	informer, err := c.Cache.GetInformer(ctx, &v1alpha1.DebugSession{})
+	err := sessioninformer.Follow(ctx, c.Cache, func(session *v1alpha1.DebugSession) { c.look(session) }, c.lost, func() {
+		<-ctx.Done()
+		c.working.Wait()
+	})
 	if err != nil {
 		return fmt.Errorf("watching sessions to collect their artifacts: %w", err)
 	}
-	registration, err := informer.AddEventHandler(sessioninformer.Handler(func(session *v1alpha1.DebugSession) { c.look(session) }, c.lost))
-	if err != nil {
-		return fmt.Errorf("watching sessions to collect their artifacts: %w", err)
-	}
-	<-ctx.Done()
-	c.working.Wait()
-	return informer.RemoveEventHandler(registration)
+	return nil
 }
 
 func (c *Collector) begin(ctx context.Context) {

@@ -287,18 +287,15 @@ func (r *Recorder) Start(ctx context.Context) error {
 	if !r.HasStore() {
 		return nil
 	}
-	informer, err := r.Cache.GetInformer(ctx, &v1alpha1.DebugSession{})
+	err := sessioninformer.Follow(ctx, r.Cache, r.look, r.lost, func() {
+		ctx := log.IntoContext(ctx, log.FromContext(ctx).WithName("audit"))
+		r.catchUp(ctx)
+		r.work(ctx)
+	})
 	if err != nil {
 		return fmt.Errorf("watching sessions to store their records: %w", err)
 	}
-	registration, err := informer.AddEventHandler(sessioninformer.Handler(r.look, r.lost))
-	if err != nil {
-		return fmt.Errorf("watching sessions to store their records: %w", err)
-	}
-	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithName("audit"))
-	r.catchUp(ctx)
-	r.work(ctx)
-	return informer.RemoveEventHandler(registration)
+	return nil
 }
 
 // catchUp has written what an operator before this one has begun to. If it fails, it is tried again before the first record.

@@ -57,17 +57,14 @@ func (t *Transcriber) NeedLeaderElection() bool { return true }
 // Start follows the logs of the sessions that there are, and then of those that begin, until the context ends.
 func (t *Transcriber) Start(ctx context.Context) error {
 	t.begin(log.IntoContext(ctx, log.FromContext(ctx).WithName("transcripts")))
-	informer, err := t.Cache.GetInformer(ctx, &v1alpha1.DebugSession{})
+	err := sessioninformer.Follow(ctx, t.Cache, func(session *v1alpha1.DebugSession) { t.look(session) }, t.lost, func() {
+		<-ctx.Done()
+		t.working.Wait()
+	})
 	if err != nil {
 		return fmt.Errorf("watching sessions to make their transcripts: %w", err)
 	}
-	registration, err := informer.AddEventHandler(sessioninformer.Handler(func(session *v1alpha1.DebugSession) { t.look(session) }, t.lost))
-	if err != nil {
-		return fmt.Errorf("watching sessions to make their transcripts: %w", err)
-	}
-	<-ctx.Done()
-	t.working.Wait()
-	return informer.RemoveEventHandler(registration)
+	return nil
 }
 
 func (t *Transcriber) begin(ctx context.Context) {

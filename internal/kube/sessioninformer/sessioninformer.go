@@ -2,7 +2,10 @@
 package sessioninformer
 
 import (
+	"context"
+
 	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -19,4 +22,18 @@ func Handler(look, lost func(*v1alpha1.DebugSession)) toolscache.ResourceEventHa
 			lost(object.(*v1alpha1.DebugSession))
 		},
 	}
+}
+
+// Follow has look and lost see sessions, as Handler does, for as long as work goes on.
+func Follow(ctx context.Context, sessions cache.Cache, look, lost func(*v1alpha1.DebugSession), work func()) error {
+	informer, err := sessions.GetInformer(ctx, &v1alpha1.DebugSession{})
+	if err != nil {
+		return err
+	}
+	registration, err := informer.AddEventHandler(Handler(look, lost))
+	if err != nil {
+		return err
+	}
+	work()
+	return informer.RemoveEventHandler(registration)
 }
