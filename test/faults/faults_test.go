@@ -330,13 +330,19 @@ func furnish(ctx context.Context) error {
 		class := fixture.Class()
 		class.ObjectMeta = metav1.ObjectMeta{Name: classNodes + namespace}
 		class.Spec.Modes, class.Spec.NodeNamespace = []v1alpha1.Mode{v1alpha1.ModeNode}, namespace
-		objects = append(objects, class)
+		networks := class.DeepCopy()
+		networks.Name, networks.Spec.PodNetworks = classNetworks+namespace, &v1alpha1.PodNetworkPolicy{}
+		fixture.Approvals(1)(&networks.Spec)
+		objects = append(objects, class, networks)
 	}
-	for _, name := range []string{classOpen, classApproved, classRecorded, classEmergency, classTranscribed} {
+	for _, name := range []string{classOpen, classApproved, classRecorded, classEmergency, classTranscribed, classKeeping} {
 		class := fixture.Class()
 		class.ObjectMeta = metav1.ObjectMeta{Name: name}
 		if name == classRecorded || name == classEmergency || name == classTranscribed {
 			class.Spec.Audit = v1alpha1.AuditRequired
+		}
+		if name == classKeeping {
+			class.Spec.Audit, class.Spec.Artifacts = v1alpha1.AuditRequired, &v1alpha1.ArtifactPolicy{}
 		}
 		if name == classTranscribed {
 			class.Spec.Transcript = v1alpha1.TranscriptRequired

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,10 +16,14 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/exec"
 	"k8s.io/utils/clock"
+
+	"debugsession.dev/operator/internal/debugpod"
+	"debugsession.dev/operator/internal/fixture"
 )
 
-// pattern is what goes wrong at a point. The letters are those of the issue; the names in the comments are the patterns of
+// pattern is what goes wrong at a point. The names in the comments are the patterns of
 // the Sieve paper.
 type pattern string
 
@@ -385,13 +390,36 @@ type node struct {
 	*injector
 	generation int
 	kubelet    *kubelet
-	hangs      bool // it answers nobody who asks for a log
+	hangs      bool            // it answers nobody who asks for a log
+	command    <-chan struct{} // closed when the debugger's command has ended
 }
 
 // Exec ends the container, or has its watchdog hear of a later deadline.
 func (n *node) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	return n.around(n.generation, "create-pods-exec", func() error {
 		return n.kubelet.Exec(ctx, pod, container, command)
+	})
+}
+
+// Stream waits for the end of the debugger's command, reads a file that it has left, or lets its container go.
+func (n *node) Stream(ctx context.Context, pod types.NamespacedName, container string, command []string, out io.Writer) error {
+	return n.around(n.generation, "create-pods-exec", func() error {
+		switch {
+		case slices.Equal(command, debugpod.AwaitFiles()):
+			select {
+			case <-n.command:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		case slices.Equal(command, debugpod.LetGo()):
+			return n.kubelet.Exit(ctx, pod, container, fixture.Exited(time.Now(), 3, "Error", ""))
+		case slices.Equal(command, debugpod.ReadFile(keptFile)):
+			_, err := io.WriteString(out, keptText)
+			return err
+		default:
+			return exec.CodeExitError{Err: errors.New("there is no such file"), Code: debugpod.ExitFileMissing}
+		}
 	})
 }
 

@@ -38,6 +38,7 @@ func (r *run) check(ctx context.Context) []string {
 	c.checkEvidence()
 	c.checkRecord(ctx)
 	c.checkTranscript(ctx)
+	c.checkArtifacts(ctx)
 	c.checkLogWait()
 	c.checkSettled(ctx)
 	c.checkLeaks(ctx)
@@ -133,7 +134,7 @@ func (c *checker) checkPermitted(revision uint64) {
 	c.must(1, s.Target != nil && s.Target.PodUID+s.Target.NodeUID+s.Target.WorkloadUID != "" && s.Debugger != nil && s.StartedAt != nil && s.ExpiresAt != nil &&
 		s.HardDeadline != nil,
 		"at %d, when the debugger was made, the status did not record it: %+v", revision, s)
-	if c.scenario.class == classApproved {
+	if c.scenario.approved() {
 		approvals := c.injector.history.of(c.namespace, "debugapprovals")
 		c.must(6, len(approvals) > 0 && approvals[0].revision < revision, "made without an approval")
 	}
@@ -269,7 +270,12 @@ func (c *checker) checkRecord(ctx context.Context) {
 		"the record does not tell what the session does: %v", err)
 	c.must(10, err == nil && equality.Semantic.DeepEqual(record.Session.Transcript, end.Status.Transcript),
 		"the record and the session name different transcripts: %v", err)
-	stored, transcripts := 1, 0
+	c.must(10, err == nil && equality.Semantic.DeepEqual(record.Session.Artifacts, end.Status.Artifacts),
+		"the record and the session tell of different artifacts: %v", err)
+	stored, transcripts, artifacts := 1, 0, 0
+	if c.scenario.class == classKeeping {
+		artifacts = 1
+	}
 	if c.scenario.class == classTranscribed {
 		transcripts = 1
 	}
@@ -291,8 +297,25 @@ func (c *checker) checkRecord(ctx context.Context) {
 	key := ed25519.NewKeyFromSeed(public.Data["ed25519-seed"]).Public().(ed25519.PublicKey)
 	result, err := audit.Verify(ctx, records, key, nil)
 	c.must(10, err == nil && len(result.Faults) == 0 && result.Links == int64(stored) && result.Records == stored &&
-		result.Transcripts == transcripts,
+		result.Transcripts == transcripts && result.Artifacts == artifacts,
 		"the chain is not whole: %+v, %v", result, err)
+}
+
+// checkArtifacts: the session tells of each file what became of it, and the store has what the command left (10).
+func (c *checker) checkArtifacts(ctx context.Context) {
+	_, end := c.ended()
+	if end == nil || c.scenario.class != classKeeping {
+		return
+	}
+	said := end.Status.Artifacts
+	c.must(10, len(said) == 2 && said[0].Path == keptFile && said[0].State == v1alpha1.ArtifactKept && said[1].Path == noFile &&
+		said[1].State == v1alpha1.ArtifactMissing, "what became of the files is %+v", said)
+	if len(said) == 0 {
+		return
+	}
+	var stored bytes.Buffer
+	err := audit.ReadArtifact(ctx, c.store(func(_, _ string, do func() error) error { return do() }), &said[0], &stored)
+	c.must(10, err == nil && stored.String() == keptText, "the store has the file %q, %v", &stored, err)
 }
 
 // checkTranscript: the stored transcript is what the session says it is, and has all that was printed, or says why it may not: which it

@@ -48,6 +48,7 @@ type run struct {
 	vault     *blobtest.Memory // what the run's operators store; nil if its class requires no record
 	vaultName string
 	pokes     int
+	command   chan struct{} // closed when the debugger's command has ended, whose files are kept
 	stop      func()
 	failure   error // of the operator that was stopped last
 	restarts  int
@@ -80,6 +81,13 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := players.Start(ctx, client.ObjectKeyFromObject(pod)); err != nil {
 		return err
 	}
+	r.command = make(chan struct{})
+	if r.scenario.class == classNetworks {
+		address := func(pod *corev1.Pod) { pod.Status.PodIPs = []corev1.PodIP{{IP: "10.1.2.3"}} }
+		if _, err := players.Change(ctx, client.ObjectKeyFromObject(pod), address); err != nil {
+			return err
+		}
+	}
 	if r.scenario.template {
 		if err := k8s.Create(ctx, r.idle()); err != nil {
 			return err
@@ -111,7 +119,7 @@ func (r *run) live(ctx context.Context) error {
 	if err := r.ask(ctx); err != nil {
 		return fmt.Errorf("asking: %w", err)
 	}
-	approved, crashed := r.scenario.class != classApproved, !r.scenario.armed
+	approved, crashed := !r.scenario.approved(), !r.scenario.armed
 	session, err := r.until(ctx, "to run", func(s *v1alpha1.DebugSession) (bool, error) {
 		if s == nil {
 			return false, fmt.Errorf("the session is gone before its end")
@@ -211,7 +219,7 @@ func (r *run) startOperator(ctx context.Context, wait bool) error {
 	if err != nil {
 		return err
 	}
-	kubelet := &node{r.injector, generation, players, r.scenario.hangs}
+	kubelet := &node{r.injector, generation, players, r.scenario.hangs, r.command}
 	mgr, err := operator.New(connect, manager.Options{
 		Scheme:                 scheme,
 		Metrics:                metricsserver.Options{BindAddress: "0"},
@@ -221,7 +229,7 @@ func (r *run) startOperator(ctx context.Context, wait bool) error {
 		MapperProvider:         func(*rest.Config, *http.Client) (meta.RESTMapper, error) { return k8s.RESTMapper(), nil },
 	}, operator.Options{
 		Concurrency: 1, Clock: r.clock, Registry: prometheus.NewRegistry(),
-		Exec: kubelet, Logs: kubelet, Transcribed: kubelet,
+		Exec: kubelet, Logs: kubelet, Transcribed: kubelet, Collected: kubelet, Image: "operator:1",
 		Audit: operator.AuditOptions{Store: r.store(func(call, key string, do func() error) error {
 			kind, _, _ := strings.Cut(key, "/") // a record, a link, a part of a transcript, or what the store is tried by
 			return r.injector.around(generation, call+"-"+kind, do)

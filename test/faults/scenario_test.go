@@ -31,8 +31,11 @@ type scenario struct {
 
 // recorded reports whether the session's class requires an audit record.
 func (s *scenario) recorded() bool {
-	return s.class == classRecorded || s.class == classEmergency || s.class == classTranscribed
+	return s.class == classRecorded || s.class == classEmergency || s.class == classTranscribed || s.class == classKeeping
 }
+
+// approved reports whether the session waits for an approval.
+func (s *scenario) approved() bool { return s.class == classApproved || s.class == classNetworks }
 
 const (
 	classOpen     = "open"     // nobody's approval, no access
@@ -43,7 +46,16 @@ const (
 
 	classTranscribed = "transcribed" // requires an audit record and a transcript
 
-	classNodes = "nodes-" // and the namespace's name: the class by which nodes are debugged there
+	classKeeping = "keeping" // requires an audit record, and keeps files
+
+	classNodes    = "nodes-"    // and the namespace's name: the class by which nodes are debugged there
+	classNetworks = "networks-" // likewise, pods' networks; one approval
+)
+
+// The files that a session is asked to keep: the one that its command leaves, and one that it does not.
+const (
+	keptFile, noFile = "/tmp/dump", "/tmp/none"
+	keptText         = "what the command has left"
 )
 
 func scenarios() []scenario {
@@ -114,6 +126,9 @@ func scenarios() []scenario {
 		scenario{name: "armed-end", mode: v1alpha1.ModeEphemeralContainer, class: classApproved, outcome: v1alpha1.OutcomeTerminated, end: setEnd,
 			armed: true},
 		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
+		scenario{name: "network-end", mode: v1alpha1.ModeNode, class: classNetworks, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
+		scenario{name: "artifacts-exit", mode: v1alpha1.ModeEphemeralContainer, class: classKeeping, outcome: v1alpha1.OutcomeCompleted,
+			end: commandEnds, oneShot: true},
 	)
 }
 
@@ -160,6 +175,12 @@ func debuggerExits(ctx context.Context, r *run) error {
 	return players.Exit(ctx, types.NamespacedName{Namespace: r.namespace, Name: pod}, session.Status.Debugger.ContainerName, exited)
 }
 
+// commandEnds has the debugger's command end, whose container is then held for its files.
+func commandEnds(_ context.Context, r *run) error {
+	close(r.command)
+	return nil
+}
+
 // acknowledgeAndExit has an emergency reviewed while it runs, and its debugger end then.
 func acknowledgeAndExit(ctx context.Context, r *run) error {
 	if err := r.decide(ctx, v1alpha1.DecisionApprove); err != nil {
@@ -199,6 +220,12 @@ func (r *run) ask(ctx context.Context) error {
 	case v1alpha1.ModeNode:
 		session.Spec.Mode, session.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: nodeName}
 		session.Spec.ClassName += r.namespace
+	}
+	switch r.scenario.class {
+	case classNetworks:
+		session.Spec.Profile, session.Spec.Target = v1alpha1.ProfileBaseline, v1alpha1.Target{PodName: r.target, PodNamespace: r.namespace}
+	case classKeeping:
+		session.Spec.Debugger.Command, session.Spec.Debugger.Artifacts = []string{"tcpdump"}, []string{keptFile, noFile}
 	}
 	if r.scenario.armed {
 		session.Spec.Target = v1alpha1.Target{
