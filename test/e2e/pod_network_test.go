@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
 
 	"debugsession.dev/operator/api/v1alpha1"
 )
@@ -57,9 +58,9 @@ var _ = Describe("a debugger in a pod's network", func() {
   mode: Node
   profile: %s
   target: {podName: web, podNamespace: %s}
-  debugger: {image: "sniff:v1", command: [%s], stdin: %t}
+  debugger: {image: "sniff:v1", command: [%s]}
 `
-		capture := sessionManifest("capture", fmt.Sprintf(spec, class, "baseline", app, "sniff, '6'", false))
+		capture := sessionManifest("capture", fmt.Sprintf(spec, class, "baseline", app, "sniff, '6'"))
 		Expect(alice.refused(n, capture)).To(ContainSubstring(`"alice" may not debug pod "web" in namespace %q`, app))
 		app.kubectl("create", "role", "debug", "--verb=patch", "--resource=pods/ephemeralcontainers", "--resource-name=web")
 		app.kubectl("create", "rolebinding", "debug-alice", "--role=debug", "--user=alice")
@@ -81,7 +82,7 @@ var _ = Describe("a debugger in a pod's network", func() {
 			MatchRegexp(`(?m)^eth0 \S+ > %s$`, regexp.QuoteMeta(web.Status.PodIP)), MatchRegexp(`(?m)^eth0 %s > \S+$`, regexp.QuoteMeta(web.Status.PodIP))))
 
 		By("being confined")
-		alice.apply(n, sessionManifest("confined", fmt.Sprintf(spec, class, "netadmin", app, "sh, -c, "+strconv.Quote(confined), false)))
+		alice.apply(n, sessionManifest("confined", fmt.Sprintf(spec, class, "netadmin", app, "sh, -c, "+strconv.Quote(confined))))
 		n.reaches("confined", v1alpha1.PhaseAwaitingApproval)
 		bob.apply(n, approvalManifest("bob-confined", "confined", "Approve", ""))
 		Expect(n.ends("confined", v1alpha1.OutcomeCompleted).Status.Debugger.Output).To(Equal(strings.Join([]string{
@@ -91,9 +92,12 @@ var _ = Describe("a debugger in a pod's network", func() {
 		}, "\n")))
 
 		By("being attached to, and not executed in")
-		alice.apply(n, sessionManifest("shell", fmt.Sprintf(spec, class, "netadmin", app, "sh", true)))
+		screen := alice.opens(n, "dbg", "web", "--pod-namespace="+string(app), "--name=shell", "--class="+class, "--image=sniff:v1", "--profile=netadmin", "-it", "--", "sh")
 		n.reaches("shell", v1alpha1.PhaseAwaitingApproval)
 		bob.apply(n, approvalManifest("bob-shell", "shell", "Approve", ""))
+		Eventually(screen).Should(gbytes.Say(prompt))
+		screen.types("cut -s -d: -f1 /proc/net/dev | xargs echo has\r")
+		Eventually(screen).Should(gbytes.Say("has lo eth0"))
 		session := n.reaches("shell", v1alpha1.PhaseActive)
 		at := session.Status.Debugger
 		attachAs(alice, n, session)

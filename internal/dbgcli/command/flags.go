@@ -31,6 +31,7 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVar(&r.TargetImage, "target-image", "", "Debug this image, instead of a named target: a pod is made of it and the debugger, if the class allows it.")
 	flags.StringVar(&r.MountPath, "mount-path", "", "With pvc/NAME: where its volume is mounted in the debugger. Defaults to /mnt.")
 	flags.BoolVar(&r.ReadWrite, "read-write", false, "With pvc/NAME: mount its volume for writing, if the class allows it.")
+	flags.StringVar(&r.PodNamespace, "pod-namespace", "", "Debug from inside the network of POD, which is in this namespace, and in nothing else of it: to capture its packets. -n is the namespace for node debuggers.")
 	flags.StringVar(&f.pick, "pick", "", "Which pod of a workload or selector: Ready, Unhealthy, Newest or Oldest. By default, pods that are not ready come first, then the newest.")
 
 	flags.StringVar(&f.when, "when", "", "Do not start yet, but in the first pod that crashes (crashed) or is not ready for so long (notReadyFor=2m). Requires --not-after.")

@@ -59,6 +59,9 @@ type Options struct {
 	// Containers are the names of the target's containers, if they are known: -c with --image is an existing one, or a new one.
 	Containers []string
 
+	// PodNamespace is the namespace of the pod whose network the debugger joins; empty: it joins the pod itself.
+	PodNamespace string
+
 	// Copy asks for a copy under a name that is chosen for it.
 	Copy bool
 

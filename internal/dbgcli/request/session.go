@@ -60,7 +60,7 @@ func (o *Options) Session(kindOf KindOf, user string, now time.Time) (*v1alpha1.
 		session.Spec.NotAfter = &metav1.Time{Time: o.NotAfter.UTC().Truncate(time.Second)}
 	}
 	switch {
-	case target.NodeName != "":
+	case target.NodeName != "", target.IsPodNetwork():
 		session.Spec.Mode = v1alpha1.ModeNode
 	case target.IsAlone():
 		session.Spec.Mode, session.Spec.PodCopy = v1alpha1.ModePodCopy, o.podOfTarget()
@@ -100,7 +100,23 @@ func (o *Options) check(target v1alpha1.Target) error {
 	case o.ArgumentsOnly && len(o.Command) == 0:
 		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
 	}
-	return errors.Join(o.checkWhen(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(target), checkCustom(o.Custom))
+	return errors.Join(o.checkPodNetwork(target), o.checkWhen(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(target), checkCustom(o.Custom))
+}
+
+// checkPodNetwork refuses what a debugger cannot have that is in a pod's network, and in nothing else of the pod.
+func (o *Options) checkPodNetwork(target v1alpha1.Target) error {
+	switch {
+	case o.PodNamespace == "":
+		return nil
+	case !target.IsPodNetwork():
+		return errors.New("--pod-namespace is for one pod: specify POD")
+	case o.copies():
+		return errors.New("--pod-namespace joins the network of a pod that runs: omit --copy and --copy-to")
+	case o.TargetContainer != "":
+		return errors.New("a pod's containers share its network: omit --target")
+	default:
+		return nil
+	}
 }
 
 // checkWhen refuses what cannot be waited for.
@@ -121,7 +137,7 @@ func (o *Options) checkWhen(target v1alpha1.Target) error {
 
 // checkPullSecrets refuses Secrets where no pod is made that could have them.
 func (o *Options) checkPullSecrets(target v1alpha1.Target) error {
-	if len(o.ImagePullSecrets) == 0 || o.copies() || target.NodeName != "" {
+	if len(o.ImagePullSecrets) == 0 || o.copies() || target.NodeName != "" || target.IsPodNetwork() {
 		return nil
 	}
 	return errors.New("--image-pull-secret requires a copy or a node: a debugger in a running pod is pulled with the pod's own imagePullSecrets; add --copy or --copy-to NAME")
@@ -134,6 +150,8 @@ func (o *Options) checkEnvFromTarget(target v1alpha1.Target) error {
 		return nil
 	case target.NodeName != "":
 		return errors.New("a node has no environment to take: omit --env-from-target")
+	case target.IsPodNetwork():
+		return errors.New("a pod's network has no environment to take: omit --env-from-target")
 	case o.debugger().Container != "":
 		return errors.New("the container named by -c keeps its own environment: omit --env-from-target")
 	default:
@@ -146,8 +164,8 @@ func (o *Options) checkIdleTimeout(target v1alpha1.Target) error {
 	switch {
 	case o.IdleTimeout == 0:
 		return nil
-	case target.NodeName != "" || o.copies():
-		return errors.New("--idle-timeout is for a debugger in a running pod: idle time cannot be measured in a copy or on a node; omit it")
+	case target.NodeName != "" || target.IsPodNetwork() || o.copies():
+		return errors.New("--idle-timeout is for a debugger in a running pod: idle time cannot be measured in a copy, on a node or in a pod's network; omit it")
 	case !o.debugger().TTY:
 		return errors.New("--idle-timeout needs a terminal to measure idle time: add -it, or omit it")
 	default:
@@ -160,7 +178,7 @@ func (o *Options) checkArtifacts(target v1alpha1.Target) error {
 	switch d := o.debugger(); {
 	case len(o.Artifacts) == 0:
 		return nil
-	case target.PodName == "" && target.Workload == nil && target.Selector == nil || o.copies():
+	case target.PodName == "" && target.Workload == nil && target.Selector == nil || target.IsPodNetwork() || o.copies():
 		return errors.New("--artifact is for a debugger in a running pod: copies and nodes keep no files; omit it")
 	case len(d.Command) == 0 || d.Stdin || d.TTY:
 		return errors.New("--artifact keeps what a command leaves: add -- COMMAND, and omit -i and -t; kubectl dbg cp copies files out of a debugger that runs")

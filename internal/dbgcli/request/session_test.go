@@ -160,6 +160,10 @@ func TestSession(t *testing.T) {
 			Options{Target: "node/worker", Image: "busybox", Stdin: true, TTY: true, Profile: "sysadmin"},
 			`{target: {nodeName: worker}, mode: Node, profile: sysadmin, debugger: {image: busybox, stdin: true, tty: true}}`,
 		},
+		"a pod's network": {
+			Options{Target: "web", PodNamespace: "shop", Image: "tcpdump", Profile: "netadmin", Command: []string{"tcpdump", "-c", "20"}},
+			`{target: {podName: web, podNamespace: shop}, mode: Node, profile: netadmin, debugger: {image: tcpdump, command: [tcpdump, -c, "20"]}}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session, err := test.options.Session(rollouts, "alice", now)
@@ -210,6 +214,12 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 		"--custom cannot set name":                           {Target: "web", Custom: &corev1.Container{Image: "x"}},
 		"--idle-timeout is for":                              {Target: "node/n", IdleTimeout: time.Minute, Stdin: true, TTY: true},
 		"--idle-timeout needs a":                             {Target: "web", IdleTimeout: time.Minute, Command: []string{"ps"}},
+		"--pod-namespace is for one pod":                     {Target: "deploy/web", PodNamespace: "shop"},
+		"--pod-namespace joins the network":                  {Target: "web", PodNamespace: "shop", Copy: true},
+		"a pod's containers share its network":               {Target: "web", PodNamespace: "shop", TargetContainer: "app"},
+		"a pod's network has no environment":                 {Target: "web", PodNamespace: "shop", EnvFromTarget: true},
+		"on a node or in a pod's network; omit it":           {Target: "web", PodNamespace: "shop", IdleTimeout: time.Minute, Stdin: true, TTY: true},
+		"copies and nodes keep no files":                     {Target: "web", PodNamespace: "shop", Artifacts: []string{"/tmp/a"}, Command: []string{"ps"}},
 		"--artifact is for a debugger in a running pod":      {Target: "web", Copy: true, Artifacts: []string{"/tmp/a"}, Command: []string{"ps"}},
 		"--artifact keeps what a command leaves":             {Target: "web", Artifacts: []string{"/tmp/a"}, Stdin: true},
 		"specify only one of":                                {Target: "web", TargetImage: "web:1"},

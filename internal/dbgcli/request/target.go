@@ -90,7 +90,7 @@ func (o *Options) named(target *v1alpha1.Target, kindOf KindOf) (string, error) 
 	}
 	switch {
 	case gvk.Group == "" && gvk.Kind == "Pod":
-		target.PodName = name
+		target.PodName, target.PodNamespace = name, o.PodNamespace
 	case gvk.Group == "" && gvk.Kind == "Node":
 		target.NodeName = name
 	case gvk.Group == "" && gvk.Kind == "PersistentVolumeClaim":
