@@ -61,11 +61,13 @@ func TestMayStayUnwritten(t *testing.T) {
 			return session, about(session, targetIs(absent()))
 		}, false},
 		"a copy": {func(t *testing.T) (*v1alpha1.DebugSession, view) {
-			session, made := activeCopy(t, fixture.End)
+			session, made := activeCopy(t)
+			fixture.End(session)
 			return session, about(session, copied(made))
 		}, true},
 		"an isolated copy": {func(t *testing.T) (*v1alpha1.DebugSession, view) {
-			session, made := activeCopy(t, fixture.End)
+			session, made := activeCopy(t)
+			fixture.End(session)
 			session.Spec.PodCopy.Isolate = true
 			return session, about(session, copied(made))
 		}, false},
@@ -101,7 +103,8 @@ func TestMayStayUnwritten(t *testing.T) {
 
 // An end that something resists is written down.
 func TestWhatFailsIsWritten(t *testing.T) {
-	session, pod := active(t, fixture.End)
+	session, pod := active(t)
+	fixture.End(session)
 	begun := written(session, pass(t, about(session, target(pod))))
 	v := about(begun, target(pod), accessIs(plan.AccessGranted))
 	_, decided := v.decide(t)
