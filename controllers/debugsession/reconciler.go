@@ -161,6 +161,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	concluded := r.carryOut(ctx, session, decided)
 	if r.leaveUnwritten(session, stored, &concluded) {
+		decided.done()
+		if concluded.Status.Phase != before { // its end has begun
+			return r.Reconcile(ctx, req)
+		}
 		session.Status = concluded.Status
 		describeSpan(ctx, before, session)
 		return r.requeue(req.NamespacedName, concluded)

@@ -25,8 +25,7 @@ func (r *Reconciler) resume(session *v1alpha1.DebugSession) v1alpha1.DebugSessio
 	return stored
 }
 
-// leaveUnwritten reports whether what a pass has come to is not written yet. The session then goes on with it: at once if its end has just
-// begun, and before long in any case.
+// leaveUnwritten reports whether what a pass has come to is not written yet. The session then goes on with it before long.
 func (r *Reconciler) leaveUnwritten(session *v1alpha1.DebugSession, stored v1alpha1.DebugSessionStatus, p *plan.Plan) bool {
 	now := r.Clock.Now()
 	since := now
@@ -42,10 +41,7 @@ func (r *Reconciler) leaveUnwritten(session *v1alpha1.DebugSession, stored v1alp
 	r.states.update(session, func(s *sessionState) {
 		s.unwritten = &unwrittenStatus{status: *p.Status.DeepCopy(), after: stored.Phase, since: since}
 	})
-	switch {
-	case p.Status.Phase != session.Status.Phase:
-		p.WakeAt = now
-	case p.WakeAt.IsZero() || p.WakeAt.After(until):
+	if p.WakeAt.IsZero() || p.WakeAt.After(until) {
 		p.WakeAt = until
 	}
 	return true

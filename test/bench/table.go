@@ -22,7 +22,7 @@ type goal struct {
 }
 
 // moreRequests is how many requests more than before classes, approvals and grants a session may take.
-const moreRequests = 3
+const moreRequests = 2
 
 func (r *result) goals() []goal {
 	var goals []goal
