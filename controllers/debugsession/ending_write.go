@@ -57,13 +57,14 @@ func (r *Reconciler) forceEndingStatus(ctx context.Context, session *v1alpha1.De
 	if now.UID != session.UID || now.Status.Phase == "" {
 		return nil // the watch is about to tell of it
 	}
+	stored := r.resume(now)
 	decided, err := r.decide(ctx, now)
 	defer decided.done()
 	if err != nil || !ends(&decided.plan.Status) {
 		return err
 	}
 	concluded := r.carryOut(ctx, now, decided)
-	return errors.Join(concluded.Retry, optimisticlock.IgnoreConflictOrNotFound(r.writeStatus(ctx, now, concluded, phaseGuardedPatch)))
+	return errors.Join(concluded.Retry, optimisticlock.IgnoreConflictOrNotFound(r.writeStatus(ctx, now, stored, concluded, phaseGuardedPatch)))
 }
 
 // teardownWithoutStatus carries out an end that cannot be written down. The record is then behind, and nothing is open.

@@ -152,17 +152,27 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if session == nil || err != nil {
 		return ctrl.Result{}, err
 	}
+	stored := r.resume(session)
+	before := session.Status.Phase
 	decided, err := r.decide(ctx, session)
 	defer decided.done()
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	concluded := r.carryOut(ctx, session, decided)
-	before := session.Status.Phase
+	if r.leaveUnwritten(session, stored, &concluded) {
+		decided.done()
+		if concluded.Status.Phase != before { // its end has begun
+			return r.Reconcile(ctx, req)
+		}
+		session.Status = concluded.Status
+		describeSpan(ctx, before, session)
+		return r.requeue(req.NamespacedName, concluded)
+	}
 	// The lock makes this pass's decision count only for the version that it was made from.
-	err = r.writeStatus(ctx, session, concluded, optimisticLockPatch)
+	err = r.writeStatus(ctx, session, stored, concluded, optimisticLockPatch)
 	decided.done() // what follows may decide again, and count
-	if err = r.writeEnding(ctx, session, before, concluded, err); err != nil {
+	if err = r.writeEnding(ctx, session, stored.Phase, concluded, err); err != nil {
 		concluded.Retry = errors.Join(concluded.Retry, err)
 	}
 	describeSpan(ctx, before, session)

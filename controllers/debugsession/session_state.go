@@ -25,6 +25,8 @@ type sessionState struct {
 	// another process's cannot come from the cache any more: nobody else writes it, and newest returns nothing older.
 	confirmed bool
 
+	unwritten *unwrittenStatus // what it has come to since its status was written; nil: nothing
+
 	access    plan.AccessState // what was done about the access, so that it need not be read
 	retriedAt time.Time        // when it was last written down that something is tried again
 	exec      execState

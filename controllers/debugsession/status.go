@@ -16,11 +16,10 @@ import (
 // messagePause is how long a status is not written again if only the message of what is retried differs.
 const messagePause = 15 * time.Second
 
-// writeStatus writes the status, once and only if it changed, and then tells what has become true by it.
-func (r *Reconciler) writeStatus(ctx context.Context, session *v1alpha1.DebugSession, p plan.Plan,
+// writeStatus writes the status, once and only if it differs from the stored one, and then tells what has become true by it.
+func (r *Reconciler) writeStatus(ctx context.Context, session *v1alpha1.DebugSession, before v1alpha1.DebugSessionStatus, p plan.Plan,
 	patch func(before, after *v1alpha1.DebugSession) client.Patch,
 ) error {
-	before := session.Status
 	// The notifier writes what sinks were told, and admission who deletes, and may have since the plan was made: a finalizer's removal
 	// brings that along.
 	p.Status.Notifications, p.Status.DeletedBy = before.Notifications, before.DeletedBy
@@ -41,14 +40,18 @@ func (r *Reconciler) writeStatus(ctx context.Context, session *v1alpha1.DebugSes
 		return nil
 	}
 	base := session.DeepCopy()
+	base.Status = before
 	session.Status = p.Status
 	if err := r.Client.Status().Patch(ctx, session, patch(base, session)); err != nil {
 		return err
 	}
 	r.states.wrote(session)
-	if p.Retry != nil {
-		r.states.update(session, func(s *sessionState) { s.retriedAt = now })
-	}
+	r.states.update(session, func(s *sessionState) {
+		s.unwritten = nil
+		if p.Retry != nil {
+			s.retriedAt = now
+		}
+	})
 	for _, e := range p.Events {
 		r.Events.Eventf(session, nil, e.Type, e.Reason, "Debug", "%s", e.Note)
 	}

@@ -25,7 +25,7 @@ func TestReportLeavesNotificationsAlone(t *testing.T) {
 	if err := r.Client.Get(t.Context(), client.ObjectKeyFromObject(session), session); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.writeStatus(t.Context(), session, decided, optimisticLockPatch); err != nil {
+	if err := r.writeStatus(t.Context(), session, session.Status, decided, optimisticLockPatch); err != nil {
 		t.Fatal(err)
 	}
 	now := &v1alpha1.DebugSession{}

@@ -39,6 +39,11 @@ type world struct {
 	seenCopy    *corev1.Pod
 	sight       sight
 
+	// What the operator knows and has not written, since when, and what was stored by then.
+	unwritten      *v1alpha1.DebugSessionStatus
+	unwrittenSince time.Time
+	unwrittenAfter v1alpha1.Phase
+
 	class     *v1alpha1.DebugClass // nil if there is none
 	mayUse    bool
 	noHaste   bool // the requester may not start it before its approval
@@ -186,8 +191,17 @@ func (w *world) reconcile(fault fault) (plan.Plan, bool) {
 	if w.session == nil || w.seenSession == nil {
 		return plan.Plan{}, false
 	}
-	before, memory, known, from := w.version, w.access, w.record, w.seenSession
-	p := passOf(w.t, w.view(), func(actions []plan.Action) []plan.Result {
+	before, memory, known, stored, since := w.version, w.access, w.record, w.seenSession, w.unwrittenSince
+	v := w.view()
+	if w.unwritten != nil && stored.Status.Phase == w.unwrittenAfter {
+		v.session = stored.DeepCopy()
+		v.session.Status = *w.unwritten
+	} else {
+		since = w.now
+	}
+	from := v.session.Status.Phase
+	w.unwritten = nil
+	p := passOf(w.t, v, func(actions []plan.Action) []plan.Result {
 		var results []plan.Result
 		for _, action := range actions {
 			result := w.perform(action, fault)
@@ -201,8 +215,18 @@ func (w *world) reconcile(fault fault) (plan.Plan, bool) {
 		}
 		return results
 	})
-	if fault != statusIsLost {
-		w.write(from, p.Status)
+	switch age := w.now.Sub(since); {
+	case fault == statusIsLost:
+	case age >= 0 && age < plan.MaxUnwritten && plan.MayStayUnwritten(stored, p, w.now):
+		w.unwritten, w.unwrittenSince, w.unwrittenAfter = p.Status.DeepCopy(), since, stored.Status.Phase
+		if p.Status.Phase != from {
+			return p, true
+		}
+		if until := since.Add(plan.MaxUnwritten); p.WakeAt.IsZero() || p.WakeAt.After(until) {
+			p.WakeAt = until
+		}
+	default:
+		w.write(stored, p.Status)
 	}
 	return p, w.version != before || w.access != memory || w.record != known
 }

@@ -21,9 +21,6 @@ import (
 const (
 	endedNamespace = "ended"
 
-	// memoryLimit is the container's, as it is installed.
-	memoryLimit = 256 << 20
-
 	// takingIn is how long the leader may take to see all records.
 	takingIn = 5 * time.Minute
 )
@@ -46,11 +43,22 @@ type replica struct {
 	footprint
 	Peak       int64     `json:"peak_rss"`
 	PerSession footprint `json:"per_session"`
+	// Charged is what its cgroup was charged with, if it was run in one.
+	Charged *charged `json:"charged,omitempty"`
+}
+
+// all are the processes that were measured with the records.
+func (e *ended) all() []*replica {
+	return []*replica{&e.Leader.Came, &e.Leader.Restarted, &e.Follower.Came, &e.Follower.Restarted}
 }
 
 // peak is the most that any of the processes had.
 func (e *ended) peak() int64 {
-	return max(e.Leader.Came.Peak, e.Leader.Restarted.Peak, e.Follower.Came.Peak, e.Follower.Restarted.Peak)
+	peak := int64(0)
+	for _, r := range e.all() {
+		peak = max(peak, r.Peak)
+	}
+	return peak
 }
 
 // measureEnded has a session run and end, writes its record many times, and measures a leader and a follower: as the records come, and after
@@ -72,6 +80,12 @@ func measureEnded(ctx context.Context, b *bench) (err error) {
 			err = stopped
 		}
 	}()
+	limit, err := b.flags.limitInBytes()
+	if err != nil {
+		return err
+	}
+	b.operator.limit, follower.limit = limit, limit
+	defer func() { b.operator.limit = 0 }() // for what is started after this
 	if err := restart(ctx, b.operator, follower); err != nil {
 		return err
 	}
@@ -118,7 +132,12 @@ func (r *replicas) measure(ctx context.Context, o *operator, is *replica, n int)
 	if is.RSS, is.Heap, err = o.memory(ctx); err != nil {
 		return err
 	}
-	is.Peak, err = o.peak()
+	if is.Peak, err = o.peak(); err != nil {
+		return err
+	}
+	if o.cgroup != nil {
+		is.Charged, err = o.cgroup.charged()
+	}
 	is.PerSession = footprint{RSS: (is.RSS - r.Empty.RSS) / int64(n), Heap: (is.Heap - r.Empty.Heap) / int64(n)}
 	return err
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // timeLimit is when the bench gives up: it is meant to take less than ten minutes.
@@ -25,6 +27,7 @@ type flags struct {
 	pairs, burst, rounds, pods  int
 	active, starts, expiring    int
 	ended                       int
+	limit                       string
 }
 
 func (f *flags) bind(set *flag.FlagSet) {
@@ -39,7 +42,20 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.IntVar(&f.active, "active", 1000, "How many active sessions the memory is measured with.")
 	set.IntVar(&f.expiring, "expiring", 2000, "How many sessions expire in the same second.")
 	set.IntVar(&f.ended, "ended", 10000, "How many ended sessions are kept as records.")
+	set.StringVar(&f.limit, "limit", "", "The memory that each process measured with ended sessions may take, such as 256Mi: in a cgroup of its own. Empty: as it likes.")
 	set.IntVar(&f.starts, "starts", 3, "How many fresh processes each memory figure is the median of.")
+}
+
+// limitInBytes is the memory limit; 0 if there is none.
+func (f *flags) limitInBytes() (int64, error) {
+	if f.limit == "" {
+		return 0, nil
+	}
+	limit, err := resource.ParseQuantity(f.limit)
+	if err != nil || limit.Value() <= 0 {
+		return 0, fmt.Errorf("-limit: %q is not an amount of memory such as 256Mi", f.limit)
+	}
+	return limit.Value(), nil
 }
 
 // measurement is a part of the bench. They share one API server, one after the other.

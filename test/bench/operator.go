@@ -29,6 +29,14 @@ const leaseName = "debugsession-operator"
 // startsWithin is how long the operator may take to be ready, and to lead, on a busy machine with many sessions.
 const startsWithin = 2 * time.Minute
 
+const (
+	// memoryLimit is the container's, as it is installed.
+	memoryLimit = 256 << 20
+
+	// goMemoryLimit is GOMEMLIMIT's value with it.
+	goMemoryLimit = 230 << 20
+)
+
 // benchIdentity is who has the Lease while the operator is to serve its webhooks and nothing else.
 const benchIdentity = "bench"
 
@@ -41,6 +49,9 @@ type operator struct {
 	metrics string
 	process *exec.Cmd
 	exited  chan error
+
+	limit  int64   // the memory that the process may take, in a cgroup of its own; 0: as it likes
+	cgroup *cgroup // nil without a limit, or before it runs
 
 	webhookPort int // 0 if the manifests have no webhooks
 }
@@ -87,7 +98,15 @@ func (o *operator) start(ctx context.Context) error {
 		args = append(args, "--leader-elect", "--namespace="+operatorNamespace, "--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", port))
 	}
 	o.process = exec.Command(o.binary, args...)
-	o.process.Env = append(os.Environ(), "KUBECONFIG="+o.cluster.operatorKubeconfig, "GOGC=50", "GOMEMLIMIT=230MiB") // as deployed
+	goLimit := int64(goMemoryLimit)
+	if o.limit > 0 {
+		if o.cgroup, err = newCgroup(filepath.Base(o.log), o.limit); err != nil {
+			return err
+		}
+		o.process = exec.Command("sh", append([]string{"-c", runInCgroup, "sh", o.cgroup.dir, o.binary, o.copied()}, args...)...)
+		goLimit = o.limit * goMemoryLimit / memoryLimit
+	}
+	o.process.Env = append(os.Environ(), "KUBECONFIG="+o.cluster.operatorKubeconfig, "GOGC=50", fmt.Sprintf("GOMEMLIMIT=%d", goLimit)) // as deployed
 	o.process.Stdout, o.process.Stderr = log, log
 	if err := o.process.Start(); err != nil {
 		return err
@@ -104,8 +123,17 @@ func (o *operator) ready(ctx context.Context) error {
 	return err
 }
 
-// stop ends the process that start has started, and no other.
-func (o *operator) stop() error {
+// copied is the file that runs in a cgroup.
+func (o *operator) copied() string { return o.log + ".manager" }
+
+// stop ends the process that start has started, and no other, and removes its cgroup.
+func (o *operator) stop() (err error) {
+	if o.cgroup != nil {
+		defer func() {
+			err = errors.Join(err, o.cgroup.remove(), os.Remove(o.copied()))
+			o.cgroup = nil
+		}()
+	}
 	if o.process == nil || o.process.Process == nil {
 		return nil
 	}

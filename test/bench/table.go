@@ -22,7 +22,7 @@ type goal struct {
 }
 
 // moreRequests is how many requests more than before classes, approvals and grants a session may take.
-const moreRequests = 3
+const moreRequests = 2
 
 func (r *result) goals() []goal {
 	var goals []goal
@@ -54,6 +54,11 @@ func (r *result) goals() []goal {
 	}
 	if r.Ended != nil {
 		atMost("peak of RSS with ended sessions, in MiB", mebi(r.Ended.peak()), mebi(memoryLimit))
+		for _, one := range r.Ended.all() {
+			if one.Charged != nil {
+				atMost("killed for its memory with ended sessions", float64(one.Charged.Killed), 0)
+			}
+		}
 	}
 	if r.RSS != nil {
 		atMost("memory with unrelated pods over that without", r.RSS.PodsOverEmpty, 0.05)
@@ -204,6 +209,10 @@ func (r *result) printEnded(t table) {
 	} {
 		t.row(fmt.Sprintf("%d ended sessions, %s", e.Sessions, row.name), fmt.Sprintf("%.1f MiB, at its peak %.1f MiB", mebi(row.RSS), mebi(row.Peak)),
 			fmt.Sprintf("%d bytes of RSS and %d bytes of Go heap a session", row.PerSession.RSS, row.PerSession.Heap))
+		if c := row.Charged; c != nil {
+			t.row(fmt.Sprintf("  in a cgroup of %.0f MiB", mebi(c.Limit)), fmt.Sprintf("at its peak %.1f MiB", mebi(c.Peak)),
+				fmt.Sprintf("now %.1f MiB of its own and %.1f MiB of files; reached its limit %d times; killed %d times", mebi(c.Anon), mebi(c.File), c.AtTop, c.Killed))
+		}
 	}
 }
 
