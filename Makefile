@@ -206,7 +206,7 @@ test: $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e and chaos are skippe
 	elif [[ $$code == 3 && -z "$${CI:-}" ]]; then \
 		echo "SKIPPED test-e2e and test-chaos: $$reason"; \
 	else \
-		$(MAKE) test-e2e test-chaos; \
+		$(MAKE) test-on-cluster; \
 	fi
 
 # Each of these one after the other: processes that are killed and awaited, and alerts, which take their time to fire.
@@ -219,6 +219,11 @@ test-waiting:
 test-computing:
 	@nice $(MAKE) test-unit
 	@nice $(MAKE) conformance
+
+# Both in one cluster, which the first would take down, and the second bring up again. Not $(MAKE): with -n that would run.
+.PHONY: test-on-cluster
+test-on-cluster: $(CLUSTER_TOOL) $(BIN)/image
+	@IMG=$(IMG) test/with-cluster.sh make test-e2e test-chaos
 
 # Collecting garbage takes a quarter of the histories' time, and a sixth of that of the API servers, which take most of the others'.
 test-unit test-processes test-alerts test-specs test-faults conformance: export GOGC = 300
