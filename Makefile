@@ -193,17 +193,40 @@ demo: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg ## Show debugging sessions
 
 ##@ Test
 
+# What mostly waits goes first, and what only computes beside it, at a lower priority. Their outputs are kept apart.
 .PHONY: test
-test: test-unit test-integration test-faults conformance $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e and chaos are skipped where no node can run.
+test: $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e and chaos are skipped where no node can run.
+	@$(CLUSTER_TOOL) assets >/dev/null
+	@$(MAKE) -j2 --output-sync=target test-waiting test-computing
+	@$(MAKE) test-specs
+	@$(MAKE) test-faults
 	@code=0; reason=$$($(CLUSTER_TOOL) check 2>&1) || code=$$?; \
-	if [[ $$code == 3 && -z "$${CI:-}" && "$(CLUSTER)" != existing ]]; then \
+	if [[ "$(CLUSTER)" == existing ]]; then \
+		$(MAKE) test-e2e; \
+	elif [[ $$code == 3 && -z "$${CI:-}" ]]; then \
 		echo "SKIPPED test-e2e and test-chaos: $$reason"; \
 	else \
-		$(MAKE) test-e2e $(if $(filter existing,$(CLUSTER)),,test-chaos); \
+		$(MAKE) test-on-cluster; \
 	fi
 
+# Each of these one after the other: processes that are killed and awaited, and alerts, which take their time to fire.
+.PHONY: test-waiting
+test-waiting:
+	@$(MAKE) test-processes
+	@$(MAKE) test-alerts
+
+.PHONY: test-computing
+test-computing:
+	@nice $(MAKE) test-unit
+	@nice $(MAKE) conformance
+
+# Both in one cluster, which the first would take down, and the second bring up again. Not $(MAKE): with -n that would run.
+.PHONY: test-on-cluster
+test-on-cluster: $(CLUSTER_TOOL) $(BIN)/image
+	@IMG=$(IMG) test/with-cluster.sh make test-e2e test-chaos
+
 # Collecting garbage takes a quarter of the histories' time, and a sixth of that of the API servers, which take most of the others'.
-test-unit test-integration test-faults conformance: export GOGC = 300
+test-unit test-processes test-alerts test-specs test-faults conformance: export GOGC = 300
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need nothing, in every module.
@@ -211,16 +234,30 @@ test-unit: ## Run the tests that need nothing, in every module.
 	@go test -v -count=1 -run '^TestAnySequenceOfEvents$$' ./internal/plan -timeout 30m -rapid.checks=34000
 	@$(call in-each,$(filter-out .,$(SOURCES)),go test ./...)
 
-# Ginkgo's own summary is shown only with -v.
 .PHONY: test-integration
-test-integration: $(CLUSTER_TOOL) $(BIN)/.tools $(BIN)/s3 $(BIN)/gcs ## Run the tests that need a real API server and etcd, a server of S3 or of Google Cloud Storage's API, or a real kernel. INTEGRATION=REGEXP runs only those specs.
+test-integration: test-processes test-alerts test-specs ## Run the tests that need a real API server and etcd, a server of S3 or of Google Cloud Storage's API, or a real kernel. INTEGRATION=REGEXP runs only those specs.
+
+.PHONY: test-processes
+test-processes: $(CLUSTER_TOOL) $(BIN)/s3 $(BIN)/gcs
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
 		S3_SERVER=$(BIN)/s3 GCS_SERVER=$(BIN)/gcs go test -tags gcs -count=1 -timeout 20m ./internal/auditstore/cloud && \
-		$(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/kube/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)') && \
-		$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo build $(WITH_RACE) ./test/integration >/dev/null && \
-		for specs in '--label-filter=alone' '--label-filter=!alone --procs=$(INTEGRATION_PROCESSES)'; do \
-			$(BIN)/ginkgo run $$specs --timeout=20m $(if $(INTEGRATION),--focus='$(INTEGRATION)') ./test/integration/integration.test || exit 1; \
-		done
+		$(RACE) -count=1 -timeout 20m ./cmd/manager ./internal/kube/podwatch $$(go list ./test/... | grep -vE '/test/(e2e|bench|faults|integration)(/|$$)')
+
+# Ginkgo's own summary is shown only with -v.
+SPECS = KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
+	$(BIN)/ginkgo run --timeout=20m $(if $(INTEGRATION),--focus='$(INTEGRATION)')
+
+.PHONY: test-alerts
+test-alerts: $(CLUSTER_TOOL) test/integration/integration.test
+	@$(SPECS) --label-filter=alone test/integration/integration.test
+
+.PHONY: test-specs
+test-specs: $(CLUSTER_TOOL) test/integration/integration.test
+	@$(SPECS) --label-filter='!alone' --procs=$(INTEGRATION_PROCESSES) test/integration/integration.test
+
+.PHONY: test/integration/integration.test
+test/integration/integration.test: $(BIN)/.tools
+	@$(if $(WITH_RACE),CGO_ENABLED=1) $(BIN)/ginkgo build $(WITH_RACE) ./test/integration >/dev/null
 
 # Apart from test-integration: it needs Node, and installs some 190 MB.
 .PHONY: test-azure

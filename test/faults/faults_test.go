@@ -110,14 +110,26 @@ func plain(all []scenario) []*run {
 	return runs
 }
 
-// points are all places where a run without faults could have gone wrong.
+// points are all places where a run without faults could have gone wrong, but for those that are the same as another. A read changes
+// nothing: whether it fails or its answer is lost, the operator sees the same error of the same cluster. And an operator that dies at a
+// read leaves what it left when it died at an earlier call, unless something was written since, or it was told of a change. How old the
+// state is that the next one sees is another with each call.
 func points(i *injector) []point {
 	var all []point
+	died := -1 // how many events had come where the operator died last
 	for index, numbered := range i.calls {
 		name, nth := split(numbered)
-		patterns := []pattern{failsBefore, answerLost, crash, staleRestart}
-		if name == "create-events" { // sent beside the session's life, which does not depend on it
-			patterns = []pattern{failsBefore, answerLost}
+		read := isRead(name)
+		patterns := []pattern{failsBefore}
+		if !read {
+			patterns = append(patterns, answerLost)
+		}
+		if name != "create-events" { // sent beside the session's life, which does not depend on it
+			patterns = append(patterns, staleRestart)
+			if !read || i.told[index] > died {
+				died = i.told[index]
+				patterns = append(patterns, crash)
+			}
 		}
 		// The Deployment has been there since before the session: nothing older is to be read.
 		if strings.HasPrefix(name, "get-") && name != "get-pods-log" && name != "get-deployments" {
@@ -132,6 +144,17 @@ func points(i *injector) []point {
 		all = append(all, point{lateEvent, name, nth, index + 1}, point{missedEvent, name, nth, index + 1})
 	}
 	return all
+}
+
+// isRead reports whether a call changes nothing, in the cluster or in the store.
+func isRead(name string) bool {
+	verb, what, _ := strings.Cut(name, "-")
+	switch verb {
+	case "get", "list", "watch", "try", "read", "open", "end":
+		return true
+	default:
+		return what == "subjectaccessreviews"
+	}
 }
 
 func split(numbered string) (name string, nth int) {

@@ -64,6 +64,7 @@ type injector struct {
 	generation int // requests of an older one fail: their operator is dead
 	seen       map[string]int
 	calls      []string // in order, with their number
+	told       []int    // by call, how many events the operator had been told of before it
 	events     []string
 	deletes    []string    // bodies of deletes of pods
 	deletedAt  []time.Time // and when they came, by the operators' clock
@@ -112,7 +113,7 @@ func (i *injector) meets(name string, event bool) bool {
 	if event {
 		i.events = append(i.events, numbered)
 	} else {
-		i.calls = append(i.calls, numbered)
+		i.calls, i.told = append(i.calls, numbered), append(i.told, len(i.events))
 	}
 	here := !i.reached && i.fault != nil && i.fault.name == name && i.fault.nth == i.seen[name]
 	if here {
