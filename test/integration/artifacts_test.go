@@ -68,11 +68,8 @@ func (r *remains) Stream(ctx context.Context, pod types.NamespacedName, containe
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	case slices.Equal(command, debugpod.LetGo()):
-		r.letGo++
-		return r.node.live().Exit(ctx, pod, container, exited(7, "Error", ""))
 	}
-	path := command[len(command)-1]
+	path := command[len(command)-2]
 	if code := r.codes[path]; code != 0 {
 		return exec.CodeExitError{Err: errors.New("command terminated"), Code: code}
 	}
@@ -93,6 +90,14 @@ func (r *remains) Stream(ctx context.Context, pod types.NamespacedName, containe
 		}
 	}
 	return nil
+}
+
+// Exec lets the container end.
+func (r *remains) Exec(ctx context.Context, pod types.NamespacedName, container string, _ []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.letGo++
+	return r.node.live().Exit(ctx, pod, container, exited(7, "Error", ""))
 }
 
 func (r *remains) read() func(*manager.Options, *operator.Options) {
