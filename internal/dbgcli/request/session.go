@@ -100,7 +100,7 @@ func (o *Options) check(target v1alpha1.Target) error {
 	case o.ArgumentsOnly && len(o.Command) == 0:
 		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
 	}
-	return errors.Join(o.checkWhen(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(target), checkCustom(o.Custom))
+	return errors.Join(o.checkWhen(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(), checkCustom(o.Custom))
 }
 
 // checkWhen refuses what cannot be waited for.
@@ -155,18 +155,12 @@ func (o *Options) checkIdleTimeout(target v1alpha1.Target) error {
 	}
 }
 
-// checkArtifacts refuses it where no command ends in a container that is held for its files.
-func (o *Options) checkArtifacts(target v1alpha1.Target) error {
-	switch d := o.debugger(); {
-	case len(o.Artifacts) == 0:
-		return nil
-	case target.PodName == "" && target.Workload == nil && target.Selector == nil || o.copies():
-		return errors.New("--artifact is for a debugger in a running pod: copies and nodes keep no files; omit it")
-	case len(d.Command) == 0 || d.Stdin || d.TTY:
+// checkArtifacts refuses it where no command ends by itself.
+func (o *Options) checkArtifacts() error {
+	if d := o.debugger(); len(o.Artifacts) > 0 && (len(d.Command) == 0 || d.Stdin || d.TTY) {
 		return errors.New("--artifact keeps what a command leaves: add -- COMMAND, and omit -i and -t; kubectl dbg cp copies files out of a debugger that runs")
-	default:
-		return nil
 	}
+	return nil
 }
 
 // checkCustom refuses what kubectl debug refuses in --custom, and what a debugger does not have.
