@@ -93,7 +93,7 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="self.mode != 'EphemeralContainer' || !has(self.imagePullSecrets) || self.imagePullSecrets.size() == 0",message="imagePullSecrets is not for mode EphemeralContainer: such a container is pulled with the imagePullSecrets of its pod, which cannot be changed; add the Secret to the workload's pod template or service account and debug a new pod, or set mode: PodCopy",fieldPath=".imagePullSecrets"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode == 'EphemeralContainer'",message="idleTimeout is only for mode EphemeralContainer: other modes cannot detect use; remove it",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="!has(self.idleTimeout) || self.mode != 'EphemeralContainer' || (has(self.debugger.tty) && self.debugger.tty)",message="idleTimeout needs a terminal to detect use: set debugger.tty and debugger.stdin to true, or remove it",fieldPath=".idleTimeout"
-// +kubebuilder:validation:XValidation:rule="!has(self.debugger.artifacts) || self.mode == 'EphemeralContainer'",message="artifacts are only for mode EphemeralContainer: remove them, or change the mode",fieldPath=".debugger.artifacts"
+// +kubebuilder:validation:XValidation:rule="!has(self.debugger.artifacts) || !has(self.target.podNamespace)",message="artifacts are not for a debugger in a pod's network: nothing is executed in it, and so no file of it is read; remove them, and print what is to be kept",fieldPath=".debugger.artifacts"
 // +kubebuilder:validation:XValidation:rule="!has(self.debugger.artifacts) || ((!has(self.debugger.stdin) || !self.debugger.stdin) && (!has(self.debugger.tty) || !self.debugger.tty))",message="artifacts are those of a command that ends by itself: remove stdin and tty, or artifacts; kubectl dbg cp copies files out of a debugger that runs",fieldPath=".debugger.artifacts"
 // +kubebuilder:validation:XValidation:rule="!has(self.debugger.artifacts) || (has(self.debugger.command) && size(self.debugger.command) > 0)",message="artifacts are those of a command: set debugger.command",fieldPath=".debugger.artifacts"
 // +kubebuilder:validation:XValidation:rule="!has(self.debugger.artifacts) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="artifacts cannot be combined with unstoppable: nothing would keep such a debugger until its files are read; remove one of them",fieldPath=".debugger.artifacts"
@@ -592,8 +592,8 @@ type Debugger struct {
 	// artifacts are files of the debugger, by their absolute paths, that are kept in the operator's audit store when its command has ended, such as
 	// /tmp/dump.pcap: at most 8, and together no larger than the class's artifacts.maxSize. Regular files of the debugger's own container, which
 	// its user can read; no symbolic links, no wildcards, and nothing below /proc, /sys and /dev. The container stays for up to 5 minutes for it, and not
-	// past its deadline. status.artifacts tells what became of each. Only with mode EphemeralContainer, without stdin and tty, and not if it
-	// is unstoppable. The image must have cat. The class must allow it, and the operator must have an audit store.
+	// past its deadline. status.artifacts tells what became of each. Only without stdin and tty, not if it is unstoppable, and not in a pod's network.
+	// The image must have sh, sleep and cat. In a copy nothing is started again that has ended. The class must allow it, and the operator must have an audit store.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1

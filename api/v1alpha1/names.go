@@ -115,7 +115,7 @@ const (
 	ReasonClassForbids     = "ClassForbids"  // the class does not allow it
 	ReasonUseForbidden     = "UseForbidden"  // the requester may not use the class
 	ReasonLimitReached     = "LimitReached"  // as many sessions run as the class allows; waited for
-	ReasonNoAuditStore     = "NoAuditStore"  // the class requires an audit record, and the operator has no store for it; waited for
+	ReasonNoAuditStore     = "NoAuditStore"  // an audit record is required, or files are to be kept, and the operator has no store for that; waited for. Of a class: its sessions are
 	ReasonAwaitingApproval = "AwaitingApproval"
 	ReasonUnreadable       = "Unreadable"    // something that decides could not be read; tried again
 	ReasonOperatorFault    = "OperatorFault" // the operator could not build the debugger, and the session is not to blame; tried again

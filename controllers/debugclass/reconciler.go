@@ -32,6 +32,9 @@ const countDelay = 2 * time.Second
 // Reconciler says in a class's status how many sessions use it, and whether it can be used.
 type Reconciler struct {
 	Client client.Client
+
+	// AuditStore is whether the operator has a store for what its sessions leave.
+	AuditStore bool
 }
 
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugclasses/status,verbs=patch
@@ -47,7 +50,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	base := class.DeepCopy()
-	describe(class, sessions)
+	describe(class, sessions, r.AuditStore)
 	if equality.Semantic.DeepEqual(base.Status, class.Status) {
 		return ctrl.Result{}, nil
 	}
@@ -55,7 +58,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return ctrl.Result{}, optimisticlock.IgnoreConflictOrNotFound(err)
 }
 
-func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
+func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession, auditStore bool) {
 	status := &class.Status
 	status.ObservedGeneration, status.Sessions, status.ReviewsPending, status.ReviewsOverdue = class.Generation, 0, 0, 0
 	var overdue []string
@@ -75,14 +78,26 @@ func describe(class *v1alpha1.DebugClass, sessions []v1alpha1.DebugSession) {
 	}
 	describeReviews(class, overdue)
 
+	ready := readiness(&class.Spec, auditStore)
+	ready.ObservedGeneration = class.Generation
+	meta.SetStatusCondition(&status.Conditions, ready)
+}
+
+// readiness says whether sessions of a class can be admitted.
+func readiness(spec *v1alpha1.DebugClassSpec, auditStore bool) metav1.Condition {
 	ready := metav1.Condition{
-		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, ObservedGeneration: class.Generation,
-		Reason: v1alpha1.ReasonValid, Message: "sessions of this class can be admitted",
+		Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonValid, Message: "sessions of this class can be admitted",
 	}
-	if wrong := policy.Validate(&class.Spec); len(wrong) > 0 { // it was written when admission did not look
+	if why, all := policy.WithoutStore(spec); why != "" && !auditStore {
+		ready.Message += "; " + why
+		if all {
+			ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, v1alpha1.ReasonNoAuditStore, why
+		}
+	}
+	if wrong := policy.Validate(spec); len(wrong) > 0 { // it was written when admission did not look
 		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, v1alpha1.ReasonInvalid, strings.Join(wrong, "; ")
 	}
-	meta.SetStatusCondition(&status.Conditions, ready)
+	return ready
 }
 
 // mostOverdue is how many sessions a class names whose review is overdue.

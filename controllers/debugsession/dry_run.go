@@ -65,6 +65,7 @@ func (r *Reconciler) dryRun(ctx context.Context, session *v1alpha1.DebugSession,
 		if err == nil {
 			err = debugpod.CheckKept(debuggerOf(a), &pod.Spec)
 		}
+		debugpod.UnwrapHeld(pod, a.Held)
 		pod.ManagedFields, pod.UID, pod.CreationTimestamp = nil, "", metav1.Time{}
 		return pod, debugpod.HidePodValues(&pod.Spec, session), err
 	default:

@@ -26,7 +26,15 @@ func (s *Server) validateClass(ctx context.Context, req admission.Request) admis
 	if wrong := policy.Validate(&class.Spec); len(wrong) > 0 {
 		return invalid("%s", strings.Join(wrong, "; "))
 	}
-	return admission.Allowed("").WithWarnings(slices.Concat(everybody(&class.Spec), s.defaultWarnings(ctx, &class), s.namespaceWarnings(ctx, &class))...)
+	return admission.Allowed("").WithWarnings(slices.Concat(everybody(&class.Spec), s.storeWarnings(&class.Spec), s.defaultWarnings(ctx, &class), s.namespaceWarnings(ctx, &class))...)
+}
+
+// storeWarnings tells of sessions that would wait for want of a store.
+func (s *Server) storeWarnings(spec *v1alpha1.DebugClassSpec) []string {
+	if why, _ := policy.WithoutStore(spec); why != "" && !s.AuditStore {
+		return []string{why}
+	}
+	return nil
 }
 
 // everybody warns of subjects that are whoever has logged in, or has not even done that.

@@ -35,6 +35,8 @@ type Server struct {
 	Sealer *seal.Sealer
 	// Namespace is the operator's own.
 	Namespace string
+	// AuditStore is whether the operator has a store for what sessions leave. Without one those that need it wait.
+	AuditStore bool
 	// Rehearse tells what would become of a session that is about to be created. Unless it is thorough, it asks no more than the
 	// operator will ask again when the session is there, and fails if that does not tell. It is called as often as RehearsalLimit lets it.
 	Rehearse func(ctx context.Context, session *v1alpha1.DebugSession, thorough bool) (*v1alpha1.DebugSessionStatus, error)

@@ -71,7 +71,7 @@ func (s *Server) checkClass(ctx context.Context, req *admission.Request, session
 	if err != nil {
 		return undecided("cannot read the labels of namespace %q: %v", session.Namespace, err)
 	}
-	warnings := plan.Warnings(&session.Spec)
+	warnings := append(plan.Warnings(&session.Spec), s.storeWarning(class, session)...)
 	if why := policy.Check(class, &session.Spec, namespace, session.Namespace == s.Namespace); why != "" {
 		return forbidden("%s; %s", why, s.alternatives(ctx, &req.UserInfo, session))
 	}
@@ -83,6 +83,19 @@ func (s *Server) checkClass(ctx context.Context, req *admission.Request, session
 			"a class for it should name it by its namespaceSelector, and the others leave it out", class.Name, session.Namespace))
 	}
 	return admission.Allowed("").WithWarnings(slices.Concat(warnings, foreseen, s.foreseeDryRun(ctx, req, session))...)
+}
+
+// storeWarning tells of a store that the session waits for. There may be one by then.
+func (s *Server) storeWarning(class *v1alpha1.DebugClass, session *v1alpha1.DebugSession) []string {
+	if s.AuditStore {
+		return nil
+	}
+	why := plan.WithoutStore(&session.Spec, class.Spec.Audit == v1alpha1.AuditRequired)
+	if why == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s; as things stand, this session waits for %s, and then ends as %s",
+		why, v1alpha1.FormatDuration(plan.StartTimeout), v1alpha1.OutcomeTimedOut)}
 }
 
 // checkPodNamespace holds the namespace of a target that is not in the session's against the class. One that does not exist yet is waited for.

@@ -22,6 +22,9 @@ const slots = 4
 
 // Executor runs commands in containers.
 type Executor interface {
+	// Exec runs a command that takes a moment.
+	Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error
+
 	// Stream runs a command until it has ended or the context has, with somewhere for what it writes to its standard output.
 	Stream(ctx context.Context, pod types.NamespacedName, container string, command []string, stdout io.Writer) error
 }

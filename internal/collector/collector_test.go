@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/exec"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/audit"
@@ -33,15 +34,18 @@ type container struct {
 func (c *container) Stream(ctx context.Context, _ types.NamespacedName, _ string, command []string, out io.Writer) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case command[2] == debugpod.AwaitFiles()[2]:
-		return nil
-	case command[2] == debugpod.LetGo()[2]:
-		c.freed++
-		return nil
+	if command[2] == debugpod.AwaitFiles()[2] {
+		return exec.CodeExitError{Err: errors.New("command terminated"), Code: debugpod.ExitAwoken}
 	}
 	c.reads++
 	return c.read(ctx, c.reads, out)
+}
+
+func (c *container) Exec(context.Context, types.NamespacedName, string, []string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.freed++
+	return nil
 }
 
 func session(paths ...string) *v1alpha1.DebugSession {
@@ -140,6 +144,22 @@ func TestFileWithoutEnd(t *testing.T) {
 	keys, err := store.Keys(t.Context(), audit.ArtifactPrefix)
 	if err != nil || len(keys) > 3 {
 		t.Errorf("%d parts are stored of at most 3 MiB, %v", len(keys), err)
+	}
+}
+
+// One that says that it is larger than it may be is not read, and leaves nothing; nor does one of a container that is another by now.
+func TestFileThatIsNotRead(t *testing.T) {
+	for code, want := range map[int]v1alpha1.ArtifactState{debugpod.ExitFileTooLarge: v1alpha1.ArtifactTooLarge, debugpod.ExitFileNotHeld: v1alpha1.ArtifactLost} {
+		c := &container{read: func(context.Context, int, io.Writer) error {
+			return exec.CodeExitError{Err: errors.New("command terminated"), Code: code}
+		}}
+		row, store := collect(t, c, session("/tmp/a"))
+		if row.State != want || c.reads != 1 {
+			t.Errorf("%d: %+v after %d", code, row, c.reads)
+		}
+		if keys, err := store.Keys(t.Context(), audit.ArtifactPrefix); err != nil || len(keys) > 0 {
+			t.Errorf("%d: the store has %v, %v", code, keys, err)
+		}
 	}
 }
 

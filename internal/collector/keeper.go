@@ -25,9 +25,6 @@ const (
 	// collectTimeout is how long all files of a session may take: less than their container is held.
 	collectTimeout = plan.HoldTimeout - 30*time.Second
 
-	// letGoTimeout is how long a command may take that lets a container go.
-	letGoTimeout = 15 * time.Second
-
 	// tries is how often a file is read whose reading was cut short.
 	tries = 3
 
@@ -105,7 +102,9 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) await(ctx context.Context) bool {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		began := time.Now()
-		if k.stream(ctx, debugpod.AwaitFiles(), nothing{}) == nil {
+		err := k.stream(ctx, debugpod.AwaitFiles(), nothing{})
+		var exit exec.CodeExitError
+		if err == nil || errors.As(err, &exit) && exit.Code == debugpod.ExitAwoken {
 			return ctx.Err() == nil
 		}
 		if time.Since(began) > lasting {
@@ -142,7 +141,7 @@ func (k *keeper) keep(ctx context.Context, index int) v1alpha1.ArtifactStatus {
 	defer func() { k.left -= stored }()
 	for try := 1; ; try++ {
 		file := newFile(ctx, k.c.Store, audit.ArtifactKey(k.session, index), k.left)
-		err := k.stream(ctx, debugpod.ReadFile(k.session.Spec.Debugger.Artifacts[index]), file)
+		err := k.stream(ctx, debugpod.ReadFile(k.session.Spec.Debugger.Artifacts[index], k.left), file)
 		if err == nil {
 			err = file.finish()
 		}
@@ -161,7 +160,7 @@ func (k *keeper) judge(ctx context.Context, file *file, err error) (row v1alpha1
 	switch {
 	case err == nil:
 		return file.row(), true
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errTooLarge), errors.As(err, &exit) && exit.Code == debugpod.ExitFileTooLarge:
 		most := k.session.Status.Class.MaxArtifactSize
 		return v1alpha1.ArtifactStatus{State: v1alpha1.ArtifactTooLarge,
 			Message: fmt.Sprintf("it is larger than the %d bytes that were left of the class's artifacts.maxSize, %s", k.left, most)}, true
@@ -190,6 +189,8 @@ func refused(code int) v1alpha1.ArtifactStatus {
 		return not(v1alpha1.ArtifactNotRegular, "it, or a folder in its path, is a symbolic link")
 	case debugpod.ExitFileForbidden:
 		return not(v1alpha1.ArtifactUnreadable, "the debugger's user may not read it")
+	case debugpod.ExitFileNotHeld:
+		return lost("its container was no longer held for its files when it was to be read")
 	case debugpod.ExitFileUnknown:
 		return not(v1alpha1.ArtifactUnreadable, "the container runtime does not tell which container's file it is (/proc/self/fdinfo)")
 	default:
@@ -204,9 +205,7 @@ func lost(why string) v1alpha1.ArtifactStatus {
 // letGo has the container end. One that has ended, or whose session does, needs nobody for that.
 func (k *keeper) letGo(ctx context.Context) {
 	for try := range tries {
-		within, cancel := context.WithTimeout(ctx, letGoTimeout)
-		err := k.stream(within, debugpod.LetGo(), nothing{})
-		cancel()
+		err := k.c.Exec.Exec(ctx, k.pod, k.container, debugpod.LetGo())
 		if err == nil || ctx.Err() != nil {
 			return
 		}

@@ -76,6 +76,9 @@ var (
 	//go:embed deadline_hold.sh
 	holdScript string
 
+	//go:embed deadline_held.sh
+	heldScript string
+
 	//go:embed deadline_await_files.sh
 	awaitFilesScript string
 

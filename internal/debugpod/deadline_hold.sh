@@ -18,8 +18,14 @@ hold_files() {
   done
   sleep "$hold" &
   holder=$!
-  # Without a newline, which would be a part of the name.
+  # Without a newline, which would be a part of the name. Before it looks for who awaits it, so that who is not found sees it.
   printf %s "holds files" >/proc/self/comm
+  spare=
+  scan
+  for pid in $mine; do
+    called "$pid"
+    [ "$name" = "awaits files" ] && kill -USR1 "$pid"
+  done
   while [ -z "$let_go$over" ] && runs "$holder"; do wait "$holder"; done
   kill -KILL "$holder"
   outcome "$holder"

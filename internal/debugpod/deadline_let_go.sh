@@ -4,13 +4,8 @@ self=$$ spare=
 exec 2>/dev/null
 tried=0
 while [ "$tried" -lt 5 ]; do
-  scan
-  found=
-  for pid in $mine; do
-    called "$pid"
-    [ "$name" = "holds files" ] && found=1 && kill -USR1 "$pid"
-  done
-  [ "$found" ] || exit 0
+  held || exit 0
+  kill -USR1 "$holder"
   tried=$((tried + 1))
   tick
 done

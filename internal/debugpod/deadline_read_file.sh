@@ -1,6 +1,7 @@
-# sh -c THIS debugsession PATH, by exec in a container whose files are to be kept: writes the file to its standard output. It exits with
+# sh -c THIS debugsession PATH MOST, by exec in a container that is held for its files: writes the file to its standard output. It exits with
 #   40 if there is none, 41 if it is no regular file of this container, 42 if a part of its path is a symbolic link, 43 if it may not be
-#   read, 44 if it cannot be told whose it is, 45 if reading failed
+#   read, 44 if it cannot be told whose it is, 45 if reading failed, 46 if the container is not held: it is another of its name; 47 if it has
+#   more than MOST bytes, as far as stat tells
 # What is opened is looked at again: it may be another file than what was there before.
 
 # links exits if a part of the path is a symbolic link.
@@ -29,8 +30,17 @@ ours() {
   return 1
 }
 
+# larger reports whether what is open has more bytes than it may. An image without stat does not tell.
+larger() {
+  size=$(stat -L -c %s /proc/self/fd/7)
+  case $size in '' | *[!0-9]*) return 1 ;; esac
+  [ "$size" -gt "$most" ]
+}
+
+self=$$ spare=
 exec 2>/dev/null
-path=$1 opened=
+path=$1 most=$2 opened=
+held || exit 46
 links
 [ -e "$path" ] || exit 40
 [ -f "$path" ] || exit 41
@@ -40,6 +50,7 @@ links
   [ -f /proc/self/fd/7 ] || exit 41
   links
   ours || exit 41
+  larger && exit 47
   cat <&7 || exit 45
 } 7<"$path"
 [ "$opened" ] || exit 43

@@ -320,7 +320,6 @@ watch 3<&- 4>&- 5>&- &
 watchdog=$!
 trap - HUP INT QUIT TERM USR1 USR2 TSTP TTIN TTOU
 trap 'over=1' URG
-[ "$hold" ] && printf %s "runs command" >/proc/self/comm
 if [ "$over" ]; then :; elif [ -t 3 ]; then at_terminal "$@"; else without_terminal "$@"; fi
 
 held=

@@ -65,6 +65,9 @@ func CopyWarnings(target, copied *corev1.Pod) []string {
 	for i := range copied.Spec.Volumes {
 		warnings = append(warnings, volumeWarnings(&copied.Spec.Volumes[i], target, copied)...)
 	}
+	if target.Spec.RestartPolicy != copied.Spec.RestartPolicy {
+		warnings = append(warnings, "a container of the copy that ends is not started again: the session keeps artifacts, and its command runs once")
+	}
 	if target.Spec.Subdomain != copied.Spec.Subdomain {
 		warnings = append(warnings, fmt.Sprintf("the copy is not in subdomain %q: with the target's labels it would take over the target's DNS name", target.Spec.Subdomain))
 	}

@@ -1,5 +1,10 @@
 package debugpod
 
+import (
+	"strconv"
+	"syscall"
+)
+
 // The commands by which the operator reads the files that a session keeps, out of a container that its wrapper holds for that. They are for
 // pods/exec, and run as the debugger's user in the debugger's container: they can read what the debugger could, and nothing else.
 
@@ -11,22 +16,27 @@ const (
 	ExitFileForbidden  = 43
 	ExitFileUnknown    = 44
 	ExitFileFailed     = 45
+	ExitFileNotHeld    = 46
+	ExitFileTooLarge   = 47
 )
 
-// AwaitFiles returns the command that ends when the debugger's command has ended and its container is held. It needs a line a second on its
-// standard input, and fails without.
+// ExitAwoken is that of AwaitFiles if it was woken: the container is held now.
+const ExitAwoken = 128 + int(syscall.SIGUSR1)
+
+// AwaitFiles returns the command that ends when the debugger's command has ended and its container is held. It sleeps for as long as its
+// standard input is open, and fails at the end of that.
 func AwaitFiles() []string {
-	return []string{"sh", "-c", bare(processesScript + awaitFilesScript), wrapperName}
+	return []string{"sh", "-c", bare(processesScript + heldScript + awaitFilesScript), wrapperName}
 }
 
-// ReadFile returns the command that writes a file to its standard output, if it is a regular file of the container. What it writes may
-// be anything, and as long as it likes.
-func ReadFile(path string) []string {
-	return []string{"sh", "-c", bare(readFileScript), wrapperName, path}
+// ReadFile returns the command that writes a file to its standard output, if it is a regular file of a container that is held, of no more bytes
+// than most. What it writes may be anything, and as long as it likes: its size may be another when it is read, and not every image can tell it.
+func ReadFile(path string, most int64) []string {
+	return []string{"sh", "-c", bare(processesScript + heldScript + readFileScript), wrapperName, path, strconv.FormatInt(most, 10)}
 }
 
 // LetGo returns the command that lets a container end that is held. Its own exit code says nothing if the container has ended. Its clock is that of
 // the sweep.
 func LetGo() []string {
-	return []string{"sh", "-c", bare(processesScript + execScript + letGoScript), wrapperName}
+	return []string{"sh", "-c", bare(processesScript + execScript + heldScript + letGoScript), wrapperName}
 }

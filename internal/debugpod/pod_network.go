@@ -110,7 +110,7 @@ func networkDebugger(session *v1alpha1.DebugSession, target *corev1.Pod) (*corev
 	case len(wanted.VolumeMounts) > 0 || wanted.SecurityContext != nil || wanted.WorkingDir != "":
 		return nil, &InvalidError{Field: "spec.debugger", Message: "a debugger in a pod's network has no volumes, begins in /, and has the privileges that its profile keeps: remove volumeMounts, workingDir and securityContext"}
 	case len(wanted.Artifacts) > 0:
-		return nil, &InvalidError{Field: "spec.debugger.artifacts", Message: "nothing is executed in a debugger in a pod's network, and so no file of it is read: remove it"}
+		return nil, &InvalidError{Field: artifactsField, Message: "nothing is executed in a debugger in a pod's network, and so no file of it is read: remove it"}
 	case len(wanted.Command) == 0 && len(wanted.Args) > 0:
 		return nil, &InvalidError{Field: "spec.debugger.args", Message: "a debugger in a pod's network does not run its image's entrypoint: set command as well"}
 	}

@@ -53,6 +53,10 @@ func StartFailure(spec *v1alpha1.DebugSessionSpec, image string, ended *corev1.C
 		return ended.Reason, fmt.Sprintf("%s; %s has no shell, which is needed to end an ephemeral debugger in time; "+
 			"set debugger.image to one with a shell, use mode: PodCopy, or set debugger.unstoppable if the class allows it", ended.Message, image)
 	}
+	if len(spec.Debugger.Artifacts) > 0 && LacksShell(ended.Message) {
+		return ended.Reason, fmt.Sprintf("%s; %s has no shell, which is needed to hold the debugger until its artifacts are read; "+
+			"set debugger.image to one with a shell, or remove debugger.artifacts", ended.Message, image)
+	}
 	if strings.Contains(ended.Message, "OOM-killed") {
 		return OOMKilled, fmt.Sprintf("%s; raise %s", ended.Message, debuggerField(spec, "resources.limits.memory"))
 	}

@@ -21,6 +21,10 @@ func TestStartFailure(t *testing.T) {
 		"set debugger.command to a program that tool:1 has") {
 		t.Error(message)
 	}
+	copied.Debugger.Artifacts = []string{"/tmp/heap"}
+	if _, message := diagnosis.StartFailure(copied, "tool:1", noShell); !strings.Contains(message, "or remove debugger.artifacts") {
+		t.Error(message)
+	}
 	small := &corev1.ContainerStateTerminated{Reason: "StartError", Message: "container init was OOM-killed (memory limit too low?)"}
 	if reason, message := diagnosis.StartFailure(ephemeral, "tool:1", small); reason != diagnosis.OOMKilled ||
 		!strings.Contains(message, "raise debugger.resources.limits.memory") {

@@ -217,7 +217,7 @@ func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in
 	if err := (&debugapproval.Reconciler{Client: mgr.GetClient(), Sessions: mgr.GetCache(), Seal: sealer, Admission: in, Clock: options.Clock}).SetupWithManager(mgr, options.Tracing); err != nil {
 		return nil, err
 	}
-	return reconciler, (&debugclass.Reconciler{Client: mgr.GetClient()}).SetupWithManager(mgr, options.Tracing)
+	return reconciler, (&debugclass.Reconciler{Client: mgr.GetClient(), AuditStore: reconciler.Records.HasStore()}).SetupWithManager(mgr, options.Tracing)
 }
 
 // addChecks makes the operator healthy while it runs, and ready once it has seen every session.

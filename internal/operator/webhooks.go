@@ -109,6 +109,8 @@ func addWebhooks(mgr manager.Manager, options Options, in *admissionInPlace, sea
 		Metrics:   answers,
 		Clock:     reconciler.Clock,
 
+		AuditStore: reconciler.Records.HasStore(),
+
 		NoteDeletion:  noteDeletion(mgr.GetClient()),
 		DeletionLimit: admission.NewDeletionLimit(),
 

@@ -89,7 +89,10 @@ func (a InjectDebugger) Describe() string {
 }
 
 // CreatePod creates the session's own pod. If a pod of its name exists and belongs to this session, that is the one.
-type CreatePod struct{ Pod *corev1.Pod }
+type CreatePod struct {
+	Pod  *corev1.Pod
+	Held string // its container that is held for its files, whose command is another than was asked for; empty if none is
+}
 
 func (CreatePod) effect() Effect { return Creates }
 

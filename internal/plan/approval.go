@@ -10,6 +10,7 @@ import (
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/approval"
+	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/plaintext"
 )
 
@@ -29,7 +30,10 @@ func payload(making Action) approval.Payload {
 	if inject, ephemeral := making.(InjectDebugger); ephemeral {
 		return approval.AddedPayload(inject.Container)
 	}
-	return approval.CreatedPayload(making.(CreatePod).Pod)
+	create := making.(CreatePod)
+	pod := create.Pod.DeepCopy()
+	debugpod.UnwrapHeld(pod, create.Held)
+	return approval.CreatedPayload(pod)
 }
 
 // countApprovals counts the session's approvals and writes them down.

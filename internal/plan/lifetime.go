@@ -101,11 +101,11 @@ func neverAfter(status *v1alpha1.DebugSessionStatus) time.Time {
 	return latest
 }
 
-// deadlines are the times that an ephemeral debugger keeps to by itself.
+// deadlines are the times that a debugger keeps to by itself: an ephemeral one, and one that is held for its files.
 func deadlines(session *v1alpha1.DebugSession) debugpod.Deadlines {
 	status := &session.Status
 	end := status.Debugger.Deadline
-	if end == nil { // recorded by an operator that told a debugger only its hard deadline
+	if end == nil { // in a pod that was made, or recorded by an operator that told a debugger only its hard deadline
 		end = status.HardDeadline
 	}
 	idle := time.Duration(0)

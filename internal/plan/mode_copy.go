@@ -40,7 +40,10 @@ func (copyMode) record(p *pass, target *debugTarget, _ lifetime) {
 
 func (copyMode) build(p *pass, session *v1alpha1.DebugSession, target *debugTarget) (Action, error) {
 	pod, err := debugpod.Copy(session, target.pod, p.Now)
-	return CreatePod{Pod: pod}, err
+	if err != nil {
+		return nil, err
+	}
+	return createHeld(session, pod)
 }
 
 // warn writes down what is otherwise with a copy than its author may think.

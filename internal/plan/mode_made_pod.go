@@ -49,6 +49,18 @@ func (m madePod) track(p *pass) step {
 	return p.make(target)
 }
 
+// createHeld creates the pod of a session, whose debugger is held for its files if the session keeps some.
+func createHeld(session *v1alpha1.DebugSession, pod *corev1.Pod) (Action, error) {
+	if len(session.Spec.Debugger.Artifacts) == 0 {
+		return CreatePod{Pod: pod}, nil
+	}
+	name := session.Status.Debugger.ContainerName
+	if err := debugpod.HoldForFiles(pod, name, deadlines(session)); err != nil {
+		return nil, err
+	}
+	return CreatePod{Pod: pod, Held: name}, nil
+}
+
 // isMade reports whether the pod is the one that was made for this session. Once its UID was recorded that alone decides. Until
 // then it takes more than what whoever may patch a pod can write into it: nobody can add a container to a pod, and the name
 // of one that a session adds is no other pod's.
@@ -204,12 +216,23 @@ func (m madePod) endedBy(p *pass, c container, pod *corev1.Pod) step {
 		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf(
 			"node %q was restarted, or somebody removed container %q of the %s %q from it: %s", pod.Spec.NodeName, p.status().Debugger.ContainerName, m.noun, pod.Name, c.ended.Reason))
 	}
+	if p.heldToItsEnd(c) {
+		p.status().Debugger.StoppedBy = v1alpha1.StoppedByHardDeadline
+		return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the debugger ended at its hard deadline")
+	}
 	if c.ended.Reason != diagnosis.RestartingAllContainers && (c.ended.ExitCode != diagnosis.ExitKilled || !restartingNow(pod)) {
 		return nil
 	}
 	return p.end(v1alpha1.OutcomeFailed, v1alpha1.ReasonTargetRestarted, fmt.Sprintf(
 		"the restartPolicyRules of a container restarted all containers of the copy %q, including the debugger; "+
 			"apply a new session with podCopy.quiesce, so that the application does not exit there", pod.Name))
+}
+
+// heldToItsEnd reports whether a debugger that is held for its files was ended by what holds it, at the hard deadline of its node's clock.
+func (p *pass) heldToItsEnd(c container) bool {
+	hard := p.status().HardDeadline
+	return len(p.spec().Debugger.Artifacts) > 0 && hard != nil && !c.ended.FinishedAt.Before(hard) &&
+		c.ended.ExitCode == debugpod.ExitDeadline && strings.Contains(c.ended.Message, debugpod.AtHardDeadline)
 }
 
 // look records where the debugger stands as its pod tells.

@@ -35,7 +35,10 @@ func (nodeMode) record(p *pass, target *debugTarget, _ lifetime) {
 
 func (nodeMode) build(p *pass, session *v1alpha1.DebugSession, _ *debugTarget) (Action, error) {
 	pod, err := debugpod.Node(session, p.Now)
-	return CreatePod{Pod: pod}, err
+	if err != nil {
+		return nil, err
+	}
+	return createHeld(session, pod)
 }
 
 func (nodeMode) warn(*pass, *debugTarget, Action) step { return nil }

@@ -28,13 +28,19 @@ func (p *pass) mustWaitForRecord() bool {
 
 // lacksStore says for what the session needs a store that there is not; empty if it needs none, or there is one.
 func (p *pass) lacksStore() string {
-	switch {
-	case p.AuditStore:
+	if p.AuditStore {
 		return ""
-	case p.recordRequired():
+	}
+	return WithoutStore(p.spec(), p.recordRequired())
+}
+
+// WithoutStore says for what a session waits where there is no store; empty if it needs none.
+func WithoutStore(spec *v1alpha1.DebugSessionSpec, recordRequired bool) string {
+	switch {
+	case recordRequired:
 		return fmt.Sprintf("class %q requires an audit record, but the operator has no audit store: ask an administrator to start it with --audit-store=URL, "+
-			"or to set audit: BestEffort in the class", p.status().Class.Name)
-	case len(p.spec().Debugger.Artifacts) > 0:
+			"or to set audit: BestEffort in the class", spec.ClassName)
+	case len(spec.Debugger.Artifacts) > 0:
 		return "the session keeps artifacts, but the operator has no audit store for them: ask an administrator to start it with " +
 			"--audit-store=URL, or apply a session without debugger.artifacts"
 	}

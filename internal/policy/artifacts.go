@@ -44,6 +44,18 @@ func narrowedArtifacts(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSp
 	return fmt.Sprintf("it granted artifacts of up to %s, but its artifacts.maxSize is now %s", granted.MaxArtifactSize, now)
 }
 
+// WithoutStore says which sessions of a class wait where the operator has no audit store, and reports whether all do; empty if none does.
+func WithoutStore(spec *v1alpha1.DebugClassSpec) (why string, all bool) {
+	const remedy = "the operator has no audit store: start it with --audit-store=URL, or "
+	switch {
+	case spec.Audit == v1alpha1.AuditRequired:
+		return "spec.audit: Required has every session wait, for " + remedy + "set audit: BestEffort", true
+	case spec.Artifacts != nil:
+		return "spec.artifacts: sessions that keep artifacts wait, for " + remedy + "remove artifacts", false
+	}
+	return "", false
+}
+
 func validateArtifacts(policy *v1alpha1.ArtifactPolicy) []string {
 	if policy == nil || policy.MaxSize == nil || policy.MaxSize.Sign() > 0 && policy.MaxSize.Cmp(mostArtifactSize) <= 0 {
 		return nil

@@ -40,3 +40,23 @@ func TestArtifactsThatWereGranted(t *testing.T) {
 		}
 	}
 }
+
+// A class says which of its sessions wait where there is no store.
+func TestClassWithoutStore(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*v1alpha1.DebugClassSpec)
+		says   string
+		all    bool
+	}{
+		"needs none": {func(*v1alpha1.DebugClassSpec) {}, "", false},
+		"requires a record": {func(c *v1alpha1.DebugClassSpec) {
+			c.Audit, c.Artifacts = v1alpha1.AuditRequired, &v1alpha1.ArtifactPolicy{}
+		}, "every session wait", true},
+		"keeps artifacts": {func(c *v1alpha1.DebugClassSpec) { c.Artifacts = &v1alpha1.ArtifactPolicy{} }, "keep artifacts wait", false},
+	} {
+		why, all := policy.WithoutStore(&fixture.Class(tc.change).Spec)
+		if all != tc.all || (why == "") != (tc.says == "") || !strings.Contains(why, tc.says) {
+			t.Errorf("%s: %q, %t", name, why, all)
+		}
+	}
+}

@@ -205,7 +205,7 @@ func (c *container) execTo(out io.Writer, command ...string) <-chan int {
 	ended, code := make(chan struct{}), make(chan int, 1)
 	go func() {
 		_ = cmd.Wait()
-		code <- cmd.ProcessState.ExitCode()
+		code <- exitCode(cmd.ProcessState)
 		close(ended)
 	}()
 	go func() {
@@ -256,7 +256,7 @@ func (c *container) destroy() {
 	<-c.exited
 }
 
-// code waits for the container to end and returns its exit code: 128 and the signal if one ended it.
+// code waits for the container to end and returns its exit code.
 func (c *container) code() int {
 	c.t.Helper()
 	select {
@@ -267,11 +267,15 @@ func (c *container) code() int {
 	if errors.Is(c.err, exec.ErrWaitDelay) {
 		c.t.Error("the container has ended and something still holds its output")
 	}
-	status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if ok && status.Signaled() {
+	return exitCode(c.cmd.ProcessState)
+}
+
+// exitCode is how a process has ended: 128 and the signal if one ended it.
+func exitCode(state *os.ProcessState) int {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return 128 + int(status.Signal())
 	}
-	return c.cmd.ProcessState.ExitCode()
+	return state.ExitCode()
 }
 
 // running tells whether the container has not ended.

@@ -19,8 +19,21 @@ func held(t *testing.T, asked debugger, script string) *container {
 	t.Helper()
 	asked.hold, asked.command = time.Minute, []string{"sh", "-c", script}
 	c := start(t, asked)
-	c.runs(t, 0, debugpod.AwaitFiles()...)
+	awaited(t, c)
 	return c
+}
+
+// awaited returns when a container is held, whether it was held when it was awaited, or who awaited it was woken.
+func awaited(t *testing.T, c *container) {
+	t.Helper()
+	select {
+	case code := <-c.exec(debugpod.AwaitFiles()...):
+		if code != 0 && code != debugpod.ExitAwoken {
+			t.Fatalf("who awaits it ended with %d", code)
+		}
+	case <-time.After(patience):
+		t.Fatal("nobody was told that it is held")
+	}
 }
 
 // runs executes a command in the container and expects its exit code; it returns what it wrote.
@@ -67,7 +80,7 @@ func TestHeldForItsFiles(t *testing.T) {
 		for _, asked := range []debugger{{shell: shell}, {shell: shell, target: startTarget(t)}, {shell: shell, target: startTarget(t), user: ordinaryUser}} {
 			file := filepath.Join(folderOf(t, asked), "dump.pcap")
 			c := held(t, asked, "sleep 1; printf 'a\\0b' >"+file+"; sleep 1009 & exit 7")
-			if got := c.runs(t, 0, debugpod.ReadFile(file)...); got != "a\x00b" {
+			if got := c.runs(t, 0, debugpod.ReadFile(file, 100)...); got != "a\x00b" {
 				t.Errorf("it reads %q", got)
 			}
 			for _, p := range c.processes() {
@@ -94,13 +107,48 @@ func TestFilesThatAreNotRead(t *testing.T) {
 			"link": debugpod.ExitFileLinked, "linked/file": debugpod.ExitFileLinked, "proc/etc/passwd": debugpod.ExitFileLinked, "closed": debugpod.ExitFileForbidden,
 			"sub/file": 0,
 		} {
-			if wrote := c.runs(t, code, debugpod.ReadFile(filepath.Join(folder, name))...); code != 0 && wrote != "" {
+			if wrote := c.runs(t, code, debugpod.ReadFile(filepath.Join(folder, name), 100)...); code != 0 && wrote != "" {
 				t.Errorf("%s: it wrote %q", name, wrote)
 			}
 		}
-		c.runs(t, debugpod.ExitFileNotRegular, debugpod.ReadFile("/dev/null")...)
+		c.runs(t, debugpod.ExitFileNotRegular, debugpod.ReadFile("/dev/null", 100)...)
 		// Seen past the links: what is open is on a mount of the target's.
-		c.runs(t, debugpod.ExitFileLinked, debugpod.ReadFile("/proc/1/root/etc/passwd")...)
+		c.runs(t, debugpod.ExitFileLinked, debugpod.ReadFile("/proc/1/root/etc/passwd", 1<<20)...)
+		c.letGo(t)
+		c.code()
+	})
+}
+
+// A file that is larger than it may be is not written, and none of a container that is not held: it may be another one of its name.
+func TestFilesThatAreTooLargeOrTooEarly(t *testing.T) {
+	eachShell(t, func(t *testing.T, shell string) {
+		asked := debugger{shell: shell, target: startTarget(t), user: ordinaryUser}
+		file := filepath.Join(folderOf(t, asked), "dump")
+		asked.hold, asked.command = time.Minute, []string{"sh", "-c", "printf 123 >" + file + "; echo there; read -r line"}
+		c := start(t, asked)
+		c.says("there")
+		if wrote := c.runs(t, debugpod.ExitFileNotHeld, debugpod.ReadFile(file, 3)...); wrote != "" {
+			t.Errorf("it wrote %q", wrote)
+		}
+		sleepers := []<-chan int{c.exec(debugpod.AwaitFiles()...), c.exec(debugpod.AwaitFiles()...)}
+		c.named("awaits files", len(sleepers))
+		c.types("\n")
+		for _, woken := range sleepers {
+			select {
+			case code := <-woken:
+				if code != debugpod.ExitAwoken {
+					t.Errorf("who awaits it ended with %d", code)
+				}
+			case <-time.After(patience):
+				t.Fatal("it was not woken")
+			}
+		}
+		if wrote := c.runs(t, debugpod.ExitFileTooLarge, debugpod.ReadFile(file, 2)...); wrote != "" {
+			t.Errorf("it wrote %q", wrote)
+		}
+		if wrote := c.runs(t, 0, debugpod.ReadFile(file, 3)...); wrote != "123" {
+			t.Errorf("it wrote %q", wrote)
+		}
 		c.letGo(t)
 		c.code()
 	})
@@ -110,7 +158,7 @@ func TestFilesThatAreNotRead(t *testing.T) {
 func TestAnotherContainersMount(t *testing.T) {
 	eachShell(t, func(t *testing.T, shell string) {
 		c := held(t, debugger{shell: shell, target: startTarget(t)}, ":")
-		command := debugpod.ReadFile("/proc/1/root/etc/passwd")
+		command := debugpod.ReadFile("/proc/1/root/etc/passwd", 1<<20)
 		blind := strings.Replace(command[2], `[ -L "$walked" ] && exit 42`, ":", 1)
 		if blind == command[2] {
 			t.Fatal("the script looks for links in another way")

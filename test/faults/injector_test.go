@@ -395,14 +395,17 @@ type node struct {
 	command    <-chan struct{} // closed when the debugger's command has ended
 }
 
-// Exec ends the container, or has its watchdog hear of a later deadline.
+// Exec ends the container, has its watchdog hear of a later deadline, or lets it go that is held for its files.
 func (n *node) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	return n.around(n.generation, "create-pods-exec", func() error {
+		if slices.Equal(command, debugpod.LetGo()) {
+			return n.kubelet.Exit(ctx, pod, container, fixture.Exited(time.Now(), 3, "Error", ""))
+		}
 		return n.kubelet.Exec(ctx, pod, container, command)
 	})
 }
 
-// Stream waits for the end of the debugger's command, reads a file that it has left, or lets its container go.
+// Stream waits for the end of the debugger's command, or reads a file that it has left.
 func (n *node) Stream(ctx context.Context, pod types.NamespacedName, container string, command []string, out io.Writer) error {
 	return n.around(n.generation, "create-pods-exec", func() error {
 		switch {
@@ -413,9 +416,7 @@ func (n *node) Stream(ctx context.Context, pod types.NamespacedName, container s
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		case slices.Equal(command, debugpod.LetGo()):
-			return n.kubelet.Exit(ctx, pod, container, fixture.Exited(time.Now(), 3, "Error", ""))
-		case slices.Equal(command, debugpod.ReadFile(keptFile)):
+		case slices.Contains(command, keptFile):
 			_, err := io.WriteString(out, keptText)
 			return err
 		default:

@@ -129,6 +129,8 @@ func scenarios() []scenario {
 		scenario{name: "network-end", mode: v1alpha1.ModeNode, class: classNetworks, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 		scenario{name: "artifacts-exit", mode: v1alpha1.ModeEphemeralContainer, class: classKeeping, outcome: v1alpha1.OutcomeCompleted,
 			end: commandEnds, oneShot: true},
+		scenario{name: "artifacts-copy", mode: v1alpha1.ModePodCopy, class: classKeeping, outcome: v1alpha1.OutcomeCompleted,
+			end: commandEnds, oneShot: true},
 	)
 }
 

@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/exec"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -68,11 +71,8 @@ func (r *remains) Stream(ctx context.Context, pod types.NamespacedName, containe
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-	case slices.Equal(command, debugpod.LetGo()):
-		r.letGo++
-		return r.node.live().Exit(ctx, pod, container, exited(7, "Error", ""))
 	}
-	path := command[len(command)-1]
+	path := command[len(command)-2]
 	if code := r.codes[path]; code != 0 {
 		return exec.CodeExitError{Err: errors.New("command terminated"), Code: code}
 	}
@@ -93,6 +93,14 @@ func (r *remains) Stream(ctx context.Context, pod types.NamespacedName, containe
 		}
 	}
 	return nil
+}
+
+// Exec lets the container end.
+func (r *remains) Exec(ctx context.Context, pod types.NamespacedName, container string, _ []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.letGo++
+	return r.node.live().Exit(ctx, pod, container, exited(7, "Error", ""))
 }
 
 func (r *remains) read() func(*manager.Options, *operator.Options) {
@@ -228,6 +236,36 @@ var _ = Describe("artifacts", func() {
 		}
 	})
 
+	It("of a copy are read as well, and its command runs once", func(ctx SpecContext) {
+		begin(ctx, storing(folder))
+		left.files["/tmp/heap"] = []byte("heap")
+		session := active(ctx, node, namespace, "heap", runningPod(ctx, namespace, "web"), ofClass(class), fixture.AsCopy(), leaving("/tmp/heap", "/tmp/none"))
+		made := copied(ctx, session)
+		Expect(made.Spec.RestartPolicy).To(Equal(corev1.RestartPolicyNever))
+		Expect(session.Status.Warnings).To(ContainElement(ContainSubstring("not started again")))
+		left.end()
+		endsAs(ctx, session, v1alpha1.OutcomeCompleted, v1alpha1.ReasonExited)
+		Expect(*session.Status.Debugger.ExitCode).To(Equal(int32(7)))
+		Expect(session.Status.Artifacts).To(HaveLen(2))
+		Expect(session.Status.Artifacts[0].State).To(Equal(v1alpha1.ArtifactKept))
+		Expect(session.Status.Artifacts[1].State).To(Equal(v1alpha1.ArtifactMissing))
+		recorded(ctx, session)
+		Expect(recordOf(folder, session).Session.Artifacts).To(Equal(session.Status.Artifacts))
+	})
+
+	It("of a copy that needs approval leave it the command that was asked for in what approvers see", func(ctx SpecContext) {
+		begin(ctx, storing(folder))
+		approved := newClass(ctx, "approved-"+namespace, func(c *v1alpha1.DebugClass) {
+			c.Spec.Artifacts = &v1alpha1.ArtifactPolicy{}
+			fixture.Approvals(1)(&c.Spec)
+		}).Name
+		session := create(ctx, namespace, "heap", fixture.Of(runningPod(ctx, namespace, "web").Name), ofClass(approved), fixture.AsCopy(), leaving("/tmp/heap"))
+		reaches(ctx, session, v1alpha1.PhaseAwaitingApproval)
+		var preview corev1.Pod
+		Expect(json.Unmarshal(session.Status.Request.Preview.Raw, &preview)).To(Succeed())
+		Expect(preview.Spec.Containers[len(preview.Spec.Containers)-1].Command).To(Equal(session.Spec.Debugger.Command))
+	})
+
 	It("wait for a store, and are refused where they cannot be kept", func(ctx SpecContext) {
 		begin(ctx)
 		pod := runningPod(ctx, namespace, "web")
@@ -236,6 +274,20 @@ var _ = Describe("artifacts", func() {
 			refreshed(ctx, g, waiting)
 			g.Expect(waiting.Status.Reason).To(Equal(v1alpha1.ReasonNoAuditStore))
 		}).Should(Succeed())
+		required := newClass(ctx, "required-"+namespace, func(c *v1alpha1.DebugClass) { c.Spec.Audit = v1alpha1.AuditRequired }).Name
+		for name, ready := range map[string]metav1.Condition{
+			class:    {Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonValid, Message: "sessions that keep artifacts wait"},
+			required: {Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNoAuditStore, Message: "every session wait"},
+		} {
+			Eventually(func(g Gomega) {
+				var stored v1alpha1.DebugClass
+				g.Expect(k8s.Get(ctx, client.ObjectKey{Name: name}, &stored)).To(Succeed())
+				got := meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.ConditionReady)
+				g.Expect(got).NotTo(BeNil())
+				g.Expect([]string{string(got.Status), got.Reason}).To(Equal([]string{string(ready.Status), ready.Reason}))
+				g.Expect(got.Message).To(ContainSubstring(ready.Message))
+			}).Should(Succeed())
+		}
 		for path, says := range map[string]string{
 			"tmp/a": "absolute path", "/tmp/*": "no wildcards", "/tmp/../etc/shadow": ". or ..", "/tmp/./a": ". or ..", "/proc/1/environ": "below /proc", "/tmp/": "absolute path",
 			"/tmp/a b": "no spaces", "/sys": "below /proc",
@@ -243,12 +295,14 @@ var _ = Describe("artifacts", func() {
 			Expect(trying(ctx, namespace, pod, ofClass(class), leaving(path))).To(MatchError(ContainSubstring(says)), path)
 		}
 		for says, change := range map[string]fixture.SessionOption{
-			"only for mode EphemeralContainer": fixture.AsCopy(),
-			"remove stdin and tty":             func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Stdin = true },
-			"set debugger.command":             func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Command = nil },
-			"combined with unstoppable":        func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Unstoppable = true },
-			"is not allowed":                   ofClass(newClass(ctx, "keepless-"+namespace).Name),
-			"Duplicate value":                  func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Artifacts = []string{"/tmp/a", "/tmp/a"} },
+			"not for a debugger in a pod's network": func(s *v1alpha1.DebugSession) {
+				s.Spec.Mode, s.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{PodName: "web", PodNamespace: namespace}
+			},
+			"remove stdin and tty":      func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Stdin = true },
+			"set debugger.command":      func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Command = nil },
+			"combined with unstoppable": func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Unstoppable = true },
+			"is not allowed":            ofClass(newClass(ctx, "keepless-"+namespace).Name),
+			"Duplicate value":           func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Artifacts = []string{"/tmp/a", "/tmp/a"} },
 		} {
 			Expect(trying(ctx, namespace, pod, ofClass(class), leaving("/tmp/a"), change)).To(MatchError(ContainSubstring(says)), says)
 		}

@@ -100,7 +100,7 @@ func (o *Options) check(target v1alpha1.Target) error {
 	case o.ArgumentsOnly && len(o.Command) == 0:
 		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
 	}
-	return errors.Join(o.checkPodNetwork(target), o.checkWhen(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(target), checkCustom(o.Custom))
+	return errors.Join(o.checkPodNetwork(target), o.checkWhen(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(), checkCustom(o.Custom))
 }
 
 // checkPodNetwork refuses what a debugger cannot have that is in a pod's network, and in nothing else of the pod.
@@ -114,6 +114,8 @@ func (o *Options) checkPodNetwork(target v1alpha1.Target) error {
 		return errors.New("--pod-namespace joins the network of a pod that runs: omit --copy and --copy-to")
 	case o.TargetContainer != "":
 		return errors.New("a pod's containers share its network: omit --target")
+	case len(o.Artifacts) > 0:
+		return errors.New("no file is read out of a debugger in a pod's network: omit --artifact, and have the command print what is to be kept")
 	default:
 		return nil
 	}
@@ -173,18 +175,12 @@ func (o *Options) checkIdleTimeout(target v1alpha1.Target) error {
 	}
 }
 
-// checkArtifacts refuses it where no command ends in a container that is held for its files.
-func (o *Options) checkArtifacts(target v1alpha1.Target) error {
-	switch d := o.debugger(); {
-	case len(o.Artifacts) == 0:
-		return nil
-	case target.PodName == "" && target.Workload == nil && target.Selector == nil || target.IsPodNetwork() || o.copies():
-		return errors.New("--artifact is for a debugger in a running pod: copies and nodes keep no files; omit it")
-	case len(d.Command) == 0 || d.Stdin || d.TTY:
+// checkArtifacts refuses it where no command ends by itself.
+func (o *Options) checkArtifacts() error {
+	if d := o.debugger(); len(o.Artifacts) > 0 && (len(d.Command) == 0 || d.Stdin || d.TTY) {
 		return errors.New("--artifact keeps what a command leaves: add -- COMMAND, and omit -i and -t; kubectl dbg cp copies files out of a debugger that runs")
-	default:
-		return nil
 	}
+	return nil
 }
 
 // checkCustom refuses what kubectl debug refuses in --custom, and what a debugger does not have.

@@ -156,6 +156,15 @@ func TestSession(t *testing.T) {
 			Options{TargetImage: "web:1", Container: "app", Command: []string{"sh"}, Stdin: true, ShareProcesses: true},
 			`{target: {image: "web:1"}, mode: PodCopy, debugger: {container: app, command: [sh], stdin: true}}`,
 		},
+		"files of a container of a copy": {
+			Options{Target: "web", Copy: true, Container: "app", Command: []string{"jmap"}, Artifacts: []string{"/tmp/heap"}, ShareProcesses: true},
+			`{target: {podName: web}, mode: PodCopy, debugger: {container: app, command: [jmap], artifacts: [/tmp/heap]}, podCopy: ` +
+				`{shareProcesses: true, keep: []}}`,
+		},
+		"files of a node": {
+			Options{Target: "node/worker", Image: "tcpdump", Command: []string{"tcpdump"}, Artifacts: []string{"/tmp/dump"}},
+			`{target: {nodeName: worker}, mode: Node, debugger: {image: tcpdump, command: [tcpdump], artifacts: [/tmp/dump]}}`,
+		},
 		"a node": {
 			Options{Target: "node/worker", Image: "busybox", Stdin: true, TTY: true, Profile: "sysadmin"},
 			`{target: {nodeName: worker}, mode: Node, profile: sysadmin, debugger: {image: busybox, stdin: true, tty: true}}`,
@@ -219,8 +228,7 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 		"a pod's containers share its network":               {Target: "web", PodNamespace: "shop", TargetContainer: "app"},
 		"a pod's network has no environment":                 {Target: "web", PodNamespace: "shop", EnvFromTarget: true},
 		"on a node or in a pod's network; omit it":           {Target: "web", PodNamespace: "shop", IdleTimeout: time.Minute, Stdin: true, TTY: true},
-		"copies and nodes keep no files":                     {Target: "web", PodNamespace: "shop", Artifacts: []string{"/tmp/a"}, Command: []string{"ps"}},
-		"--artifact is for a debugger in a running pod":      {Target: "web", Copy: true, Artifacts: []string{"/tmp/a"}, Command: []string{"ps"}},
+		"no file is read out of a debugger in":               {Target: "web", PodNamespace: "shop", Artifacts: []string{"/tmp/a"}, Command: []string{"ps"}},
 		"--artifact keeps what a command leaves":             {Target: "web", Artifacts: []string{"/tmp/a"}, Stdin: true},
 		"specify only one of":                                {Target: "web", TargetImage: "web:1"},
 		"--mount-path and --read-write are for a Persistent": {Target: "web", ReadWrite: true},

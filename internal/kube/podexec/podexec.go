@@ -48,11 +48,20 @@ func New(config *rest.Config, client kubernetes.Interface) *Executor {
 func (e *Executor) Exec(ctx context.Context, pod types.NamespacedName, container string, command []string) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return e.Stream(ctx, pod, container, command, io.Discard)
+	seconds := &ticks{ctx, time.NewTicker(time.Second)}
+	defer seconds.Stop()
+	return e.stream(ctx, pod, container, command, seconds, io.Discard)
 }
 
-// Stream is Exec for a command that takes its time, with somewhere for what it writes to its standard output: the context bounds both.
+// Stream is Exec for a command that takes its time, with somewhere for what it writes to its standard output: the context bounds both. Its standard
+// input is open until its end, and nothing comes there.
 func (e *Executor) Stream(ctx context.Context, pod types.NamespacedName, container string, command []string, stdout io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return e.stream(ctx, pod, container, command, silence{ctx}, stdout)
+}
+
+func (e *Executor) stream(ctx context.Context, pod types.NamespacedName, container string, command []string, stdin io.Reader, stdout io.Writer) error {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	executor, err := e.executor(pod, container, command)
@@ -60,9 +69,7 @@ func (e *Executor) Stream(ctx context.Context, pod types.NamespacedName, contain
 		return err
 	}
 	stderr := &words{tooMuch: func() { giveUp(errTalks) }}
-	seconds := &ticks{ctx, time.NewTicker(time.Second)}
-	defer seconds.Stop()
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: seconds, Stdout: stdout, Stderr: stderr})
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
 	if errors.Is(context.Cause(ctx), errTalks) {
 		return errTalks
 	}
@@ -117,6 +124,14 @@ func (e *Executor) executor(pod types.NamespacedName, container string, command 
 	return remotecommand.NewFallbackExecutor(websocket, spdy, func(err error) bool {
 		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
 	})
+}
+
+// silence reads as nothing, until nobody listens any more.
+type silence struct{ ctx context.Context }
+
+func (s silence) Read([]byte) (int, error) {
+	<-s.ctx.Done()
+	return 0, io.EOF
 }
 
 // ticks reads as an empty line each second, until nobody listens any more.
