@@ -100,7 +100,23 @@ func (o *Options) check(target v1alpha1.Target) error {
 	case o.ArgumentsOnly && len(o.Command) == 0:
 		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
 	}
-	return errors.Join(o.checkWhen(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(target), checkCustom(o.Custom))
+	return errors.Join(o.checkWhen(target), o.checkAll(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(target), checkCustom(o.Custom))
+}
+
+// checkAll refuses what is not about many pods.
+func (o *Options) checkAll(target v1alpha1.Target) error {
+	switch {
+	case o.All == 0:
+		return nil
+	case target.Workload == nil && target.Selector == nil:
+		return errors.New("--all debugs many pods: specify KIND/NAME such as deploy/checkout, or -l LABEL=VALUE")
+	case o.Pick != "" || o.When != nil:
+		return errors.New("--all debugs each of the pods: omit --pick and --when")
+	case o.CopyTo != "" || o.Replace:
+		return errors.New("with --all each copy has a name of its own, and replaces nothing: use --copy, and omit --replace")
+	default:
+		return nil
+	}
 }
 
 // checkWhen refuses what cannot be waited for.
