@@ -469,7 +469,8 @@ type ReasonPolicy struct {
 	Pattern string `json:"pattern,omitempty"`
 }
 
-// ClassLimits is how many sessions of a class may run at once. One that is armed (target.when) counts as one that runs.
+// ClassLimits is how many sessions of a class may run at once. One that is armed (target.when) counts as one that runs, and one of many pods
+// (target.all) as one for each pod.
 type ClassLimits struct {
 	// perNamespace is how many in one namespace. 0 or left out: no limit.
 	// +optional
@@ -480,6 +481,12 @@ type ClassLimits struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	PerRequester int32 `json:"perRequester,omitempty"`
+
+	// maxMembers is how many pods one session may debug at the same time, by target.all: from 1 to 50. 0 or left out: target.all is not allowed.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=50
+	MaxMembers int32 `json:"maxMembers,omitempty"`
 }
 
 // DebugClassStatus is what the operator found.

@@ -109,6 +109,10 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="has(self.idleTimeout) == has(oldSelf.idleTimeout) && (!has(self.idleTimeout) || duration(self.idleTimeout) == duration(oldSelf.idleTimeout))",message="idleTimeout cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="has(self.notAfter) == has(oldSelf.notAfter) && (!has(self.notAfter) || self.notAfter == oldSelf.notAfter)",message="notAfter cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".notAfter"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".className"
+// +kubebuilder:validation:XValidation:rule="!has(self.target.all) || !has(self.podCopy) || (!has(self.podCopy.name) && !has(self.podCopy.replaceOriginal))",message="with target.all each copy has a name of its own, and no original is replaced: remove name and replaceOriginal",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="!has(self.target.all) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="the debuggers of target.all end together, and one that is unstoppable does not: remove it",fieldPath=".debugger.unstoppable"
+// +kubebuilder:validation:XValidation:rule="!has(self.memberOf) || (has(self.target.podName) && !has(self.ttl) && (!has(self.emergency) || !self.emergency))",message="a member ends with the session that it belongs to, and is approved with it: change ttl or emergency of that session, named in memberOf",fieldPath=".memberOf"
+// +kubebuilder:validation:XValidation:rule="has(self.memberOf) == has(oldSelf.memberOf) && (!has(self.memberOf) || self.memberOf == oldSelf.memberOf)",message="memberOf cannot be changed",fieldPath=".memberOf"
 // +kubebuilder:validation:XValidation:rule="has(self.access) == has(oldSelf.access) && (!has(self.access) || self.access == oldSelf.access)",message="access cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".access"
 // +kubebuilder:validation:XValidation:rule="!has(self.emergency) || !self.emergency || (has(self.reason) && size(self.reason.trim()) > 0)",message="an emergency needs a reason for its reviewers: set reason",fieldPath=".reason"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.emergency) || !oldSelf.emergency || (has(self.emergency) && self.emergency)",message="emergency cannot be unset: set end: true to end the session",fieldPath=".emergency"
@@ -225,10 +229,31 @@ type DebugSessionSpec struct {
 	// +optional
 	Access *Access `json:"access,omitempty"`
 
+	// memberOf is the session that this one is a member of: one of a pod each that the operator makes for target.all. Nobody else can set it. A
+	// member runs only as that session has recorded it, and ends with it.
+	// +optional
+	MemberOf *MemberOf `json:"memberOf,omitempty"`
+
 	// requester is who asked for the session: stamped at creation from the identity that the API server saw, as in a
 	// CertificateSigningRequest. A manifest that names somebody else is refused.
 	// +optional
 	Requester *Identity `json:"requester,omitempty"`
+}
+
+// MemberOf names the session that another is a member of, in the same namespace.
+type MemberOf struct {
+	// name is that session's name.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// uid is that session's UID: another session of its name is another.
+	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UID types.UID `json:"uid"`
 }
 
 // ImagePullSecret names a Secret with which images are pulled.
@@ -294,6 +319,8 @@ func Profiles() []Profile {
 // +kubebuilder:validation:XValidation:rule="!has(self.pick) || has(self.workload) || has(self.selector)",message="pick chooses among the pods of a workload or selector: remove it, or name one of those",fieldPath=".pick"
 // +kubebuilder:validation:XValidation:rule="!has(self.when) || has(self.workload) || has(self.selector)",message="when waits for one of the pods of a workload or selector: remove it, or name one of those",fieldPath=".when"
 // +kubebuilder:validation:XValidation:rule="!has(self.when) || !has(self.pick)",message="with when the pod that crashes, or is not ready, is the one: remove pick, or when",fieldPath=".pick"
+// +kubebuilder:validation:XValidation:rule="!has(self.all) || has(self.workload) || has(self.selector)",message="all is about the pods of a workload or selector: remove it, or name one of those",fieldPath=".all"
+// +kubebuilder:validation:XValidation:rule="!has(self.all) || (!has(self.pick) && !has(self.when))",message="pick and when choose one of the pods: remove them, or all",fieldPath=".all"
 type Target struct {
 	// podName is the name of a pod in the session's namespace, or in podNamespace. If there is none yet, the session waits for it for five minutes.
 	// +optional
@@ -357,6 +384,12 @@ type Target struct {
 	// +optional
 	When *When `json:"when,omitempty"`
 
+	// all has each of the pods of the workload or selector debugged, at the same time: a session each, made by the operator, which status.members
+	// lists. They are approved together, and end together. Which pods is decided once, when the session starts. The class must allow it, by
+	// limits.maxMembers. Left out: one of the pods.
+	// +optional
+	All *AllPods `json:"all,omitempty"`
+
 	// container is the container whose process namespace an ephemeral debugger joins: a container or init container of the pod. Left
 	// out: the one named by the pod's annotation kubectl.kubernetes.io/default-container, else the first. In a copy to
 	// which no debugger is added, the container that the session is about; left out: the first of podCopy.containers that
@@ -373,6 +406,9 @@ func (t *Target) IsAlone() bool { return t.VolumeClaim != nil || t.Image != "" }
 
 // IsPodNetwork reports whether the debugger is to be in the network of a pod of another namespace.
 func (t *Target) IsPodNetwork() bool { return t.PodNamespace != "" }
+
+// HasMembers reports whether the session debugs nothing itself: the operator makes sessions for it, its members, one for each pod.
+func (s *DebugSessionSpec) HasMembers() bool { return s.Target.All != nil }
 
 // TargetNamespace is where the session's target is: its own namespace, unless the target says otherwise.
 func (s *DebugSession) TargetNamespace() string {
@@ -425,6 +461,15 @@ type When struct {
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="notReadyFor must be a duration from 10s to 24h, such as 2m"
 	NotReadyFor *metav1.Duration `json:"notReadyFor,omitempty"`
+}
+
+// AllPods says how many pods a session debugs at the same time.
+type AllPods struct {
+	// max is the most pods that are debugged: from 1 to 50. If there are more when the session starts, it ends as Rejected, and none is debugged.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=50
+	Max int32 `json:"max"`
 }
 
 // Workload names an object that runs pods.
@@ -1206,6 +1251,17 @@ type DebugSessionStatus struct {
 	// +optional
 	Armed *ArmedStatus `json:"armed,omitempty"`
 
+	// members are the sessions that are made for a session with target.all, one for each pod. Each is recorded before it is made.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=50
+	Members []MemberStatus `json:"members,omitempty"`
+
+	// memberCounts counts the members by how they stand. Empty for a session that has none.
+	// +optional
+	MemberCounts *MemberCounts `json:"memberCounts,omitempty"`
+
 	// debugger is the debugger's pod and container. Its name is recorded before it is made.
 	// +optional
 	Debugger *DebuggerStatus `json:"debugger,omitempty"`
@@ -1443,9 +1499,87 @@ type ArmedStatus struct {
 	TriggeredAt *metav1.Time `json:"triggeredAt,omitempty"`
 }
 
+// MemberStatus is how one member of a session stands, as it was when its phase or reason changed last.
+type MemberStatus struct {
+	// name is the member's name, in the same namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+
+	// uid is the member's UID. Empty until it was made; nothing starts before it is recorded here.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	UID types.UID `json:"uid,omitempty"`
+
+	// podName is the name of the pod that it debugs.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	PodName string `json:"podName"`
+
+	// podUID is that pod's UID.
+	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	PodUID types.UID `json:"podUID"`
+
+	// phase is where the member stands. Empty until it was made.
+	// +optional
+	Phase Phase `json:"phase,omitempty"`
+
+	// reason is why it stands there, in one word.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Reason string `json:"reason,omitempty"`
+
+	// outcome is how it ended. Empty until it has.
+	// +optional
+	Outcome Outcome `json:"outcome,omitempty"`
+
+	// startedAt is when its debugger began to run. Empty if it has not.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+
+	// exitCode is its command's exit code.
+	// +optional
+	ExitCode *int32 `json:"exitCode,omitempty"`
+
+	// message says why it stands there: of a longer message the first 256 characters.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Message string `json:"message,omitempty"`
+
+	// output is the last 128 characters of the member's status.debugger.output.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Output string `json:"output,omitempty"`
+}
+
+// MemberCounts counts the members of a session.
+type MemberCounts struct {
+	// total is how many there are.
+	// +required
+	Total int32 `json:"total"`
+
+	// active is how many are Active.
+	// +required
+	Active int32 `json:"active"`
+
+	// ended is how many have ended.
+	// +required
+	Ended int32 `json:"ended"`
+
+	// failed is how many of those ended without having done what they were for.
+	// +required
+	Failed int32 `json:"failed"`
+}
+
 // TargetStatus is what is debugged, as found.
 type TargetStatus struct {
-	// name is what is debugged, in short: the pod's name, network/ and the pod's namespace and name, node/ and the node's name, the kind and the name of the workload whose pod template is
+	// name is what is debugged, in short: the pod's name, for many pods the workload or selector and how many there are, such as deployment/checkout (3), network/ and the pod's namespace and name, node/ and the node's name, the kind and the name of the workload whose pod template is
 	// copied, such as deployment/checkout, pvc/ and the claim's name, or image/ and the image's full name.
 	// +optional
 	Name string `json:"name,omitempty"`

@@ -98,6 +98,7 @@ const (
 	ReasonTargetFinished       = "TargetFinished"       // the pod, or the target's container, has finished for good
 	ReasonTargetRestarted      = "TargetRestarted"      // the target's container ended, and the debugger with it
 	ReasonTargetTerminating    = "TargetTerminating"    // the pod is being deleted
+	ReasonTooManyPods          = "TooManyPods"          // of a session with target.all: more pods than it may debug
 	ReasonTargetChanged        = "TargetChanged"        // the pod is not any more what approvers were shown
 	ReasonTargetHasNodeNetwork = "TargetHasNodeNetwork" // a pod with hostNetwork, whose network is not its own
 	ReasonTargetIsMirrorPod    = "TargetIsMirrorPod"    // a static pod: the kubelet's file is its source
@@ -151,6 +152,8 @@ const (
 	ReasonOtherUser       = "OtherUser"  // an event: the debugger may not look into its target's processes
 	ReasonUnschedulable   = "Unschedulable"
 	ReasonExited          = "Exited"
+	ReasonMembersStarted  = "MembersStarted" // an event: sessions are made for the pods of a session with target.all
+	ReasonMembersFailed   = "MembersFailed"  // not all members of a session did what they were for
 	ReasonGone            = "Gone"
 	ReasonReplaced        = "Replaced" // the target was deleted for its copy
 	ReasonNotStarted      = "NotStarted"

@@ -80,6 +80,8 @@ func (r *Reconciler) perform(ctx context.Context, session *v1alpha1.DebugSession
 		return classify(a, r.inject(ctx, a))
 	case plan.CreatePod:
 		return r.createPod(ctx, session, a)
+	case plan.CreateMember:
+		return r.createMember(ctx, session, a)
 	case plan.StopDebugger:
 		return r.stopDebugger(ctx, session, a)
 	case plan.MoveDeadline:

@@ -108,6 +108,10 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.Budgets = r.observeBudgets(ctx, session.Namespace)
 	case plan.ReadOutput:
 		snapshot.Output = r.observeOutput(ctx, q)
+	case plan.ReadParent:
+		snapshot.Parent = r.observeParent(ctx, session, q)
+	case plan.ReadMembers:
+		snapshot.Members = r.observeMembers(ctx, session, q)
 	case plan.ReadDebuggerPod:
 		snapshot.DebuggerPod = r.observeDebuggerPod(ctx, session, q)
 	default:

@@ -127,7 +127,7 @@ type Metrics interface {
 	Ended(session *v1alpha1.DebugSession)
 }
 
-// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch;patch;delete
+// +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=debugsession.dev,resources=debugsessions/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=pods/ephemeralcontainers,verbs=patch
@@ -226,6 +226,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider)
 		Named("debugsession").
 		For(&v1alpha1.DebugSession{}, builder.WithPredicates(predicate.Not(endedPredicate))).
 		Watches(&v1alpha1.DebugSession{}, lowPriority(), builder.WithPredicates(endedPredicate)).
+		Watches(&v1alpha1.DebugSession{}, relatives()).
 		Owns(&corev1.Pod{}).
 		WatchesRawSource(nonBlockingSource(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugApproval{},
 			handler.EnqueueRequestsFromMapFunc(sessionOfApproval)))).

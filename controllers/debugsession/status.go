@@ -91,7 +91,9 @@ func (r *Reconciler) recordPhaseChange(ctx context.Context, session *v1alpha1.De
 	}
 	switch status.Phase {
 	case v1alpha1.PhaseActive:
-		r.Metrics.Ready(session.Spec.Mode, r.Clock.Since(wantedAt(session)))
+		if !session.Spec.HasMembers() { // it is its members that are waited for
+			r.Metrics.Ready(session.Spec.Mode, r.Clock.Since(wantedAt(session)))
+		}
 	case v1alpha1.PhaseEnded:
 		r.Metrics.Ended(session)
 	case v1alpha1.PhasePending, v1alpha1.PhaseAwaitingApproval, v1alpha1.PhaseStarting, v1alpha1.PhaseEnding:

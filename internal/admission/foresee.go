@@ -98,6 +98,10 @@ func (s *Server) foreseeAll(ctx context.Context, req *admission.Request, session
 		}
 		return "the API server would accept the debugger; the session would wait for approval: " + status.Message()
 	case v1alpha1.PhaseStarting:
+		if session.Spec.HasMembers() {
+			return fmt.Sprintf("a session would be created for each pod of %s; class %q requires no approval, and they would end at %s",
+				status.Target.Name, session.Spec.ClassName, status.ExpiresAt.UTC().Format(time.RFC3339))
+		}
 		return fmt.Sprintf("the API server would accept the debugger for %s; class %q requires no approval, and the session would end at %s",
 			status.Target.Name, session.Spec.ClassName, status.ExpiresAt.UTC().Format(time.RFC3339))
 	default:

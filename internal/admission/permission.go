@@ -33,6 +33,12 @@ func (s *Server) permitTarget(ctx context.Context, user *authenticationv1.UserIn
 			"an administrator of that namespace can bind a role with verb patch on pods/ephemeralcontainers to you", target.PodName, target.PodNamespace))
 }
 
+// permitMember asks whether it is the operator that makes a member of a session. What it makes is held against what it has recorded before.
+func (s *Server) permitMember(ctx context.Context, user *authenticationv1.UserInfo) *admission.Response {
+	return s.review(ctx, user, accessreview.OnStatuses(), "make members of a session, as the operator alone does",
+		"kubectl auth can-i patch debugsessions.debugsession.dev --subresource=status -A; remove spec.memberOf; to debug many pods, apply a session with target.all")
+}
+
 // review asks whether the user may do something, which is said in doing. It returns nil if so, else the refusal, which ends with the check and the
 // remedy. An answer that cannot be had is none.
 func (s *Server) review(ctx context.Context, user *authenticationv1.UserInfo, what *authorizationv1.ResourceAttributes, doing, check string) *admission.Response {

@@ -21,6 +21,12 @@ func (s *Server) stampSession(ctx context.Context, req admission.Request) admiss
 	if req.Operation == admissionv1.Update {
 		return s.restampSession(&req, &session, &old)
 	}
+	if session.Spec.MemberOf != nil { // in the name of who asked for the session that it is a member of, which vouches for it
+		if refusal := s.permitMember(ctx, &req.UserInfo); refusal != nil {
+			return *refusal
+		}
+		return admission.Allowed("")
+	}
 	requester, differs := identify(session.Spec.Requester, &req.UserInfo)
 	if differs != "" {
 		return forbidden("spec.requester: must be the user who creates the session: %s; "+

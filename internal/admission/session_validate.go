@@ -31,6 +31,12 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 	if req.Operation == admissionv1.Update {
 		return validateSessionUpdate(&session, &old)
 	}
+	if session.Spec.MemberOf != nil {
+		if refusal := s.permitMember(ctx, &req.UserInfo); refusal != nil {
+			return *refusal
+		}
+		return admission.Allowed("")
+	}
 	if session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(&session) {
 		return forbidden("another admission webhook or policy in this cluster modified the session after its requester was recorded; " +
 			"a cluster administrator must exempt debugsessions.debugsession.dev from it")

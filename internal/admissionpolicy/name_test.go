@@ -8,7 +8,7 @@ import (
 )
 
 // named is the policy that has the Name: changed, it is another, and takes the next name.
-const named = "698d70f6a0b09067"
+const named = "32011b5082a777ea"
 
 func TestAnotherPolicyHasAnotherName(t *testing.T) {
 	raw, err := json.Marshal([]any{installed().policy.Spec, installed().binding.Spec})

@@ -32,7 +32,7 @@ import (
 
 // Name is the name of the policy and of its binding. Another policy has another name: replicas of two versions, each of which keeps its own,
 // would else write it anew in turn without end, and none would be ready.
-const Name = "debugsession-identity-v3"
+const Name = "debugsession-identity-v4"
 
 const (
 	// annotationSince is when the operator last wrote the object anew, and every API server enforces it: nobody vouches for what

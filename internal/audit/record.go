@@ -64,6 +64,7 @@ type Session struct {
 	Armed     *v1alpha1.ArmedStatus     `json:"armed,omitempty"` // of one that waited for a pod to crash: what that did is the target's choice
 	Target    *v1alpha1.TargetStatus    `json:"target,omitempty"`
 	Debugger  *v1alpha1.DebuggerStatus  `json:"debugger,omitempty"`
+	Members   []v1alpha1.MemberStatus   `json:"members,omitempty"`   // of one with target.all: the sessions that were made for it, each of which has a record of its own
 	Artifacts []v1alpha1.ArtifactStatus `json:"artifacts,omitempty"` // what became of the files that were to be kept
 
 	Transcript *v1alpha1.TranscriptStatus `json:"transcript,omitempty"` // of what the debugger printed, where that is kept
@@ -115,7 +116,7 @@ func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alp
 	s := &Session{
 		Namespace: session.Namespace, Name: session.Name, UID: string(session.UID), CreatedAt: session.CreationTimestamp.UTC(),
 		Requester: userOf(session.Spec.Requester), Reason: session.Spec.Reason, Spec: *session.Spec.DeepCopy(),
-		Class: status.Class.DeepCopy(), Review: status.Review.DeepCopy(), Access: status.Access.DeepCopy(), Armed: status.Armed.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(), Transcript: status.Transcript.DeepCopy(), Artifacts: slices.Clone(status.Artifacts),
+		Class: status.Class.DeepCopy(), Review: status.Review.DeepCopy(), Access: status.Access.DeepCopy(), Armed: status.Armed.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(), Transcript: status.Transcript.DeepCopy(), Artifacts: slices.Clone(status.Artifacts), Members: status.DeepCopy().Members,
 		Approvals: approvalsOf(session, approvals), Changes: slices.Clone(status.Changes), Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
 	}
 	if ended := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionEnded); ended != nil { // also while the session waits for its record

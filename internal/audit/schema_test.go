@@ -57,6 +57,7 @@ func full() (*v1alpha1.DebugSession, []v1alpha1.DebugApproval) {
 	session.Status.DeletedBy = &v1alpha1.DeletionStatus{By: "dave", At: now}
 	approval := fixture.Approval("yes", session, v1alpha1.DecisionApprove, at)
 	approval.Spec.Reason = "go ahead"
+	session.Status.Members = []v1alpha1.MemberStatus{{Name: "hang-3f09a1", UID: "1", PodName: "web", PodUID: "2", Phase: v1alpha1.PhaseEnded, Outcome: v1alpha1.OutcomeCompleted}}
 	session.Status.Approvals = []v1alpha1.ApprovalStatus{
 		{Name: "yes", By: "bob", At: now, Decision: v1alpha1.DecisionApprove, TTL: &v1alpha1.Duration{Duration: 1800e9}},
 	}

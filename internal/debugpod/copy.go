@@ -113,7 +113,7 @@ func copyMeta(session *v1alpha1.DebugSession, target *corev1.Pod, keep []v1alpha
 		Namespace:       target.Namespace,
 		Labels:          maps.Clone(labels),
 		Annotations:     map[string]string{},
-		OwnerReferences: []metav1.OwnerReference{ownerReference(session)},
+		OwnerReferences: []metav1.OwnerReference{OwnerReference(session)},
 	}
 	if meta.Labels == nil {
 		meta.Labels = map[string]string{}

@@ -21,7 +21,7 @@ func Isolation(session *v1alpha1.DebugSession) *networkingv1.NetworkPolicy {
 			Namespace:       session.Namespace,
 			Labels:          map[string]string{v1alpha1.LabelSessionUID: string(session.UID)},
 			Annotations:     map[string]string{v1alpha1.AnnotationSession: session.Name},
-			OwnerReferences: []metav1.OwnerReference{ownerReference(session)},
+			OwnerReferences: []metav1.OwnerReference{OwnerReference(session)},
 		},
 		Spec: networkingv1.NetworkPolicySpec{
 			PodSelector: metav1.LabelSelector{MatchLabels: label},

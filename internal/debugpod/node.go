@@ -56,7 +56,7 @@ func ownPod(session *v1alpha1.DebugSession) *corev1.Pod {
 			Namespace:       session.Namespace,
 			Labels:          map[string]string{v1alpha1.LabelSessionUID: string(session.UID)},
 			Annotations:     map[string]string{v1alpha1.AnnotationSession: session.Name},
-			OwnerReferences: []metav1.OwnerReference{ownerReference(session)},
+			OwnerReferences: []metav1.OwnerReference{OwnerReference(session)},
 		},
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever,

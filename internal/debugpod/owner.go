@@ -9,12 +9,12 @@ import (
 
 const sessionKind = "DebugSession"
 
-// ownerReference makes the session the pod's controller: no ReplicaSet adopts a pod that has one, even if the pod kept
+// OwnerReference makes the session the controller of what is made for it: no ReplicaSet adopts a pod that has one, even if the pod kept
 // its labels, and the garbage collector removes the pod should the session vanish.
 //
 // blockOwnerDeletion is false: true would need the right to update a session's finalizers, and a session's own
 // finalizer already waits for the pod.
-func ownerReference(session *v1alpha1.DebugSession) metav1.OwnerReference {
+func OwnerReference(session *v1alpha1.DebugSession) metav1.OwnerReference {
 	controller, block := true, false
 	return metav1.OwnerReference{
 		APIVersion:         v1alpha1.GroupVersion.String(),

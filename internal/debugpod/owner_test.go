@@ -27,7 +27,7 @@ func TestOwnedBy(t *testing.T) {
 		{"no version at all", func(r *metav1.OwnerReference) { r.APIVersion = "a/b/c" }, false},
 		{"not the controller", func(r *metav1.OwnerReference) { r.Controller = nil }, false},
 	} {
-		reference := ownerReference(session)
+		reference := OwnerReference(session)
 		test.change(&reference)
 		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{reference}}}
 		if got := OwnedBy(pod, session); got != test.want {
@@ -40,7 +40,7 @@ func TestOwnedBy(t *testing.T) {
 		t.Error("a pod with the label alone is owned")
 	}
 	nobody := &v1alpha1.DebugSession{}
-	if OwnedBy(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{ownerReference(nobody)}}}, nobody) {
+	if OwnedBy(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{OwnerReference(nobody)}}}, nobody) {
 		t.Error("a session without a UID owns a pod")
 	}
 }

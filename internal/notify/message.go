@@ -283,7 +283,7 @@ func example(of v1alpha1.NotificationType) *Message {
 			Message: `"mallory" may not use class "production" in namespace "shop"`,
 		}, "example", at)
 	case v1alpha1.NotifyTampered:
-		return tampered(&Tampering{Kind: "ValidatingAdmissionPolicy", Name: "debugsession-identity-v3", Message: "it was changed"}, "example", at)
+		return tampered(&Tampering{Kind: "ValidatingAdmissionPolicy", Name: "debugsession-identity-v4", Message: "it was changed"}, "example", at)
 	case v1alpha1.NotifyAwaitingApproval: // as it is
 	case v1alpha1.NotifyEmergency, v1alpha1.NotifyReviewOverdue:
 		session.Status.Phase, session.Status.Approvals, session.Spec.Emergency = v1alpha1.PhaseActive, nil, true

@@ -38,8 +38,14 @@ func (m move) key() string {
 // movesOf returns what has happened to a session until now, in order, and when what follows from time alone happens next. gone is a
 // session that was deleted.
 func movesOf(session *v1alpha1.DebugSession, gone bool, now time.Time) (moves []move, next time.Time) {
+	if session.Spec.MemberOf != nil { // sinks are told of the session that it is a member of
+		return nil, time.Time{}
+	}
 	status := &session.Status
 	moves = append(askedAndApproved(session), emergency(status)...)
+	if first := firstMember(status.Members); first != nil {
+		moves = append(moves, move{notificationType: v1alpha1.NotifyActive, at: first.Time})
+	}
 	if debugger := status.Debugger; debugger != nil && debugger.StartedAt != nil && wasActive(status.Phase) {
 		moves = append(moves, move{notificationType: v1alpha1.NotifyActive, at: debugger.StartedAt.Time})
 	}
@@ -184,4 +190,15 @@ func sentTo(session *v1alpha1.DebugSession, sink string) []string {
 		}
 	}
 	return nil
+}
+
+// firstMember is when the first debugger of a session with members began to run; nil if none has.
+func firstMember(rows []v1alpha1.MemberStatus) *metav1.Time {
+	var first *metav1.Time
+	for i := range rows {
+		if at := rows[i].StartedAt; at != nil && (first == nil || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
 }

@@ -99,6 +99,14 @@ func (CreatePod) effect() Effect { return Creates }
 // Describe implements Action.
 func (a CreatePod) Describe() string { return fmt.Sprintf("creating pod %q", a.Pod.Name) }
 
+// CreateMember makes a member of the session. If a session of its name exists and is that member, that is the one.
+type CreateMember struct{ Session *v1alpha1.DebugSession }
+
+func (CreateMember) effect() Effect { return Creates }
+
+// Describe implements Action.
+func (a CreateMember) Describe() string { return fmt.Sprintf("creating session %q", a.Session.Name) }
+
 // DeletePod deletes the session's own pod, if it still is the pod of that UID.
 type DeletePod struct {
 	Pod          types.NamespacedName

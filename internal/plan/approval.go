@@ -16,7 +16,10 @@ import (
 
 // verifyApprovedPayload refuses to make something else than what was shown to whoever approved it: who may patch a pod can change what a
 // debugger of it, or a copy, comes to.
-func (p *pass) verifyApprovedPayload(target *debugTarget, making Action) *Refusal {
+func (p *pass) verifyApprovedPayload(target *debugTarget, making Action) error {
+	if p.isMember() {
+		return p.verifyMemberPayload(target)
+	}
 	request := p.status().Request
 	if request == nil || approval.StandsFor(request.Hash, p.HashKey, p.spec(), p.status().Class, p.approvedUID(target), p.payload(making, target)) {
 		return nil
@@ -67,7 +70,7 @@ func (s approvalsUnreadable) take(p *pass) {
 // approved sees that a session which needs approval has it.
 func (p *pass) approved() step {
 	status, wanted := p.status(), p.ttl()
-	if status.Class.ApprovalsRequired == 0 {
+	if status.Class.ApprovalsRequired == 0 || p.isMember() {
 		return nil
 	}
 	if status.Request == nil {
@@ -128,6 +131,9 @@ func (p *pass) awaitApproval(t approval.Tally, deadline time.Time) {
 // stillApproved looks after the approvals of a session that runs, and records how long it may last by them, or why it may not. What
 // waits while they cannot be read is only what would be made or given: a session that is to end still does.
 func (p *pass) stillApproved() step {
+	if p.isMember() {
+		return p.parentRuns()
+	}
 	p.lasts = p.status().Class.MaxTTL.Duration
 	if p.status().Class.ApprovalsRequired == 0 {
 		return nil

@@ -39,8 +39,8 @@ func (p *pass) buildApproved(target *debugTarget, status *v1alpha1.DebugSessionS
 	if err != nil {
 		return nil, err
 	}
-	if refusal := p.verifyApprovedPayload(target, action); refusal != nil {
-		return nil, refusal
+	if err := p.verifyApprovedPayload(target, action); err != nil {
+		return nil, err
 	}
 	return action, nil
 }

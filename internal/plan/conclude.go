@@ -28,6 +28,8 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 			p.concludeReplacing(result)
 		case StopDebugger:
 			p.concludeStopping(action, result)
+		case CreateMember:
+			p.concludeMember(action, result)
 		default:
 			p.concludeByEffect(result)
 		}

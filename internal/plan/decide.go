@@ -35,7 +35,8 @@ func Decide(s Snapshot) Plan {
 		return Plan{Ask: p.plan.Ask}
 	}
 	p.summarize()
-	if before := &s.Session.Status; (p.Target.state == awaited || p.Watched.state == awaited) && before.ObservedGeneration <= 0 {
+	waits := p.Target.state == awaited || p.Watched.state == awaited || p.isMember() && p.status().Phase == ""
+	if before := &s.Session.Status; waits && before.ObservedGeneration <= 0 {
 		// Nothing was decided yet, and to say that is not worth a write.
 		p.plan.Status.ObservedGeneration, p.plan.Status.RequesterVerifiedAt = before.ObservedGeneration, before.RequesterVerifiedAt
 	}

@@ -60,6 +60,14 @@ var modes = map[v1alpha1.Mode]mode{
 }
 
 func modeOf(spec *v1alpha1.DebugSessionSpec) mode {
+	if spec.HasMembers() {
+		return membersMode{modeOfOne(spec)}
+	}
+	return modeOfOne(spec)
+}
+
+// modeOfOne is the mode of a session of one pod, or of each member of a session.
+func modeOfOne(spec *v1alpha1.DebugSessionSpec) mode {
 	if spec.Mode == v1alpha1.ModePodCopy && spec.Target.IsAlone() {
 		return copyMode{madePod{noun: "debugger's pod"}} // a copy of nothing
 	}

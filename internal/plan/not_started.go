@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -14,6 +15,9 @@ const triedUntil = "; retrying until "
 
 // ran reports whether the debugger is known to have run its command.
 func (p *pass) ran() bool {
+	if p.spec().HasMembers() {
+		return slices.ContainsFunc(p.status().Members, func(row v1alpha1.MemberStatus) bool { return row.StartedAt != nil })
+	}
 	d := p.status().Debugger
 	return d != nil && d.StartedAt != nil && (d.FinishedAt == nil || !gaveUp(d.Message, *d.StartedAt, *d.FinishedAt))
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,9 @@ import (
 // requesterTrusted sees that the session's requester is who it says: nothing is done for one that admission did not stamp. That it was
 // verified is recorded, as nobody can find out any more once the policy that the API server held it against is another.
 func (p *pass) requesterTrusted() step {
+	if p.isMember() {
+		return p.parentVouches()
+	}
 	refusal, stop := need(p.Trusted, CheckSeal{}, pause{}, unreadable("the seal of spec.requester"))
 	switch {
 	case stop != nil:
@@ -64,7 +68,7 @@ const permissionHolds = 10 * time.Second
 // requesterMayUse asks once more, right before the start, the requester's permission to use the class: rights are taken away, too.
 func (p *pass) requesterMayUse() step {
 	age := p.Now.Sub(p.Session.CreationTimestamp.Time)
-	if p.status().Class.ApprovalsRequired == 0 && age >= 0 && age < permissionHolds {
+	if (p.status().Class.ApprovalsRequired == 0 || p.isMember()) && age >= 0 && age < permissionHolds {
 		return nil
 	}
 	may, stop := need(p.MayUse, CheckUse{}, pause{}, unreadable("the requester's permission to use the class"))
@@ -80,7 +84,7 @@ func (p *pass) requesterMayUse() step {
 func (p *pass) limitsHold() step {
 	class := p.Class.value
 	limits := class.Spec.Limits
-	if limits == nil || limits.PerNamespace == 0 && limits.PerRequester == 0 {
+	if limits == nil || limits.PerNamespace == 0 && limits.PerRequester == 0 || p.isMember() { // its session counts for it
 		return nil
 	}
 	running, stop := need(p.Running, CountRunning{}, pause{}, unreadable("the sessions of the class"))
@@ -88,7 +92,18 @@ func (p *pass) limitsHold() step {
 		return stop
 	}
 	full := wait{reason: v1alpha1.ReasonLimitReached, recheck: true}
+	more := int32(max(1, len(p.pods))) // 50 at most
+	least := slices.Min(slices.DeleteFunc([]int32{limits.PerNamespace, limits.PerRequester}, func(limit int32) bool { return limit == 0 }))
 	switch {
+	case more > least:
+		return reject{refuse(v1alpha1.ReasonLimitReached, "%d pods would be debugged, and class %q allows %d sessions at once (limits.perNamespace, limits.perRequester); "+
+			"select fewer pods, and apply a new session", more, class.Name, least)}
+	case more > 1 && limits.PerNamespace > 0 && running.InNamespace+more > limits.PerNamespace:
+		full.message = fmt.Sprintf("%d sessions of class %q run in namespace %q, and with %d pods there would be more than its limits.perNamespace, %d",
+			running.InNamespace, class.Name, p.Session.Namespace, more, limits.PerNamespace)
+	case more > 1 && limits.PerRequester > 0 && running.OfRequester+more > limits.PerRequester:
+		full.message = fmt.Sprintf("%d sessions of class %q run for %s, and with %d pods there would be more than its limits.perRequester, %d",
+			running.OfRequester, class.Name, p.spec().Requester.Username, more, limits.PerRequester)
 	case limits.PerNamespace > 0 && running.InNamespace >= limits.PerNamespace:
 		full.message = fmt.Sprintf("%d sessions of class %q run in namespace %q, the most that its limits.perNamespace allows", running.InNamespace, class.Name, p.Session.Namespace)
 	case limits.PerRequester > 0 && running.OfRequester >= limits.PerRequester:
@@ -108,16 +123,13 @@ func (p *pass) requested() step {
 		}
 	}
 	target := p.target
-	trial := &pass{Snapshot: p.Snapshot}
-	p.status().DeepCopyInto(&trial.plan.Status)
-	trial.record(target, begin(p.spec(), p.status().Class, p.ttl(), p.Now, p.targetDeadline(target.pod)))
-	action, err := trial.build(target, trial.status())
+	trial, action, err := p.tryBuild(target)
 	if err != nil {
 		return cannotBuild(err)
 	}
 	missing := step(markEnded{v1alpha1.OutcomeTargetGone, string(v1alpha1.OutcomeTargetGone), fmt.Sprintf("%s is gone; nothing was created", target)})
-	if p.spec().Target.When != nil {
-		missing = wait{reason: v1alpha1.ReasonTargetNotFound, message: fmt.Sprintf("%s is gone, and stood for those that may crash", target)}
+	if p.ofAnyPod() {
+		missing = wait{reason: v1alpha1.ReasonTargetNotFound, message: fmt.Sprintf("%s is gone, and stood for all that may be debugged", target)}
 	}
 	preview, stop := need(p.Preview, DryRun{Action: action}, missing, unreadable("the API server's dry run"))
 	switch {
@@ -127,7 +139,7 @@ func (p *pass) requested() step {
 		return reject{preview.Refusal}
 	}
 	status := p.status()
-	if p.spec().Target.When == nil {
+	if !p.ofAnyPod() {
 		status.Target = trial.status().Target
 	}
 	status.Request = &v1alpha1.RequestStatus{
@@ -141,6 +153,15 @@ func (p *pass) requested() step {
 	p.awaitApproval(approval.Tally{}, approval.Deadline(status))
 	p.event(corev1.EventTypeNormal, v1alpha1.ReasonAwaitingApproval, "waiting for "+status.WaitingFor)
 	return pause{}
+}
+
+// tryBuild builds what would be made now, and records nothing.
+func (p *pass) tryBuild(target *debugTarget) (*pass, Action, error) {
+	trial := &pass{Snapshot: p.Snapshot}
+	p.status().DeepCopyInto(&trial.plan.Status)
+	trial.record(target, begin(p.spec(), p.status().Class, p.ttl(), p.Now, p.targetDeadline(target.pod)))
+	action, err := trial.build(target, trial.status())
+	return trial, action, err
 }
 
 // hiddenIn tells an approver that the preview does not show all.

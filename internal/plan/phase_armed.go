@@ -182,9 +182,12 @@ func (p *pass) disarmed(t approval.Tally) step {
 	return markEnded{v1alpha1.OutcomeRevoked, string(v1alpha1.OutcomeRevoked), why + "; nothing was created"}
 }
 
+// ofAnyPod reports whether approvers are shown one pod that stands for others: those that may crash, or all that are debugged.
+func (p *pass) ofAnyPod() bool { return p.spec().Target.When != nil || p.spec().HasMembers() }
+
 // approvedUID is the target's UID as far as it is approved: an armed session is approved for whichever pod it will be.
 func (p *pass) approvedUID(target *debugTarget) types.UID {
-	if p.spec().Target.When != nil {
+	if p.ofAnyPod() {
 		return ""
 	}
 	return target.uid()
@@ -193,7 +196,7 @@ func (p *pass) approvedUID(target *debugTarget) types.UID {
 // payload is what of an action is approved.
 func (p *pass) payload(making Action, target *debugTarget) approval.Payload {
 	made := payload(making)
-	if p.spec().Target.When != nil {
+	if p.ofAnyPod() {
 		return made.OfAny(target.pod)
 	}
 	return made

@@ -22,7 +22,7 @@ func (p *pass) accessRevoked() step {
 }
 
 func (p *pass) debuggerGone() step {
-	if p.status().Debugger.PodName == "" {
+	if !p.spec().HasMembers() && p.status().Debugger.PodName == "" {
 		return p.completeEnding("its pod is unknown: its status was lost")
 	}
 	return p.mode().teardown(p)

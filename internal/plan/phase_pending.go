@@ -54,10 +54,13 @@ func (p *pass) classGranted() step {
 	class, status := p.Class.value, p.status()
 	granted := status.Class
 	anew := granted == nil || granted.ApprovalsRequired > 0 && granted.ApprovalTimeout == nil
-	if anew {
+	switch {
+	case anew && p.isMember():
+		status.Class = p.parent.Status.Class.DeepCopy()
+	case anew:
 		status.Class, status.Request = policy.Grant(class, p.spec()), nil // who approved it approved what was granted then
 	}
-	if anew || p.spec().Target.When != nil { // when it was armed there may have been no pod yet
+	if anew || p.ofAnyPod() { // when it was armed there may have been no pod yet
 		if stop := p.keptImageGranted(); stop != nil {
 			return stop
 		}
@@ -220,6 +223,9 @@ func (p *pass) waitingSince() time.Time {
 
 // pinned records what will be made, for whom, and by when it will be over.
 func (p *pass) pinned() step {
+	if p.spec().HasMembers() {
+		return p.membersPinned()
+	}
 	target, status := p.target, p.status()
 	deadline := p.targetDeadline(target.pod)
 	life := begin(p.spec(), status.Class, p.startsWith(), p.Now, deadline)
@@ -249,6 +255,11 @@ func (p *pass) pinned() step {
 
 // admitted says what may be debugged, and until when: again whenever the end moves.
 func (p *pass) admitted() {
+	if p.spec().HasMembers() {
+		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
+			fmt.Sprintf("%d pods of %s may be debugged until %s", len(p.status().Members), watchedName(&p.spec().Target), plaintext.Clock(p.status().ExpiresAt.Time)))
+		return
+	}
 	target, what, uid := p.status().Target, "pod", p.status().Target.PodUID
 	name := target.PodName
 	switch {

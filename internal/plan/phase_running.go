@@ -37,7 +37,13 @@ func (p *pass) notAskedToEnd() step {
 
 // endFollowed moves the session's end to where ttl, notAfter, the approvals and the target have it.
 func (p *pass) endFollowed() step {
-	if !p.approvalsUnknown && p.revoked == "" {
+	switch {
+	case p.approvalsUnknown || p.revoked != "":
+	case p.isMember():
+		p.follow(p.notPastTarget(notAfter(p.spec(), p.parent.Status.ExpiresAt.Time)))
+	case p.spec().HasMembers():
+		p.moveEnd(expiry(p.spec(), p.status().StartedAt.Time, min(p.lasts, p.ttl())))
+	default:
 		p.follow(p.notPastTarget(expiry(p.spec(), p.status().StartedAt.Time, min(p.lasts, p.ttl()))))
 	}
 	return nil

@@ -19,7 +19,7 @@ func Rehearse(s Snapshot, answer func(*Snapshot, Question) error) (*v1alpha1.Deb
 		}
 		status := &decided.Status
 		admitted := status.Phase == v1alpha1.PhaseStarting && s.Session.Status.Phase != v1alpha1.PhaseStarting
-		if !admitted && status.Reason != v1alpha1.ReasonTargetChosen {
+		if admitted && s.Session.Spec.HasMembers() || !admitted && status.Reason != v1alpha1.ReasonTargetChosen {
 			return status, nil
 		}
 		s = asked

@@ -18,6 +18,13 @@ const statusLost = "part of its status was lost, so what it was granted is unkno
 // it, unless it was restored from somewhere, or edited by an administrator.
 func (p *pass) statusComplete() step {
 	s := p.status()
+	if p.spec().HasMembers() {
+		if s.Class == nil || s.Target == nil || s.Members == nil || s.StartedAt == nil || s.ExpiresAt == nil || s.HardDeadline == nil {
+			p.repair()
+			return pause{}
+		}
+		return nil
+	}
 	if s.Class == nil || s.Target == nil || s.Debugger == nil || s.Access == nil || s.StartedAt == nil || s.ExpiresAt == nil ||
 		s.HardDeadline == nil && !p.unstoppable() {
 		p.repair()
@@ -45,7 +52,7 @@ func (p *pass) repair() {
 	if s.ExpiresAt == nil {
 		s.ExpiresAt = timestamp(p.Now)
 	}
-	if s.Access == nil {
+	if s.Access == nil && !p.spec().HasMembers() {
 		s.Access = &v1alpha1.AccessStatus{Name: debugpod.AccessName(p.Session.UID), Subjects: []v1alpha1.Subject{}}
 	}
 	p.mode().repair(p)

@@ -58,6 +58,9 @@ func (p *pass) unapprovedTTL() time.Duration {
 
 // startsWith is how long a session lasts that starts now.
 func (p *pass) startsWith() time.Duration {
+	if p.isMember() {
+		return p.parent.Status.ExpiresAt.Sub(p.Now.Truncate(time.Second))
+	}
 	if p.unapproved {
 		return min(p.ttl(), p.unapprovedTTL())
 	}

@@ -109,6 +109,12 @@ type Snapshot struct {
 	// Artifacts is what this process knows of the files that the session keeps: the answer to ReadArtifacts.
 	Artifacts Observed[ArtifactsState]
 
+	// Parent is the session that a member names: the answer to ReadParent.
+	Parent Observed[*Parent]
+
+	// Members are the members of a session that have not ended, as far as that is recorded, by their names: the answer to ReadMembers.
+	Members Observed[map[string]*v1alpha1.DebugSession]
+
 	// DebuggerPod is the pod of the name recorded for the one that the operator makes, in modes that make one: the answer to
 	// ReadDebuggerPod.
 	DebuggerPod Observed[*corev1.Pod]
@@ -240,6 +246,20 @@ type (
 		Ended     time.Time
 	}
 
+	// ReadParent asks for the session of that name, and whether it is known who asked for it. Only a member asks. It may be answered from a
+	// cache, and the session is woken when that session moves on. If Fresh, the API server itself must be asked.
+	ReadParent struct {
+		Name  string
+		Fresh bool
+	}
+
+	// ReadMembers asks for the sessions of those names. It may be answered from a cache, and the session is woken when one of its members
+	// changes. If Fresh, the API server itself must be asked for those that the cache does not have.
+	ReadMembers struct {
+		Names []string
+		Fresh bool
+	}
+
 	// ReadDebuggerPod asks for the pod of the name recorded for the one that the operator makes. It may be answered from a cache of the pods that the operator made.
 	// If Fresh, the API server itself must be asked.
 	ReadDebuggerPod struct {
@@ -274,6 +294,8 @@ func (ReadNode) question()            {}
 func (ReadNetworkPolicy) question()   {}
 func (ListBudgets) question()         {}
 func (ReadOutput) question()          {}
+func (ReadParent) question()          {}
+func (ReadMembers) question()         {}
 func (ReadDebuggerPod) question()     {}
 
 // Observed is the answer to a question: found, absent, awaited or unknown. The zero value is a question not asked yet.

@@ -18,11 +18,13 @@ type pass struct {
 	plan Plan
 
 	// What gates leave to those after them.
-	target           *debugTarget  // what is to be debugged, as it was found
-	lasts            time.Duration // the longest that the approvals let the session last
-	revoked          string        // why they do not let it run any more; empty if they do
-	unapproved       bool          // it starts before its approval, as an emergency
-	approvalsUnknown bool          // they cannot be read: nothing is made or given meanwhile
+	target           *debugTarget           // what is to be debugged, as it was found
+	pods             []corev1.Pod           // those that are to be debugged, of a session with members
+	parent           *v1alpha1.DebugSession // of a member, the session that vouches for it
+	lasts            time.Duration          // the longest that the approvals let the session last
+	revoked          string                 // why they do not let it run any more; empty if they do
+	unapproved       bool                   // it starts before its approval, as an emergency
+	approvalsUnknown bool                   // they cannot be read: nothing is made or given meanwhile
 
 	pendingDeadline time.Time // what the debugger that keeps to a deadline of its own should keep to; zero: what it keeps to
 }
@@ -132,6 +134,10 @@ func (p *pass) pointTo(ready *metav1.Condition) {
 // sayAttachable reports whether the command in status.attach connects now.
 func (p *pass) sayAttachable() {
 	status := p.status()
+	if p.spec().HasMembers() {
+		p.set(v1alpha1.ConditionAttachable, metav1.ConditionFalse, status.Reason, "the debuggers are those of the sessions in status.members: attach to one of them")
+		return
+	}
 	if status.Attach == "" || status.Phase != v1alpha1.PhaseActive {
 		reason, message := status.Reason, "nobody can attach now"
 		decisive := status.DecisiveCondition()
@@ -156,12 +162,15 @@ func (p *pass) sayAttachable() {
 }
 
 // failed reports whether the session ended without having done what it was for.
-func (p *pass) failed() bool {
-	switch p.status().Outcome {
+func (p *pass) failed() bool { return outcomeFailed(p.status().Outcome, p.ran()) }
+
+// outcomeFailed reports whether an outcome is of a session that ended so, and whose debugger ran or did not.
+func outcomeFailed(outcome v1alpha1.Outcome, ran bool) bool {
+	switch outcome {
 	case v1alpha1.OutcomeRejected, v1alpha1.OutcomeDenied, v1alpha1.OutcomeTimedOut, v1alpha1.OutcomeNotStarted, v1alpha1.OutcomeFailed:
 		return true
 	case v1alpha1.OutcomeTargetGone:
-		return !p.ran()
+		return !ran
 	case v1alpha1.OutcomeCompleted, v1alpha1.OutcomeExpired, v1alpha1.OutcomeTerminated, v1alpha1.OutcomeRevoked:
 	}
 	return false

@@ -218,8 +218,11 @@ func (s markEnded) take(p *pass) {
 	status := p.status()
 	if status.EndedAt == nil {
 		status.EndedAt, status.Attach, status.WaitingFor, status.NextEndWarning = timestamp(p.Now), "", p.stillToReview(), nil
-		if status.Debugger != nil {
+		switch {
+		case status.Debugger != nil:
 			p.recordEnd(s.outcome, s.reason)
+		case p.spec().HasMembers() && status.StartedAt != nil:
+			p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonGone, hasEnded)
 		}
 		if p.mustWaitForRecord() {
 			awaitRecord(s).take(p)
@@ -250,5 +253,7 @@ func (p *pass) recordEnd(outcome v1alpha1.Outcome, reason string) {
 	if status.Debugger.StartedAt != nil && status.Debugger.StoppedBy == "" {
 		status.Debugger.StoppedBy = stoppedBy(outcome, reason, status)
 	}
-	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, gone, "the session has ended")
+	p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, gone, hasEnded)
 }
+
+const hasEnded = "the session has ended"

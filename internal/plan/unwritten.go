@@ -40,11 +40,11 @@ func endsAnyway(stored *v1alpha1.DebugSession, status *v1alpha1.DebugSessionStat
 	return stored.DeletionTimestamp != nil || stored.Spec.End || passed(stored.Status.ExpiresAt, now) || hasExited(stored, status)
 }
 
-// endIsAwaited reports whether others than the reconciler have something to do when the session's phase is Ending: they store its record,
-// what its debugger wrote, or the files that it left.
+// endIsAwaited reports whether others have something to do when the session's phase is Ending: its members end, its record is stored, what
+// its debugger wrote, or the files that it left.
 func endIsAwaited(session *v1alpha1.DebugSession) bool {
 	class := session.Status.Class
-	return class == nil || class.Audit == v1alpha1.AuditRequired || session.Status.Transcribed() || len(session.Spec.Debugger.Artifacts) > 0
+	return class == nil || session.Spec.HasMembers() || class.Audit == v1alpha1.AuditRequired || session.Status.Transcribed() || len(session.Spec.Debugger.Artifacts) > 0
 }
 
 // hasExited reports whether the debugger has ended, and is not started again: its pod's status says so to whoever looks.

@@ -30,6 +30,10 @@ type view struct {
 
 	node *plan.Observed[*corev1.Node]
 
+	// parent is the session that this one is a member of, and members those of this one.
+	parent  *plan.Observed[*plan.Parent]
+	members *plan.Observed[map[string]*v1alpha1.DebugSession]
+
 	// watched are the pods of which an armed session waits for one, and selector what selects them; left out: app=web.
 	watched  *plan.Observed[[]corev1.Pod]
 	selector *plan.Observed[string]
@@ -201,6 +205,16 @@ func (v view) answer(t tester, s *plan.Snapshot, question plan.Question) {
 		s.Budgets = known(t, q, v.budgets)
 	case plan.ReadOutput:
 		s.Output = known(t, q, v.output)
+	case plan.ReadParent:
+		s.Parent = known(t, q, v.parent)
+		if q.Fresh {
+			s.Parent = s.Parent.Fresh()
+		}
+	case plan.ReadMembers:
+		s.Members = known(t, q, v.members)
+		if q.Fresh {
+			s.Members = s.Members.Fresh()
+		}
 	case plan.ReadDebuggerPod:
 		s.DebuggerPod = known(t, q, v.copied)
 		if q.Fresh {

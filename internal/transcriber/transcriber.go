@@ -136,6 +136,6 @@ func (t *Transcriber) look(session *v1alpha1.DebugSession) *follower {
 
 // over reports whether a session's debugger prints no more.
 func over(status *v1alpha1.DebugSessionStatus) bool {
-	ending := status.Phase == v1alpha1.PhaseEnding && status.Debugger.FinishedAt != nil
+	ending := status.Phase == v1alpha1.PhaseEnding && status.Debugger != nil && status.Debugger.FinishedAt != nil
 	return ending || status.EndedAt != nil || status.Phase == v1alpha1.PhaseEnded
 }

@@ -42,7 +42,7 @@ var _ = Describe("a seal that was forged at the webhook's Service", func() {
 		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty())
 
 		// It is written anew at once, and the API server perhaps does without it for a second.
-		kubectl("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", "debugsession-identity-v3")
+		kubectl("delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", "debugsession-identity-v4")
 		if _, err := mallory.do(n, sealed, "create", "-f", "-"); err == nil {
 			Expect(n.ends("forged", v1alpha1.OutcomeRejected).Status.Reason).To(Equal(v1alpha1.ReasonNotTrusted))
 		}
@@ -51,12 +51,12 @@ var _ = Describe("a seal that was forged at the webhook's Service", func() {
 			Should(MatchError(ContainSubstring("spec.requester: must be the user who creates the session")))
 		Expect(n.getPod("web").Spec.EphemeralContainers).To(BeEmpty())
 		Eventually(func() (string, error) {
-			return tryKubectl("get", "validatingadmissionpolicy", "debugsession-identity-v3", "-o",
+			return tryKubectl("get", "validatingadmissionpolicy", "debugsession-identity-v4", "-o",
 				"jsonpath={.status.observedGeneration} {.status.typeChecking.expressionWarnings}")
 		}).Should(Equal("1 "), "its expressions fit the kinds")
 
 		// What is created once it is enforced everywhere goes on, in namespaces that are not left out.
-		since, err := time.Parse(time.RFC3339, kubectl("get", "validatingadmissionpolicy", "debugsession-identity-v3",
+		since, err := time.Parse(time.RFC3339, kubectl("get", "validatingadmissionpolicy", "debugsession-identity-v4",
 			"-o", `jsonpath={.metadata.annotations.debugsession\.dev/enforced-since}`))
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(time.Now).Should(BeTemporally(">", since))

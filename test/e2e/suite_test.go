@@ -82,6 +82,7 @@ spec:
   allowSecurityContext: true
   allowVolumes: true
   allowUnstoppable: true
+  limits: {maxMembers: 10}
   maxTTL: 24h
 `
 

@@ -30,7 +30,7 @@ const logReadTimeout = 10 * time.Second
 // check judges the run by the ten invariants of the design, from what the API server has had and what is left in it.
 func (r *run) check(ctx context.Context) []string {
 	r.rest()
-	c := &checker{run: r, sessions: r.injector.history.of(r.namespace, "debugsessions"), pods: r.injector.history.of(r.namespace, "pods")}
+	c := &checker{run: r, sessions: r.versions(r.scenario.all), pods: r.injector.history.of(r.namespace, "pods")}
 	c.checkMaking()
 	c.checkEnd()
 	c.checkDeadline(ctx)
@@ -42,7 +42,54 @@ func (r *run) check(ctx context.Context) []string {
 	c.checkLogWait()
 	c.checkSettled(ctx)
 	c.checkLeaks(ctx)
+	if r.scenario.all {
+		c.checkMember()
+	}
 	return c.violations
+}
+
+// checkMember: a member is recorded before it is made (1), there is one (2), it makes nothing before its UID is recorded (1), and its session says
+// Ended when it has (4), once (5).
+func (c *checker) checkMember() {
+	parents := c.versions(false)
+	recorded := func(revision uint64, uid types.UID) bool {
+		for _, v := range slices.Backward(parents) {
+			if v.revision < revision {
+				rows := v.object.(*v1alpha1.DebugSession).Status.Members
+				return len(rows) == 1 && rows[0].Name == c.member().Name && rows[0].UID == uid
+			}
+		}
+		return false
+	}
+	uids := map[types.UID]bool{}
+	for _, v := range c.sessions {
+		member := v.object.(*v1alpha1.DebugSession)
+		uids[member.UID] = true
+	}
+	c.must(2, len(uids) == 1, "%d members were made", len(uids))
+	c.must(1, recorded(c.sessions[0].revision, ""), "the member was made before its session had recorded it")
+	for _, v := range c.pods {
+		pod := v.object.(*corev1.Pod)
+		if pod.Name != c.target || len(pod.Spec.EphemeralContainers) > 0 {
+			c.must(1, recorded(v.revision, c.member().UID), "a debugger was made before its session had recorded the member's UID")
+			break
+		}
+	}
+	revision, _ := c.ended()
+	var end *v1alpha1.DebugSession
+	for _, v := range parents {
+		session := v.object.(*v1alpha1.DebugSession)
+		switch {
+		case end == nil && session.Status.Phase == v1alpha1.PhaseEnded:
+			end = session
+			c.must(4, revision != 0 && revision < v.revision, "the session said Ended before its member")
+			c.must(10, session.Status.Outcome == c.scenario.outcome && session.Status.Members[0].Outcome == c.scenario.outcome,
+				"the outcome is %s, and its row %+v", session.Status.Outcome, session.Status.Members[0])
+		case end != nil:
+			c.must(5, equality.Semantic.DeepEqual(session.Status, end.Status), "the status changed after Ended, at %d", v.revision)
+		}
+	}
+	c.must(7, end != nil, "the session never said Ended")
 }
 
 // uid is found in a delete's body, be it JSON or protobuf, only as its precondition.

@@ -197,9 +197,22 @@ func (r *run) until(ctx context.Context, what string, done func(*v1alpha1.DebugS
 		session.Status.Reason, session.Status.WaitingFor, session.DeletionTimestamp != nil, session.Finalizers)
 }
 
+// versions are those of the session that was asked for, or of its member.
+func (r *run) versions(ofMember bool) []version {
+	return slices.DeleteFunc(slices.Clone(r.injector.history.of(r.namespace, "debugsessions")), func(v version) bool {
+		return (v.object.GetName() != r.name) != ofMember
+	})
+}
+
+// member is the session's member, of which there is one.
+func (r *run) member() *v1alpha1.DebugSession {
+	versions := r.versions(true)
+	return versions[len(versions)-1].object.(*v1alpha1.DebugSession).DeepCopy()
+}
+
 // latest is the session as the test's watch has it; nil if it is gone.
 func (r *run) latest() *v1alpha1.DebugSession {
-	versions := r.injector.history.of(r.namespace, "debugsessions")
+	versions := r.versions(false)
 	if len(versions) == 0 {
 		return &v1alpha1.DebugSession{}
 	}

@@ -26,6 +26,7 @@ type scenario struct {
 	oneShot  bool                                    // the debugger has no terminal
 	hangs    bool                                    // nobody gets its log
 	armed    bool                                    // it waits for its target to crash
+	all      bool                                    // it has members: one, of its target
 	template bool                                    // the copy is of a workload without pods, with its environment and a Secret to pull with
 }
 
@@ -125,6 +126,10 @@ func scenarios() []scenario {
 			template: true},
 		scenario{name: "armed-end", mode: v1alpha1.ModeEphemeralContainer, class: classApproved, outcome: v1alpha1.OutcomeTerminated, end: setEnd,
 			armed: true},
+		scenario{name: "all-end", mode: v1alpha1.ModeEphemeralContainer, class: classApproved, outcome: v1alpha1.OutcomeTerminated, end: setEnd,
+			all: true},
+		scenario{name: "all-exit", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits,
+			all: true},
 		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 		scenario{name: "network-end", mode: v1alpha1.ModeNode, class: classNetworks, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 		scenario{name: "artifacts-exit", mode: v1alpha1.ModeEphemeralContainer, class: classKeeping, outcome: v1alpha1.OutcomeCompleted,
@@ -166,6 +171,9 @@ func extend(ctx context.Context, r *run) error {
 
 func debuggerExits(ctx context.Context, r *run) error {
 	session := r.session()
+	if r.scenario.all {
+		session = r.member()
+	}
 	if err := k8s.Get(ctx, client.ObjectKeyFromObject(session), session); err != nil {
 		return err
 	}
@@ -234,6 +242,10 @@ func (r *run) ask(ctx context.Context) error {
 			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, When: &v1alpha1.When{Crashed: true},
 		}
 		fixture.NotAfter(r.clock.Now().Add(24 * time.Hour))(session)
+	}
+	if r.scenario.all {
+		fixture.OfSelector(map[string]string{"app": "web"})(session)
+		fixture.All(2)(session)
 	}
 	if r.scenario.template {
 		session.Spec.Target = v1alpha1.Target{Workload: &v1alpha1.Workload{Kind: "Deployment", Name: r.name}}

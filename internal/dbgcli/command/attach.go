@@ -1,12 +1,14 @@
 package command
 
 import (
+	"errors"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"debugsession.dev/operator/internal/dbgcli/request"
+	"debugsession.dev/operator/internal/dbgcli/story"
 	"debugsession.dev/operator/internal/dbgcli/terminal"
 )
 
@@ -28,6 +30,9 @@ NAME defaults to your only open session in the namespace. The session stays open
 			conn, session, err := env.find(ctx, first(args))
 			if err != nil {
 				return err
+			}
+			if members := story.AttachToMember(session); members != "" {
+				return errors.New(members)
 			}
 			tty := terminal.New(env.IOStreams, options.quiet)
 			v := &visit{visitOptions: options, environment: env, conn: conn, tty: tty, ours: end}

@@ -3,6 +3,8 @@ package command
 import (
 	"cmp"
 	"fmt"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +49,14 @@ func (e *environment) describe(session *v1alpha1.DebugSession) {
 			fmt.Fprintln(e.Out, day)
 		}
 		fmt.Fprintf(e.Out, "  %s  %s\n", at.Format(time.TimeOnly), moment.Text)
+	}
+	if members := story.Members(session); len(members) > 0 {
+		fmt.Fprintln(e.Out, "\nMembers:")
+		rows := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
+		for _, line := range members {
+			fmt.Fprintf(rows, "  %s\n", strings.TrimRight(strings.Join(line, "\t"), "\t"))
+		}
+		_ = rows.Flush()
 	}
 	if !story.Over(session) {
 		if text, timing := story.Progress(session, e.now()); text != "" {

@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -31,7 +32,7 @@ func find(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSe
 	if err != nil {
 		return nil, err
 	}
-	mine := story.Running(story.RequestedBy(list.Items, me.Username))
+	mine := story.WithoutMembers(story.Running(story.RequestedBy(list.Items, me.Username)))
 	switch len(mine) {
 	case 0:
 		return nil, fmt.Errorf("you have no open session in namespace %q; kubectl dbg TARGET opens one", conn.namespace)
@@ -48,6 +49,9 @@ func find(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSe
 // findActive is the same for what takes a debugger that runs.
 func findActive(ctx context.Context, conn *connection, name string) (*v1alpha1.DebugSession, error) {
 	session, err := find(ctx, conn, name)
+	if err == nil && session.Spec.HasMembers() {
+		return nil, errors.New(story.AttachToMember(session))
+	}
 	if err == nil && !story.Attachable(session) {
 		next := fmt.Sprintf("kubectl dbg attach %s waits for it", session.Name)
 		if story.Over(session) {

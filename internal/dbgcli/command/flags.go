@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -35,6 +36,9 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVar(&f.pick, "pick", "", "Which pod of a workload or selector: Ready, Unhealthy, Newest or Oldest. By default, pods that are not ready come first, then the newest.")
 
 	flags.StringVar(&f.when, "when", "", "Do not start yet, but in the first pod that crashes (crashed) or is not ready for so long (notReadyFor=2m). Requires --not-after.")
+
+	flags.Int32Var(&r.All, "all", 0, "Debug each of the pods of a workload or selector at the same time, if there are no more than so many (1 to 50), and the class allows it.")
+	flags.Lookup("all").NoOptDefVal = strconv.Itoa(defaultMembers)
 
 	flags.StringVar(&r.Image, "image", "", "The debugger's image. Defaults to the class's default image.")
 	flags.StringVar(&r.TargetContainer, "target", "", "The container whose processes the debugger sees. Defaults to the pod's default container.")
@@ -71,6 +75,9 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVar(&f.notAfter, "not-after", "", "The session never starts after this time and never runs past it: a time such as 2026-12-01T18:00:00Z, or a duration from now such as 2h.")
 	flags.StringVar(&r.Name, "name", "", "The session's name. Defaults to one made of user, target and time.")
 }
+
+// defaultMembers is how many pods --all debugs at the most if it does not say.
+const defaultMembers = 20
 
 // finish reads what a flag alone does not hold, into the request.
 func (f *requestFlags) finish(r *request.Options, now time.Time) error {

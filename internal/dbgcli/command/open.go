@@ -41,6 +41,9 @@ func (o *openOptions) run(cmd *cobra.Command, args []string) error {
 	if o.flags.when != "" {
 		o.flags.attach = false // it may start in a night, or never
 	}
+	if o.request.All != 0 {
+		o.flags.attach = false // there are many to attach to
+	}
 	if o.output.format != "" && o.flags.attach {
 		return errors.New("-o cannot be used when attaching: add --attach=false")
 	}
@@ -76,7 +79,7 @@ func (o *openOptions) open(ctx context.Context, conn *connection, tty *terminal.
 			return o.output.print(o.Out, "DebugSession", created)
 		}
 		fmt.Fprintf(o.Out, "debugsession.debugsession.dev/%s created\n", created.Name)
-		if next := story.NextOfArmed(created); next != "" && !o.visit.quiet {
+		if next := story.NextOfCreated(created); next != "" && !o.visit.quiet {
 			fmt.Fprintln(o.ErrOut, next)
 		}
 		return nil

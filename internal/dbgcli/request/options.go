@@ -68,6 +68,9 @@ type Options struct {
 	// When has the session wait, armed, for one of the target's pods; nil: it starts as soon as it may.
 	When *v1alpha1.When
 
+	// All is the most pods that are debugged, if each of the target's is; 0: one of them.
+	All int32
+
 	// Emergency starts the session before its approval.
 	Emergency bool
 

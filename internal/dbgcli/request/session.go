@@ -100,7 +100,7 @@ func (o *Options) check(target v1alpha1.Target) error {
 	case o.ArgumentsOnly && len(o.Command) == 0:
 		return errors.New("--arguments-only needs arguments: add -- ARGUMENT…")
 	}
-	return errors.Join(o.checkPodNetwork(target), o.checkWhen(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(), checkCustom(o.Custom))
+	return errors.Join(o.checkPodNetwork(target), o.checkWhen(target), o.checkAll(target), o.checkPullSecrets(target), o.checkEnvFromTarget(target), o.checkIdleTimeout(target), o.checkArtifacts(), checkCustom(o.Custom))
 }
 
 // checkPodNetwork refuses what a debugger cannot have that is in a pod's network, and in nothing else of the pod.
@@ -116,6 +116,22 @@ func (o *Options) checkPodNetwork(target v1alpha1.Target) error {
 		return errors.New("a pod's containers share its network: omit --target")
 	case len(o.Artifacts) > 0:
 		return errors.New("no file is read out of a debugger in a pod's network: omit --artifact, and have the command print what is to be kept")
+	default:
+		return nil
+	}
+}
+
+// checkAll refuses what is not about many pods.
+func (o *Options) checkAll(target v1alpha1.Target) error {
+	switch {
+	case o.All == 0:
+		return nil
+	case target.Workload == nil && target.Selector == nil:
+		return errors.New("--all debugs many pods: specify KIND/NAME such as deploy/checkout, or -l LABEL=VALUE")
+	case o.Pick != "" || o.When != nil:
+		return errors.New("--all debugs each of the pods: omit --pick and --when")
+	case o.CopyTo != "" || o.Replace:
+		return errors.New("with --all each copy has a name of its own, and replaces nothing: use --copy, and omit --replace")
 	default:
 		return nil
 	}

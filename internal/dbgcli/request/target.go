@@ -56,6 +56,9 @@ func TargetName(gvk schema.GroupVersionKind, name string) string {
 // target is what is debugged, and the short name by which a session's name tells it.
 func (o *Options) target(kindOf KindOf) (target v1alpha1.Target, short string, err error) {
 	target.Container, target.Pick, target.When = o.TargetContainer, o.Pick, o.When
+	if o.All != 0 {
+		target.All = &v1alpha1.AllPods{Max: o.All}
+	}
 	if o.TargetImage != "" {
 		if o.Target != "" || o.Selector != "" {
 			return target, "", errors.New("specify only one of: a target, -l, --target-image")

@@ -21,6 +21,16 @@ func Next(session *v1alpha1.DebugSession) string {
 	}
 }
 
+// NextOfCreated is what one would type of a session that one does not attach to: that waits for a pod to crash, or has members; empty for any
+// other.
+func NextOfCreated(session *v1alpha1.DebugSession) string {
+	if session.Spec.HasMembers() {
+		return fmt.Sprintf("it debugs each pod of %s, at most %d; to see what becomes of them: kubectl dbg describe %s -n %s",
+			targetOf(session), session.Spec.Target.All.Max, session.Name, session.Namespace)
+	}
+	return NextOfArmed(session)
+}
+
 // NextOfArmed is what one would type of a session that waits for a pod to crash; empty for any other.
 func NextOfArmed(session *v1alpha1.DebugSession) string {
 	what := Awaited(session.Spec.Target.When)

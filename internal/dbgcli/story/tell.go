@@ -50,6 +50,10 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 		}
 		add(at.FinishedAt, "the debugger ended%s%s", exit(at), stoppedBy(at))
 	}
+	for i := range status.Members {
+		row := &status.Members[i]
+		add(row.StartedAt, "the debugger started in pod %s: session %s", row.PodName, row.Name)
+	}
 	add(status.EndedAt, "ended: %s%s", status.Outcome, ifAny(": ", Message(session)))
 	if !Over(session) {
 		add(status.ExpiresAt, "it expires")
@@ -111,6 +115,9 @@ func wish(session *v1alpha1.DebugSession) string {
 }
 
 func asked(target *v1alpha1.Target) string {
+	if target.All != nil {
+		return fmt.Sprintf("each pod of %s (at most %d)", named(target), target.All.Max)
+	}
 	return named(target) + ifAny(", as soon as one of its pods ", Awaited(target.When))
 }
 
@@ -150,6 +157,9 @@ func approvals(class *v1alpha1.ClassStatus) string {
 
 func making(session *v1alpha1.DebugSession) string {
 	at := session.Status.Debugger
+	if session.Spec.HasMembers() {
+		return fmt.Sprintf("%d sessions, one for each pod", len(session.Status.Members))
+	}
 	if at == nil {
 		return starts(session)
 	}

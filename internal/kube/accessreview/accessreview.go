@@ -35,6 +35,14 @@ func OnTarget(session *v1alpha1.DebugSession) *authorizationv1.ResourceAttribute
 	}
 }
 
+// OnStatuses is what the operator alone may do: to write the status of every session in the cluster. A Role does not suffice for that.
+func OnStatuses() *authorizationv1.ResourceAttributes {
+	return &authorizationv1.ResourceAttributes{
+		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
+		Resource: "debugsessions", Subresource: "status", Verb: "patch",
+	}
+}
+
 func extra(of map[string]v1alpha1.ExtraValue) map[string]authorizationv1.ExtraValue {
 	if len(of) == 0 {
 		return nil

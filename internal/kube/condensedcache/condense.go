@@ -29,7 +29,7 @@ func Condense(session *v1alpha1.DebugSession) *v1alpha1.DebugSession {
 			Labels:     marksOf(session.Labels), Annotations: marksOf(session.Annotations),
 			ManagedFields: condensedMark,
 		},
-		Spec: v1alpha1.DebugSessionSpec{ClassName: intern(session.Spec.ClassName), Mode: intern(session.Spec.Mode)},
+		Spec: v1alpha1.DebugSessionSpec{ClassName: intern(session.Spec.ClassName), Mode: intern(session.Spec.Mode), MemberOf: session.Spec.MemberOf.DeepCopy()},
 		Status: v1alpha1.DebugSessionStatus{
 			ObservedGeneration: status.ObservedGeneration, Phase: v1alpha1.PhaseEnded, Outcome: intern(status.Outcome),
 			EndedAt: &kept.endedAt, Class: classes.of(status.Class),
