@@ -312,7 +312,7 @@ func (w *world) readsLog() {
 		return
 	case w.noLog:
 		status.Incomplete = "its node did not give it"
-	case w.debuggerState().Running != nil:
+	case w.debuggerState().Running != nil && w.session.Status.EndedAt == nil: // of a pod that has finished, its kubelet may have said nothing since
 		w.transcript.CaughtUp = true
 		return
 	}
