@@ -94,12 +94,8 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.Approvals = r.observeApprovals(ctx, session, q)
 	case plan.ReadAccessState:
 		snapshot.Access = plan.Found(r.states.get(session).access)
-	case plan.ReadRecord:
-		snapshot.Record = plan.Found(r.Records.State(session))
-	case plan.ReadTranscript:
-		snapshot.Transcript = plan.Found(r.Records.Transcript(session))
-	case plan.ReadArtifacts:
-		snapshot.Artifacts = plan.Found(r.Records.Artifacts(session))
+	case plan.ReadRecord, plan.ReadTranscript, plan.ReadArtifacts:
+		r.answerOfRecord(session, q, snapshot)
 	case plan.ListCandidates, plan.ReadTemplate, plan.ReadClaim, plan.ListClaimPods, plan.FindOwnerSession, plan.ReadNode:
 		r.answerOfTarget(ctx, session, q, snapshot)
 	case plan.ReadNetworkPolicy:
@@ -116,6 +112,20 @@ func (r *Reconciler) answer(ctx context.Context, session *v1alpha1.DebugSession,
 		snapshot.DebuggerPod = r.observeDebuggerPod(ctx, session, q)
 	default:
 		panic("debugsession: a question that is not answered")
+	}
+}
+
+// answerOfRecord answers what is asked of what is kept of a session.
+func (r *Reconciler) answerOfRecord(session *v1alpha1.DebugSession, question plan.Question, snapshot *plan.Snapshot) {
+	switch question.(type) {
+	case plan.ReadRecord:
+		snapshot.Record = plan.Found(r.Records.State(session))
+	case plan.ReadTranscript:
+		snapshot.Transcript = plan.Found(r.Records.Transcript(session))
+	case plan.ReadArtifacts:
+		snapshot.Artifacts = plan.Found(r.Records.Artifacts(session))
+	default:
+		panic("debugsession: a question of a record that is not answered")
 	}
 }
 

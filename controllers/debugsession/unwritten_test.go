@@ -48,7 +48,8 @@ func TestAnEndIsWrittenDownIfItTakesLong(t *testing.T) {
 
 	ended := look()
 	ended.Status = ending
-	if r.resume(ended); ended.Status.Attach != "" || ended.Status.Phase != v1alpha1.PhaseEnding {
+	r.resume(ended)
+	if ended.Status.Attach != "" || ended.Status.Phase != v1alpha1.PhaseEnding {
 		t.Error("what was written down since is not what counts")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	admissionv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -17,6 +18,14 @@ import (
 	"debugsession.dev/operator/internal/plan"
 	"debugsession.dev/operator/internal/policy"
 )
+
+// validateMember sees a member of a session, which nobody but the operator makes.
+func (s *Server) validateMember(ctx context.Context, user *authenticationv1.UserInfo) admission.Response {
+	if refusal := s.permitMember(ctx, user); refusal != nil {
+		return *refusal
+	}
+	return admission.Allowed("")
+}
 
 // validateSession sees the session as it will be stored.
 func (s *Server) validateSession(ctx context.Context, req admission.Request) admission.Response {
@@ -32,10 +41,7 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 		return validateSessionUpdate(&session, &old)
 	}
 	if session.Spec.MemberOf != nil {
-		if refusal := s.permitMember(ctx, &req.UserInfo); refusal != nil {
-			return *refusal
-		}
-		return admission.Allowed("")
+		return s.validateMember(ctx, &req.UserInfo)
 	}
 	if session.Spec.Requester == nil || session.Spec.Requester.Username != req.UserInfo.Username || !s.Sealer.VerifySession(&session) {
 		return forbidden("another admission webhook or policy in this cluster modified the session after its requester was recorded; " +

@@ -1,9 +1,6 @@
 package debugpod
 
-import (
-	"strconv"
-	"syscall"
-)
+import "strconv"
 
 // The commands by which the operator reads the files that a session keeps, out of a container that its wrapper holds for that. They are for
 // pods/exec, and run as the debugger's user in the debugger's container: they can read what the debugger could, and nothing else.
@@ -20,8 +17,8 @@ const (
 	ExitFileTooLarge   = 47
 )
 
-// ExitAwoken is that of AwaitFiles if it was woken: the container is held now.
-const ExitAwoken = 128 + int(syscall.SIGUSR1)
+// ExitAwoken is that of AwaitFiles if it was woken, by SIGUSR1: the container is held now.
+const ExitAwoken = 128 + 10
 
 // AwaitFiles returns the command that ends when the debugger's command has ended and its container is held. It sleeps for as long as its
 // standard input is open, and fails at the end of that.

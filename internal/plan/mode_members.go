@@ -29,12 +29,7 @@ func (m membersMode) find(p *pass) (*debugTarget, step) {
 	if stop != nil {
 		return nil, stop
 	}
-	for i := range pods {
-		if pod := &pods[i]; m.fits(p, pod) {
-			p.pods = append(p.pods, *pod)
-		}
-	}
-	slices.SortFunc(p.pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	p.pods = m.fitting(p, pods)
 	if len(p.pods) == 0 {
 		if !p.Candidates.fresh {
 			return nil, ask{ListCandidates{Fresh: true}}
@@ -60,6 +55,18 @@ func (m membersMode) find(p *pass) (*debugTarget, step) {
 	}
 	status.Target.Name = sanitizeText(fmt.Sprintf("%s (%d)", watchedName(&p.spec().Target), len(p.pods)), maxText)
 	return target, p.worthWaiting(target.pod)
+}
+
+// fitting are the pods that are debugged, by name.
+func (m membersMode) fitting(p *pass, pods []corev1.Pod) []corev1.Pod {
+	var fit []corev1.Pod
+	for i := range pods {
+		if m.fits(p, &pods[i]) {
+			fit = append(fit, pods[i])
+		}
+	}
+	slices.SortFunc(fit, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	return fit
 }
 
 // fits reports whether a pod is one of those that are debugged: the class allows it, and a debugger can be started for it.

@@ -48,6 +48,12 @@ func (r *run) check(ctx context.Context) []string {
 	return c.violations
 }
 
+type checker struct {
+	*run
+	sessions, pods []version
+	violations     []string
+}
+
 // checkMember: a member is recorded before it is made (1), there is one (2), it makes nothing before its UID is recorded (1), and its session says
 // Ended when it has (4), once (5).
 func (c *checker) checkMember() {
@@ -94,12 +100,6 @@ func (c *checker) checkMember() {
 
 // uid is found in a delete's body, be it JSON or protobuf, only as its precondition.
 var uid = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
-
-type checker struct {
-	*run
-	sessions, pods []version
-	violations     []string
-}
 
 func (c *checker) must(invariant int, ok bool, format string, args ...any) {
 	if !ok {

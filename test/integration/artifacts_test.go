@@ -57,8 +57,7 @@ func (r *remains) end() {
 func (r *remains) Stream(ctx context.Context, pod types.NamespacedName, container string, command []string, out io.Writer) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case slices.Equal(command, debugpod.AwaitFiles()):
+	if slices.Equal(command, debugpod.AwaitFiles()) {
 		ended := r.ended
 		r.mu.Unlock()
 		defer r.mu.Lock()

@@ -50,14 +50,7 @@ func (e *environment) describe(session *v1alpha1.DebugSession) {
 		}
 		fmt.Fprintf(e.Out, "  %s  %s\n", at.Format(time.TimeOnly), moment.Text)
 	}
-	if members := story.Members(session); len(members) > 0 {
-		fmt.Fprintln(e.Out, "\nMembers:")
-		rows := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
-		for _, line := range members {
-			fmt.Fprintf(rows, "  %s\n", strings.TrimRight(strings.Join(line, "\t"), "\t"))
-		}
-		_ = rows.Flush()
-	}
+	e.describeMembers(session)
 	if !story.Over(session) {
 		if text, timing := story.Progress(session, e.now()); text != "" {
 			fmt.Fprintf(e.Out, "\nNow: %s%s\n", text, timing)
@@ -72,4 +65,17 @@ func (e *environment) describe(session *v1alpha1.DebugSession) {
 	if at := session.Status.Debugger; at != nil && at.Output != "" {
 		fmt.Fprintf(e.Out, "\nOutput:\n%s\n", plaintext.Text(at.Output))
 	}
+}
+
+func (e *environment) describeMembers(session *v1alpha1.DebugSession) {
+	members := story.Members(session)
+	if len(members) == 0 {
+		return
+	}
+	fmt.Fprintln(e.Out, "\nMembers:")
+	rows := tabwriter.NewWriter(e.Out, 0, 0, 2, ' ', 0)
+	for _, line := range members {
+		fmt.Fprintf(rows, "  %s\n", strings.TrimRight(strings.Join(line, "\t"), "\t"))
+	}
+	_ = rows.Flush()
 }

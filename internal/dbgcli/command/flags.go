@@ -67,6 +67,11 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.BoolVar(&r.Keep.Startup, "keep-startup", false, "With a copy: keep its startup probes.")
 	flags.BoolVar(&r.Keep.InitContainers, "keep-init-containers", true, "With a copy: run its init containers.")
 
+	f.bindSession(flags, r)
+}
+
+// bindSession binds the flags that say what is asked for beside the debugger.
+func (f *requestFlags) bindSession(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVar(&r.Class, "class", "", "The DebugClass. Defaults to the default class. kubectl dbg classes lists those that you may use.")
 	flags.StringVar(&r.Reason, "reason", "", "Why you need the session. Kept on record, and shown to approvers.")
 	flags.BoolVar(&r.Emergency, "emergency", false, "Start before the approval, if the class allows it: the session is announced, and must be reviewed. Requires --reason.")
