@@ -99,11 +99,7 @@ func measureEnded(ctx context.Context, b *bench) (err error) {
 			return err
 		}
 	}
-	b.say(fmt.Sprintf("writing %d records", b.flags.ended))
-	if err := writeRecords(ctx, b, record, b.flags.ended); err != nil {
-		return err
-	}
-	if err := awaitRecords(ctx, b); err != nil {
+	if err := addRecords(ctx, b, record); err != nil {
 		return err
 	}
 	for _, one := range both {
@@ -125,6 +121,15 @@ func measureEnded(ctx context.Context, b *bench) (err error) {
 	}
 	b.result.Ended = e
 	return nil
+}
+
+// addRecords writes the record many times, and waits until both replicas have seen that.
+func addRecords(ctx context.Context, b *bench, record []byte) error {
+	b.say(fmt.Sprintf("writing %d records", b.flags.ended))
+	if err := writeRecords(ctx, b, record, b.flags.ended); err != nil {
+		return err
+	}
+	return awaitRecords(ctx, b)
 }
 
 // measure fills in what a process has, and what of it each record makes.
