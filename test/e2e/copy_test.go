@@ -29,7 +29,7 @@ var _ = Describe("a copy", func() {
   mode: PodCopy
   podCopy: {name: web-copy}
   debugger: {image: "busybox:1.36", command: [sh], stdin: true}
-  ttl: 10s
+  ttl: 20s
 `)
 		session := n.reaches("copy", v1alpha1.PhaseActive)
 		copied := n.getPod("web-copy")
