@@ -677,3 +677,17 @@ func (f *family) someMember(t *rapid.T, do func(*v1alpha1.DebugSession)) {
 		do(f.members[rapid.SampledFrom(slices.Sorted(maps.Keys(f.members))).Draw(t, "member")])
 	}
 }
+
+// Nobody watches many pods: those that are waited for are looked at again before long.
+func TestAllPodsAreLookedAtAgain(t *testing.T) {
+	pods := threePods()
+	fixture.ContainerState("app", fixture.Waiting("ContainerCreating", ""))(pods[0])
+	f := newFamily(t, ofAll(), pods...)
+	var p plan.Plan
+	for range 3 {
+		p = f.reconcile(f.parent)
+	}
+	if p.Status.Reason != v1alpha1.ReasonTargetNotStarted || p.WakeAt.IsZero() || p.WakeAt.After(f.now.Add(time.Minute)) {
+		t.Errorf("reason %q, looked at again at %s, want %s within a minute", p.Status.Reason, p.WakeAt, v1alpha1.ReasonTargetNotStarted)
+	}
+}

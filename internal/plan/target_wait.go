@@ -92,7 +92,7 @@ func (p *pass) worthWaiting(pod *corev1.Pod) step {
 		return markEnded{v1alpha1.OutcomeTargetGone, held.reason, held.message}
 	}
 	if held := p.unknownUser(pod); held != nil {
-		return wait{reason: held.reason, message: held.message}
+		return p.waitForTarget(held)
 	}
 	return nil
 }
@@ -104,9 +104,14 @@ func (p *pass) targetJoinable() step {
 		return nil
 	}
 	if held := p.absentTarget(p.target.pod); held != nil {
-		return wait{reason: held.reason, message: held.message}
+		return p.waitForTarget(held)
 	}
 	return nil
+}
+
+// waitForTarget waits for a pod that is watched. Of many, none is.
+func (p *pass) waitForTarget(held *holdup) wait {
+	return wait{reason: held.reason, message: held.message, recheck: p.spec().HasMembers()}
 }
 
 // heldByTarget is why the kubelet cannot start a debugger that was added: what it has to join. Nil if the debugger has a problem

@@ -93,6 +93,7 @@ var _ = Describe("a debugger in a pod's network", func() {
 
 		By("being attached to, and not executed in")
 		screen := alice.opens(n, "dbg", "web", "--pod-namespace="+string(app), "--name=shell", "--class="+class, "--image=sniff:v1", "--profile=netadmin", "-it", "--", "sh")
+		Eventually(screen).Should(gbytes.Say("waiting for 1 approval"))
 		n.reaches("shell", v1alpha1.PhaseAwaitingApproval)
 		bob.apply(n, approvalManifest("bob-shell", "shell", "Approve", ""))
 		Eventually(screen).Should(gbytes.Say(prompt))
