@@ -112,12 +112,13 @@ type Times struct {
 
 // OfSession is the record of a session that is over, with the approvals that there are for it.
 func OfSession(cluster string, session *v1alpha1.DebugSession, approvals []v1alpha1.DebugApproval) *Record {
-	status := &session.Status
+	status := session.Status.DeepCopy()
 	s := &Session{
 		Namespace: session.Namespace, Name: session.Name, UID: string(session.UID), CreatedAt: session.CreationTimestamp.UTC(),
 		Requester: userOf(session.Spec.Requester), Reason: session.Spec.Reason, Spec: *session.Spec.DeepCopy(),
-		Class: status.Class.DeepCopy(), Review: status.Review.DeepCopy(), Access: status.Access.DeepCopy(), Armed: status.Armed.DeepCopy(), Target: status.Target.DeepCopy(), Debugger: status.Debugger.DeepCopy(), Transcript: status.Transcript.DeepCopy(), Artifacts: slices.Clone(status.Artifacts), Members: status.DeepCopy().Members,
-		Approvals: approvalsOf(session, approvals), Changes: slices.Clone(status.Changes), Warnings: slices.Clone(status.Warnings), Times: timesOf(status),
+		Class: status.Class, Review: status.Review, Access: status.Access, Armed: status.Armed, Target: status.Target, Debugger: status.Debugger,
+		Transcript: status.Transcript, Artifacts: status.Artifacts, Members: status.Members,
+		Approvals: approvalsOf(session, approvals), Changes: status.Changes, Warnings: status.Warnings, Times: timesOf(status),
 	}
 	if ended := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionEnded); ended != nil { // also while the session waits for its record
 		s.Outcome, s.Message = v1alpha1.Outcome(ended.Reason), ended.Message
