@@ -24,25 +24,15 @@ func (r *Reconciler) observeParent(ctx context.Context, session *v1alpha1.DebugS
 	if q.Fresh {
 		from = r.Live
 	}
-	if err := from.Get(ctx, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}, parent); err != nil {
-		seen := observed[*plan.Parent](nil, err)
-		if q.Fresh {
-			seen = seen.Fresh()
-		}
-		return seen
-	}
+	err := from.Get(ctx, types.NamespacedName{Namespace: session.Namespace, Name: q.Name}, parent)
 	if !q.Fresh {
-		return plan.Found(&plan.Parent{Session: r.states.peek(parent)})
+		return observed(&plan.Parent{Session: r.states.peek(parent)}, err)
 	}
 	read := &plan.Parent{Session: parent}
-	if parent.Status.Phase != v1alpha1.PhaseEnded {
-		distrust, err := trust.Session(ctx, r.Seal, r.Admission, parent)
-		if err != nil {
-			return plan.Unknown[*plan.Parent](err)
-		}
-		read.Distrust = distrust
+	if err == nil && parent.Status.Phase != v1alpha1.PhaseEnded {
+		read.Distrust, err = trust.Session(ctx, r.Seal, r.Admission, parent)
 	}
-	return plan.Found(read).Fresh()
+	return observed(read, err).Fresh()
 }
 
 // observeMembers reads the members of those names: whole, also if they have ended and rest.

@@ -23,12 +23,12 @@ func MayStayUnwritten(stored *v1alpha1.DebugSession, p Plan, now time.Time) bool
 // and its name.
 func onlyFound(stored *v1alpha1.DebugSession, status *v1alpha1.DebugSessionStatus) bool {
 	before := &stored.Status
-	if before.Phase != v1alpha1.PhaseStarting || before.Debugger == nil || status.Debugger == nil || before.Debugger.PodUID == status.Debugger.PodUID {
+	if before.Phase != v1alpha1.PhaseStarting || before.Debugger == nil || before.Debugger.PodUID != "" || status.Debugger == nil || status.Debugger.PodUID == "" {
 		return false
 	}
 	found := before.DeepCopy()
 	found.Debugger.PodUID = status.Debugger.PodUID
-	return before.Debugger.PodUID == "" && equality.Semantic.DeepEqual(found, status)
+	return equality.Semantic.DeepEqual(found, status)
 }
 
 // endsAnyway reports whether a session that is stored as active ends by something that is stored, too. An end is written down before
