@@ -120,6 +120,11 @@ func (p *pass) parentVouches() step {
 	}
 	row := rowOf(of, p.Session.Name)
 	switch {
+	case of.Spec.Target.All != nil && len(of.Status.Members) == 0: // it may have, and this answer be old: nothing is done, and nothing is ruled out
+		return stall{
+			v1alpha1.ReasonUnreadable, fmt.Sprintf("cannot see that session %q has made this session: it has no members yet", named.Name),
+			fmt.Errorf("session %q has no members yet", named.Name),
+		}
 	case !IsMemberOf(p.Session, of):
 		return reject{refuse(v1alpha1.ReasonNotTrusted,
 			"session %q has not made this session, so nothing is done for it; only the operator makes members (spec.memberOf): delete it, and apply a session of your own without memberOf", named.Name)}

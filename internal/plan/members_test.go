@@ -504,15 +504,16 @@ func TestFalseMembers(t *testing.T) {
 		"with others' access": func(_ *family, m *v1alpha1.DebugSession) {
 			m.Spec.Access = &v1alpha1.Access{Subjects: []v1alpha1.Subject{{Kind: "User", Name: "mallory"}}}
 		},
-		"without an end":                       func(_ *family, m *v1alpha1.DebugSession) { m.Spec.NotAfter = nil },
-		"of another class":                     func(_ *family, m *v1alpha1.DebugSession) { m.Spec.ClassName = "lax" },
-		"of a session that nobody asked for":   nil,
-		"of a session of another UID":          func(_ *family, m *v1alpha1.DebugSession) { m.Spec.MemberOf.UID = "another" },
-		"of a session that is gone":            func(f *family, _ *v1alpha1.DebugSession) { f.parent = nil },
-		"of a session that was made again":     func(f *family, _ *v1alpha1.DebugSession) { f.parent.UID = "again" },
-		"of a session that ends":               func(f *family, _ *v1alpha1.DebugSession) { fixture.End(f.parent); f.reconcile(f.parent) },
-		"of a session that has no members":     func(f *family, _ *v1alpha1.DebugSession) { f.parent.Status.Members = nil },
-		"of a session that has not started":    func(f *family, _ *v1alpha1.DebugSession) { f.parent.Status = v1alpha1.DebugSessionStatus{} },
+		"without an end":                     func(_ *family, m *v1alpha1.DebugSession) { m.Spec.NotAfter = nil },
+		"of another class":                   func(_ *family, m *v1alpha1.DebugSession) { m.Spec.ClassName = "lax" },
+		"of a session that nobody asked for": nil,
+		"of a session of another UID":        func(_ *family, m *v1alpha1.DebugSession) { m.Spec.MemberOf.UID = "another" },
+		"of a session that is gone":          func(f *family, _ *v1alpha1.DebugSession) { f.parent = nil },
+		"of a session that was made again":   func(f *family, _ *v1alpha1.DebugSession) { f.parent.UID = "again" },
+		"of a session that ends":             func(f *family, _ *v1alpha1.DebugSession) { fixture.End(f.parent); f.reconcile(f.parent) },
+		"of a session of one pod": func(f *family, _ *v1alpha1.DebugSession) {
+			f.parent.Spec.Target.All, f.parent.Status.Members = nil, nil
+		},
 		"of a session that is somebody else's": func(f *family, _ *v1alpha1.DebugSession) { f.parent.Spec.Requester.Username = "bob" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -546,6 +547,19 @@ func TestFalseMembers(t *testing.T) {
 		}
 		quiet(t, member, p)
 	})
+	for name, change := range map[string]func(parent *v1alpha1.DebugSession){
+		"that are not recorded":             func(parent *v1alpha1.DebugSession) { parent.Status.Members = nil },
+		"of a session that has not started": func(parent *v1alpha1.DebugSession) { parent.Status = v1alpha1.DebugSessionStatus{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFamily(t, ofAll(), threePods()...)
+			f.reconcile(f.parent)
+			f.reconcile(f.parent)
+			member := f.memberOf("web-1").DeepCopy()
+			change(f.parent)
+			want{phase: v1alpha1.PhasePending, reason: "Unreadable", says: "no members yet", retries: true, warns: "Unreadable"}.check(t, pass(t, f.view(member)))
+		})
+	}
 	t.Run("while its session cannot be read", func(t *testing.T) {
 		f := newFamily(t, ofAll(), threePods()...)
 		f.reconcile(f.parent)

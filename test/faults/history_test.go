@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -93,13 +94,27 @@ func (h *history) forget(namespace string) {
 	}
 }
 
-// previous is the version before the present one of an object; nil if there is none.
-func (h *history) previous(namespace, resource, name string) client.Object {
-	versions := slices.DeleteFunc(h.of(namespace, resource), func(v version) bool { return v.object.GetName() != name })
-	if len(versions) < 2 {
-		return nil
+// previous is the version of an object before the present one, or the last if that is gone (present is empty); nil if there is none. It waits
+// until the present one was seen.
+func (h *history) previous(ctx context.Context, namespace, resource, name, present string) (client.Object, error) {
+	if followed[resource] == nil {
+		return nil, nil
 	}
-	return versions[len(versions)-2].object
+	for ; ; time.Sleep(time.Millisecond) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		versions := slices.DeleteFunc(h.of(namespace, resource), func(v version) bool { return v.object.GetName() != name })
+		at := slices.IndexFunc(versions, func(v version) bool { return v.object.GetResourceVersion() == present })
+		switch {
+		case present == "" && len(versions) > 1:
+			return versions[len(versions)-2].object, nil
+		case present == "" || at == 0:
+			return nil, nil
+		case at > 0:
+			return versions[at-1].object, nil
+		}
+	}
 }
 
 // before is the revision of the session's last version but one, or of its first.

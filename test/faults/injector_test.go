@@ -220,8 +220,23 @@ func (t *transport) pass(r *http.Request) (*http.Response, error) {
 
 // older answers a live read with the object's version before the present one, or that there is none.
 func (t *transport) older(r *http.Request) (*http.Response, error) {
+	inJSON := r.Clone(r.Context())
+	inJSON.Header.Set("Accept", "application/json")
+	present, err := t.RoundTripper.RoundTrip(inJSON)
+	if err != nil {
+		return nil, err
+	}
+	defer present.Body.Close()
+	var read metav1.PartialObjectMetadata // nothing is in it if there is no object now
+	if err := json.NewDecoder(present.Body).Decode(&read); err != nil {
+		return nil, err
+	}
 	segments := strings.Split(r.URL.Path, "/")
-	if object := t.history.previous(t.namespace, resourceOf(r), segments[len(segments)-1]); object != nil {
+	object, err := t.history.previous(r.Context(), t.namespace, resourceOf(r), segments[len(segments)-1], read.ResourceVersion)
+	if err != nil {
+		return nil, err
+	}
+	if object != nil {
 		body, err := json.Marshal(object)
 		if err != nil {
 			return nil, err
