@@ -50,7 +50,7 @@ import (
 )
 
 // atOnce is how many sessions are driven at a time: they mostly wait.
-const atOnce = 14
+const atOnce = 24
 
 var (
 	scheme     = runtime.NewScheme()
