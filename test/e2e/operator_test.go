@@ -56,7 +56,7 @@ var _ = Describe("the operator", func() {
 	It("may not do what it does not need", func() {
 		for _, tooMuch := range []string{
 			"get secrets", "list secrets", "delete namespaces", "update deployments.apps", "patch pods", "update pods",
-			"create debugsessions.debugsession.dev", "impersonate users", "list nodes",
+			"create debugapprovals.debugsession.dev", "impersonate users", "list nodes",
 		} {
 			words := strings.Fields(tooMuch)
 			out, _ := tryKubectl("auth", "can-i", words[0], words[1], "-n", "default",
