@@ -64,7 +64,7 @@ func (s *Server) validateEmergency(ctx context.Context, req *admission.Request, 
 	if refusal := s.permitEmergency(ctx, &req.UserInfo, session); refusal != nil {
 		return refusal
 	}
-	if response := s.checkClass(ctx, req, session, nil); !response.Allowed {
+	if response := s.checkClass(ctx, req, session); !response.Allowed {
 		return &response
 	}
 	return nil

@@ -27,26 +27,23 @@ func NewRehearsalLimit() flowcontrol.PassiveRateLimiter {
 	return flowcontrol.NewTokenBucketPassiveRateLimiter(perSecond, atOnce)
 }
 
-// foreseeDryRun tells a dry run all that would become of its session, but only of what its user may read.
-func (s *Server) foreseeDryRun(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) []string {
+// foresee warns whoever creates a session of what would become of it: of a target that is not there, or of what its target does not
+// have. That is never a refusal, as the target may come or be another by then. A dry run is told all, but only of what its user may read.
+func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) []string {
+	dryRun := ptr.Deref(req.DryRun, false)
 	switch {
-	case s.Rehearse == nil || !ptr.Deref(req.DryRun, false):
+	case s.Rehearse == nil:
 		return nil
-	case !s.mayRehearse():
+	case s.RehearsalLimit == nil || s.RehearsalLimit.TryAccept():
+	case dryRun:
 		return []string{v1alpha1.DryRunWarning + "the session may be created; its outcome cannot be predicted now, because too many sessions are being created: try again in a minute"}
-	}
-	ctx, cancel := context.WithTimeout(ctx, dryRunForesight)
-	defer cancel()
-	return []string{v1alpha1.DryRunWarning + s.foreseeAll(ctx, req, session)}
-}
-
-func (s *Server) mayRehearse() bool { return s.RehearsalLimit == nil || s.RehearsalLimit.TryAccept() }
-
-// foreseeTarget warns whoever creates a session, and may, of what would become of it: of a target that is not there, or of what its target
-// does not have. That is never a refusal, as the target may come or be another by then.
-func (s *Server) foreseeTarget(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) []string {
-	if s.Rehearse == nil || ptr.Deref(req.DryRun, false) || !s.mayRehearse() {
+	default:
 		return nil // the session itself will say
+	}
+	if dryRun {
+		ctx, cancel := context.WithTimeout(ctx, dryRunForesight)
+		defer cancel()
+		return []string{v1alpha1.DryRunWarning + s.foreseeAll(ctx, req, session)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, foresight)
 	defer cancel()

@@ -24,7 +24,7 @@ func TestRehearsalsAreLimited(t *testing.T) {
 		},
 	}
 	for range 5 {
-		if said := s.foreseeTarget(t.Context(), &admission.Request{}, &v1alpha1.DebugSession{}); len(said) > 0 {
+		if said := s.foresee(t.Context(), &admission.Request{}, &v1alpha1.DebugSession{}); len(said) > 0 {
 			t.Errorf("said %q", said)
 		}
 	}
@@ -36,7 +36,7 @@ func TestRehearsalsAreLimited(t *testing.T) {
 		"dry run: the session may be created; its outcome cannot be predicted now, because too many sessions are being created: " +
 			"try again in a minute",
 	}
-	if said := s.foreseeDryRun(t.Context(), dryRun, &v1alpha1.DebugSession{}); rehearsed != 3 || !slices.Equal(said, want) {
+	if said := s.foresee(t.Context(), dryRun, &v1alpha1.DebugSession{}); rehearsed != 3 || !slices.Equal(said, want) {
 		t.Errorf("rehearsed %d times, said %q", rehearsed, said)
 	}
 }

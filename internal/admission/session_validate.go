@@ -47,12 +47,7 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 		return forbidden("another admission webhook or policy in this cluster modified the session after its requester was recorded; " +
 			"a cluster administrator must exempt debugsessions.debugsession.dev from it")
 	}
-	permitted := make(chan *admission.Response, 1) // asked while the target is read: each takes a request, and together most of the time
-	go func() {
-		permitted <- s.permit(ctx, &req.UserInfo, v1alpha1.VerbUse, session.Spec.ClassName, req.Namespace)
-	}()
-	foreseen := s.foreseeTarget(ctx, &req, &session)
-	if refusal := <-permitted; refusal != nil {
+	if refusal := s.permit(ctx, &req.UserInfo, v1alpha1.VerbUse, session.Spec.ClassName, req.Namespace); refusal != nil {
 		if refusal.Result.Code == http.StatusForbidden {
 			return s.refuseUse(ctx, &req, &session, refusal)
 		}
@@ -64,12 +59,12 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 	if refusal := s.permitEmergency(ctx, &req.UserInfo, &session); refusal != nil {
 		return *refusal
 	}
-	return s.checkClass(ctx, &req, &session, foreseen)
+	return s.checkClass(ctx, &req, &session)
 }
 
 // checkClass says early what the operator would say later. A session whose class does not exist is let in: it waits, and
-// says so, or else a class and a session could not be applied together. What was foreseen is said of one that the class allows.
-func (s *Server) checkClass(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession, foreseen []string) admission.Response {
+// says so, or else a class and a session could not be applied together.
+func (s *Server) checkClass(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) admission.Response {
 	class := &v1alpha1.DebugClass{}
 	err := s.Cached.Get(ctx, client.ObjectKey{Name: session.Spec.ClassName}, class)
 	if apierrors.IsNotFound(err) {
@@ -94,7 +89,7 @@ func (s *Server) checkClass(ctx context.Context, req *admission.Request, session
 		warnings = append(warnings, fmt.Sprintf("class %q does not name namespace %s, and reaches it: who debugs here may reach the whole cluster; "+
 			"a class for it should name it by its namespaceSelector, and the others leave it out", class.Name, session.Namespace))
 	}
-	return admission.Allowed("").WithWarnings(slices.Concat(warnings, foreseen, s.foreseeDryRun(ctx, req, session))...)
+	return admission.Allowed("").WithWarnings(append(warnings, s.foresee(ctx, req, session)...)...)
 }
 
 // storeWarning tells of a store that the session waits for. There may be one by then.
