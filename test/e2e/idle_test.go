@@ -46,7 +46,7 @@ var _ = Describe("the end of a session", func() {
 			used.types("\r")
 			return n.get("killed").Status.Phase
 		}).WithTimeout(90 * time.Second).WithPolling(2 * time.Second).Should(Equal(v1alpha1.PhaseEnded))
-		Eventually(left).Should(gbytes.Say("nobody uses this session, and it ends in 15 seconds; press Enter to keep it"))
+		Eventually(left).Should(gbytes.Say("nobody uses this session, and it ends in 1[345] seconds; press Enter to keep it"))
 		Expect(left.exits()).To(Equal(124))
 		for _, name := range []string{"killed", "left"} {
 			idle := n.ends(name, v1alpha1.OutcomeExpired)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +29,11 @@ type screen struct {
 // opens runs kubectl in a terminal of 80 columns, as the person, in the namespace.
 func (p person) opens(n namespace, args ...string) *screen {
 	GinkgoHelper()
-	cmd := exec.Command("kubectl", append(args, append(p.flags, "-n", string(n))...)...)
+	own := len(args) // how many of them are kubectl's: what follows -- is the debugger's
+	if dashes := slices.Index(args, "--"); dashes >= 0 {
+		own = dashes
+	}
+	cmd := exec.Command("kubectl", slices.Concat(args[:own], p.flags, []string{"-n", string(n)}, args[own:])...)
 	cmd.Env = append(os.Environ(), "TERM=xterm")
 	keys, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: 80, Rows: 24})
 	Expect(err).NotTo(HaveOccurred())
