@@ -20,7 +20,7 @@ const dump = "head -c 1500000 /dev/urandom >/tmp/dump; sha256sum /tmp/dump"
 
 // leaves is a command that leaves a file of each kind; a process that it leaves running would change the first.
 const leaves = "mkfifo /tmp/fifo; ln -s /proc/1/root/etc/passwd /tmp/link; ln -s /proc/1/root /tmp/root; head -c 1500000 /dev/zero >/tmp/dump; " +
-	"dd if=/dev/zero of=/tmp/large bs=1M seek=9999 count=1; (while :; do echo more >>/tmp/dump; sleep 1; done) & exit 3"
+	"dd if=/dev/zero of=/tmp/large bs=1M seek=9999 count=1; (while sleep 1; do echo more >>/tmp/dump; done) & exit 3"
 
 var _ = Describe("artifacts", Serial, func() {
 	It("of a command are kept when it has ended, whatever else it leaves, and downloaded", func() {
