@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -73,19 +74,21 @@ func TestFaults(t *testing.T) {
 	startCluster(t)
 	began, all := time.Now(), scenarios()
 	slices.SortFunc(all, func(a, b scenario) int { return strings.Compare(a.name, b.name) })
-	var runs []*run
+	var unharmed []*run
 	each(t, plain(all), func(r *run, violations []string) {
 		if len(violations) > 0 {
 			t.Errorf("%s, without faults:\n  %s\n  %s", r.scenario.name, strings.Join(violations, "\n  "), r.story())
 		}
-		for _, p := range points(r.injector) {
-			if wanted.MatchString(r.scenario.name + "/" + p.String()) {
-				runs = append(runs, &run{scenario: r.scenario, injector: &injector{fault: &p}})
-			}
-		}
+		unharmed = append(unharmed, r)
 	})
 	if t.Failed() {
 		return
+	}
+	var runs []*run
+	for _, r := range visits(unharmed) {
+		if wanted.MatchString(r.scenario.name + "/" + r.injector.fault.String()) {
+			runs = append(runs, r)
+		}
 	}
 	visited, missed, wrong := 0, 0, 0
 	each(t, runs, func(r *run, violations []string) {
@@ -108,6 +111,29 @@ func plain(all []scenario) []*run {
 		runs = append(runs, &run{scenario: s, injector: &injector{}})
 	}
 	return runs
+}
+
+// visits are the runs with a fault: one for each point of each run without, but for what is the same again. Sessions that are alike but for their
+// ends are the same until those begin: a point before is visited in one of them, in each by turns.
+func visits(unharmed []*run) []*run {
+	slices.SortFunc(unharmed, func(a, b *run) int { return strings.Compare(a.scenario.name, b.scenario.name) })
+	var all []*run
+	alike := map[string][]*run{}
+	for _, r := range unharmed {
+		for _, p := range points(r.injector) {
+			visit := &run{scenario: r.scenario, injector: &injector{fault: &p}}
+			if r.injector.ending(&p) {
+				all = append(all, visit)
+				continue
+			}
+			key := fmt.Sprintf("%s %s/%s.%d", r.scenario.beginning(), p.pattern, p.name, p.nth)
+			alike[key] = append(alike[key], visit)
+		}
+	}
+	for turn, key := range slices.Sorted(maps.Keys(alike)) {
+		all = append(all, alike[key][turn%len(alike[key])])
+	}
+	return all
 }
 
 // points are all places where a run without faults could have gone wrong, but for those that are the same as another. A read changes

@@ -66,8 +66,9 @@ type injector struct {
 	calls      []string // in order, with their number
 	told       []int    // by call, how many events the operator had been told of before it
 	events     []string
-	deletes    []string    // bodies of deletes of pods
-	deletedAt  []time.Time // and when they came, by the operators' clock
+	running    struct{ calls, events int } // how many there were when the session's end began
+	deletes    []string                    // bodies of deletes of pods
+	deletedAt  []time.Time                 // and when they came, by the operators' clock
 	reached    bool
 	staleAt    string          // the version at which the next operator's first lists are taken
 	listed     map[string]bool // what the next operator has listed already
@@ -78,6 +79,21 @@ func (i *injector) arm() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.armed = true
+}
+
+// end notes that the session runs, and that its end begins.
+func (i *injector) end() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.running.calls, i.running.events = len(i.calls), len(i.events)
+}
+
+// ending reports whether a point of a run without faults is in the session's end.
+func (i *injector) ending(p *point) bool {
+	if p.pattern == lateEvent || p.pattern == missedEvent {
+		return p.index > i.running.events
+	}
+	return p.index > i.running.calls
 }
 
 func (i *injector) count() int {

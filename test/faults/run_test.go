@@ -140,6 +140,7 @@ func (r *run) live(ctx context.Context) error {
 	if session.Status.Phase == v1alpha1.PhaseEnded {
 		return fmt.Errorf("it ended before it ran: %s: %s", session.Status.Outcome, session.Status.Reason)
 	}
+	r.injector.end()
 	if err := r.scenario.end(ctx, r); err != nil {
 		return fmt.Errorf("ending: %w", err)
 	}

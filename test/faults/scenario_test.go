@@ -30,6 +30,11 @@ type scenario struct {
 	template bool                                    // the copy is of a workload without pods, with its environment and a Secret to pull with
 }
 
+// beginning is the same for sessions that are alike until their ends begin.
+func (s *scenario) beginning() string {
+	return fmt.Sprint(s.mode, s.class, s.isolated, s.oneShot, s.hangs, s.armed, s.all, s.template)
+}
+
 // recorded reports whether the session's class requires an audit record.
 func (s *scenario) recorded() bool {
 	return s.class == classRecorded || s.class == classEmergency || s.class == classTranscribed || s.class == classKeeping
