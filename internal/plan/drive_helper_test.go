@@ -158,7 +158,7 @@ func ending(t tester, session *v1alpha1.DebugSession) *v1alpha1.DebugSession {
 	t.Helper()
 	session = session.DeepCopy()
 	fixture.End(session)
-	p := pass(t, about(session))
+	p := pass(t, about(session, copyIs(absent())))
 	if p.Status.Phase != v1alpha1.PhaseEnding {
 		t.Fatalf("not ending: %s: %s", p.Status.Phase, said(p))
 	}

@@ -147,6 +147,7 @@ func (m madePod) teardown(p *pass) step {
 
 // remove deletes the pod that was made, and says so if that takes longer than it should.
 func (m madePod) remove(p *pass, pod *corev1.Pod) step {
+	p.status().Debugger.PodUID = pod.UID // its session may have ended before that was written
 	c := readMade(pod, p.status().Debugger.ContainerName)
 	if !p.ran() { // it may have begun to run as its session ended
 		p.recordRunning(c)

@@ -18,6 +18,7 @@ import (
 // runningGates carry on a session that was admitted: they make its debugger, follow it, and see when it is over.
 var runningGates = []gate{
 	(*pass).statusComplete,
+	(*pass).madePodSeen,
 	(*pass).notAskedToEnd,
 	(*pass).stillApproved,
 	(*pass).endFollowed,
@@ -26,6 +27,19 @@ var runningGates = []gate{
 	(*pass).endWarned,
 	(*pass).finalizerKept,
 	(*pass).debugging,
+}
+
+// madePodSeen records which pod was made, before the session's end may be: it is written down with that, as the pod is gone afterwards.
+func (p *pass) madePodSeen() step {
+	debugger := p.status().Debugger
+	switch {
+	case !makesPod(p.spec()) || debugger == nil || debugger.PodName == "" || debugger.PodUID != "":
+	case p.DebuggerPod.state == unasked:
+		return ask{ReadDebuggerPod{Name: debugger.PodName}}
+	case p.DebuggerPod.state == found && p.isMade(p.DebuggerPod.value):
+		debugger.PodUID = p.DebuggerPod.value.UID
+	}
+	return nil
 }
 
 func (p *pass) notAskedToEnd() step {

@@ -294,7 +294,7 @@ func TestNothingIsMadeWithoutTheFinalizer(t *testing.T) {
 	for _, options := range [][]fixture.SessionOption{nil, {fixture.AsCopy()}} {
 		session := admitted(t, fixture.Session(options...), fixture.Pod())
 		session.Finalizers = []string{"example.com/theirs"}
-		p := pass(t, about(session)) // sees nothing
+		p := pass(t, about(session, copyIs(absent()))) // sees no target
 		want{phase: v1alpha1.PhaseStarting, does: "AddFinalizer"}.check(t, p)
 	}
 }

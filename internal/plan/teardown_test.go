@@ -158,6 +158,18 @@ func TestADebuggerThatRunsOnAfterItsEndIsReported(t *testing.T) {
 	quiet(t, failed, pass(t, late)) // why it resists is not forgotten while it is not told again
 }
 
+// Which pod was made is on record before it is deleted, also if nothing of it was written before the session's end.
+func TestTheEndOfWhatStartsNamesItsPod(t *testing.T) {
+	started := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
+	_, made := activeCopy(t)
+	fixture.End(started)
+	p := pass(t, about(started, copyIs(plan.Found(made))))
+	want{phase: v1alpha1.PhaseEnding}.check(t, p)
+	if got := p.Status.Debugger.PodUID; got != made.UID {
+		t.Errorf("the pod's UID is %q, want %q", got, made.UID)
+	}
+}
+
 func TestTeardownCopy(t *testing.T) {
 	session, made := activeCopy(t)
 	session = ending(t, session)

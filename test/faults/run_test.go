@@ -132,7 +132,8 @@ func (r *run) live(ctx context.Context) error {
 			crashed = true
 			return false, r.crash(ctx, armed)
 		}
-		return s.Status.Phase == v1alpha1.PhaseActive || s.Status.Phase == v1alpha1.PhaseEnded, nil
+		begins := r.scenario.early && s.Status.Phase == v1alpha1.PhaseStarting
+		return begins || s.Status.Phase == v1alpha1.PhaseActive || s.Status.Phase == v1alpha1.PhaseEnded, nil
 	})
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type scenario struct {
 	isolated bool                                    // the copy is cut off
 	oneShot  bool                                    // the debugger has no terminal
 	hangs    bool                                    // nobody gets its log
+	early    bool                                    // its end begins as soon as it starts
 	armed    bool                                    // it waits for its target to crash
 	all      bool                                    // it has members: one, of its target
 	template bool                                    // the copy is of a workload without pods, with its environment and a Secret to pull with
@@ -70,6 +71,7 @@ func scenarios() []scenario {
 		all = append(all,
 			scenario{name: name + "-expiry", mode: mode, class: classOpen, outcome: v1alpha1.OutcomeExpired, end: expire},
 			scenario{name: name + "-end", mode: mode, class: classOpen, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
+			scenario{name: name + "-early", mode: mode, class: classOpen, outcome: v1alpha1.OutcomeTerminated, end: setEnd, early: true},
 			scenario{name: name + "-delete", mode: mode, class: classOpen, outcome: v1alpha1.OutcomeTerminated, end: remove},
 			scenario{name: name + "-exit", mode: mode, class: classOpen, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits},
 			scenario{name: name + "-revoke", mode: mode, class: classApproved, outcome: v1alpha1.OutcomeRevoked, end: revoke},
