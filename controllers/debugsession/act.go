@@ -161,9 +161,12 @@ func (r *Reconciler) patchEphemeral(ctx context.Context, a plan.InjectDebugger, 
 
 // createPod creates the session's own pod, or finds the one that an earlier try has made.
 func (r *Reconciler) createPod(ctx context.Context, session *v1alpha1.DebugSession, a plan.CreatePod) plan.Result {
-	err := r.Client.Create(ctx, a.Pod.DeepCopy())
+	made := a.Pod.DeepCopy()
+	err := r.Client.Create(ctx, made)
 	if !apierrors.IsAlreadyExists(err) {
-		return classify(a, err)
+		result := classify(a, err)
+		result.Made = made.UID
+		return result
 	}
 	there := &corev1.Pod{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(a.Pod), there); err != nil {
@@ -172,7 +175,7 @@ func (r *Reconciler) createPod(ctx context.Context, session *v1alpha1.DebugSessi
 	if !debugpod.OwnedBy(there, session) {
 		return plan.Result{Action: a, Refusal: plan.NameTaken(there.Name)}
 	}
-	return plan.Result{Action: a}
+	return plan.Result{Action: a, Made: there.UID}
 }
 
 func (r *Reconciler) deletePod(ctx context.Context, a plan.DeletePod) error {

@@ -73,6 +73,8 @@ func (p *pass) concludeMaking(result Result) {
 			fmt.Sprintf("%s: the pod was deleted or replaced before it could be debugged", what)).take(p)
 	case result.Err != nil:
 		retryMaking{fmt.Errorf("%s failed, retrying: %w", what, result.Err)}.take(p)
+	case result.Made != "":
+		p.status().Debugger.PodUID = result.Made
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -21,6 +22,9 @@ func (madePod) makesPod() bool { return true }
 
 func (madePod) suits(*v1alpha1.Target, *corev1.Pod) bool { return true }
 
+// cacheLag is how long after a session's start its pod need not be in the cache yet.
+const cacheLag = 2 * time.Second
+
 // track makes the pod that is recorded, or follows the one that was made.
 func (m madePod) track(p *pass) step {
 	name, uid := p.status().Debugger.PodName, p.status().Debugger.PodUID
@@ -35,7 +39,10 @@ func (m madePod) track(p *pass) step {
 	case pod != nil:
 		taken := NameTaken(pod.Name)
 		return p.end(v1alpha1.OutcomeRejected, taken.Reason, taken.Message)
-	case uid != "" && !p.DebuggerPod.fresh: // a cache may not have seen yet what was created
+	case uid != "" && p.status().Phase == v1alpha1.PhaseStarting && p.Now.Before(p.status().StartedAt.Add(cacheLag)): // a cache may not have seen yet what was created
+		p.wake(p.status().StartedAt.Add(cacheLag))
+		return pause{}
+	case uid != "" && !p.DebuggerPod.fresh:
 		return ask{ReadDebuggerPod{Name: name, Fresh: true}}
 	case uid != "":
 		return p.end(v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, fmt.Sprintf("somebody deleted the %s %q", m.noun, name))

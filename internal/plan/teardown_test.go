@@ -162,11 +162,17 @@ func TestADebuggerThatRunsOnAfterItsEndIsReported(t *testing.T) {
 func TestTheEndOfWhatStartsNamesItsPod(t *testing.T) {
 	started := admitted(t, fixture.Session(fixture.AsCopy()), fixture.Pod())
 	_, made := activeCopy(t)
-	fixture.End(started)
-	p := pass(t, about(started, copyIs(plan.Found(made))))
-	want{phase: v1alpha1.PhaseEnding}.check(t, p)
-	if got := p.Status.Debugger.PodUID; got != made.UID {
-		t.Errorf("the pod's UID is %q, want %q", got, made.UID)
+	seen := started.DeepCopy()
+	fixture.End(seen)
+	for name, p := range map[string]plan.Plan{
+		"that was just made": withResult(t, about(started, target(fixture.Pod()), copyIs(absent())), plan.Result{Made: made.UID}),
+		"that was seen":      pass(t, about(seen, copyIs(plan.Found(made)))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := p.Status.Debugger.PodUID; got != made.UID {
+				t.Errorf("the pod's UID is %q, want %q", got, made.UID)
+			}
+		})
 	}
 }
 
