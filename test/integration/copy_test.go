@@ -114,7 +114,7 @@ var _ = Describe("a copy", Ordered, ContinueOnFailure, func() {
 		// What the garbage collector does then, of which there is none here, in the worst order.
 		base := made.DeepCopy()
 		made.OwnerReferences = nil
-		Expect(k8s.Patch(ctx, made, client.MergeFrom(base))).To(Succeed())
+		Expect(client.IgnoreNotFound(k8s.Patch(ctx, made, client.MergeFrom(base)))).To(Succeed(), "unless it is gone by then")
 		isGone(ctx, made)
 		Eventually(func(g Gomega) {
 			refreshed(ctx, g, session)
