@@ -101,7 +101,6 @@ var _ = Describe("a debugger in a pod's network", func() {
 		Eventually(screen).Should(gbytes.Say("has lo eth0"))
 		session := n.reaches("shell", v1alpha1.PhaseActive)
 		at := session.Status.Debugger
-		attachAs(alice, n, session)
 		_, err := alice.do(n, "", "exec", at.PodName, "-c", at.ContainerName, "--", "true")
 		Expect(err).To(MatchError(And(ContainSubstring("forbidden"), ContainSubstring("pods/exec"))))
 
