@@ -482,7 +482,8 @@ type ClassLimits struct {
 	// +kubebuilder:validation:Minimum=0
 	PerRequester int32 `json:"perRequester,omitempty"`
 
-	// maxMembers is how many pods one session may debug at the same time, by target.all: from 1 to 50. 0 or left out: target.all is not allowed.
+	// maxMembers is how many pods one session may debug: at the same time by target.all, one after another by target.when.times: from 1 to 50. 0
+	// or left out: neither is allowed.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=50

@@ -109,8 +109,8 @@ type DebugSessionList struct {
 // +kubebuilder:validation:XValidation:rule="has(self.idleTimeout) == has(oldSelf.idleTimeout) && (!has(self.idleTimeout) || duration(self.idleTimeout) == duration(oldSelf.idleTimeout))",message="idleTimeout cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".idleTimeout"
 // +kubebuilder:validation:XValidation:rule="has(self.notAfter) == has(oldSelf.notAfter) && (!has(self.notAfter) || self.notAfter == oldSelf.notAfter)",message="notAfter cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".notAfter"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.className) || (has(self.className) && self.className == oldSelf.className)",message="className cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".className"
-// +kubebuilder:validation:XValidation:rule="!has(self.target.all) || !has(self.podCopy) || (!has(self.podCopy.name) && !has(self.podCopy.replaceOriginal))",message="with target.all each copy has a name of its own, and no original is replaced: remove name and replaceOriginal",fieldPath=".podCopy"
-// +kubebuilder:validation:XValidation:rule="!has(self.target.all) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="the debuggers of target.all end together, and one that is unstoppable does not: remove it",fieldPath=".debugger.unstoppable"
+// +kubebuilder:validation:XValidation:rule="!(has(self.target.all) || (has(self.target.when) && has(self.target.when.times))) || !has(self.podCopy) || (!has(self.podCopy.name) && !has(self.podCopy.replaceOriginal))",message="with target.all or when.times each copy has a name of its own, and no original is replaced: remove name and replaceOriginal",fieldPath=".podCopy"
+// +kubebuilder:validation:XValidation:rule="!(has(self.target.all) || (has(self.target.when) && has(self.target.when.times))) || !has(self.debugger.unstoppable) || !self.debugger.unstoppable",message="the debuggers of target.all and when.times end together, and one that is unstoppable does not: remove it",fieldPath=".debugger.unstoppable"
 // +kubebuilder:validation:XValidation:rule="!has(self.memberOf) || (has(self.target.podName) && !has(self.ttl) && (!has(self.emergency) || !self.emergency))",message="a member ends with the session that it belongs to, and is approved with it: change ttl or emergency of that session, named in memberOf",fieldPath=".memberOf"
 // +kubebuilder:validation:XValidation:rule="has(self.memberOf) == has(oldSelf.memberOf) && (!has(self.memberOf) || self.memberOf == oldSelf.memberOf)",message="memberOf cannot be changed",fieldPath=".memberOf"
 // +kubebuilder:validation:XValidation:rule="has(self.access) == has(oldSelf.access) && (!has(self.access) || self.access == oldSelf.access)",message="access cannot be changed: only ttl and end can; apply a new session, or replace this one, which ends it: kubectl replace --force -f FILE",fieldPath=".access"
@@ -229,8 +229,8 @@ type DebugSessionSpec struct {
 	// +optional
 	Access *Access `json:"access,omitempty"`
 
-	// memberOf is the session that this one is a member of: one of a pod each that the operator makes for target.all. Nobody else can set it. A
-	// member runs only as that session has recorded it, and ends with it.
+	// memberOf is the session that this one is a member of: one of those that the operator makes for target.all, for each pod, or for
+	// target.when.times, at each trigger. Nobody else can set it. A member runs only as that session has recorded it, and ends with it.
 	// +optional
 	MemberOf *MemberOf `json:"memberOf,omitempty"`
 
@@ -254,6 +254,12 @@ type MemberOf struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	UID types.UID `json:"uid"`
+
+	// number is which of that session's triggers this one was made at, from 1. Empty with target.all.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=20
+	Number int32 `json:"number,omitempty"`
 }
 
 // ImagePullSecret names a Secret with which images are pulled.
@@ -380,7 +386,7 @@ type Target struct {
 	Pick Pick `json:"pick,omitempty"`
 
 	// when has the session wait, armed, until one of the pods of the workload or selector crashes, or has not been ready for so long, and debugs that
-	// one. It is approved before, and needs notAfter. Left out: it starts as soon as it may.
+	// one; with times also the next ones. It is approved before, and needs notAfter. Left out: it starts as soon as it may.
 	// +optional
 	When *When `json:"when,omitempty"`
 
@@ -407,8 +413,17 @@ func (t *Target) IsAlone() bool { return t.VolumeClaim != nil || t.Image != "" }
 // IsPodNetwork reports whether the debugger is to be in the network of a pod of another namespace.
 func (t *Target) IsPodNetwork() bool { return t.PodNamespace != "" }
 
-// HasMembers reports whether the session debugs nothing itself: the operator makes sessions for it, its members, one for each pod.
-func (s *DebugSessionSpec) HasMembers() bool { return s.Target.All != nil }
+// Times is how many pods a session debugs, one at each trigger; 0 for one that debugs the first alone, and for one that waits for none.
+func (t *Target) Times() int32 {
+	if t.When == nil {
+		return 0
+	}
+	return t.When.Times
+}
+
+// HasMembers reports whether the session debugs nothing itself: the operator makes sessions for it, its members, one for each pod, or one
+// at each trigger.
+func (s *DebugSessionSpec) HasMembers() bool { return s.Target.All != nil || s.Target.Times() > 0 }
 
 // TargetNamespace is where the session's target is: its own namespace, unless the target says otherwise.
 func (s *DebugSession) TargetNamespace() string {
@@ -461,6 +476,15 @@ type When struct {
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('10s') && duration(self) <= duration('24h')",message="notReadyFor must be a duration from 10s to 24h, such as 2m"
 	NotReadyFor *metav1.Duration `json:"notReadyFor,omitempty"`
+
+	// times is how often it happens, from 2 to 20: at each trigger the operator makes a session for the pod that did it, a member, which
+	// status.members lists, until there are so many or notAfter is over. Each lasts for ttl from its own start. What a pod does while its member
+	// runs is no trigger, and with notReadyFor it must have become ready once before it is the next. The class must allow it, by
+	// limits.maxMembers. Left out: once, in the first pod, without members.
+	// +optional
+	// +kubebuilder:validation:Minimum=2
+	// +kubebuilder:validation:Maximum=20
+	Times int32 `json:"times,omitempty"`
 }
 
 // AllPods says how many pods a session debugs at the same time.
@@ -1494,9 +1518,15 @@ type ArmedStatus struct {
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
 
-	// triggeredAt is when a pod was seen to have done what the session waits for: see target.choice. Empty until then.
+	// triggeredAt is when a pod was seen to have done what the session waits for: see target.choice. Empty until then. With when.times it is
+	// the last time.
 	// +optional
 	TriggeredAt *metav1.Time `json:"triggeredAt,omitempty"`
+
+	// ttl is how long each member may last from its own start, with when.times: spec.ttl, or the class's, as far as the approvals allow. Empty
+	// until the first trigger.
+	// +optional
+	TTL *Duration `json:"ttl,omitempty"`
 }
 
 // MemberStatus is how one member of a session stands, as it was when its phase or reason changed last.
@@ -1526,6 +1556,21 @@ type MemberStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	PodUID types.UID `json:"podUID"`
 
+	// number is which trigger it was made at, from 1. Empty with target.all.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=20
+	Number int32 `json:"number,omitempty"`
+
+	// trigger is what the pod did that the member was made at: the first 256 characters. Empty with target.all.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	Trigger string `json:"trigger,omitempty"`
+
+	// triggeredAt is when that was seen; if the pod's node has a clock that is ahead, when it was by that. Empty with target.all.
+	// +optional
+	TriggeredAt *metav1.Time `json:"triggeredAt,omitempty"`
+
 	// phase is where the member stands. Empty until it was made.
 	// +optional
 	Phase Phase `json:"phase,omitempty"`
@@ -1542,6 +1587,10 @@ type MemberStatus struct {
 	// startedAt is when its debugger began to run. Empty if it has not.
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+
+	// endedAt is when it ended. Empty until it has.
+	// +optional
+	EndedAt *metav1.Time `json:"endedAt,omitempty"`
 
 	// exitCode is its command's exit code.
 	// +optional
@@ -1579,7 +1628,7 @@ type MemberCounts struct {
 
 // TargetStatus is what is debugged, as found.
 type TargetStatus struct {
-	// name is what is debugged, in short: the pod's name, for many pods the workload or selector and how many there are, such as deployment/checkout (3), network/ and the pod's namespace and name, node/ and the node's name, the kind and the name of the workload whose pod template is
+	// name is what is debugged, in short: the pod's name, for many pods the workload or selector and how many there are, such as deployment/checkout (3), for many triggers how many there were, such as deployment/checkout (2 of 5), network/ and the pod's namespace and name, node/ and the node's name, the kind and the name of the workload whose pod template is
 	// copied, such as deployment/checkout, pvc/ and the claim's name, or image/ and the image's full name.
 	// +optional
 	Name string `json:"name,omitempty"`
@@ -1636,7 +1685,7 @@ type TargetStatus struct {
 	// +optional
 	ReplacedAt *metav1.Time `json:"replacedAt,omitempty"`
 
-	// choice is why this pod was chosen, if it was chosen among several; of a session that was armed, what the pod did.
+	// choice is why this pod was chosen, if it was chosen among several; of a session that was armed, what the pod did; with when.times, what the last did.
 	// +optional
 	Choice string `json:"choice,omitempty"`
 }

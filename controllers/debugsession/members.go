@@ -111,7 +111,8 @@ func relatives() handler.EventHandler {
 // movedOn reports whether a session has changed in what matters to its members.
 func movedOn(before, after *v1alpha1.DebugSession) bool {
 	if len(after.Status.Members) != len(before.Status.Members) || before.Status.Phase != after.Status.Phase ||
-		!before.Status.ExpiresAt.Equal(after.Status.ExpiresAt) || plan.ApprovalUnknown(before) != plan.ApprovalUnknown(after) {
+		!before.Status.ExpiresAt.Equal(after.Status.ExpiresAt) || plan.MemberTTL(before) != plan.MemberTTL(after) ||
+		plan.ApprovalUnknown(before) != plan.ApprovalUnknown(after) {
 		return true
 	}
 	for i := range after.Status.Members {

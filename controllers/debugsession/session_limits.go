@@ -32,22 +32,27 @@ func (r *Reconciler) observeRunning(ctx context.Context, session *v1alpha1.Debug
 }
 
 // counts is how much the session counts in its class's limits. One that is armed does: it may start at any time. One with members counts for
-// them, from before they are made until they have ended, so that they fit together or not at all.
+// them, from before they are made until they have ended, so that they fit together or not at all; one that is triggered more than once for all that
+// it may have, from when it is armed.
 func counts(session *v1alpha1.DebugSession) int32 {
 	armed := session.Status.Armed
-	switch {
-	case session.Status.Phase == v1alpha1.PhaseEnded, session.Spec.MemberOf != nil:
+	isArmed := armed != nil && armed.Since != nil
+	switch times := session.Spec.Target.Times(); {
+	case session.Status.Phase == v1alpha1.PhaseEnded, session.Spec.MemberOf != nil, session.Status.StartedAt == nil && !isArmed:
 		return 0
-	case session.Status.StartedAt != nil && session.Spec.HasMembers():
-		open := int32(0)
-		for i := range session.Status.Members {
-			if session.Status.Members[i].Phase != v1alpha1.PhaseEnded {
-				open++
-			}
-		}
-		return open
-	case session.Status.StartedAt != nil, armed != nil && armed.Since != nil:
-		return 1
+	case times > 0:
+		return times - endedMembers(session)
+	case session.Spec.HasMembers():
+		return int32(len(session.Status.Members)) - endedMembers(session) // 50 at most
 	}
-	return 0
+	return 1
+}
+
+func endedMembers(session *v1alpha1.DebugSession) (ended int32) {
+	for i := range session.Status.Members {
+		if session.Status.Members[i].Phase == v1alpha1.PhaseEnded {
+			ended++
+		}
+	}
+	return ended
 }

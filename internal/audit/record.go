@@ -64,7 +64,7 @@ type Session struct {
 	Armed     *v1alpha1.ArmedStatus     `json:"armed,omitempty"` // of one that waited for a pod to crash: what that did is the target's choice
 	Target    *v1alpha1.TargetStatus    `json:"target,omitempty"`
 	Debugger  *v1alpha1.DebuggerStatus  `json:"debugger,omitempty"`
-	Members   []v1alpha1.MemberStatus   `json:"members,omitempty"`   // of one with target.all: the sessions that were made for it, each of which has a record of its own
+	Members   []v1alpha1.MemberStatus   `json:"members,omitempty"`   // of one with target.all or target.when.times: the sessions that were made for it, each of which has a record of its own
 	Artifacts []v1alpha1.ArtifactStatus `json:"artifacts,omitempty"` // what became of the files that were to be kept
 
 	Transcript *v1alpha1.TranscriptStatus `json:"transcript,omitempty"` // of what the debugger printed, where that is kept

@@ -56,6 +56,7 @@ type Session struct {
 	Container  string           `json:"container,omitempty"`
 	When       string           `json:"when,omitempty"`    // of a session that is armed: what a pod of its target does to start it
 	Trigger    string           `json:"trigger,omitempty"` // what the pod did that started it
+	Times      int32            `json:"times,omitempty"`   // of one that debugs more than the first pod: how many
 	TTL        string           `json:"ttl,omitempty"`
 	Phase      v1alpha1.Phase   `json:"phase"`
 	Outcome    v1alpha1.Outcome `json:"outcome,omitempty"`
@@ -174,7 +175,7 @@ func describe(session *v1alpha1.DebugSession) *Session {
 	if target := status.Target; target != nil {
 		s.Target, s.Node, s.Container = cmp.Or(target.Name, target.PodName), target.NodeName, target.Container
 	}
-	s.When = trigger(spec.Target.When)
+	s.When, s.Times = trigger(spec.Target.When), spec.Target.Times()
 	if armed := status.Armed; armed != nil && armed.TriggeredAt != nil && status.Target != nil {
 		s.Trigger = line(status.Target.Choice)
 	}

@@ -103,6 +103,10 @@ func place(s *Session) string {
 	switch {
 	case s.Target == "":
 		return "a target that was not found"
+	case s.Times > 0 && s.Mode == v1alpha1.ModePodCopy:
+		return fmt.Sprintf("copies of the pods of %s, each time that one %s, up to %d times", s.Target, s.When, s.Times)
+	case s.Times > 0:
+		return fmt.Sprintf("the pods of %s, each time that one %s, up to %d times", s.Target, s.When, s.Times)
 	case s.When != "" && s.Trigger == "" && s.Mode == v1alpha1.ModePodCopy:
 		return fmt.Sprintf("a copy of the first pod of %s that %s", s.Target, s.When)
 	case s.When != "" && s.Trigger == "":

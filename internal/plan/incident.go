@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
@@ -24,31 +25,66 @@ type incident struct {
 
 // survey is what the pods of an armed session come to.
 type survey struct {
+	over   string    // why nothing is waited for any more, although it was not triggered as often as it might; empty if it is waited for
 	pods   int       // how many are watched
 	first  *incident // the first that one did in which the debugger can be started; nil: none did
 	missed *incident // the first that one did in which it cannot
 	next   time.Time // when the next will have been not ready for long enough; zero: none will
 }
 
-// lookFor looks among the pods of an armed session for what it waits for. What was before since does not count.
-func lookFor(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, pods []corev1.Pod, since, now time.Time) survey {
+// lookFor looks among the pods of an armed session for what it waits for.
+func lookFor(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, status *v1alpha1.DebugSessionStatus, pods []corev1.Pod, now time.Time) survey {
 	var s survey
 	for i := range pods {
 		pod := &pods[i]
 		if pod.DeletionTimestamp == nil && madeBySession(pod) == nil && policy.CheckPod(class, pod, pod.Name) == "" {
 			s.pods++
-			s.add(spec, incidentOf(&spec.Target, pod, since), now)
+			s.add(spec, incidentOf(&spec.Target, pod, reckonFrom(status, pod)), now)
 		}
 	}
 	return s
 }
 
-// incidentOf is what a pod did, or will have done by then if it does not become ready; nil if it did nothing.
-func incidentOf(target *v1alpha1.Target, pod *corev1.Pod, since time.Time) *incident {
-	if wanted := target.When.NotReadyFor; wanted != nil {
-		return notReady(pod, wanted.Duration, since)
+// reckoning is from when on it counts what a pod does.
+type reckoning struct {
+	since    time.Time // the session was armed, and the pod's last member had ended
+	answered time.Time // the last trigger of this pod was seen; zero: there was none
+	busy     bool      // a member of the pod has not ended: nothing counts
+}
+
+// reckonFrom uses each trigger once: what a pod did before the end of the member that was made for it counts for no other.
+func reckonFrom(status *v1alpha1.DebugSessionStatus, pod *corev1.Pod) reckoning {
+	from := reckoning{since: status.Armed.Since.Time}
+	for i := range status.Members {
+		row := &status.Members[i]
+		if row.PodUID != pod.UID {
+			continue
+		}
+		if row.EndedAt == nil {
+			return reckoning{busy: true}
+		}
+		from.since, from.answered = later(from.since, row.EndedAt), later(from.answered, row.TriggeredAt)
 	}
-	return crashOf(target, pod, since)
+	from.since = later(from.since, &metav1.Time{Time: from.answered}) // a node's clock may be ahead
+	return from
+}
+
+func later(a time.Time, b *metav1.Time) time.Time {
+	if b != nil && b.After(a) {
+		return b.Time
+	}
+	return a
+}
+
+// incidentOf is what a pod did, or will have done by then if it does not become ready; nil if it did nothing.
+func incidentOf(target *v1alpha1.Target, pod *corev1.Pod, from reckoning) *incident {
+	if from.busy {
+		return nil
+	}
+	if wanted := target.When.NotReadyFor; wanted != nil {
+		return notReady(pod, wanted.Duration, from)
+	}
+	return crashOf(target, pod, from.since)
 }
 
 // add takes account of what a pod did. A crash is believed whatever the time is: its node's clock may be ahead.
@@ -112,16 +148,18 @@ func crash(status *corev1.ContainerStatus) *corev1.ContainerStateTerminated {
 	return status.LastTerminationState.Terminated
 }
 
-// notReady is when the pod will have been not ready for so long; nil if it is ready, has finished, or its kubelet has not said.
-func notReady(pod *corev1.Pod, wanted time.Duration, since time.Time) *incident {
+// notReady is when the pod will have been not ready for so long; nil if it is ready, has finished, or its kubelet has not said, or if it has
+// not become ready since that was answered.
+func notReady(pod *corev1.Pod, wanted time.Duration, from reckoning) *incident {
 	i := slices.IndexFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
 	if i < 0 || pod.Status.Conditions[i].Status == corev1.ConditionTrue || hasFinished(pod) {
 		return nil
 	}
 	condition := &pod.Status.Conditions[i]
-	if condition.LastTransitionTime.After(since) {
-		since = condition.LastTransitionTime.Time
+	if !from.answered.IsZero() && !condition.LastTransitionTime.After(from.answered) {
+		return nil
 	}
+	since := later(from.since, &condition.LastTransitionTime)
 	what := fmt.Sprintf("%s was not ready for %s at %s", pod.Name, v1alpha1.FormatDuration(wanted), plaintext.Clock(since.Add(wanted)))
 	return &incident{pod, since.Add(wanted), appended(": ", what, appended(": ", condition.Reason, condition.Message))}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -18,7 +19,7 @@ import (
 	"debugsession.dev/operator/internal/debugpod"
 )
 
-// A session with target.all has a member for each pod: a session of one pod, which goes the way of any other but for who vouches for it, what
+// A session with target.all has a member for each pod, and one with target.when.times for each trigger: a session of one pod, which goes the way of any other but for who vouches for it, what
 // it is approved by and when it ends. All of that is its parent's, and it is never believed what a member says of it: a member is what its
 // parent has recorded, made by Member, or it is nothing.
 
@@ -30,14 +31,14 @@ type Parent struct {
 	Distrust *Refusal
 }
 
-// Member is the session that a session with target.all has for one of its pods. It is the same whenever it is asked for: what of the
+// Member is the session that a session with members has for one of its pods, or triggers. It is the same whenever it is asked for: what of the
 // parent may be changed is not in it.
 func Member(parent *v1alpha1.DebugSession, row *v1alpha1.MemberStatus) *v1alpha1.DebugSession {
 	spec := parent.Spec.DeepCopy()
 	spec.Target = v1alpha1.Target{PodName: row.PodName, Container: parent.Spec.Target.Container}
 	spec.TTL, spec.End, spec.Emergency = nil, false, false
 	spec.NotAfter = parent.Status.HardDeadline.DeepCopy()
-	spec.MemberOf = &v1alpha1.MemberOf{Name: parent.Name, UID: parent.UID}
+	spec.MemberOf = &v1alpha1.MemberOf{Name: parent.Name, UID: parent.UID, Number: row.Number}
 	return &v1alpha1.DebugSession{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: parent.Namespace, Name: row.Name,
@@ -48,7 +49,7 @@ func Member(parent *v1alpha1.DebugSession, row *v1alpha1.MemberStatus) *v1alpha1
 	}
 }
 
-// isMadeFor reports whether a session is what a session with target.all has made for that pod. Only its end may have been asked for since.
+// isMadeFor reports whether a session is what a session with members has made for that row. Only its end may have been asked for since.
 func isMadeFor(session, parent *v1alpha1.DebugSession, row *v1alpha1.MemberStatus) bool {
 	spec := session.Spec.DeepCopy()
 	spec.End = false
@@ -69,11 +70,14 @@ func MemberNameTaken(name string) *Refusal {
 // maxMemberName keeps a member's name readable, although a session's may have 253 characters.
 const maxMemberName = 63
 
-// memberName is the name of the member for a pod: its session's, and six characters that depend on both UIDs. A session that was deleted and
-// created again, and a pod that replaced another of its name, have others.
-func memberName(parent *v1alpha1.DebugSession, pod types.UID) string {
+// memberName is the name of the member for a pod: its session's, the number of the trigger, if it is made at one, and six characters that
+// depend on both UIDs. A session that was deleted and created again, and a pod that replaced another of its name, have others.
+func memberName(parent *v1alpha1.DebugSession, pod types.UID, number int32) string {
 	sum := sha256.Sum256([]byte(string(parent.UID) + "/" + string(pod)))
 	end := "-" + hex.EncodeToString(sum[:3])
+	if number > 0 {
+		end = fmt.Sprintf("-%d%s", number, end)
+	}
 	begin := parent.Name
 	if longest := maxMemberName - len(end); len(begin) > longest {
 		begin = strings.TrimRight(begin[:longest], "-.")
@@ -120,10 +124,10 @@ func (p *pass) parentVouches() step {
 	}
 	row := rowOf(of, p.Session.Name)
 	switch {
-	case of.Spec.Target.All != nil && len(of.Status.Members) == 0: // it may have, and this answer be old: nothing is done, and nothing is ruled out
+	case of.Spec.HasMembers() && len(of.Status.Members) < max(1, int(named.Number)): // it may have, and this answer be old: nothing is done, and nothing is ruled out
 		return stall{
-			v1alpha1.ReasonUnreadable, fmt.Sprintf("cannot see that session %q has made this session: it has no members yet", named.Name),
-			fmt.Errorf("session %q has no members yet", named.Name),
+			v1alpha1.ReasonUnreadable, fmt.Sprintf("cannot see that session %q has made this session: it has recorded %d members so far", named.Name, len(of.Status.Members)),
+			fmt.Errorf("session %q has recorded %d members so far", named.Name, len(of.Status.Members)),
 		}
 	case !IsMemberOf(p.Session, of):
 		return reject{refuse(v1alpha1.ReasonNotTrusted,
@@ -145,7 +149,10 @@ func (p *pass) recordVouched(of *v1alpha1.DebugSession, row *v1alpha1.MemberStat
 	if status.Target == nil {
 		status.Target = podNamed(row.PodName)
 		status.Target.PodUID = row.PodUID
-		status.Target.Choice = fmt.Sprintf("one of the %d pods of session %s", len(of.Status.Members), of.Name)
+		status.Target.Choice = row.Trigger
+		if row.Number == 0 {
+			status.Target.Choice = fmt.Sprintf("one of the %d pods of session %s", len(of.Status.Members), of.Name)
+		}
 	}
 	p.copyApprovals(of)
 }
@@ -183,6 +190,23 @@ func (p *pass) parentRuns() step {
 	p.approvalsUnknown = ApprovalUnknown(of)
 	p.copyApprovals(of)
 	return nil
+}
+
+// memberEnd is when a member ends that started then: with its session, or sooner if each trigger's has its own time.
+func memberEnd(of *v1alpha1.DebugSession, started time.Time) time.Time {
+	end := of.Status.ExpiresAt.Time
+	if of.Spec.Target.Times() == 0 {
+		return end
+	}
+	return earlier(started.Add(MemberTTL(of)).Truncate(time.Second), end)
+}
+
+// MemberTTL is how long each member of a session may last from its own start; 0 if they end with it alone.
+func MemberTTL(of *v1alpha1.DebugSession) time.Duration {
+	if armed := of.Status.Armed; armed != nil && armed.TTL != nil {
+		return armed.TTL.Duration
+	}
+	return 0
 }
 
 // ended is how a session ends or has ended; nil if it runs.

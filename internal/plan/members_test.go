@@ -38,6 +38,7 @@ type family struct {
 	access     map[types.UID]plan.AccessState
 	finalizers []string        // of the session that is reconciled
 	refuse     map[string]bool // pods whose member is refused
+	mayNot     bool            // the requester may not use the class any more
 }
 
 func newFamily(t tester, session *v1alpha1.DebugSession, pods ...*corev1.Pod) *family {
@@ -61,12 +62,12 @@ func threePods() []*corev1.Pod {
 func (f *family) view(session *v1alpha1.DebugSession) view {
 	v := about(session, at(f.now))
 	v.class, v.approvals, v.store = new(plan.Found(f.class)), new(plan.Found(f.approvals)), false
-	v.running = new(plan.Found(plan.Running{InNamespace: f.running}))
+	v.running, v.mayUse = new(plan.Found(plan.Running{InNamespace: f.running})), new(plan.Found(!f.mayNot))
 	var pods []corev1.Pod
 	for _, name := range slices.Sorted(maps.Keys(f.pods)) {
 		pods = append(pods, *f.pods[name])
 	}
-	v.candidates = new(plan.Found(pods))
+	v.candidates, v.watched, v.mayDeclare = new(plan.Found(pods)), new(plan.Found(pods)), new(plan.Found(true))
 	v.target, v.copied, v.output = new(observed(f.pods[session.Spec.Target.PodName])), new(absent()), new(plan.Found("done"))
 	if made := session.Status.Debugger; made != nil {
 		v.copied = new(observed(f.copies[made.PodName]))
@@ -79,6 +80,7 @@ func (f *family) view(session *v1alpha1.DebugSession) view {
 	if f.blind {
 		v.parent = new(plan.Unknown[*plan.Parent](errOffline))
 		v.members = new(plan.Unknown[map[string]*v1alpha1.DebugSession](errOffline))
+		v.watched = new(plan.Unknown[[]corev1.Pod](errOffline))
 	}
 	v.access = new(f.access[session.UID])
 	return v
@@ -193,7 +195,7 @@ func (f *family) checkDebugger(member *v1alpha1.DebugSession) {
 		f.t.Fatalf("a member makes a debugger, and its session is %s", phase)
 	}
 	if !slices.ContainsFunc(f.parent.Status.Members, func(row v1alpha1.MemberStatus) bool {
-		return row.UID == member.UID && row.PodName == member.Spec.Target.PodName
+		return row.UID == member.UID && row.PodName == member.Spec.Target.PodName && row.Number == member.Spec.MemberOf.Number
 	}) {
 		f.t.Fatalf("a member makes a debugger that its session has not recorded")
 	}
@@ -203,9 +205,17 @@ func (f *family) checkDebugger(member *v1alpha1.DebugSession) {
 	}
 }
 
-// checkParent: a session with members says Ended only when no member is open, and nothing of one is left. That is final.
+// checkParent: a session with members says Ended only when no member is open, and nothing of one is left. That is final. No trigger is used twice.
 func (f *family) checkParent() {
 	status := &f.parent.Status
+	used := map[string]bool{}
+	for _, row := range status.Members {
+		if trigger := string(row.PodUID) + row.Trigger; used[trigger] {
+			f.t.Fatalf("a trigger is used twice: %s", row.Trigger)
+		} else {
+			used[trigger] = true
+		}
+	}
 	if f.ended != nil && !equality.Semantic.DeepEqual(f.ended.Members, status.Members) {
 		f.t.Fatalf("the members of an ended session are written again")
 	}
@@ -213,6 +223,9 @@ func (f *family) checkParent() {
 		return
 	}
 	f.ended = status.DeepCopy()
+	if times := int(f.parent.Spec.Target.Times()); times > 0 && len(status.Members) > times {
+		f.t.Fatalf("triggered %d times of %d", len(status.Members), times)
+	}
 	for _, member := range f.members {
 		if member.Spec.MemberOf.UID == f.parent.UID && member.Status.Phase != v1alpha1.PhaseEnded && wasMade(member) {
 			f.t.Fatalf("Ended, and member %s is %s", member.Name, member.Status.Phase)
@@ -263,7 +276,7 @@ func (f *family) kubelet() {
 		}
 		if pod := f.pods[at.PodName]; pod != nil && member.Spec.Mode == v1alpha1.ModeEphemeralContainer &&
 			slices.ContainsFunc(pod.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return c.Name == at.ContainerName }) &&
-			len(pod.Status.EphemeralContainerStatuses) == 0 {
+			!slices.ContainsFunc(pod.Status.EphemeralContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == at.ContainerName }) {
 			fixture.EphemeralState(at.ContainerName, fixture.Running(f.now))(pod)
 		}
 		if pod := f.copies[at.PodName]; pod != nil {
@@ -275,7 +288,7 @@ func (f *family) kubelet() {
 // exit has the debugger of a pod exit.
 func (f *family) exit(pod string, code int32) {
 	for _, member := range f.members {
-		if member.Spec.Target.PodName == pod && member.Status.Debugger != nil && f.pods[pod] != nil {
+		if member.Spec.Target.PodName == pod && member.Status.Debugger != nil && f.pods[pod] != nil && member.Status.Phase != v1alpha1.PhaseEnded {
 			fixture.EphemeralState(member.Status.Debugger.ContainerName, fixture.Exited(f.now, code, "Completed", ""))(f.pods[pod])
 		}
 	}
@@ -557,7 +570,7 @@ func TestFalseMembers(t *testing.T) {
 			f.reconcile(f.parent)
 			member := f.memberOf("web-1").DeepCopy()
 			change(f.parent)
-			want{phase: v1alpha1.PhasePending, reason: "Unreadable", says: "no members yet", retries: true, warns: "Unreadable"}.check(t, pass(t, f.view(member)))
+			want{phase: v1alpha1.PhasePending, reason: "Unreadable", says: "recorded 0 members so far", retries: true, warns: "Unreadable"}.check(t, pass(t, f.view(member)))
 		})
 	}
 	t.Run("while its session cannot be read", func(t *testing.T) {
@@ -640,11 +653,19 @@ func TestAnySequenceOfEventsOfMembers(t *testing.T) {
 			}
 		},
 		"reads": func(_ *rapid.T, f *family) { f.blind = !f.blind },
+		"a crash": func(t *rapid.T, f *family) {
+			f.crash(rapid.SampledFrom([]string{"web-1", "web-2", "web-3"}).Draw(t, "pod"))
+		},
+		"a crash ": func(t *rapid.T, f *family) {
+			f.crash(rapid.SampledFrom([]string{"web-1", "web-2", "web-3"}).Draw(t, "pod"))
+		},
+		"rights": func(_ *rapid.T, f *family) { f.mayNot = !f.mayNot },
 	}
 	names := slices.Sorted(maps.Keys(events))
 	rapid.Check(t, func(t *rapid.T) {
 		mode := rapid.SampledFrom([]fixture.SessionOption{func(*v1alpha1.DebugSession) {}, fixture.AsCopy()}).Draw(t, "mode")
-		f := newFamily(t, ofAll(mode), threePods()...)
+		asks := rapid.SampledFrom([]func(...fixture.SessionOption) *v1alpha1.DebugSession{ofAll, ofTimes}).Draw(t, "all or times")
+		f := newFamily(t, asks(mode), threePods()...)
 		if rapid.Bool().Draw(t, "approval") {
 			f.class = fixture.Class(fixture.Approvals(1))
 		}

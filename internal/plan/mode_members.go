@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,8 +15,8 @@ import (
 	"debugsession.dev/operator/internal/policy"
 )
 
-// membersMode is that of a session which debugs many pods: it has a member for each (member.go), and makes nothing else. Its own mode is what
-// its members have, and shows what would be made for one of the pods.
+// membersMode is that of a session which debugs many pods, at the same time or one at each trigger: it has a member for each (member.go), and
+// makes nothing else. Its own mode is what its members have, and shows what would be made for one of the pods.
 type membersMode struct{ mode }
 
 // find finds all pods that are to be debugged. One of them stands for all: it shows whether the session can be at all, and what its approvers
@@ -90,7 +91,7 @@ func (p *pass) membersPinned() step {
 	status.Members = nil
 	for i := range p.pods {
 		pod := &p.pods[i]
-		status.Members = append(status.Members, v1alpha1.MemberStatus{Name: memberName(p.Session, pod.UID), PodName: pod.Name, PodUID: pod.UID})
+		status.Members = append(status.Members, v1alpha1.MemberStatus{Name: memberName(p.Session, pod.UID, 0), PodName: pod.Name, PodUID: pod.UID})
 	}
 	p.warnOfNoTranscript()
 	p.admitted()
@@ -126,7 +127,11 @@ func (m membersMode) track(p *pass) step {
 		}
 	}
 	p.countMembers()
-	return p.standByMembers()
+	awaited, stop := p.nextTrigger()
+	if stop != nil {
+		return stop
+	}
+	return p.standByMembers(awaited)
 }
 
 // readMembers are the members that have not ended, as far as that is recorded.
@@ -158,14 +163,22 @@ func (p *pass) trackMember(row *v1alpha1.MemberStatus, members map[string]*v1alp
 	case row.UID != "" && !p.Members.fresh: // a cache may not have seen yet what was made
 		return ask{ReadMembers{Names: []string{row.Name}, Fresh: true}}
 	case row.UID != "":
-		endRow(row, v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, "somebody deleted the session")
-	case p.tooLate():
-		endRow(row, v1alpha1.OutcomeNotStarted, v1alpha1.ReasonNotStarted, "the session could not be created in time")
+		p.endRow(row, v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, "somebody deleted the session")
+	case !p.Now.Before(p.makeBy(row)):
+		p.endRow(row, v1alpha1.OutcomeNotStarted, v1alpha1.ReasonNotStarted, "the session could not be created in time")
 	case !p.approvalsUnknown:
 		p.do(CreateMember{Session: Member(p.Session, row)})
-		p.wake(startBy(p.status()))
+		p.wake(p.makeBy(row))
 	}
 	return nil
+}
+
+// makeBy is when a member must be made that is recorded.
+func (p *pass) makeBy(row *v1alpha1.MemberStatus) time.Time {
+	if row.TriggeredAt == nil {
+		return startBy(p.status())
+	}
+	return earlier(row.TriggeredAt.Add(StartTimeout), p.status().ExpiresAt.Time)
 }
 
 // isMemberOf reports whether a session is the one that was made for the row, and no other of its name.
@@ -197,6 +210,9 @@ func recordMember(row *v1alpha1.MemberStatus, member *v1alpha1.DebugSession) {
 		row.ExitCode = status.Debugger.ExitCode
 		row.Output = sanitizeText(status.Debugger.Output, maxRowOutput)
 	}
+	if phase == v1alpha1.PhaseEnded {
+		row.EndedAt = status.EndedAt.DeepCopy()
+	}
 }
 
 // beginningOf is as much of a message as a row has room for.
@@ -205,8 +221,9 @@ func beginningOf(message string) string {
 	return string(characters[:min(len(characters), maxRowMessage)])
 }
 
-func endRow(row *v1alpha1.MemberStatus, outcome v1alpha1.Outcome, reason, message string) {
+func (p *pass) endRow(row *v1alpha1.MemberStatus, outcome v1alpha1.Outcome, reason, message string) {
 	row.Phase, row.Outcome, row.Reason, row.Message = v1alpha1.PhaseEnded, outcome, sanitizeReason(reason), beginningOf(message)
+	row.EndedAt = timestamp(p.Now)
 }
 
 // countMembers counts the members as they are recorded.
@@ -232,11 +249,19 @@ func rowFailed(row *v1alpha1.MemberStatus) bool {
 	return outcomeFailed(row.Outcome, row.StartedAt != nil)
 }
 
-// standByMembers says how the session stands, which ends when all of its members have. Once one was Active it is Active until then.
-func (p *pass) standByMembers() step {
+// standByMembers says how the session stands, which ends when all of its members have, and no more are awaited. Once one was Active it is
+// Active until then.
+func (p *pass) standByMembers(awaited *survey) step {
 	counts := p.status().MemberCounts
-	if counts.Ended == counts.Total {
-		return p.endedTogether()
+	rest := counts.Ended == counts.Total
+	switch {
+	case rest && awaited == nil:
+		return p.endedTogether("")
+	case rest && awaited.over != "":
+		return p.endedTogether(p.howOften() + ", and no more is waited for: " + awaited.over)
+	case rest:
+		p.standArmed(*awaited)
+		return nil
 	}
 	message := fmt.Sprintf("%d of %d debuggers run", counts.Active, counts.Total)
 	if counts.Ended > 0 {
@@ -244,6 +269,9 @@ func (p *pass) standByMembers() step {
 	}
 	if counts.Failed > 0 {
 		message += fmt.Sprintf(", %d of them without having run as they should: see status.members", counts.Failed)
+	}
+	if awaited != nil && awaited.over == "" {
+		message += "; " + p.awaiting(*awaited)
 	}
 	if counts.Active == 0 && p.Session.Status.Phase != v1alpha1.PhaseActive {
 		p.set(v1alpha1.ConditionDebuggerReady, metav1.ConditionFalse, v1alpha1.ReasonStarting, message)
@@ -264,14 +292,14 @@ func (p *pass) standByMembers() step {
 
 // endedTogether ends a session all of whose members have ended: as they did, if that was the same for all; as Failed, if one of them did not do
 // what it was for; else as Completed if one completed.
-func (p *pass) endedTogether() step {
+func (p *pass) endedTogether(why string) step {
 	rows := p.status().Members
 	first, same, completed := rows[0].Outcome, true, false
 	for i := range rows {
 		same = same && rows[i].Outcome == first
 		completed = completed || rows[i].Outcome == v1alpha1.OutcomeCompleted
 	}
-	message := "all members have ended: " + p.tally()
+	message := "all members have ended: " + p.tally() + why
 	failed := p.status().MemberCounts.Failed > 0
 	switch {
 	case same && failed:
@@ -324,9 +352,9 @@ func (m membersMode) teardown(p *pass) step {
 		case !p.Members.fresh:
 			missing = append(missing, row.Name)
 		case row.UID == "":
-			endRow(row, v1alpha1.OutcomeNotStarted, v1alpha1.ReasonNotStarted, "it was not created")
+			p.endRow(row, v1alpha1.OutcomeNotStarted, v1alpha1.ReasonNotStarted, "it was not created")
 		default:
-			endRow(row, v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, "somebody deleted the session")
+			p.endRow(row, v1alpha1.OutcomeTerminated, v1alpha1.ReasonGone, "somebody deleted the session")
 		}
 		if row.Phase != v1alpha1.PhaseEnded {
 			open = append(open, row.Name)
@@ -372,7 +400,7 @@ func (p *pass) concludeMember(action CreateMember, result Result) {
 	case row == nil: // whatever became of it, there is nothing to say it of
 		p.wake(p.Now)
 	case result.Refusal != nil:
-		endRow(row, v1alpha1.OutcomeRejected, result.Refusal.Reason, result.Refusal.Message)
+		p.endRow(row, v1alpha1.OutcomeRejected, result.Refusal.Reason, result.Refusal.Message)
 		p.countMembers()
 		p.wake(p.Now) // those after it were not tried
 	default:

@@ -64,7 +64,7 @@ func (p *pass) expire() step {
 			return stop
 		}
 	}
-	return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the session expired at "+plaintext.Clock(p.status().ExpiresAt.Time)+p.becauseOfTarget())
+	return p.end(v1alpha1.OutcomeExpired, string(v1alpha1.OutcomeExpired), "the session expired at "+plaintext.Clock(p.status().ExpiresAt.Time)+p.becauseOfTarget()+p.howOften())
 }
 
 // note records where the debugger stands as its container tells.

@@ -36,25 +36,35 @@ func (p *pass) requesterTrusted() step {
 // classAllows sees that there is the session's class, and that it allows the session. A class that has changed since the session
 // was found fit can only take away.
 func (p *pass) classAllows() step {
+	why, stop := p.forbiddenByClass(wait{reason: v1alpha1.ReasonClassNotFound, message: p.noClass()}, unreadable)
+	if stop == nil && why != "" {
+		return reject{classForbids(why)}
+	}
+	return stop
+}
+
+// forbiddenByClass is why the session's class does not allow it; empty if it does.
+func (p *pass) forbiddenByClass(missing step, ifUnknown func(what string) func(error) step) (why string, stop step) {
 	name := p.spec().ClassName
-	missing := wait{reason: v1alpha1.ReasonClassNotFound, message: fmt.Sprintf("there is no DebugClass %q", name)}
-	class, stop := need(p.Class, ReadClass{Name: name}, missing, unreadable(fmt.Sprintf("DebugClass %q", name)))
+	class, stop := need(p.Class, ReadClass{Name: name}, missing, ifUnknown(fmt.Sprintf("DebugClass %q", name)))
 	if stop != nil {
-		return stop
+		return "", stop
 	}
-	namespace, stop := need(p.Namespace, ReadNamespace{}, pause{}, unreadable(fmt.Sprintf("namespace %q", p.Session.Namespace)))
+	if class == nil {
+		return p.noClass(), nil
+	}
+	namespace, stop := need(p.Namespace, ReadNamespace{}, pause{}, ifUnknown(fmt.Sprintf("namespace %q", p.Session.Namespace)))
 	if stop != nil {
-		return stop
+		return "", stop
 	}
-	why := policy.Check(class, p.spec(), namespace, p.Session.Namespace == p.OperatorNamespace)
+	why = policy.Check(class, p.spec(), namespace, p.Session.Namespace == p.OperatorNamespace)
 	if why == "" {
 		why = policy.Revalidate(class, p.spec(), p.status().Class)
 	}
-	if why != "" {
-		return reject{classForbids(why)}
-	}
-	return nil
+	return why, nil
 }
+
+func (p *pass) noClass() string { return fmt.Sprintf("there is no DebugClass %q", p.spec().ClassName) }
 
 // classForbids refuses what the session's class does not allow.
 func classForbids(why string) *Refusal {
@@ -65,10 +75,12 @@ func classForbids(why string) *Refusal {
 // a session that waits for no approval.
 const permissionHolds = 10 * time.Second
 
-// requesterMayUse asks once more, right before the start, the requester's permission to use the class: rights are taken away, too.
+// requesterMayUse asks once more, right before the start, the requester's permission to use the class: rights are taken away, too. For a
+// member that is made as soon as its session starts, that was asked.
 func (p *pass) requesterMayUse() step {
 	age := p.Now.Sub(p.Session.CreationTimestamp.Time)
-	if (p.status().Class.ApprovalsRequired == 0 || p.isMember()) && age >= 0 && age < permissionHolds {
+	askedNow := p.status().Class.ApprovalsRequired == 0 && !p.isMember() || p.isMember() && p.parent.Spec.Target.All != nil
+	if askedNow && age >= 0 && age < permissionHolds {
 		return nil
 	}
 	may, stop := need(p.MayUse, CheckUse{}, pause{}, unreadable("the requester's permission to use the class"))
@@ -92,18 +104,21 @@ func (p *pass) limitsHold() step {
 		return stop
 	}
 	full := wait{reason: v1alpha1.ReasonLimitReached, recheck: true}
-	more := int32(max(1, len(p.pods))) // 50 at most
+	more, what := int32(max(1, len(p.pods))), "pods" // 50 at most
+	if times := p.spec().Target.Times(); times > 0 {
+		more, what = times, "triggers" // it is sure to have room at each
+	}
 	least := slices.Min(slices.DeleteFunc([]int32{limits.PerNamespace, limits.PerRequester}, func(limit int32) bool { return limit == 0 }))
 	switch {
 	case more > least:
 		return reject{refuse(v1alpha1.ReasonLimitReached, "%d pods would be debugged, and class %q allows %d sessions at once (limits.perNamespace, limits.perRequester); "+
-			"select fewer pods, and apply a new session", more, class.Name, least)}
+			"ask for fewer %s, and apply a new session", more, class.Name, least, what)}
 	case more > 1 && limits.PerNamespace > 0 && running.InNamespace+more > limits.PerNamespace:
-		full.message = fmt.Sprintf("%d sessions of class %q run in namespace %q, and with %d pods there would be more than its limits.perNamespace, %d",
-			running.InNamespace, class.Name, p.Session.Namespace, more, limits.PerNamespace)
+		full.message = fmt.Sprintf("%d sessions of class %q run in namespace %q, and with %d %s there would be more than its limits.perNamespace, %d",
+			running.InNamespace, class.Name, p.Session.Namespace, more, what, limits.PerNamespace)
 	case more > 1 && limits.PerRequester > 0 && running.OfRequester+more > limits.PerRequester:
-		full.message = fmt.Sprintf("%d sessions of class %q run for %s, and with %d pods there would be more than its limits.perRequester, %d",
-			running.OfRequester, class.Name, p.spec().Requester.Username, more, limits.PerRequester)
+		full.message = fmt.Sprintf("%d sessions of class %q run for %s, and with %d %s there would be more than its limits.perRequester, %d",
+			running.OfRequester, class.Name, p.spec().Requester.Username, more, what, limits.PerRequester)
 	case limits.PerNamespace > 0 && running.InNamespace >= limits.PerNamespace:
 		full.message = fmt.Sprintf("%d sessions of class %q run in namespace %q, the most that its limits.perNamespace allows", running.InNamespace, class.Name, p.Session.Namespace)
 	case limits.PerRequester > 0 && running.OfRequester >= limits.PerRequester:

@@ -15,7 +15,8 @@ import (
 )
 
 // A session with target.when is settled but for its pod, and then waits for what is to happen: it is armed. What it waits for picks the pod,
-// and from then on it is admitted as any other, with all that is asked right before a start.
+// and from then on it is admitted as any other, with all that is asked right before a start. One that is triggered more than once has a member
+// for each trigger, which is: triggers.go.
 
 // armedGates arm a session, and look whether what it waits for has happened.
 var armedGates = []gate{
@@ -117,9 +118,12 @@ func (p *pass) armed() step {
 	if armed.Since == nil {
 		armed.Since = timestamp(p.Now)
 	}
-	seen := lookFor(p.Class.value, p.spec(), p.Watched.value, armed.Since.Time, p.Now)
+	seen := p.survey()
 	if seen.first == nil {
 		return waitArmed{seen}
+	}
+	if p.spec().Target.Times() > 0 {
+		return p.firstTriggered(seen.first)
 	}
 	armed.TriggeredAt = timestamp(p.Now)
 	target := podNamed(seen.first.pod.Name)
@@ -129,27 +133,42 @@ func (p *pass) armed() step {
 	return pause{}
 }
 
+// survey looks among the pods of an armed session for what it waits for.
+func (p *pass) survey() survey {
+	return lookFor(p.Class.value, p.spec(), p.status(), p.Watched.value, p.Now)
+}
+
 // waitArmed has a session that is settled wait for what it is armed for. Its pods' watch tells of a crash; a time, of what has not been ready.
 type waitArmed struct{ seen survey }
 
 func (s waitArmed) take(p *pass) {
-	message := fmt.Sprintf("waiting until %s; pods watched: %d", triggerOf(&p.spec().Target), s.seen.pods)
-	if at := p.spec().NotAfter; at != nil {
-		message += "; until " + plaintext.Clock(at.Time)
-		p.wake(at.Time)
-	}
-	if missed := s.seen.missed; missed != nil {
-		message += fmt.Sprintf("; passed over, as no debugger can be started in it: %s; mode: PodCopy would copy it", missed.what)
-	}
+	message := p.awaiting(s.seen)
 	p.status().Obstacle = nil
 	if p.news(v1alpha1.ConditionAdmissible, v1alpha1.ReasonArmed) {
 		p.event(corev1.EventTypeNormal, v1alpha1.ReasonArmed, message)
 	}
 	p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonArmed, message)
 	p.stand(v1alpha1.PhasePending, v1alpha1.ReasonArmed, message)
-	if !s.seen.next.IsZero() {
-		p.wake(s.seen.next)
+}
+
+// awaiting says what an armed session waits for, and has it woken when that may be.
+func (p *pass) awaiting(seen survey) string {
+	which := ""
+	if times := p.spec().Target.Times(); times > 0 {
+		which = fmt.Sprintf(" for trigger %d of %d,", len(p.status().Members)+1, times)
 	}
+	message := fmt.Sprintf("waiting%s until %s; pods watched: %d", which, triggerOf(&p.spec().Target), seen.pods)
+	if at := p.spec().NotAfter; at != nil {
+		message += "; until " + plaintext.Clock(at.Time)
+		p.wake(at.Time)
+	}
+	if missed := seen.missed; missed != nil {
+		message += fmt.Sprintf("; passed over, as no debugger can be started in it: %s; mode: PodCopy would copy it", missed.what)
+	}
+	if !seen.next.IsZero() {
+		p.wake(seen.next)
+	}
+	return message
 }
 
 // triggerOf is what an armed session waits for.

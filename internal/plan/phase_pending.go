@@ -255,6 +255,11 @@ func (p *pass) pinned() step {
 
 // admitted says what may be debugged, and until when: again whenever the end moves.
 func (p *pass) admitted() {
+	if times := p.spec().Target.Times(); times > 0 {
+		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
+			fmt.Sprintf("pods of %s may be debugged %d times until %s", watchedName(&p.spec().Target), times, plaintext.Clock(p.status().ExpiresAt.Time)))
+		return
+	}
 	if p.spec().HasMembers() {
 		p.set(v1alpha1.ConditionAdmissible, metav1.ConditionTrue, v1alpha1.ReasonAdmitted,
 			fmt.Sprintf("%d pods of %s may be debugged until %s", len(p.status().Members), watchedName(&p.spec().Target), plaintext.Clock(p.status().ExpiresAt.Time)))

@@ -54,7 +54,9 @@ func (p *pass) endFollowed() step {
 	switch {
 	case p.approvalsUnknown || p.revoked != "":
 	case p.isMember():
-		p.follow(p.notPastTarget(notAfter(p.spec(), p.parent.Status.ExpiresAt.Time)))
+		p.follow(p.notPastTarget(notAfter(p.spec(), memberEnd(p.parent, p.status().StartedAt.Time))))
+	case p.spec().Target.Times() > 0:
+		p.status().Armed.TTL = &v1alpha1.Duration{Duration: min(p.lasts, p.ttl())}
 	case p.spec().HasMembers():
 		p.moveEnd(expiry(p.spec(), p.status().StartedAt.Time, min(p.lasts, p.ttl())))
 	default:

@@ -19,7 +19,8 @@ const statusLost = "part of its status was lost, so what it was granted is unkno
 func (p *pass) statusComplete() step {
 	s := p.status()
 	if p.spec().HasMembers() {
-		if s.Class == nil || s.Target == nil || s.Members == nil || s.StartedAt == nil || s.ExpiresAt == nil || s.HardDeadline == nil {
+		lost := s.Class == nil || s.Target == nil || s.Members == nil || s.StartedAt == nil || s.ExpiresAt == nil || s.HardDeadline == nil
+		if lost || p.spec().Target.Times() > 0 && !p.isArmed() {
 			p.repair()
 			return pause{}
 		}

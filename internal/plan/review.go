@@ -59,7 +59,8 @@ func (p *pass) unapprovedTTL() time.Duration {
 // startsWith is how long a session lasts that starts now.
 func (p *pass) startsWith() time.Duration {
 	if p.isMember() {
-		return p.parent.Status.ExpiresAt.Sub(p.Now.Truncate(time.Second))
+		now := p.Now.Truncate(time.Second)
+		return memberEnd(p.parent, now).Sub(now)
 	}
 	if p.unapproved {
 		return min(p.ttl(), p.unapprovedTTL())
@@ -69,7 +70,7 @@ func (p *pass) startsWith() time.Duration {
 
 // runUnapproved has a session that runs go on for as long as it may without approval.
 func (p *pass) runUnapproved() {
-	p.lasts = p.unapprovedTTL()
+	p.unapproved, p.lasts = true, p.unapprovedTTL()
 	message := "it started before approval: " + v1alpha1.See(p.condition(v1alpha1.ConditionReviewed))
 	if p.lasts < p.ttl() {
 		message = fmt.Sprintf("until it is approved, it lasts at most %s of the %s requested", v1alpha1.FormatDuration(p.lasts), v1alpha1.FormatDuration(p.ttl()))

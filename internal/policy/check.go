@@ -20,7 +20,7 @@ import (
 // it is the operator's own.
 func Check(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) string {
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
-		checkMode, checkPodNetwork, checkVolumeClaim, checkTargetImage, checkAll, checkProfile, checkImages, checkPullSecrets, checkPrivileges, checkReads, checkTargetEnvironment, checkArtifacts, checkResources, checkUnstoppable, checkReplaces,
+		checkMode, checkPodNetwork, checkVolumeClaim, checkTargetImage, checkMembers, checkProfile, checkImages, checkPullSecrets, checkPrivileges, checkReads, checkTargetEnvironment, checkArtifacts, checkResources, checkUnstoppable, checkReplaces,
 		checkTTL, checkIdleTimeout, checkReason, checkEmergency, checkSubjects,
 	} {
 		if why := check(class, spec); why != "" {

@@ -29,19 +29,23 @@ func checkVolumeClaim(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpe
 	return ""
 }
 
-// checkAll holds how many pods a session debugs against the class. One that does not speak of it allows one.
-func checkAll(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
-	all, most := spec.Target.All, int32(0)
+// checkMembers holds how many pods a session debugs against the class. One that does not speak of it allows one.
+func checkMembers(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {
+	all, times, most := spec.Target.All, spec.Target.Times(), int32(0)
 	if class.Spec.Limits != nil {
 		most = class.Spec.Limits.MaxMembers
 	}
 	switch {
-	case all == nil || all.Max <= most:
-		return ""
-	case most == 0:
+	case all != nil && most == 0:
 		return "spec.target.all: debugging many pods at the same time is not allowed; remove it to debug one of them, or ask an administrator to set the class's limits.maxMembers"
+	case all != nil && all.Max > most:
+		return fmt.Sprintf("spec.target.all.max: %d exceeds the maximum of %d (limits.maxMembers); set a lower one, and select no more pods than that", all.Max, most)
+	case times > 0 && most == 0:
+		return "spec.target.when.times: debugging more than the first pod is not allowed; remove it to debug that alone, or ask an administrator to set the class's limits.maxMembers"
+	case times > most:
+		return fmt.Sprintf("spec.target.when.times: %d exceeds the maximum of %d (limits.maxMembers); set a lower one, or remove it to debug the first pod alone", times, most)
 	}
-	return fmt.Sprintf("spec.target.all.max: %d exceeds the maximum of %d (limits.maxMembers); set a lower one, and select no more pods than that", all.Max, most)
+	return ""
 }
 
 // CheckClaim says why the class does not allow the claim as a target, by its labels; empty if it does.

@@ -38,7 +38,9 @@ var _ = Describe("the samples", func() {
 			shop.reaches(name, v1alpha1.PhaseActive)
 		}
 		Expect(shop.ends("checkout-all", v1alpha1.OutcomeCompleted).Status.Members).To(And(HaveLen(2), HaveEach(HaveField("Output", ContainSubstring("checkout-")))))
-		Eventually(func() string { return shop.get("checkout-armed").Status.Reason }).Should(Equal(v1alpha1.ReasonArmed))
+		for _, name := range []string{"checkout-armed", "checkout-nights"} {
+			Eventually(func() string { return shop.get(name).Status.Reason }).Should(Equal(v1alpha1.ReasonArmed))
+		}
 		quiet := shop.get("checkout-quiet")
 		Expect(shop.exec(quiet, "ps")).To(And(ContainSubstring("/manager sleep"), Not(ContainSubstring("/server"))))
 		Expect(shop.exec(quiet, "cat", "/etc/checkout/checkout.properties")).To(ContainSubstring("payment.url"))

@@ -30,7 +30,7 @@ const logReadTimeout = 10 * time.Second
 // check judges the run by the ten invariants of the design, from what the API server has had and what is left in it.
 func (r *run) check(ctx context.Context) []string {
 	r.rest()
-	c := &checker{run: r, sessions: r.versions(r.scenario.all), pods: r.injector.history.of(r.namespace, "pods")}
+	c := &checker{run: r, sessions: r.versions(r.scenario.hasMembers()), pods: r.injector.history.of(r.namespace, "pods")}
 	c.checkMaking()
 	c.checkEnd()
 	c.checkDeadline(ctx)
@@ -42,7 +42,7 @@ func (r *run) check(ctx context.Context) []string {
 	c.checkLogWait()
 	c.checkSettled(ctx)
 	c.checkLeaks(ctx)
-	if r.scenario.all {
+	if r.scenario.hasMembers() {
 		c.checkMember()
 	}
 	return c.violations
@@ -73,6 +73,9 @@ func (c *checker) checkMember() {
 		uids[member.UID] = true
 	}
 	c.must(2, len(uids) == 1, "%d members were made", len(uids))
+	if len(uids) == 0 {
+		return
+	}
 	c.must(1, recorded(c.sessions[0].revision, ""), "the member was made before its session had recorded it")
 	for _, v := range c.pods {
 		pod := v.object.(*corev1.Pod)

@@ -119,7 +119,7 @@ func (r *run) live(ctx context.Context) error {
 	if err := r.ask(ctx); err != nil {
 		return fmt.Errorf("asking: %w", err)
 	}
-	approved, crashed := !r.scenario.approved(), !r.scenario.armed
+	approved, crashed := !r.scenario.approved(), !r.scenario.waits()
 	session, err := r.until(ctx, "to run", func(s *v1alpha1.DebugSession) (bool, error) {
 		if s == nil {
 			return false, fmt.Errorf("the session is gone before its end")

@@ -28,6 +28,7 @@ type scenario struct {
 	early    bool                                    // its end begins as soon as it starts
 	armed    bool                                    // it waits for its target to crash
 	all      bool                                    // it has members: one, of its target
+	times    bool                                    // it is armed for two crashes, and has members: one, of the first
 	template bool                                    // the copy is of a workload without pods, with its environment and a Secret to pull with
 }
 
@@ -40,6 +41,12 @@ func (s *scenario) beginning() string {
 func (s *scenario) recorded() bool {
 	return s.class == classRecorded || s.class == classEmergency || s.class == classTranscribed || s.class == classKeeping
 }
+
+// waits reports whether the session waits for its target to crash.
+func (s *scenario) waits() bool { return s.armed || s.times }
+
+// hasMembers reports whether it is a member that is debugged.
+func (s *scenario) hasMembers() bool { return s.all || s.times }
 
 // approved reports whether the session waits for an approval.
 func (s *scenario) approved() bool { return s.class == classApproved || s.class == classNetworks }
@@ -137,6 +144,8 @@ func scenarios() []scenario {
 			all: true},
 		scenario{name: "all-exit", mode: v1alpha1.ModePodCopy, class: classOpen, outcome: v1alpha1.OutcomeCompleted, end: debuggerExits,
 			all: true},
+		scenario{name: "times-end", mode: v1alpha1.ModeEphemeralContainer, class: classApproved, outcome: v1alpha1.OutcomeTerminated, end: setEnd,
+			times: true},
 		scenario{name: "node-end", mode: v1alpha1.ModeNode, class: classNodes, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 		scenario{name: "network-end", mode: v1alpha1.ModeNode, class: classNetworks, outcome: v1alpha1.OutcomeTerminated, end: setEnd},
 		scenario{name: "artifacts-exit", mode: v1alpha1.ModeEphemeralContainer, class: classKeeping, outcome: v1alpha1.OutcomeCompleted,
@@ -178,7 +187,7 @@ func extend(ctx context.Context, r *run) error {
 
 func debuggerExits(ctx context.Context, r *run) error {
 	session := r.session()
-	if r.scenario.all {
+	if r.scenario.hasMembers() {
 		session = r.member()
 	}
 	if err := k8s.Get(ctx, client.ObjectKeyFromObject(session), session); err != nil {
@@ -244,11 +253,14 @@ func (r *run) ask(ctx context.Context) error {
 	case classKeeping:
 		session.Spec.Debugger.Command, session.Spec.Debugger.Artifacts = []string{"tcpdump"}, []string{keptFile, noFile}
 	}
-	if r.scenario.armed {
+	if r.scenario.waits() {
 		session.Spec.Target = v1alpha1.Target{
 			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, When: &v1alpha1.When{Crashed: true},
 		}
 		fixture.NotAfter(r.clock.Now().Add(24 * time.Hour))(session)
+	}
+	if r.scenario.times {
+		fixture.Times(2)(session)
 	}
 	if r.scenario.all {
 		fixture.OfSelector(map[string]string{"app": "web"})(session)

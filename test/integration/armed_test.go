@@ -38,8 +38,12 @@ func armed(ctx context.Context, session *v1alpha1.DebugSession, says string) {
 // crash restarts a pod's container as a kubelet does, a second from now: so it is after whatever was armed before.
 func crash(ctx context.Context, pod *corev1.Pod) {
 	GinkgoHelper()
+	crashAt(ctx, pod, time.Now().Add(time.Second))
+}
+
+func crashAt(ctx context.Context, pod *corev1.Pod, at time.Time) {
+	GinkgoHelper()
 	setStatus(ctx, pod, func(p *corev1.Pod) {
-		at := time.Now().Add(time.Second)
 		fixture.ContainerState("app", fixture.Running(at))(p)
 		for i := range p.Status.ContainerStatuses {
 			if status := &p.Status.ContainerStatuses[i]; status.Name == "app" {

@@ -152,7 +152,7 @@ var _ = Describe("a session of many pods", Ordered, ContinueOnFailure, func() {
 		Entry("with pick", fixture.Pick(v1alpha1.PickOldest), "remove them, or all"),
 		Entry("with when", fixture.Crashed, "remove them, or all"),
 		Entry("of too many", fixture.All(51), "less than or equal to 50"),
-		Entry("unstoppable", func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Unstoppable = true }, "the debuggers of target.all end together"),
+		Entry("unstoppable", func(s *v1alpha1.DebugSession) { s.Spec.Debugger.Unstoppable = true }, "the debuggers of target.all and when.times end together"),
 		Entry("with one name for all copies", fixture.AsCopy(func(c *v1alpha1.PodCopy) { c.Name = "mine" }), "each copy has a name of its own"),
 	)
 })

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -22,6 +23,7 @@ type requestFlags struct {
 	pull     string
 	pick     string
 	when     string
+	times    int32
 	files    []string
 	attach   bool
 }
@@ -36,6 +38,7 @@ func (f *requestFlags) bind(flags *pflag.FlagSet, r *request.Options) {
 	flags.StringVar(&f.pick, "pick", "", "Which pod of a workload or selector: Ready, Unhealthy, Newest or Oldest. By default, pods that are not ready come first, then the newest.")
 
 	flags.StringVar(&f.when, "when", "", "Do not start yet, but in the first pod that crashes (crashed) or is not ready for so long (notReadyFor=2m). Requires --not-after.")
+	flags.Int32Var(&f.times, "times", 0, "With --when: debug more than the first pod, one each time it happens, until there were so many (2 to 20), if the class allows it.")
 
 	flags.Int32Var(&r.All, "all", 0, "Debug each of the pods of a workload or selector at the same time, if there are no more than so many (1 to 50), and the class allows it.")
 	flags.Lookup("all").NoOptDefVal = strconv.Itoa(defaultMembers)
@@ -93,6 +96,9 @@ func (f *requestFlags) finish(r *request.Options, now time.Time) error {
 			return fmt.Errorf("--when: %w", err)
 		}
 		r.When = when
+		when.Times = f.times
+	} else if f.times != 0 {
+		return errors.New("--times is about what is waited for: specify --when as well, such as --when=crashed")
 	}
 	if f.notAfter != "" {
 		at, err := parseTime(f.notAfter, now)

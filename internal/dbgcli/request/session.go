@@ -148,6 +148,8 @@ func (o *Options) checkWhen(target v1alpha1.Target) error {
 		return errors.New("--when picks the pod: omit --pick")
 	case o.NotAfter == nil:
 		return errors.New("--when requires --not-after: until when to wait, such as 8h")
+	case o.When.Times != 0 && (o.CopyTo != "" || o.Replace):
+		return errors.New("with --times each copy has a name of its own, and replaces nothing: use --copy, and omit --replace")
 	default:
 		return nil
 	}

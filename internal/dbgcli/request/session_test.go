@@ -95,6 +95,11 @@ func TestSession(t *testing.T) {
 			`{target: {workload: {apiVersion: apps/v1, kind: Deployment, name: web}, when: {crashed: true}}, mode: EphemeralContainer,
   notAfter: "2026-11-27T12:40:05Z", debugger: {command: [ps]}}`,
 		},
+		"one that waits for three crashes": {
+			Options{Target: "deploy/web", When: &v1alpha1.When{Crashed: true, Times: 3}, NotAfter: &notAfter, Command: []string{"ps"}},
+			`{target: {workload: {apiVersion: apps/v1, kind: Deployment, name: web}, when: {crashed: true, times: 3}}, mode: EphemeralContainer,
+  notAfter: "2026-11-27T12:40:05Z", debugger: {command: [ps]}}`,
+		},
 		"a copy, pulled with Secrets": {
 			Options{Target: "web", Copy: true, ImagePullSecrets: []string{"tools", "more"}},
 			`{target: {podName: web}, mode: PodCopy, podCopy: {shareProcesses: false, keep: []},
@@ -204,6 +209,7 @@ func TestRefusedBeforeItIsAsked(t *testing.T) {
 		"is not a target":                                    {},
 		"--when waits for one of many":                       {Target: "web", When: &v1alpha1.When{Crashed: true}},
 		"--when picks the pod":                               {Target: "deploy/web", When: &v1alpha1.When{Crashed: true}, Pick: v1alpha1.PickOldest},
+		"with --times each copy has a name of its own":       {Target: "deploy/web", When: &v1alpha1.When{Crashed: true, Times: 2}, NotAfter: new(time.Unix(0, 0)), CopyTo: "mine"},
 		"--when requires --not-after":                        {Target: "deploy/web", When: &v1alpha1.When{Crashed: true}},
 		"--emergency requires --reason":                      {Target: "web", Emergency: true, Reason: " "},
 		`"a/b/c" is not a target`:                            {Target: "a/b/c"},

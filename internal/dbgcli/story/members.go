@@ -33,15 +33,19 @@ func AttachToMember(session *v1alpha1.DebugSession) string {
 		return ""
 	}
 	var active []string
+	which := "each pod of " + targetOf(session)
+	if session.Spec.Target.Times() > 0 {
+		which = asked(&session.Spec.Target)
+	}
 	for i := range session.Status.Members {
 		if row := &session.Status.Members[i]; row.Phase == v1alpha1.PhaseActive {
 			active = append(active, row.Name)
 		}
 	}
 	if len(active) == 0 {
-		return fmt.Sprintf("session %s debugs each pod of %s, and no debugger runs now; kubectl dbg describe %s shows how its members stand", session.Name, targetOf(session), session.Name)
+		return fmt.Sprintf("session %s debugs %s, and no debugger runs now; kubectl dbg describe %s shows how its members stand", session.Name, which, session.Name)
 	}
-	return fmt.Sprintf("session %s debugs each pod of %s; attach to one of its members: kubectl dbg attach %s", session.Name, targetOf(session), strings.Join(active, " | "))
+	return fmt.Sprintf("session %s debugs %s; attach to one of its members: kubectl dbg attach %s", session.Name, which, strings.Join(active, " | "))
 }
 
 // WithoutMembers are the sessions that were asked for by somebody, and not made for another.

@@ -24,7 +24,7 @@ func Next(session *v1alpha1.DebugSession) string {
 // NextOfCreated is what one would type of a session that one does not attach to: that waits for a pod to crash, or has members; empty for any
 // other.
 func NextOfCreated(session *v1alpha1.DebugSession) string {
-	if session.Spec.HasMembers() {
+	if session.Spec.Target.All != nil {
 		return fmt.Sprintf("it debugs each pod of %s, at most %d; to see what becomes of them: kubectl dbg describe %s -n %s",
 			targetOf(session), session.Spec.Target.All.Max, session.Name, session.Namespace)
 	}
@@ -37,8 +37,12 @@ func NextOfArmed(session *v1alpha1.DebugSession) string {
 	if what == "" || session.Spec.NotAfter == nil {
 		return ""
 	}
-	return fmt.Sprintf("it starts as soon as a pod of %s %s, until %s; to see what became of it: kubectl dbg describe %s -n %s",
-		targetOf(session), what, plaintext.Clock(session.Spec.NotAfter.Time), session.Name, session.Namespace)
+	often := "as soon as"
+	if times := session.Spec.Target.Times(); times > 0 {
+		often = fmt.Sprintf("%d times, each time that", times)
+	}
+	return fmt.Sprintf("it starts %s a pod of %s %s, until %s; to see what became of it: kubectl dbg describe %s -n %s",
+		often, targetOf(session), what, plaintext.Clock(session.Spec.NotAfter.Time), session.Name, session.Namespace)
 }
 
 // Awaited is what a pod does that a session waits for; empty for one that starts as soon as it may.

@@ -32,8 +32,10 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	add(&session.CreationTimestamp, "%s requested %s", cmp.Or(requester(session), "someone"), wish(session))
 	armed := cmp.Or(status.Armed, &v1alpha1.ArmedStatus{})
 	add(armed.Since, "armed: it watches the pods with %s", armed.Selector)
-	add(armed.TriggeredAt, "triggered")
-	add(admittedAt(status), "admitted to debug %s%s", targetOf(session), ifAny(": ", choice(status)))
+	if len(status.Members) == 0 {
+		add(armed.TriggeredAt, "triggered")
+	}
+	add(admittedAt(status), "admitted to debug %s%s", targetOf(session), ifAny(": ", choice(session)))
 	if request := status.Request; request != nil {
 		add(&request.Since, "%s requested", approvals(status.Class))
 	}
@@ -52,6 +54,7 @@ func Tell(session *v1alpha1.DebugSession) []Moment {
 	}
 	for i := range status.Members {
 		row := &status.Members[i]
+		add(row.TriggeredAt, "triggered: %s", row.Trigger)
 		add(row.StartedAt, "the debugger started in pod %s: session %s", row.PodName, row.Name)
 	}
 	add(status.EndedAt, "ended: %s%s", status.Outcome, ifAny(": ", Message(session)))
@@ -71,12 +74,12 @@ func admittedAt(status *v1alpha1.DebugSessionStatus) *metav1.Time {
 	return &fit.LastTransitionTime
 }
 
-// choice is why this target was chosen; empty if it was named.
-func choice(status *v1alpha1.DebugSessionStatus) string {
-	if status.Target == nil {
-		return ""
+// choice is why this target was chosen; empty if it was named, and if each trigger chooses another.
+func choice(session *v1alpha1.DebugSession) string {
+	if target := session.Status.Target; target != nil && session.Spec.Target.Times() == 0 {
+		return target.Choice
 	}
-	return status.Target.Choice
+	return ""
 }
 
 // reviewOf is when and how a session that started before its approval was reviewed, or by when it must be.
@@ -118,6 +121,9 @@ func asked(target *v1alpha1.Target) string {
 	if target.All != nil {
 		return fmt.Sprintf("each pod of %s (at most %d)", named(target), target.All.Max)
 	}
+	if times := target.Times(); times > 0 {
+		return fmt.Sprintf("%s, each time that one of its pods %s (at most %d times)", named(target), Awaited(target.When), times)
+	}
 	return named(target) + ifAny(", as soon as one of its pods ", Awaited(target.When))
 }
 
@@ -157,8 +163,11 @@ func approvals(class *v1alpha1.ClassStatus) string {
 
 func making(session *v1alpha1.DebugSession) string {
 	at := session.Status.Debugger
-	if session.Spec.HasMembers() {
+	switch {
+	case session.Spec.Target.All != nil:
 		return fmt.Sprintf("%d sessions, one for each pod", len(session.Status.Members))
+	case session.Spec.HasMembers():
+		return "a session at each trigger"
 	}
 	if at == nil {
 		return starts(session)
