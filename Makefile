@@ -217,8 +217,8 @@ test-waiting:
 
 .PHONY: test-computing
 test-computing:
-	@nice $(MAKE) test-unit
-	@nice $(MAKE) conformance
+	@nice -n 19 $(MAKE) test-unit
+	@nice -n 19 $(MAKE) conformance
 
 # Both in one cluster, which the first would take down, and the second bring up again. Not $(MAKE): with -n that would run.
 .PHONY: test-on-cluster

@@ -144,7 +144,7 @@ func (c *container) expectNothingLeft() {
 // What was double-forked is the target's child. It is killed too; that it stays there as a zombie is the target's doing.
 func TestDoubleForked(t *testing.T) {
 	eachShell(t, func(t *testing.T, shell string) {
-		c := start(t, debugger{shell: shell, target: startTarget(t), left: 2 * time.Second,
+		c := start(t, debugger{shell: shell, target: startTarget(t), left: 8 * time.Second,
 			command: []string{"sh", "-c", "(setsid sleep 1001 & ); (sleep 1002 & ); echo begun; exec sleep 1003"}})
 		c.says("begun")
 		if code := c.code(); code != debugpod.ExitDeadline {
@@ -279,7 +279,7 @@ func TestMissingTools(t *testing.T) {
 				"use an image with a shell, sleep and date, or another PATH")
 		}
 		link(t, shell, bare, "sleep")
-		c = start(t, debugger{shell: shell, path: bare, command: []string{"sleep", "1001"}, left: 2 * time.Second})
+		c = start(t, debugger{shell: shell, path: bare, command: []string{"sleep", "1001"}, left: 8 * time.Second})
 		c.expectEnd(debugpod.ExitDeadline, "ended at its hard deadline")
 	})
 }

@@ -43,7 +43,7 @@ func TestFirstThreadHasEnded(t *testing.T) {
 				t.Parallel()
 				asked := debugger{
 					shell:   shell,
-					left:    4 * time.Second,
+					left:    8 * time.Second,
 					command: []string{"sh", "-c", "export " + roleVariable + "=headless; exec " + itself},
 				}
 				if joined {
