@@ -16,8 +16,8 @@ import (
 // maxOutput is how many characters of a debugger's output are kept.
 const maxOutput = 1024
 
-// atOnce is how long a command may take to end that has nothing to do.
-const atOnce = 5 * time.Second
+// atOnce is how long a command may take to end that has nothing to do, on a node that is busy.
+const atOnce = 30 * time.Second
 
 // completed ends a session whose debugger has ended by itself, with the end of what it wrote if nobody was there to see it.
 // That this cannot be read keeps nothing from ending.
