@@ -60,6 +60,10 @@ func (e *environment) extend(ctx context.Context, conn *connection, session *v1a
 	if err != nil {
 		return err
 	}
+	if session.Spec.Target.Times() > 0 {
+		fmt.Fprintf(e.Out, "each debugger of session %s lasts %s from its own start, as far as that is approved\n", session.Name, v1alpha1.FormatDuration(ttl+by))
+		return nil
+	}
 	before := session.Status.ExpiresAt
 	if before == nil {
 		fmt.Fprintf(e.Out, "session %s will last %s from its start\n", session.Name, v1alpha1.FormatDuration(ttl+by))
