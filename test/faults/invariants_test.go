@@ -294,7 +294,7 @@ func (c *checker) checkEvidence() {
 		s.Debugger != nil &&
 		s.Debugger.ContainerName != "" && end.Spec.Requester != nil, "the record does not tell all: %+v", s)
 	made := slices.ContainsFunc(c.pods, func(v version) bool { return v.object.GetName() != c.target })
-	c.must(10, !made || s.Debugger != nil && s.Debugger.PodUID != "",
+	c.must(10, c.scenario.mode == v1alpha1.ModeEphemeralContainer || c.scenario.early && !made || s.Debugger != nil && s.Debugger.PodUID != "",
 		"the record does not tell the copy's UID")
 	c.must(10, c.scenario.outcome != v1alpha1.OutcomeCompleted || s.Debugger != nil && s.Debugger.ExitCode != nil &&
 		*s.Debugger.ExitCode == 3,

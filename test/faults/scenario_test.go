@@ -32,9 +32,11 @@ type scenario struct {
 	template bool                                    // the copy is of a workload without pods, with its environment and a Secret to pull with
 }
 
-// beginning is the same for sessions that are alike until their ends begin.
+// beginning is the same for sessions that are alike until their ends begin: in all but what is of the end alone.
 func (s *scenario) beginning() string {
-	return fmt.Sprint(s.mode, s.class, s.isolated, s.oneShot, s.hangs, s.armed, s.all, s.template)
+	alike := *s
+	alike.name, alike.outcome, alike.end, alike.after, alike.early = "", "", nil, nil, false
+	return fmt.Sprintf("%+v", alike)
 }
 
 // recorded reports whether the session's class requires an audit record.
