@@ -161,21 +161,27 @@ func (r *Reconciler) patchEphemeral(ctx context.Context, a plan.InjectDebugger, 
 
 // createPod creates the session's own pod, or finds the one that an earlier try has made.
 func (r *Reconciler) createPod(ctx context.Context, session *v1alpha1.DebugSession, a plan.CreatePod) plan.Result {
-	made := a.Pod.DeepCopy()
-	err := r.Client.Create(ctx, made)
+	there := &corev1.Pod{}
+	return r.createOnce(ctx, a, a.Pod.DeepCopy(), there, func() *plan.Refusal {
+		if debugpod.OwnedBy(there, session) {
+			return nil
+		}
+		return plan.NameTaken(there.Name)
+	})
+}
+
+// createOnce makes an object, or finds the one that an earlier try has made. What is there then is refused if it is another of that name.
+func (r *Reconciler) createOnce(ctx context.Context, a plan.Action, object, there client.Object, refused func() *plan.Refusal) plan.Result {
+	err := r.Client.Create(ctx, object)
 	if !apierrors.IsAlreadyExists(err) {
 		result := classify(a, err)
-		result.Made = made.UID
+		result.Made = object.GetUID()
 		return result
 	}
-	there := &corev1.Pod{}
-	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(a.Pod), there); err != nil {
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(object), there); err != nil {
 		return plan.Result{Action: a, Err: err}
 	}
-	if !debugpod.OwnedBy(there, session) {
-		return plan.Result{Action: a, Refusal: plan.NameTaken(there.Name)}
-	}
-	return plan.Result{Action: a, Made: there.UID}
+	return plan.Result{Action: a, Refusal: refused(), Made: there.GetUID()}
 }
 
 func (r *Reconciler) deletePod(ctx context.Context, a plan.DeletePod) error {

@@ -69,21 +69,13 @@ func (r *Reconciler) readMember(ctx context.Context, key types.NamespacedName, f
 
 // createMember makes a member of the session, or finds the one that an earlier try has made. Another session of its name is left alone.
 func (r *Reconciler) createMember(ctx context.Context, session *v1alpha1.DebugSession, a plan.CreateMember) plan.Result {
-	member := a.Session.DeepCopy()
-	err := r.Client.Create(ctx, member)
-	if apierrors.IsAlreadyExists(err) {
-		member = &v1alpha1.DebugSession{}
-		if err := r.Live.Get(ctx, client.ObjectKeyFromObject(a.Session), member); err != nil {
-			return plan.Result{Action: a, Err: err}
+	there := &v1alpha1.DebugSession{}
+	return r.createOnce(ctx, a, a.Session.DeepCopy(), there, func() *plan.Refusal {
+		if plan.IsMemberOf(there, session) {
+			return nil
 		}
-		if !plan.IsMemberOf(member, session) {
-			return plan.Result{Action: a, Refusal: plan.MemberNameTaken(member.Name)}
-		}
-		return plan.Result{Action: a, Made: member.UID}
-	}
-	result := classify(a, err)
-	result.Made = member.UID
-	return result
+		return plan.MemberNameTaken(there.Name)
+	})
 }
 
 // memberPause is how long a session waits for more news of its members: many of them move at once, and not each move is worth a write.

@@ -6,7 +6,6 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,21 +20,16 @@ import (
 // createNetworkPolicy makes the policy, or finds the one that an earlier try has made. One that allows anything, or that is somebody
 // else's, would isolate nothing.
 func (r *Reconciler) createNetworkPolicy(ctx context.Context, session *v1alpha1.DebugSession, a plan.CreateNetworkPolicy) plan.Result {
-	err := r.Client.Create(ctx, a.Policy.DeepCopy())
-	if !apierrors.IsAlreadyExists(err) {
-		return classify(a, err)
-	}
 	there := &networkingv1.NetworkPolicy{}
-	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(a.Policy), there); err != nil {
-		return plan.Result{Action: a, Err: err}
-	}
-	if !debugpod.OwnedBy(there, session) || !equality.Semantic.DeepEqual(there.Spec, a.Policy.Spec) {
-		return plan.Result{Action: a, Refusal: &plan.Refusal{
+	return r.createOnce(ctx, a, a.Policy.DeepCopy(), there, func() *plan.Refusal {
+		if debugpod.OwnedBy(there, session) && equality.Semantic.DeepEqual(there.Spec, a.Policy.Spec) {
+			return nil
+		}
+		return &plan.Refusal{
 			Reason:  v1alpha1.ReasonNameTaken,
 			Message: fmt.Sprintf("NetworkPolicy %q already exists and is not this session's, or was changed; it was left untouched; apply a new session", there.Name),
-		}}
-	}
-	return plan.Result{Action: a}
+		}
+	})
 }
 
 func (r *Reconciler) deleteNetworkPolicy(ctx context.Context, session *v1alpha1.DebugSession, a plan.DeleteNetworkPolicy) error {

@@ -13,7 +13,7 @@ import (
 )
 
 // Conclude completes a plan with how its actions went: what was refused, what has gone, what has to be tried again. Like
-// Decide it is pure. An action that worked adds nothing: what it did is seen by the next pass.
+// Decide it is pure. An action that worked adds nothing but the UID of what it made: what it did is seen by the next pass.
 func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 	p := &pass{Snapshot: s, plan: plan}
 	p.plan.Events = append([]Event(nil), plan.Events...)
@@ -30,6 +30,8 @@ func Conclude(s Snapshot, plan Plan, results []Result) Plan {
 			p.concludeStopping(action, result)
 		case CreateMember:
 			p.concludeMember(action, result)
+		case CreatePod:
+			p.concludePod(result)
 		default:
 			p.concludeByEffect(result)
 		}
@@ -73,7 +75,13 @@ func (p *pass) concludeMaking(result Result) {
 			fmt.Sprintf("%s: the pod was deleted or replaced before it could be debugged", what)).take(p)
 	case result.Err != nil:
 		retryMaking{fmt.Errorf("%s failed, retrying: %w", what, result.Err)}.take(p)
-	case result.Made != "":
+	}
+}
+
+// concludePod records which pod was made with what is written next, as it may be gone before it is seen.
+func (p *pass) concludePod(result Result) {
+	p.concludeMaking(result)
+	if result.Refusal == nil && result.Made != "" {
 		p.status().Debugger.PodUID = result.Made
 	}
 }

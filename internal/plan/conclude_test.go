@@ -154,7 +154,7 @@ type plain struct{ plan.Action }
 // ownConclusions has each action that Conclude treats by itself.
 var ownConclusions = map[string]plan.Action{
 	"GrantAccess": plan.GrantAccess{}, "MoveDeadline": plan.MoveDeadline{}, "ReplaceOriginal": plan.ReplaceOriginal{},
-	"StopDebugger": plan.StopDebugger{}, "CreateMember": plan.CreateMember{Session: fixture.Session()},
+	"StopDebugger": plan.StopDebugger{}, "CreateMember": plan.CreateMember{Session: fixture.Session()}, "CreatePod": plan.CreatePod{Pod: fixture.Pod()},
 }
 
 // Whatever its kind, an action that failed, was refused or found nothing is not forgotten: it is tried again, ends the session, or is looked

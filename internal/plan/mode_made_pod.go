@@ -84,7 +84,6 @@ func (p *pass) isMade(pod *corev1.Pod) bool {
 }
 
 func (m madePod) follow(p *pass, pod *corev1.Pod) step {
-	p.status().Debugger.PodUID = pod.UID
 	if p.DebuggerPod.fresh { // the cache does not show it, and will not tell: somebody may have taken its label
 		p.wake(p.Now.Add(recheck))
 	}

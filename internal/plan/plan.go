@@ -47,7 +47,7 @@ type Result struct {
 	// Gone is true when the action's pod does not exist any more, or is another pod of the same name.
 	Gone bool
 
-	// Made is the UID of the pod or session that the action made, or found made.
+	// Made is the UID of what the action made, or found made.
 	Made types.UID
 
 	// Deferred is true when nothing was done yet, as too much is being done already. The session is woken for it.
