@@ -1482,6 +1482,9 @@ func (s *DebugSession) AwaitsArtifacts() bool {
 	return len(s.Spec.Debugger.Artifacts) > 0 && s.Status.Artifacts == nil && s.Status.Debugger != nil && s.Status.Debugger.StartedAt != nil
 }
 
+// IsArmed reports whether what happens to the pods that the session watches counts: before, it waits for approval.
+func (s *DebugSessionStatus) IsArmed() bool { return s.Armed != nil && s.Armed.Since != nil }
+
 // Transcribed reports whether what the session's debugger prints is kept.
 func (s *DebugSessionStatus) Transcribed() bool {
 	return s.Class != nil && (s.Class.Transcript == TranscriptBestEffort || s.Class.Transcript == TranscriptRequired)

@@ -35,10 +35,8 @@ func (r *Reconciler) observeRunning(ctx context.Context, session *v1alpha1.Debug
 // them, from before they are made until they have ended, so that they fit together or not at all; one that is triggered more than once for all that
 // it may have, from when it is armed.
 func counts(session *v1alpha1.DebugSession) int32 {
-	armed := session.Status.Armed
-	isArmed := armed != nil && armed.Since != nil
 	switch times := session.Spec.Target.Times(); {
-	case session.Status.Phase == v1alpha1.PhaseEnded, session.Spec.MemberOf != nil, session.Status.StartedAt == nil && !isArmed:
+	case session.Status.Phase == v1alpha1.PhaseEnded, session.Spec.MemberOf != nil, session.Status.StartedAt == nil && !session.Status.IsArmed():
 		return 0
 	case times > 0:
 		return times - endedMembers(session)

@@ -92,7 +92,7 @@ func (p *pass) approved() step {
 		return nil
 	case p.isEmergency():
 		return p.beginUnapproved()
-	case t.TTL == 0 && p.isArmed():
+	case t.TTL == 0 && p.Session.Status.IsArmed():
 		return p.disarmed(t)
 	case !p.Now.Before(deadline):
 		return markEnded{v1alpha1.OutcomeTimedOut, string(v1alpha1.OutcomeTimedOut),

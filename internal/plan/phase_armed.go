@@ -39,12 +39,6 @@ func (p *pass) waitsForTrigger() bool {
 	return p.spec().Target.When != nil && (armed == nil || armed.TriggeredAt == nil)
 }
 
-// isArmed reports whether what happens counts: before, it waits for approval.
-func (p *pass) isArmed() bool {
-	armed := p.Session.Status.Armed
-	return armed != nil && armed.Since != nil
-}
-
 // podsWatched finds the pods of which the session waits for one. One that stands for all shows whether the session can be at all, and what
 // its approvers are to see.
 func (p *pass) podsWatched() step {
@@ -66,7 +60,7 @@ func (p *pass) podsWatched() step {
 	p.status().Armed = armed
 	p.status().Target = &v1alpha1.TargetStatus{Name: sanitizeText(watchedName(&p.spec().Target), maxText)}
 	p.target = &debugTarget{}
-	if p.isArmed() {
+	if p.Session.Status.IsArmed() {
 		return nil
 	}
 	likely := slices.DeleteFunc(slices.Clone(pods), func(pod corev1.Pod) bool {
@@ -101,7 +95,7 @@ func (p *pass) exampleNeeded() step {
 // mayArm asks once what is asked again at the start: nobody is to find out at night that the requester's rights had gone before. From then on
 // the session counts in its class's limits.
 func (p *pass) mayArm() step {
-	if p.isArmed() {
+	if p.Session.Status.IsArmed() {
 		return nil
 	}
 	for _, g := range []gate{(*pass).requesterMayUse, (*pass).requesterMayDeclareEmergency, (*pass).limitsHold} {
@@ -223,5 +217,5 @@ func (p *pass) payload(making Action, target *debugTarget) approval.Payload {
 
 // armedUntriggered reports whether an armed session's time is up without anything to be said against it.
 func (p *pass) armedUntriggered() bool {
-	return p.waitsForTrigger() && p.isArmed() && p.status().Obstacle == nil
+	return p.waitsForTrigger() && p.Session.Status.IsArmed() && p.status().Obstacle == nil
 }

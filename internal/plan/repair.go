@@ -20,7 +20,7 @@ func (p *pass) statusComplete() step {
 	s := p.status()
 	if p.spec().HasMembers() {
 		lost := s.Class == nil || s.Target == nil || s.Members == nil || s.StartedAt == nil || s.ExpiresAt == nil || s.HardDeadline == nil
-		if lost || p.spec().Target.Times() > 0 && !p.isArmed() {
+		if lost || p.spec().Target.Times() > 0 && !p.Session.Status.IsArmed() {
 			p.repair()
 			return pause{}
 		}
