@@ -79,7 +79,10 @@ const permissionHolds = 10 * time.Second
 // member that is made as soon as its session starts, that was asked.
 func (p *pass) requesterMayUse() step {
 	age := p.Now.Sub(p.Session.CreationTimestamp.Time)
-	askedNow := p.status().Class.ApprovalsRequired == 0 && !p.isMember() || p.isMember() && p.parent.Spec.Target.All != nil
+	askedNow := p.status().Class.ApprovalsRequired == 0
+	if p.isMember() {
+		askedNow = p.parent.Spec.Target.All != nil
+	}
 	if askedNow && age >= 0 && age < permissionHolds {
 		return nil
 	}
