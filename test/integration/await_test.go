@@ -40,6 +40,17 @@ func endsAs(ctx context.Context, session *v1alpha1.DebugSession, outcome v1alpha
 	}).Should(Succeed())
 }
 
+// endsOrGoes waits until the session has ended so and is let go, or is gone.
+func endsOrGoes(ctx context.Context, session *v1alpha1.DebugSession, outcome v1alpha1.Outcome) {
+	GinkgoHelper()
+	key := client.ObjectKeyFromObject(session)
+	Eventually(func(g Gomega) {
+		err := k8s.Get(ctx, key, session)
+		g.Expect(client.IgnoreNotFound(err)).To(Succeed())
+		g.Expect(err != nil || session.Status.Outcome == outcome && len(session.Finalizers) == 0).To(BeTrue(), said(session))
+	}).Should(Succeed())
+}
+
 // onTime holds of a session that ended not long after its end, for a machine that has much else to do.
 func onTime(session *v1alpha1.DebugSession) {
 	GinkgoHelper()
