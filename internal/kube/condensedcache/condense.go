@@ -19,8 +19,7 @@ func Condense(session *v1alpha1.DebugSession) *v1alpha1.DebugSession {
 		return session
 	}
 	status := &session.Status
-	kept := &record{endedAt: *status.EndedAt}
-	kept.DebugSession = v1alpha1.DebugSession{
+	kept := &v1alpha1.DebugSession{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: session.Name, Namespace: intern(session.Namespace), UID: session.UID,
 			ResourceVersion: session.ResourceVersion, Generation: session.Generation,
@@ -32,19 +31,13 @@ func Condense(session *v1alpha1.DebugSession) *v1alpha1.DebugSession {
 		Spec: v1alpha1.DebugSessionSpec{ClassName: intern(session.Spec.ClassName), Mode: intern(session.Spec.Mode), MemberOf: session.Spec.MemberOf.DeepCopy()},
 		Status: v1alpha1.DebugSessionStatus{
 			ObservedGeneration: status.ObservedGeneration, Phase: v1alpha1.PhaseEnded, Outcome: intern(status.Outcome),
-			EndedAt: &kept.endedAt, Class: classes.of(status.Class),
+			EndedAt: status.EndedAt, Class: classes.of(status.Class),
 		},
 	}
 	if status.Request != nil {
-		keepApproval(&kept.DebugSession, session)
+		keepApproval(kept, session)
 	}
-	return &kept.DebugSession
-}
-
-// record is a condensed copy with its time in the same piece of memory, which has room for it.
-type record struct {
-	v1alpha1.DebugSession
-	endedAt metav1.Time
+	return kept
 }
 
 // condensedMark is shared: what a cache holds is not changed.

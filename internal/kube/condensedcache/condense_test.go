@@ -260,7 +260,7 @@ func TestTransformIsIdempotent(t *testing.T) {
 }
 
 // mostBytes is what a record may cost in an informer's cache: 50,000 of them are to fit in the memory that the operator is installed with.
-const mostBytes = 1650
+const mostBytes = 1520
 
 func TestRecordsAreSmall(t *testing.T) {
 	const n = 50_000
