@@ -638,6 +638,7 @@ func (in *DebugClassSpec) DeepCopyInto(out *DebugClassSpec) {
 		*out = new(v1.Duration)
 		**out = **in
 	}
+	out.MaxArmedFor = in.MaxArmedFor
 	if in.EndWarnings != nil {
 		in, out := &in.EndWarnings, &out.EndWarnings
 		*out = make([]v1.Duration, len(*in))

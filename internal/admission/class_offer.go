@@ -56,7 +56,7 @@ func (s *Server) candidates(ctx context.Context, session *v1alpha1.DebugSession)
 		class := &classes.Items[i]
 		switch {
 		case class.Name == session.Spec.ClassName || class.DeletionTimestamp != nil:
-		case policy.Check(class, &session.Spec, namespace, own) == "":
+		case policy.Check(class, session, namespace, own) == "":
 			fitting = append(fitting, class.Name)
 		case policy.AllowsMode(class, &session.Spec, namespace, own):
 			others = append(others, class.Name)

@@ -79,7 +79,7 @@ func (s *Server) checkClass(ctx context.Context, req *admission.Request, session
 		return undecided("cannot read the labels of namespace %q: %v", session.Namespace, err)
 	}
 	warnings := append(plan.Warnings(&session.Spec), s.storeWarning(class, session)...)
-	if why := policy.Check(class, &session.Spec, namespace, session.Namespace == s.Namespace); why != "" {
+	if why := policy.Check(class, session, namespace, session.Namespace == s.Namespace); why != "" {
 		return forbidden("%s; %s", why, s.alternatives(ctx, &req.UserInfo, session))
 	}
 	if refusal := s.checkPodNamespace(ctx, class, session); refusal != nil {

@@ -57,7 +57,7 @@ func (p *pass) forbiddenByClass(missing step, ifUnknown func(what string) func(e
 	if stop != nil {
 		return "", stop
 	}
-	why = policy.Check(class, p.spec(), namespace, p.Session.Namespace == p.OperatorNamespace)
+	why = policy.Check(class, p.Session, namespace, p.Session.Namespace == p.OperatorNamespace)
 	if why == "" {
 		why = policy.Revalidate(class, p.spec(), p.status().Class)
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -13,12 +14,14 @@ import (
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/debugpod"
 	"debugsession.dev/operator/internal/imagepattern"
+	"debugsession.dev/operator/internal/plaintext"
 )
 
 // Check says why the class does not allow the session; empty if it does. Admission asks it first, to tell whoever applies the
 // session, and the planner asks it again before the session starts. The namespace is given by its labels; inOwn reports whether
 // it is the operator's own.
-func Check(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespace labels.Set, inOwn bool) string {
+func Check(class *v1alpha1.DebugClass, session *v1alpha1.DebugSession, namespace labels.Set, inOwn bool) string {
+	spec := &session.Spec
 	for _, check := range []func(*v1alpha1.DebugClass, *v1alpha1.DebugSessionSpec) string{
 		checkMode, checkPodNetwork, checkVolumeClaim, checkTargetImage, checkMembers, checkProfile, checkImages, checkPullSecrets, checkPrivileges, checkReads, checkTargetEnvironment, checkArtifacts, checkResources, checkUnstoppable, checkReplaces,
 		checkTTL, checkIdleTimeout, checkReason, checkEmergency, checkSubjects,
@@ -26,6 +29,9 @@ func Check(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec, namespac
 		if why := check(class, spec); why != "" {
 			return by(class.Name, why)
 		}
+	}
+	if why := checkArmed(class, session); why != "" {
+		return by(class.Name, why)
 	}
 	return checkNamespace(class, spec, namespace, inOwn)
 }
@@ -271,6 +277,23 @@ func checkIdleTimeout(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpe
 		return ""
 	}
 	return fmt.Sprintf("spec.idleTimeout: %s exceeds the class's maxIdleTimeout of %s", v1alpha1.FormatDuration(spec.IdleTimeout.Duration), v1alpha1.FormatDuration(most.Duration))
+}
+
+// clockSkew is how far the clock of who asks may be ahead of the API server's.
+const clockSkew = time.Minute
+
+// checkArmed holds how long a session waits for its trigger against the class: what was approved is not there to be used for ever.
+func checkArmed(class *v1alpha1.DebugClass, session *v1alpha1.DebugSession) string {
+	until, most := session.Spec.NotAfter, class.Spec.MaxArmedFor.Duration
+	if session.Spec.Target.When == nil || until == nil {
+		return ""
+	}
+	last := session.CreationTimestamp.Add(most)
+	if !until.After(last.Add(clockSkew)) {
+		return ""
+	}
+	return fmt.Sprintf("spec.notAfter: %s is more than %s after the session's creation, the longest that one may be armed (maxArmedFor); choose %s at the latest",
+		plaintext.Clock(until.Time), v1alpha1.FormatDuration(most), plaintext.Clock(last))
 }
 
 func checkReason(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {

@@ -24,6 +24,11 @@ func TestCheck(t *testing.T) {
 	copyOf := func(change func(*v1alpha1.PodCopy)) func(*spec) {
 		return func(s *spec) { s.Mode, s.PodCopy = v1alpha1.ModePodCopy, &v1alpha1.PodCopy{}; change(s.PodCopy) }
 	}
+	armedFor := func(long time.Duration) func(*spec) {
+		return func(s *spec) {
+			s.Target.When, s.NotAfter = &v1alpha1.When{Crashed: true}, &metav1.Time{Time: fixture.Created.Add(long)}
+		}
+	}
 	tools := func(c *class) { c.Images = []string{"tools:*"} }
 	for name, tc := range map[string]struct {
 		class   func(*class)
@@ -149,6 +154,17 @@ func TestCheck(t *testing.T) {
 			func(c *class) { c.MaxIdleTimeout = duration(10 * time.Minute) }, func(s *spec) { s.IdleTimeout = duration(11 * time.Minute) },
 			"spec.idleTimeout: 11m exceeds the class's maxIdleTimeout of 10m",
 		},
+		"armed for as long as may be, by a clock that is ahead": {
+			func(c *class) { c.MaxArmedFor = *duration(12 * time.Hour) }, armedFor(12*time.Hour + 30*time.Second), "",
+		},
+		"armed for longer": {
+			func(c *class) { c.MaxArmedFor = *duration(12 * time.Hour) }, armedFor(13 * time.Hour),
+			"spec.notAfter: 2026-11-25T01:00:00Z is more than 12h after the session's creation, the longest that one may be armed (maxArmedFor); choose 2026-11-25T00:00:00Z at the latest",
+		},
+		"as late an end of one that is not armed": {func(c *class) { c.MaxArmedFor = *duration(12 * time.Hour) }, func(s *spec) {
+			armedFor(13 * time.Hour)(s)
+			s.Target.When = nil
+		}, ""},
 		"no reason": {
 			func(c *class) { c.Reason = &v1alpha1.ReasonPolicy{Required: true, Pattern: "^INC-"} }, func(s *spec) { s.Reason = "" },
 			`spec.reason: say why the session is needed; it must match "^INC-"`,
@@ -176,7 +192,7 @@ func TestCheck(t *testing.T) {
 			if tc.session != nil {
 				tc.session(&session.Spec)
 			}
-			why := policy.Check(class, &session.Spec, nil, false)
+			why := policy.Check(class, session, nil, false)
 			if (why != "") != (tc.says != "") || !strings.Contains(why, tc.says) {
 				t.Errorf("it says %q, want %q", why, tc.says)
 			}

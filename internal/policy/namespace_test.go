@@ -41,16 +41,16 @@ func TestOwnNamespace(t *testing.T) {
 				session := fixture.Session()
 				session.Spec.Mode = mode
 				set := labels.Set{corev1.LabelMetadataName: own, "team": "platform"}
-				if why := policy.Check(class, &session.Spec, set, true); (why == "") != tc.allowed {
+				if why := policy.Check(class, session, set, true); (why == "") != tc.allowed {
 					t.Errorf("it says %q, want allowed %t", why, tc.allowed)
 				}
-				if why := policy.Check(class, &session.Spec, set, false); why != "" {
+				if why := policy.Check(class, session, set, false); why != "" {
 					t.Errorf("elsewhere: %s", why)
 				}
 				if tc.allowed {
 					return
 				}
-				if policy.Check(class, &session.Spec, nil, true) == "" {
+				if policy.Check(class, session, nil, true) == "" {
 					t.Error("without labels it is allowed")
 				}
 			})
@@ -59,9 +59,9 @@ func TestOwnNamespace(t *testing.T) {
 }
 
 func TestNodesInOneNamespaceAlone(t *testing.T) {
-	spec := &fixture.Session(func(s *v1alpha1.DebugSession) {
+	session := fixture.Session(func(s *v1alpha1.DebugSession) {
 		s.Spec.Mode, s.Spec.Target = v1alpha1.ModeNode, v1alpha1.Target{NodeName: "node-1"}
-	}).Spec
+	})
 	in := func(namespace string) labels.Set { return labels.Set{corev1.LabelMetadataName: namespace} }
 	for name, tc := range map[string]struct {
 		class     func(*v1alpha1.DebugClassSpec)
@@ -90,7 +90,7 @@ func TestNodesInOneNamespaceAlone(t *testing.T) {
 			c.Modes, c.NodeNamespace = append(c.Modes, v1alpha1.ModeNode), "ops"
 		}, in("ops"), ""},
 	} {
-		why := policy.Check(fixture.Class(tc.class), spec, tc.namespace, false)
+		why := policy.Check(fixture.Class(tc.class), session, tc.namespace, false)
 		if (why != "") != (tc.says != "") || !strings.Contains(why, tc.says) {
 			t.Errorf("%s: %q, want %q", name, why, tc.says)
 		}

@@ -46,7 +46,7 @@ func TestPodNetworksNeedApproval(t *testing.T) {
 			class := forNetworks(tc.class)
 			for who, why := range map[string]string{
 				"the class":   strings.Join(policy.Validate(&class.Spec), "; "),
-				"the session": policy.Check(class, &session.Spec, namespace, false),
+				"the session": policy.Check(class, session, namespace, false),
 			} {
 				if (why == "") != (tc.says == "") || !strings.Contains(why, tc.says) {
 					t.Errorf("%s: %q, want %q", who, why, tc.says)
@@ -67,11 +67,11 @@ func TestPodNetworksNeedApproval(t *testing.T) {
 		"a node": {forNetworks(), func(s *v1alpha1.DebugSessionSpec) { s.Target = v1alpha1.Target{NodeName: "node-1"} }, "for no node"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			spec := session.Spec.DeepCopy()
+			session := session.DeepCopy()
 			if tc.session != nil {
-				tc.session(spec)
+				tc.session(&session.Spec)
 			}
-			if why := policy.Check(tc.class, spec, namespace, false); !strings.Contains(why, tc.says) {
+			if why := policy.Check(tc.class, session, namespace, false); !strings.Contains(why, tc.says) {
 				t.Errorf("%q, want %q", why, tc.says)
 			}
 		})

@@ -49,7 +49,7 @@ func TestCheckTarget(t *testing.T) {
 			if tc.class != nil {
 				tc.class(&class.Spec)
 			}
-			got := policy.Check(class, &fixture.Session(tc.session).Spec, nil, false)
+			got := policy.Check(class, fixture.Session(tc.session), nil, false)
 			if tc.says == "" && got != "" || !strings.Contains(got, tc.says) {
 				t.Errorf("says %q, want %q", got, tc.says)
 			}

@@ -8,6 +8,8 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
 	"debugsession.dev/operator/internal/fixture"
@@ -120,6 +122,23 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 		})
 		armed(ctx, session, "pods watched: 1")
 		endsAs(ctx, session, v1alpha1.OutcomeExpired, v1alpha1.ReasonNotTriggered)
+	})
+
+	It("waits no longer than its class lets it", func(ctx SpecContext) {
+		overnight := newClass(ctx, "overnight", func(c *v1alpha1.DebugClass) { c.Spec.MaxArmedFor = metav1.Duration{Duration: 12 * time.Hour} })
+		until := func(long time.Duration) *v1alpha1.DebugSession {
+			return asked(namespace, "night", ofShop, func(s *v1alpha1.DebugSession) {
+				s.Spec.ClassName, s.Spec.NotAfter = "overnight", &metav1.Time{Time: time.Now().Add(long)}
+			})
+		}
+		Eventually(func() string { return refusal(k8s.Create(ctx, until(13*time.Hour), client.DryRunAll)) }).Should(
+			ContainSubstring("more than 12h after the session's creation, the longest that one may be armed (maxArmedFor); choose "))
+		Expect(k8s.Create(ctx, until(12*time.Hour), client.DryRunAll)).To(Succeed())
+		session := until(2 * time.Hour)
+		Expect(k8s.Create(ctx, session)).To(Succeed())
+		armed(ctx, session, "pods watched: 0")
+		Expect(k8s.Patch(ctx, overnight, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"maxArmedFor":"1h"}}`)))).To(Succeed())
+		endsAs(ctx, session, v1alpha1.OutcomeRejected, v1alpha1.ReasonClassForbids)
 	})
 
 	DescribeTable("is refused by the API server", func(ctx SpecContext, change fixture.SessionOption, says string) {
