@@ -43,8 +43,8 @@ func movesOf(session *v1alpha1.DebugSession, gone bool, now time.Time) (moves []
 	}
 	status := &session.Status
 	moves = append(askedAndApproved(session), emergency(status)...)
-	if first := firstMember(status.Members); first != nil {
-		moves = append(moves, move{notificationType: v1alpha1.NotifyActive, at: first.Time})
+	if begun := begun(status.Members); begun != nil {
+		moves = append(moves, *begun)
 	}
 	if debugger := status.Debugger; debugger != nil && debugger.StartedAt != nil && wasActive(status.Phase) {
 		moves = append(moves, move{notificationType: v1alpha1.NotifyActive, at: debugger.StartedAt.Time})
@@ -192,13 +192,21 @@ func sentTo(session *v1alpha1.DebugSession, sink string) []string {
 	return nil
 }
 
-// firstMember is when the first debugger of a session with members began to run; nil if none has.
-func firstMember(rows []v1alpha1.MemberStatus) *metav1.Time {
-	var first *metav1.Time
+// begun is that debuggers of a session with members run: that the first does or, of one that has a member for each trigger, the latest; nil if
+// none has begun to.
+func begun(rows []v1alpha1.MemberStatus) *move {
+	var told *move
 	for i := range rows {
-		if at := rows[i].StartedAt; at != nil && (first == nil || at.Before(first)) {
-			first = at
+		row := &rows[i]
+		if row.StartedAt == nil {
+			continue
+		}
+		if row.Number > 0 && (told == nil || !row.StartedAt.Time.Before(told.at)) {
+			told = &move{notificationType: v1alpha1.NotifyActive, about: strconv.Itoa(int(row.Number)), at: row.StartedAt.Time}
+		}
+		if row.Number == 0 && (told == nil || row.StartedAt.Time.Before(told.at)) {
+			told = &move{notificationType: v1alpha1.NotifyActive, at: row.StartedAt.Time}
 		}
 	}
-	return first
+	return told
 }

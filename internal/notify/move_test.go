@@ -44,6 +44,22 @@ func running(s *v1alpha1.DebugSession) {
 	s.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionApproved, Status: metav1.ConditionTrue}}
 }
 
+func unasked(s *v1alpha1.DebugSession) {
+	s.Status.Request, s.Status.Approvals, s.Status.Conditions = nil, nil, nil
+}
+
+// withMembers is running, with members that began to run a minute after one another, and one that has not.
+func withMembers(numbers ...int32) func(*v1alpha1.DebugSession) {
+	return func(s *v1alpha1.DebugSession) {
+		running(s)
+		s.Status.Debugger = nil
+		for i, number := range numbers {
+			s.Status.Members = append(s.Status.Members, v1alpha1.MemberStatus{Number: number, StartedAt: when(time.Duration(3+i) * time.Minute)})
+		}
+		s.Status.Members = append(s.Status.Members, v1alpha1.MemberStatus{})
+	}
+}
+
 func ended(outcome v1alpha1.Outcome) func(*v1alpha1.DebugSession) {
 	return func(s *v1alpha1.DebugSession) {
 		s.Status.Phase, s.Status.Outcome, s.Status.EndedAt = v1alpha1.PhaseEnded, outcome, when(32*time.Minute)
@@ -141,6 +157,10 @@ func TestMoves(t *testing.T) {
 			want:    []string{"Active"},
 			next:    27 * time.Minute,
 		},
+		"debugs many pods":                 {session: session(withMembers(0, 0, 0), unasked), now: 10 * time.Minute, want: []string{"Active"}, next: 27 * time.Minute},
+		"debugs none of its pods yet":      {session: session(withMembers(), unasked), now: 4 * time.Minute, next: 27 * time.Minute},
+		"was triggered":                    {session: session(withMembers(1), unasked), now: 4 * time.Minute, want: []string{"Active/1"}, next: 27 * time.Minute},
+		"was triggered for the third time": {session: session(withMembers(1, 2, 3), unasked), now: 10 * time.Minute, want: []string{"Active/3"}, next: 27 * time.Minute},
 		"was rejected": {
 			session: session(func(s *v1alpha1.DebugSession) { s.Status.Request = nil }, ended(v1alpha1.OutcomeRejected)),
 			want:    []string{"Ended"},
