@@ -66,8 +66,8 @@ func operatorExpiry(ctx context.Context, b *bench) (*expiry, error) {
 		return nil, err
 	}
 	defer sessions.stop()
-	expires := time.Now().Add(time.Duration(n/startRate)*time.Second + 10*time.Second).Truncate(time.Second)
-	if err := activateUntil(ctx, b, sessions, n, expires); err != nil {
+	expires := expiryOf(n)
+	if err := activateUntil(ctx, b, expiryNamespace, sessions, n, expires); err != nil {
 		return nil, err
 	}
 	b.say(fmt.Sprintf("measuring expiry: %d sessions are active, and expire in %.0f s", n, time.Until(expires).Seconds()))
@@ -82,6 +82,11 @@ func operatorExpiry(ctx context.Context, b *bench) (*expiry, error) {
 		return nil, err
 	}
 	return result, wipe(ctx, b, expiryNamespace)
+}
+
+// expiryOf is when so many sessions expire that are started now.
+func expiryOf(n int) time.Time {
+	return time.Now().Add(time.Duration(n/startRate)*time.Second + 10*time.Second).Truncate(time.Second)
 }
 
 // awaitEnds times each session from when it expires until it has ended, counts what the operator asked for that and what
@@ -131,13 +136,13 @@ func lateOf(ctx context.Context, sessions *follower[stands], n int, phase v1alph
 }
 
 // activateUntil starts sessions that all end at the same time, and returns when all are active.
-func activateUntil(ctx context.Context, b *bench, sessions *follower[stands], n int, expires time.Time) error {
+func activateUntil(ctx context.Context, b *bench, namespace string, sessions *follower[stands], n int, expires time.Time) error {
 	requester, err := b.cluster.clientOf(b.cluster.requester)
 	if err != nil {
 		return err
 	}
 	if err := inParallel(ctx, n, func(ctx context.Context, i int) error {
-		session := newSession(expiryNamespace, sessionName(i), fmt.Sprintf("pod-%05d", i))
+		session := newSession(namespace, sessionName(i), fmt.Sprintf("pod-%05d", i))
 		if i%2 == 1 {
 			session = asCopy(session)
 			session.Spec.PodCopy.Isolate = i%10 == 1

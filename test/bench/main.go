@@ -39,10 +39,10 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.IntVar(&f.burst, "burst", 500, "How many sessions make a burst.")
 	set.IntVar(&f.rounds, "rounds", 3, "How many bursts, of the operator and of the raw client each.")
 	set.IntVar(&f.pods, "pods", 5000, "How many unrelated pods the memory is measured with.")
-	set.IntVar(&f.active, "active", 1000, "How many active sessions the memory is measured with.")
+	set.IntVar(&f.active, "active", 1000, "How many active sessions the memory is measured with, and a restart.")
 	set.IntVar(&f.expiring, "expiring", 2000, "How many sessions expire in the same second.")
 	set.IntVar(&f.ended, "ended", 10000, "How many ended sessions are kept as records.")
-	set.StringVar(&f.limit, "limit", "", "The memory that each process measured with ended sessions may take, such as 256Mi: in a cgroup of its own. Empty: as it likes.")
+	set.StringVar(&f.limit, "limit", "", "The memory that each process may take that is measured with ended sessions, or after a restart, such as 256Mi: in a cgroup of its own. Empty: as it likes.")
 	set.IntVar(&f.starts, "starts", 3, "How many fresh processes each memory figure is the median of.")
 }
 
@@ -72,6 +72,7 @@ func measurements() []measurement {
 		{"expiry", measureExpiry},
 		{"burst", measureBurst},
 		{"memory", measureMemory},
+		{"restart", measureRestart},
 		{"ended", measureEnded},
 	}
 }

@@ -20,6 +20,7 @@ type result struct {
 	RequestsPerSession *requestsPerSession `json:"requests_per_session,omitempty"`
 	Expiry             *expiry             `json:"expired_to_ended_ms,omitempty"`
 	RSS                *memory             `json:"rss_bytes,omitempty"`
+	Restart            *restarted          `json:"restart,omitempty"`
 	Ended              *ended              `json:"ended_bytes,omitempty"`
 	Admission          *admission          `json:"admission_ms,omitempty"`
 	Goals              []goal              `json:"goals"`

@@ -52,6 +52,15 @@ func (r *result) goals() []goal {
 		}
 		atMost("objects left behind by sessions that expired", float64(sum(r.Expiry.Left)), 0)
 	}
+	if s := r.Restart; s != nil {
+		atMost("restart to all pods watched, in ms", s.Watching, restartWithin)
+		atMost("restart to the end of what had expired, p99 in ms", s.Overdue.P99, restartWithin)
+		atMost("requests that the API server turned away after a restart", float64(s.Refused), 0)
+		atMost("requests while nothing happens, after a restart", s.Settled.Total, 0)
+		if s.Charged != nil {
+			atMost("killed for its memory with active sessions", float64(s.Charged.Killed), 0)
+		}
+	}
 	if r.Ended != nil {
 		atMost("peak of RSS with ended sessions, in MiB", mebi(r.Ended.peak()), mebi(memoryLimit))
 		for _, one := range r.Ended.all() {
@@ -89,6 +98,15 @@ func (t table) quantiles(name string, q quantiles, about string) {
 	t.row(name, fmt.Sprintf("p50 %.1f ms, p99 %.1f ms", q.P50, q.P99), about)
 }
 
+// charged is what a process took that had a cgroup of its own.
+func (t table) charged(c *charged) {
+	if c == nil {
+		return
+	}
+	t.row(fmt.Sprintf("  in a cgroup of %.0f MiB", mebi(c.Limit)), fmt.Sprintf("at its peak %.1f MiB", mebi(c.Peak)),
+		fmt.Sprintf("now %.1f MiB of its own and %.1f MiB of files; reached its limit %d times; killed %d times", mebi(c.Anon), mebi(c.File), c.AtTop, c.Killed))
+}
+
 func (r *result) print(out io.Writer) {
 	t := table{tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
 	r.printLatency(t)
@@ -96,6 +114,7 @@ func (r *result) print(out io.Writer) {
 	r.printExpiry(t)
 	r.printRequests(t)
 	r.printMemory(t)
+	r.printRestart(t)
 	r.printEnded(t)
 	for _, g := range r.goals() {
 		sign, word := "at most", "met"
@@ -195,6 +214,20 @@ func (r *result) printMemory(t table) {
 	row("  that started them", m.Active, "with the garbage of having done so")
 }
 
+func (r *result) printRestart(t table) {
+	s := r.Restart
+	if s == nil {
+		return
+	}
+	t.row(fmt.Sprintf("restart with %d active sessions", s.Active), fmt.Sprintf("%.1f s", s.Watching/1000),
+		fmt.Sprintf("from starting the process until each of their pods is watched; ready after %.1f s, leading after %.1f s", s.Ready/1000, s.Leading/1000))
+	t.quantiles("  what had expired, to Ended", s.Overdue, fmt.Sprintf("from starting the process: %d sessions that expired while none ran, half of them copies", s.Overdue.N))
+	t.row("  requests", fmt.Sprintf("%d", s.Requests), fmt.Sprintf("until all of that was done; %d in the second with the most; %d were turned away (429); then %.0f in %v",
+		s.InASecond, s.Refused, s.Settled.Total, quiet))
+	t.row("  memory", fmt.Sprintf("%.1f MiB, Go heap %.1f MiB", mebi(s.RSS), mebi(s.Heap)), fmt.Sprintf("RSS at its peak %.1f MiB", mebi(s.Peak)))
+	t.charged(s.Charged)
+}
+
 func (r *result) printEnded(t table) {
 	e := r.Ended
 	if e == nil {
@@ -209,10 +242,7 @@ func (r *result) printEnded(t table) {
 	} {
 		t.row(fmt.Sprintf("%d ended sessions, %s", e.Sessions, row.name), fmt.Sprintf("%.1f MiB, at its peak %.1f MiB", mebi(row.RSS), mebi(row.Peak)),
 			fmt.Sprintf("%d bytes of RSS and %d bytes of Go heap a session", row.PerSession.RSS, row.PerSession.Heap))
-		if c := row.Charged; c != nil {
-			t.row(fmt.Sprintf("  in a cgroup of %.0f MiB", mebi(c.Limit)), fmt.Sprintf("at its peak %.1f MiB", mebi(c.Peak)),
-				fmt.Sprintf("now %.1f MiB of its own and %.1f MiB of files; reached its limit %d times; killed %d times", mebi(c.Anon), mebi(c.File), c.AtTop, c.Killed))
-		}
+		t.charged(row.Charged)
 	}
 }
 
