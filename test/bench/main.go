@@ -26,7 +26,7 @@ type flags struct {
 	manager, install, out, only string
 	pairs, burst, rounds, pods  int
 	active, starts, expiring    int
-	ended                       int
+	namespaces, classes, ended  int
 	limit                       string
 }
 
@@ -39,6 +39,8 @@ func (f *flags) bind(set *flag.FlagSet) {
 	set.IntVar(&f.burst, "burst", 500, "How many sessions make a burst.")
 	set.IntVar(&f.rounds, "rounds", 3, "How many bursts, of the operator and of the raw client each.")
 	set.IntVar(&f.pods, "pods", 5000, "How many unrelated pods the memory is measured with.")
+	set.IntVar(&f.namespaces, "namespaces", 0, "How many unrelated namespaces are beside those pods.")
+	set.IntVar(&f.classes, "classes", 0, "How many unrelated classes are beside those pods.")
 	set.IntVar(&f.active, "active", 1000, "How many active sessions the memory is measured with, and a restart.")
 	set.IntVar(&f.expiring, "expiring", 2000, "How many sessions expire in the same second.")
 	set.IntVar(&f.ended, "ended", 10000, "How many ended sessions are kept as records.")

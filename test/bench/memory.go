@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"debugsession.dev/operator/api/v1alpha1"
 )
 
 const (
@@ -17,7 +21,7 @@ const (
 // measureMemory measures fresh processes: with no session and no pod, with no session and thousands of pods, and with a
 // thousand sessions that are active among those pods.
 func measureMemory(ctx context.Context, b *bench) error {
-	m := &memory{UnrelatedPods: b.flags.pods, ActiveSessions: b.flags.active}
+	m := &memory{UnrelatedPods: b.flags.pods, UnrelatedNamespaces: b.flags.namespaces, UnrelatedClasses: b.flags.classes, ActiveSessions: b.flags.active}
 	var err error
 	if m.Empty, err = freshMemory(ctx, b, b.flags.starts); err != nil {
 		return err
@@ -27,6 +31,9 @@ func measureMemory(ctx context.Context, b *bench) error {
 	}
 	b.say(fmt.Sprintf("measuring memory: creating %d pods", b.flags.pods))
 	if _, err := makePods(ctx, b.cluster.client, crowdedNamespace, max(b.flags.pods, b.flags.active)); err != nil {
+		return err
+	}
+	if err := makeOthers(ctx, b); err != nil {
 		return err
 	}
 	if m.Pods, err = freshMemory(ctx, b, b.flags.starts); err != nil {
@@ -49,6 +56,21 @@ func measureMemory(ctx context.Context, b *bench) error {
 	m.PerSession = (m.ActiveFresh.RSS - m.Pods.RSS) / int64(b.flags.active)
 	b.result.RSS = m
 	return nil
+}
+
+// makeOthers creates namespaces and classes that no session is about.
+func makeOthers(ctx context.Context, b *bench) error {
+	if err := inParallel(ctx, b.flags.namespaces, func(ctx context.Context, i int) error {
+		return makeNamespace(ctx, b.cluster.client, fmt.Sprintf("other-%05d", i), nil)
+	}); err != nil {
+		return err
+	}
+	return inParallel(ctx, b.flags.classes, func(ctx context.Context, i int) error {
+		class := &v1alpha1.DebugClass{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("other-%05d", i)}}
+		class.Spec.Modes, class.Spec.Profiles = []v1alpha1.Mode{v1alpha1.ModeEphemeralContainer}, []v1alpha1.Profile{v1alpha1.ProfileGeneral}
+		class.Spec.MaxTTL.Duration = time.Hour
+		return b.cluster.client.Create(ctx, class)
+	})
 }
 
 // freshMemory is the median of so many processes that were started, led, and were left alone.

@@ -145,8 +145,11 @@ type memory struct {
 	Active         footprint `json:"active"`
 	ActiveFresh    footprint `json:"active_after_restart"`
 	PerSession     int64     `json:"per_session"`
-	UnrelatedPods  int       `json:"unrelated_pods"`
 	ActiveSessions int       `json:"active_sessions"`
+
+	UnrelatedPods       int `json:"unrelated_pods"`
+	UnrelatedNamespaces int `json:"unrelated_namespaces,omitempty"`
+	UnrelatedClasses    int `json:"unrelated_classes,omitempty"`
 }
 
 type footprint struct {

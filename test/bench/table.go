@@ -209,7 +209,8 @@ func (r *result) printMemory(t table) {
 		t.row(name, fmt.Sprintf("%.1f MiB, Go heap %.1f MiB", mebi(f.RSS), mebi(f.Heap)), about)
 	}
 	row("memory, no pods", m.Empty, "RSS of a fresh process")
-	row(fmt.Sprintf("memory, %d unrelated pods", m.UnrelatedPods), m.Pods, fmt.Sprintf("%+.1f%%", 100*m.PodsOverEmpty))
+	row(fmt.Sprintf("memory, %d unrelated pods", m.UnrelatedPods), m.Pods,
+		fmt.Sprintf("%+.1f%%; with %d namespaces and %d classes more", 100*m.PodsOverEmpty, m.UnrelatedNamespaces, m.UnrelatedClasses))
 	row(fmt.Sprintf("memory, %d active sessions", m.ActiveSessions), m.ActiveFresh, fmt.Sprintf("%d bytes a session, after a restart", m.PerSession))
 	row("  that started them", m.Active, "with the garbage of having done so")
 }
