@@ -35,7 +35,7 @@ func TestWhoWaitsIsToldOfAStoreThatFails(t *testing.T) {
 		}
 		early, late := named("early"), named("late")
 		r.Store(early)
-		ctx, cancel := context.WithTimeout(t.Context(), retry.FirstPause)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*retry.FirstPause) // three tries in a row, should the first fail before there is a second
 		defer cancel()
 		r.work(ctx)
 		r.Store(late)
