@@ -188,13 +188,12 @@ type DebugClassSpec struct {
 	MaxIdleTimeout *metav1.Duration `json:"maxIdleTimeout,omitempty"`
 
 	// maxArmedFor is how long after its creation the notAfter of a session with target.when may be at the latest, from 1m to 720h: the longest that one waits
-	// for what it was approved for. 168h if left out.
+	// for what it was approved for. Left out: no bound.
 	// +optional
-	// +default="168h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$') && self != '' && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="maxArmedFor must be a duration from 1m to 720h, such as 12h"
-	MaxArmedFor metav1.Duration `json:"maxArmedFor,omitempty,omitzero"`
+	MaxArmedFor *metav1.Duration `json:"maxArmedFor,omitempty"`
 
 	// endWarnings say how long before its end a session is warned of it: durations from 10s to 24h, such as 5m. At most 4; [5m, 1m] if left out,
 	// and [] for none. A session that is shorter than one of them has no such warning. Each is an event EndingSoon on the session, and

@@ -638,7 +638,11 @@ func (in *DebugClassSpec) DeepCopyInto(out *DebugClassSpec) {
 		*out = new(v1.Duration)
 		**out = **in
 	}
-	out.MaxArmedFor = in.MaxArmedFor
+	if in.MaxArmedFor != nil {
+		in, out := &in.MaxArmedFor, &out.MaxArmedFor
+		*out = new(v1.Duration)
+		**out = **in
+	}
 	if in.EndWarnings != nil {
 		in, out := &in.EndWarnings, &out.EndWarnings
 		*out = make([]v1.Duration, len(*in))

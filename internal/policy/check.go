@@ -284,16 +284,16 @@ const clockSkew = time.Minute
 
 // checkArmed holds how long a session waits for its trigger against the class: what was approved is not there to be used for ever.
 func checkArmed(class *v1alpha1.DebugClass, session *v1alpha1.DebugSession) string {
-	until, most := session.Spec.NotAfter, class.Spec.MaxArmedFor.Duration
-	if session.Spec.Target.When == nil || until == nil {
+	until, most := session.Spec.NotAfter, class.Spec.MaxArmedFor
+	if session.Spec.Target.When == nil || until == nil || most == nil {
 		return ""
 	}
-	last := session.CreationTimestamp.Add(most)
+	last := session.CreationTimestamp.Add(most.Duration)
 	if !until.After(last.Add(clockSkew)) {
 		return ""
 	}
 	return fmt.Sprintf("spec.notAfter: %s is more than %s after the session's creation, the longest that one may be armed (maxArmedFor); choose %s at the latest",
-		plaintext.Clock(until.Time), v1alpha1.FormatDuration(most), plaintext.Clock(last))
+		plaintext.Clock(until.Time), v1alpha1.FormatDuration(most.Duration), plaintext.Clock(last))
 }
 
 func checkReason(class *v1alpha1.DebugClass, spec *v1alpha1.DebugSessionSpec) string {

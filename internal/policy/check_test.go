@@ -155,13 +155,14 @@ func TestCheck(t *testing.T) {
 			"spec.idleTimeout: 11m exceeds the class's maxIdleTimeout of 10m",
 		},
 		"armed for as long as may be, by a clock that is ahead": {
-			func(c *class) { c.MaxArmedFor = *duration(12 * time.Hour) }, armedFor(12*time.Hour + 30*time.Second), "",
+			func(c *class) { c.MaxArmedFor = duration(12 * time.Hour) }, armedFor(12*time.Hour + 30*time.Second), "",
 		},
 		"armed for longer": {
-			func(c *class) { c.MaxArmedFor = *duration(12 * time.Hour) }, armedFor(13 * time.Hour),
+			func(c *class) { c.MaxArmedFor = duration(12 * time.Hour) }, armedFor(13 * time.Hour),
 			"spec.notAfter: 2026-11-25T01:00:00Z is more than 12h after the session's creation, the longest that one may be armed (maxArmedFor); choose 2026-11-25T00:00:00Z at the latest",
 		},
-		"as late an end of one that is not armed": {func(c *class) { c.MaxArmedFor = *duration(12 * time.Hour) }, func(s *spec) {
+		"armed for ten years, where nothing bounds it": {nil, armedFor(87600 * time.Hour), ""},
+		"as late an end of one that is not armed": {func(c *class) { c.MaxArmedFor = duration(12 * time.Hour) }, func(s *spec) {
 			armedFor(13 * time.Hour)(s)
 			s.Target.When = nil
 		}, ""},

@@ -125,7 +125,7 @@ var _ = Describe("a session that waits for a pod to crash", Ordered, ContinueOnF
 	})
 
 	It("waits no longer than its class lets it", func(ctx SpecContext) {
-		overnight := newClass(ctx, "overnight", func(c *v1alpha1.DebugClass) { c.Spec.MaxArmedFor = metav1.Duration{Duration: 12 * time.Hour} })
+		overnight := newClass(ctx, "overnight", func(c *v1alpha1.DebugClass) { c.Spec.MaxArmedFor = &metav1.Duration{Duration: 12 * time.Hour} })
 		until := func(long time.Duration) *v1alpha1.DebugSession {
 			return asked(namespace, "night", ofShop, func(s *v1alpha1.DebugSession) {
 				s.Spec.ClassName, s.Spec.NotAfter = "overnight", &metav1.Time{Time: time.Now().Add(long)}
