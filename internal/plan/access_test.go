@@ -68,13 +68,17 @@ func TestThePermissionIsAskedAgainOnceItMayHaveChanged(t *testing.T) {
 	}
 }
 
-// After a restart nothing is known of what was given, and giving it again is harmless; giving it to what is over is not.
+// After a restart nothing is known of what was given. Until the session was Active giving it again is harmless; of one that was, or that is over,
+// somebody may have taken it.
 func TestAccessAfterARestart(t *testing.T) {
 	session, pod := active(t)
 	unsure := accessIs(plan.AccessUnsure)
 	p := pass(t, about(session, target(pod), unsure))
-	want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}.check(t, p)
+	want{phase: v1alpha1.PhaseActive}.check(t, p)
 	quiet(t, session, p)
+	unwritten := session.DeepCopy()
+	unwritten.Status.Phase = v1alpha1.PhaseStarting
+	want{phase: v1alpha1.PhaseActive, does: "GrantAccess"}.check(t, pass(t, about(unwritten, target(pod), unsure)))
 
 	over := ending(t, session)
 	want{phase: v1alpha1.PhaseEnding, does: "RevokeAccess StopDebugger"}.check(t, pass(t, about(over, target(pod), unsure)))

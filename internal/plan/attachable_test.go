@@ -32,6 +32,8 @@ func TestAttachable(t *testing.T) {
 	attachable(t, p, metav1.ConditionTrue, "Running", "status.attach")
 
 	t.Run("not while access cannot be given", func(t *testing.T) {
+		session := session.DeepCopy()
+		session.Status.Phase = v1alpha1.PhaseStarting
 		p := passOf(t, about(session, target(pod), accessIs(plan.AccessUnsure)), func(actions []plan.Action) []plan.Result {
 			return []plan.Result{{Action: actions[0], Err: errors.New("offline")}}
 		})

@@ -267,8 +267,12 @@ func (p *pass) activate(pod *corev1.Pod) step {
 	return p.artifactsFollowed()
 }
 
-// accessGranted lets those who may reach the debugger, which is made.
+// accessGranted lets those who may reach the debugger, which is made. It has, when the session is Active: what an administrator takes away of it
+// since then is not given back, not by an operator that starts either, and a start asks nothing for each session that runs.
 func (p *pass) accessGranted() step {
+	if p.Session.Status.Phase == v1alpha1.PhaseActive {
+		return nil
+	}
 	access, stop := need(p.Access, ReadAccessState{}, nil, retryReading("the state of the access"))
 	if stop != nil || access == AccessGranted || p.approvalsUnknown {
 		return stop
