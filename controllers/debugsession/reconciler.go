@@ -226,6 +226,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider)
 		Named("debugsession").
 		For(&v1alpha1.DebugSession{}, builder.WithPredicates(predicate.Not(endedPredicate))).
 		Watches(&v1alpha1.DebugSession{}, lowPriority(), builder.WithPredicates(endedPredicate)).
+		Watches(&v1alpha1.DebugSession{}, overdueFirst(r.Clock)).
 		Watches(&v1alpha1.DebugSession{}, relatives()).
 		Owns(&corev1.Pod{}).
 		WatchesRawSource(nonBlockingSource(source.Kind[client.Object](mgr.GetCache(), &v1alpha1.DebugApproval{},

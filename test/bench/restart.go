@@ -43,6 +43,17 @@ func measureRestart(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	if err := b.operator.stop(); err != nil {
+		return err
+	}
+	b.operator.limit = limit
+	defer func() { b.operator.limit = 0 }() // for what is started after this
+	if err := b.operator.start(ctx); err != nil {
+		return err
+	}
+	if err := b.operator.awaitLeading(ctx); err != nil {
+		return err
+	}
 	overdue, expires, err := makeOverdue(ctx, b)
 	if err != nil {
 		return err
@@ -55,8 +66,6 @@ func measureRestart(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.say("measuring restart: starting the operator")
-	b.operator.limit = limit
-	defer func() { b.operator.limit = 0 }() // for what is started after this
 	result := &restarted{Active: b.flags.active}
 	if err := result.measure(ctx, b, overdue); err != nil {
 		return err
