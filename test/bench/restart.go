@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"debugsession.dev/operator/api/v1alpha1"
 )
 
 const (
@@ -130,11 +132,14 @@ func (r *restarted) measure(ctx context.Context, b *bench, overdue *follower[sta
 		return err
 	}
 	r.Watching = since()
-	took, err := lateOf(ctx, overdue, b.overdue(), letGo, began)
+	took, err := lateOf(ctx, overdue, b.overdue(), v1alpha1.PhaseEnded, began)
 	if err != nil {
 		return err
 	}
 	r.Overdue = quantilesOf(took)
+	if _, err := lateOf(ctx, overdue, b.overdue(), letGo, began); err != nil {
+		return err
+	}
 	if err := rest(ctx, lateness); err != nil { // for the events
 		return err
 	}

@@ -22,8 +22,9 @@ const maxEvent = 16 << 20
 // podClient lists and watches the pods of a selection.
 type podClient struct {
 	corev1client.PodInterface
-	rest rest.Interface
-	of   selection
+	rest  rest.Interface
+	of    selection
+	turns turns
 }
 
 // selected are the options of a request for the client's pods.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -100,6 +101,11 @@ func newBackoff() wait.Backoff {
 // there are any. That one ends later is normal, whatever ended it: the next one tells how things are. That there are none is
 // not believed of what the API server has at hand.
 func stream(ctx context.Context, pods *podClient, since string, report func(view)) error {
+	begun, err := pods.turns.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer begun()
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	overdue := time.AfterFunc(syncTimeout, func() { giveUp(errNoAnswer) })
@@ -111,7 +117,6 @@ func stream(ctx context.Context, pods *podClient, since string, report func(view
 		events *eventReader
 		seen   []*packedPod
 		synced bool
-		err    error
 	)
 	elsewhere(func() { events, seen, synced, err = open(ctx, pods, since, lifetime) })
 	if err != nil {
@@ -121,6 +126,7 @@ func stream(ctx context.Context, pods *podClient, since string, report func(view
 
 	for {
 		if synced {
+			begun()
 			overdue.Reset(time.Until(deadAt))
 			elsewhere(func() { report(view{known: true, pods: seen}) })
 		}
@@ -144,6 +150,22 @@ func stream(ctx context.Context, pods *podClient, since string, report func(view
 				return err
 			}
 		}
+	}
+}
+
+// turns are how many streams begin at once. A start has one for each session that runs, and the API server turns away who asks for too much.
+type turns chan struct{}
+
+// atOnce is less than what the API server's priority and fairness has wait for one client, as it is configured by default.
+const atOnce = 100
+
+// take waits for a turn. What it returns gives the turn back, once, when the stream has told what there is, or that it cannot.
+func (t turns) take(ctx context.Context) (giveBack func(), err error) {
+	select {
+	case t <- struct{}{}:
+		return sync.OnceFunc(func() { <-t }), nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 }
 

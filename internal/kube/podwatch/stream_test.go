@@ -16,6 +16,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 )
 
@@ -307,4 +308,39 @@ func TestAnErrorOfTheNetworkReadsTheSameAtEachTry(t *testing.T) {
 	if !errors.Is(one, syscall.ECONNRESET) {
 		t.Errorf("%q hides what it was", one)
 	}
+}
+
+// However many watches begin together, as at a start, the API server is asked for no more than it lets one client wait for. One that is not
+// answered holds up the others no longer than it is waited for itself; one that has begun holds up none.
+func TestSoManyWatchesBeginAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
+		answers := make(chan struct{})
+		server.do(func(s *fakeAPIServer) {
+			s.instead = func(rw http.ResponseWriter, r *http.Request) {
+				select {
+				case <-answers:
+					s.stream(rw, r)
+				case <-r.Context().Done():
+				}
+			}
+		})
+		const all = 2*atOnce + 50
+		for i := range all {
+			session := types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("session-", i)}
+			expectUnknown(t, w, session, types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("pod-", i)})
+		}
+		for _, wait := range []time.Duration{0, syncTimeout} {
+			time.Sleep(wait)
+			synctest.Wait()
+			if asked := len(server.requests()); asked != atOnce {
+				t.Errorf("after %v %d watches began, want %d", wait, asked, atOnce)
+			}
+		}
+		close(answers)
+		time.Sleep(retryFirst)
+		synctest.Wait()
+		if asked := len(server.requests()); asked < all-2*atOnce {
+			t.Errorf("then %d watches began, want the %d that are left at least", asked, all-2*atOnce)
+		}
+	})
 }

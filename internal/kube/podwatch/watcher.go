@@ -38,6 +38,7 @@ var (
 type Watcher struct {
 	pods   corev1client.CoreV1Interface
 	notify func(session types.NamespacedName)
+	turns  turns
 
 	mu       sync.Mutex
 	ctx      context.Context // of the watches: nil until Start
@@ -89,6 +90,7 @@ func New(pods corev1client.CoreV1Interface, notify func(session types.Namespaced
 	return &Watcher{
 		pods:     pods,
 		notify:   notify,
+		turns:    make(turns, atOnce),
 		watches:  map[selection]*podWatch{},
 		sessions: map[types.NamespacedName]*podWatch{},
 	}
@@ -224,7 +226,7 @@ func (w *Watcher) run(pw *podWatch) {
 	pw.stop = stop
 	w.running.Go(func() {
 		defer stop()
-		pods := &podClient{w.pods.Pods(pw.of.namespace), w.pods.RESTClient(), pw.of}
+		pods := &podClient{w.pods.Pods(pw.of.namespace), w.pods.RESTClient(), pw.of, w.turns}
 		follow(ctx, pods, func(now view) { w.saw(pw, now) })
 	})
 }
