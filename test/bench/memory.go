@@ -77,13 +77,7 @@ func makeOthers(ctx context.Context, b *bench) error {
 func freshMemory(ctx context.Context, b *bench, starts int) (footprint, error) {
 	var seen []footprint
 	for range starts {
-		if err := b.operator.stop(); err != nil {
-			return footprint{}, err
-		}
-		if err := b.operator.start(ctx); err != nil {
-			return footprint{}, err
-		}
-		if err := b.operator.awaitLeading(ctx); err != nil {
+		if err := b.operator.restart(ctx); err != nil {
 			return footprint{}, err
 		}
 		if err := rest(ctx, settling); err != nil {

@@ -166,6 +166,17 @@ func (o *operator) awaitLeading(ctx context.Context) error {
 	})
 }
 
+// restart starts the operator anew, and waits until it acts.
+func (o *operator) restart(ctx context.Context) error {
+	if err := o.stop(); err != nil {
+		return err
+	}
+	if err := o.start(ctx); err != nil {
+		return err
+	}
+	return o.awaitLeading(ctx)
+}
+
 // standBy starts the operator anew with the Lease in the bench's hands: it serves its webhooks, and acts on nothing.
 func (o *operator) standBy(ctx context.Context) error {
 	if err := o.stop(); err != nil {

@@ -115,11 +115,16 @@ func count(b *bench, mark int64, sessions int) (*tally, error) {
 	return countFrom(b, mark, time.Time{}, sessions)
 }
 
-// countFrom leaves out what was asked before a time: the end of a watch is written down as well.
-func countFrom(b *bench, mark int64, from time.Time, sessions int) (*tally, error) {
-	requests, err := b.cluster.audit.since(mark, func(r *request) bool {
+// operatorAsked are the operator's requests since the mark, without those before a time: the end of a watch is written down as well.
+func (b *bench) operatorAsked(mark int64, from time.Time) ([]request, error) {
+	return b.cluster.audit.since(mark, func(r *request) bool {
 		return r.byOperator() && !r.RequestReceivedTimestamp.Before(from)
 	})
+}
+
+// countFrom leaves out what was asked before a time.
+func countFrom(b *bench, mark int64, from time.Time, sessions int) (*tally, error) {
+	requests, err := b.operatorAsked(mark, from)
 	if err != nil {
 		return nil, err
 	}

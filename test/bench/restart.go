@@ -45,15 +45,9 @@ func measureRestart(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	if err := b.operator.stop(); err != nil {
-		return err
-	}
 	b.operator.limit = limit
 	defer func() { b.operator.limit = 0 }() // for what is started after this
-	if err := b.operator.start(ctx); err != nil {
-		return err
-	}
-	if err := b.operator.awaitLeading(ctx); err != nil {
+	if err := b.operator.restart(ctx); err != nil {
 		return err
 	}
 	overdue, expires, err := makeOverdue(ctx, b)
@@ -167,11 +161,9 @@ func (r *restarted) measure(ctx context.Context, b *bench, overdue *follower[sta
 	return err
 }
 
-// count counts what the operator asked since it was started. The end of the watches of the process before is written down as well.
+// count counts what the operator asked since it was started.
 func (r *restarted) count(b *bench, mark int64, from time.Time) error {
-	requests, err := b.cluster.audit.since(mark, func(r *request) bool {
-		return r.byOperator() && !r.RequestReceivedTimestamp.Before(from)
-	})
+	requests, err := b.operatorAsked(mark, from)
 	if err != nil {
 		return err
 	}
