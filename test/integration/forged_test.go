@@ -122,9 +122,11 @@ func policy(ctx context.Context) (
 }
 
 // forgivePolicy leaves to the next specs a policy that is enforced, however it was written anew. It is done once the operator has
-// stopped, so it must be called before that is started.
+// stopped, so it must be called before that is started: one that has seen the policy broken would write it anew at once.
 func forgivePolicy() {
+	GinkgoHelper()
 	DeferCleanup(func(ctx SpecContext) {
+		Expect(operators).To(BeZero(), "an operator was started before forgivePolicy was called")
 		policy, binding := policy(ctx)
 		for _, object := range []client.Object{policy, binding} {
 			Expect(k8s.Patch(ctx, object, mergePatch(fmt.Sprintf(`{"metadata":{"annotations":{"debugsession.dev/enforced-since":%q,`+

@@ -24,6 +24,7 @@ var _ = Describe("a sink, of admission", func() {
 
 	BeforeEach(func(ctx SpecContext) {
 		registry = prometheus.NewRegistry()
+		forgivePolicy()
 		startOperator(&kubelet{}, measuring(registry))
 		createAnything(ctx)
 		namespace, to = newNamespace(ctx, nil), newEndpoint()
@@ -68,7 +69,6 @@ var _ = Describe("a sink, of admission", func() {
 	})
 
 	It("hears that the policy and the webhooks were tampered with", func(ctx SpecContext) {
-		forgivePolicy()
 		Eventually(readiness(ctx)).Should(Equal(trusted))
 		served(ctx, newSink(ctx, namespace, to, only(v1alpha1.NotifyTampered)))
 		policy, _ := policy(ctx)

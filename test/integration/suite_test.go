@@ -118,6 +118,9 @@ func freePort() int {
 	return port
 }
 
+// operators is how many run.
+var operators int
+
 // launchOperator runs the operator with its webhooks at a port, and does not wait for it.
 func launchOperator(exec *kubelet, port int, change ...func(*manager.Options, *operator.Options)) (stop func()) {
 	options := manager.Options{
@@ -141,10 +144,12 @@ func launchOperator(exec *kubelet, port int, change ...func(*manager.Options, *o
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
+	operators++
 	stopped := false
 	stop = func() {
 		if !stopped {
 			stopped = true
+			operators--
 			cancel()
 			Expect(<-done).To(Succeed())
 		}
