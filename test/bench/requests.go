@@ -20,20 +20,6 @@ const (
 	lateness = 3 * time.Second
 )
 
-// before is what a session took before there were classes, approvals and grants: what these cost is held against it. It was
-// measured by this bench at commit 6d718af, with that commit's binary and manifests:
-//
-//	git worktree add /tmp/before 6d718af && make -C /tmp/before build
-//	go run . -only requests -manager /tmp/before/bin/manager -install /tmp/before/dist/install.yaml
-//
-// Two things were put right for it: the tree lacked internal/debugpod/deadline.go, and the role lacked get on pods/exec.
-var before = map[v1alpha1.Mode]float64{
-	// 2 events, 1 exec, 2 patches of the session and 6 of its status, 1 of the pod, 2 watches of it.
-	v1alpha1.ModeEphemeralContainer: 14.0,
-	// 2 events, 1.2 creations and 1 deletion of the copy, 3.3 reads, 2 patches of the session and 6.9 of its status, 1 watch.
-	v1alpha1.ModePodCopy: 17.4,
-}
-
 // measureRequests counts what the operator asks of the API server for sessions that are created, become active, and are
 // ended by spec.end; and then what it asks while nothing happens.
 func measureRequests(ctx context.Context, b *bench) error {
@@ -46,7 +32,6 @@ func measureRequests(ctx context.Context, b *bench) error {
 		if err != nil {
 			return err
 		}
-		counts.Before = before[mode]
 		result.PerMode[mode] = counts
 	}
 	b.result.RequestsPerSession = result

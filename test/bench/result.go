@@ -117,9 +117,8 @@ type requestsPerSession struct {
 }
 
 type tally struct {
-	Total  float64            `json:"total"`
-	Before float64            `json:"before,omitempty"`
-	Each   map[string]float64 `json:"each"`
+	Total float64            `json:"total"`
+	Each  map[string]float64 `json:"each"`
 	// Leases are the requests about the leader's lease, in all.
 	Leases int `json:"leases"`
 }

@@ -7,87 +7,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-
-	"debugsession.dev/operator/api/v1alpha1"
 )
-
-// goal is what a figure is meant to be.
-type goal struct {
-	Name string  `json:"name"`
-	Is   float64 `json:"is"`
-	// Goal is the most that Is may be, or the least if AtLeast is true.
-	Goal    float64 `json:"goal"`
-	AtLeast bool    `json:"at_least,omitempty"`
-	Met     bool    `json:"met"`
-}
-
-// moreRequests is how many requests more than before classes, approvals and grants a session may take.
-const moreRequests = 2
-
-func (r *result) goals() []goal {
-	var goals []goal
-	atMost := func(name string, is, most float64) { goals = append(goals, goal{name, is, most, false, is <= most}) }
-	if r.ApplyToInjected != nil {
-		atMost("apply to injected, p50 as a share of kubectl debug's", r.ApplyToInjected.P50/r.KubectlDebug.P50, 1.0/3)
-	}
-	if r.Burst != nil {
-		goals = append(goals, goal{"burst as a share of the raw client's", r.Burst.RatioToRaw, 0.7, true, r.Burst.RatioToRaw >= 0.7})
-	}
-	if r.RequestsPerSession != nil {
-		for _, mode := range r.modes() {
-			t := r.RequestsPerSession.PerMode[mode]
-			if t.Before > 0 {
-				atMost("requests per session more than before classes, "+string(mode), t.Total-t.Before, moreRequests)
-			}
-		}
-		atMost("requests while nothing happens", r.RequestsPerSession.Settled.Total, 0)
-	}
-	if r.Admission != nil {
-		atMost("admission, p99 in ms", r.Admission.P99, 15)
-	}
-	if r.Expiry != nil {
-		atMost("expiry to Ended, p99 in ms", r.Expiry.P99, 10_000)
-		if raw := r.Expiry.RatioToRaw; raw > 0 {
-			goals = append(goals, goal{"sessions that end in a second, as a share of the raw client's", raw, 0.7, true, raw >= 0.7})
-		}
-		atMost("objects left behind by sessions that expired", float64(sum(r.Expiry.Left)), 0)
-	}
-	if s := r.Restart; s != nil {
-		atMost("restart to all pods watched, in ms", s.Watching, restartWithin)
-		atMost("restart to the end of what had expired, p99 in ms", s.Overdue.P99, restartWithin)
-		atMost("requests that the API server turned away after a restart", float64(s.Refused), 0)
-		atMost("requests while nothing happens, after a restart", s.Settled.Total, 0)
-		if s.Charged != nil {
-			atMost("killed for its memory with active sessions", float64(s.Charged.Killed), 0)
-		}
-	}
-	if r.Ended != nil {
-		atMost("peak of RSS with ended sessions, in MiB", mebi(r.Ended.peak()), mebi(memoryLimit))
-		for _, one := range r.Ended.all() {
-			if one.Charged != nil {
-				atMost("killed for its memory with ended sessions", float64(one.Charged.Killed), 0)
-			}
-		}
-	}
-	if r.RSS != nil {
-		atMost("memory with unrelated pods over that without", r.RSS.PodsOverEmpty, 0.05)
-	}
-	return goals
-}
-
-func (r *result) modes() []v1alpha1.Mode {
-	return slices.Sorted(maps.Keys(r.RequestsPerSession.PerMode))
-}
-
-func (r *result) missed() int {
-	missed := 0
-	for _, g := range r.goals() {
-		if !g.Met {
-			missed++
-		}
-	}
-	return missed
-}
 
 // table has a name, a figure and what it is on each line.
 type table struct{ *tabwriter.Writer }
@@ -117,14 +37,7 @@ func (r *result) print(out io.Writer) {
 	r.printRestart(t)
 	r.printEnded(t)
 	for _, g := range r.goals() {
-		sign, word := "at most", "met"
-		if g.AtLeast {
-			sign = "at least"
-		}
-		if !g.Met {
-			word = "MISSED"
-		}
-		t.row("goal: "+g.Name, fmt.Sprintf("%.2f", g.Is), fmt.Sprintf("%s %.2f: %s", sign, g.Goal, word))
+		t.row("goal: "+g.Name, fmt.Sprintf("%.2f", g.Is), g.verdict())
 	}
 	t.row("took", fmt.Sprintf("%.0f s", r.Seconds), "")
 	t.Flush()
@@ -189,7 +102,7 @@ func (r *result) printRequests(t table) {
 	for _, mode := range r.modes() {
 		counts := r.RequestsPerSession.PerMode[mode]
 		t.row("requests per session, "+string(mode), fmt.Sprintf("%.1f", counts.Total),
-			fmt.Sprintf("creation to Ended; before classes %.1f; %d about the lease, in all", counts.Before, counts.Leases))
+			fmt.Sprintf("creation to Ended; %d about the lease, in all", counts.Leases))
 		for _, what := range slices.Sorted(maps.Keys(counts.Each)) {
 			t.row("  "+what, fmt.Sprintf("%.1f", counts.Each[what]), "")
 		}
