@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -51,22 +52,39 @@ func follow(ctx context.Context, c client.WithWatch, saw func(*corev1.Pod)) (*hi
 			return nil, fmt.Errorf("watching %s: %w", resource, err)
 		}
 		go func() {
-			for event := range events.ResultChan() {
-				object, ok := event.Object.(client.Object)
-				if !ok && ctx.Err() != nil {
+			for last := ""; ; { // an API server that has much to do closes watches: the next goes on where it ended
+				last = h.read(ctx, resource, events, last, saw)
+				events, err = c.Watch(ctx, list(), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: last}})
+				if ctx.Err() != nil {
 					return
 				}
-				if !ok {
-					panic(fmt.Sprintf("the test's own watch of %s broke: %v", resource, event.Object))
-				}
-				h.add(resource, object, event.Type == watch.Deleted)
-				if pod, isPod := object.(*corev1.Pod); isPod && event.Type != watch.Deleted {
-					go saw(pod)
+				if err != nil {
+					panic(fmt.Sprintf("the test's own watch of %s cannot go on: %v", resource, err))
 				}
 			}
 		}()
 	}
 	return h, nil
+}
+
+// read writes what a watch tells until it ends, and returns the resource version that it has come to.
+func (h *history) read(ctx context.Context, resource string, events watch.Interface, last string, saw func(*corev1.Pod)) string {
+	defer events.Stop()
+	for event := range events.ResultChan() {
+		object, ok := event.Object.(client.Object)
+		if !ok && ctx.Err() != nil {
+			return last
+		}
+		if !ok {
+			panic(fmt.Sprintf("the test's own watch of %s broke: %v", resource, event.Object))
+		}
+		last = object.GetResourceVersion()
+		h.add(resource, object, event.Type == watch.Deleted)
+		if pod, isPod := object.(*corev1.Pod); isPod && event.Type != watch.Deleted {
+			go saw(pod)
+		}
+	}
+	return last
 }
 
 func (h *history) add(resource string, object client.Object, gone bool) {

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/internal/fakekubelet"
@@ -24,18 +25,29 @@ type node struct {
 
 func startNode(ctx context.Context, t *testing.T, c client.WithWatch) *node {
 	n := &node{Kubelet: live.Kubelet{Client: c, Watchdogs: &fakekubelet.Watchdogs{}}, deadline: map[string]time.Time{}}
+	ctx, stop := context.WithCancel(ctx)
 	pods, err := c.Watch(ctx, &corev1.PodList{})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	var done sync.WaitGroup
 	done.Go(func() {
-		for event := range pods.ResultChan() {
-			if pod, ok := event.Object.(*corev1.Pod); ok {
-				n.saw(ctx, pod)
+		for ctx.Err() == nil { // an API server that has much to do closes watches: the next tells of all pods anew
+			if err == nil {
+				n.watch(ctx, pods)
 			}
+			pods, err = c.Watch(ctx, &corev1.PodList{})
 		}
 	})
-	t.Cleanup(func() { pods.Stop(); done.Wait() })
+	t.Cleanup(func() { stop(); done.Wait() })
 	return n
+}
+
+func (n *node) watch(ctx context.Context, pods watch.Interface) {
+	defer pods.Stop()
+	for event := range pods.ResultChan() {
+		if pod, ok := event.Object.(*corev1.Pod); ok {
+			n.saw(ctx, pod)
+		}
+	}
 }
 
 // saw does what there is to do about a version of a pod. What fails is done at the pod's next version.
