@@ -8,6 +8,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -159,6 +162,14 @@ var _ = Describe("an alert", Ordered, Label("alone"), func() {
 		slowReviews(0)
 	})
 
+	It("fires of a memory limit that leaves little room", func(ctx SpecContext) {
+		debug.SetMemoryLimit(inUse() * 10 / 8)
+		DeferCleanup(func() { debug.SetMemoryLimit(math.MaxInt64) })
+		fires(ctx, "DebugSessionOperatorMemory")
+		debug.SetMemoryLimit(math.MaxInt64)
+		quiet(ctx, "DebugSessionOperatorMemory")
+	})
+
 	It("fires of a certificate that is about to end and that the operator may not renew", func(ctx SpecContext) {
 		give := withhold(ctx, "secrets", "update")
 		secret, _ := certificates(ctx)
@@ -275,6 +286,14 @@ func (a *aheadClock) Now() time.Time { return a.RealClock.Now().Add(time.Duratio
 func (a *aheadClock) Since(t time.Time) time.Duration { return a.Now().Sub(t) }
 
 func (a *aheadClock) passes(d time.Duration) { a.by.Add(int64(d)) }
+
+// inUse is what this process uses of its memory limit right after its garbage was collected.
+func inUse() int64 {
+	runtime.GC()
+	used := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
+	runtimemetrics.Read(used)
+	return int64(used[0].Value.Uint64() + used[1].Value.Uint64())
+}
 
 // endAll deletes the sessions of a namespace, and waits until they are gone.
 func endAll(ctx context.Context, namespace string) {
