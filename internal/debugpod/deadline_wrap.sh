@@ -114,6 +114,13 @@ publish() {
   echo "ends $deadline" >/proc/self/comm
 }
 
+# is_over is what the wrapper does when it is told that the end has come: it sees by the watchdog's name why.
+is_over() {
+  over=1
+  IFS= read -r heard <"/proc/$watchdog/comm" || return
+  case $heard in "over "*) why=${heard#over } ;; esac
+}
+
 # hear looks for who calls itself by another deadline, and makes that its own, if it is not past the hard deadline.
 hear() {
   told=
@@ -179,8 +186,9 @@ runs() {
 }
 
 # part asks the processes to end and gives them a second: until the timer or the sweep says that it is over, or the
-# wrapper that the command has ended.
+# wrapper that the command has ended. The watchdog calls itself by the code that it will exit with.
 part() {
+  echo "over $ended" >/proc/self/comm
   trap 'gone=1' VTALRM
   kill -URG "$$"
   spare=1
@@ -285,7 +293,7 @@ without_terminal() {
 
 deadline=$1 hard=$2 start_by=$3
 shift 4
-self=$$ spare= over= told= gone= timer= leaving= ours= used= noticed= idled=
+self=$$ spare= over= why= told= gone= timer= leaving= ours= used= noticed= idled=
 [ /proc/self/ns/mnt -ef "/proc/$$/ns/mnt" ] ||
   give_up 125 "/proc/self/ns/mnt cannot be read, so nothing could find its processes to end them"
 command -v sleep >/dev/null ||
@@ -319,7 +327,7 @@ trap '' HUP INT QUIT TERM USR1 USR2 TSTP TTIN TTOU
 watch 3<&- 4>&- 5>&- &
 watchdog=$!
 trap - HUP INT QUIT TERM USR1 USR2 TSTP TTIN TTOU
-trap 'over=1' URG
+trap is_over URG
 if [ "$over" ]; then :; elif [ -t 3 ]; then at_terminal "$@"; else without_terminal "$@"; fi
 
 held=
@@ -332,12 +340,8 @@ kill -CONT "$watchdog"
 own=$code
 outcome "$watchdog"
 ended=$code
-# Bash can lose the code of one that ends as it is waited for, and says -1. What time it is tells as much.
-if [ "$ended" -lt 0 ]; then
-  ask_time
-  [ "${now:-0}" -ge "$deadline" ] && ended=0
-  [ "${now:-0}" -ge "$hard" ] && ended=3
-fi
+# Bash loses the code of one that ends as a signal cuts its wait for another short, and says -1. The watchdog's name was the same code.
+[ "$ended" -ge 0 ] || ended=$why
 spare=$over
 finish
 wait

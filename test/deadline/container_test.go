@@ -259,6 +259,12 @@ func (c *container) destroy() {
 // code waits for the container to end and returns its exit code.
 func (c *container) code() int {
 	c.t.Helper()
+	return c.codeWithin(patience)
+}
+
+// codeWithin is code with another patience.
+func (c *container) codeWithin(patience time.Duration) int {
+	c.t.Helper()
 	select {
 	case <-c.exited:
 	case <-time.After(patience):
