@@ -65,13 +65,16 @@ var _ = Describe("the operator", func() {
 		}
 	})
 
-	It("leads by a lease, and sessions go on and end on time when its pod is replaced", Serial, func() {
+	It("leads by a lease, and sessions go on and end on time when its pod is replaced, with no more access than before", Serial, func() {
 		n := newNamespace()
 		n.pod("web")
 		n.session("copy", copyOf+"  ttl: 20s\n")
 		n.session("hang", shell+"  ttl: 20s\n")
+		n.session("longer", shell+"  ttl: 30m\n")
 		n.reaches("copy", v1alpha1.PhaseActive)
 		session := n.reaches("hang", v1alpha1.PhaseActive)
+		taken := n.reaches("longer", v1alpha1.PhaseActive).Status.Access.Name
+		n.kubectl("delete", "role,rolebinding", taken)
 
 		leader := holder(own)
 		Expect(leader).To(HavePrefix("debugsession-operator-"))
@@ -82,6 +85,8 @@ var _ = Describe("the operator", func() {
 		}
 		Expect(n.debuggerState(session).Terminated).NotTo(BeNil())
 		Expect(holder(own)).NotTo(Equal(leader))
+		Expect(n.get("longer").Status.Phase).To(Equal(v1alpha1.PhaseActive))
+		Expect(n.kubectl("get", "role,rolebinding", "--field-selector=metadata.name="+taken, "-o", "name")).To(BeEmpty(), "what an administrator has taken away")
 		operatorReady()
 	})
 
