@@ -36,6 +36,10 @@ CLUSTER_TOOL := $(BIN)/cluster
 INTEGRATION_PROCESSES ?= 3
 E2E_PROCESSES ?= 3
 
+# The cases that conformance makes up: the same each time, unless somebody asks for others.
+RANDOM_CASES ?= 100
+SEED ?= 1
+
 # $(call in-each,MODULES,COMMAND) runs a command in each module, and fails at the end if it failed in any.
 in-each = failed=0; for module in $(1); do echo "$(patsubst $(BIN)/%,%,$(2)): $$module"; (cd $$module && $(2)) || failed=1; done; exit $$failed
 
@@ -48,6 +52,7 @@ help: ## Show this.
 		/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@printf '\nVariables\n'; printf '  %-17s %s\n' \
 		'CASES=DIR' 'conformance runs the cases of that folder, instead of its own' \
+		'SEED=0' 'conformance makes up other cases than the last time, RANDOM_CASES of them ($(RANDOM_CASES))' \
 		'TAGS=gcs' 'build, image and plugin can keep audit records in Google Cloud Storage too' \
 		'IMG=NAME' 'the image that is built and that the manifests name ($(IMG))' \
 		'CHAOS=REGEXP' 'chaos breaks only what is so named' \
@@ -281,7 +286,7 @@ test-faults: $(CLUSTER_TOOL) ## Break sessions at every call and every watch eve
 .PHONY: conformance
 conformance: $(CLUSTER_TOOL) ## Compare the debuggers that the operator builds with those of kubectl debug.
 	@KUBEBUILDER_ASSETS=$$($(CLUSTER_TOOL) assets) && export KUBEBUILDER_ASSETS && \
-		go -C test/conformance test . && go -C test/conformance run . $(if $(CASES),-cases $(abspath $(CASES)),-random 100)
+		go -C test/conformance test . && go -C test/conformance run . $(if $(CASES),-cases $(abspath $(CASES)),-random $(RANDOM_CASES) -seed $(SEED))
 
 .PHONY: test-e2e
 test-e2e: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg $(BIN)/.tools ## Run the tests against the installed operator in a real cluster. E2E=REGEXP runs only those specs.

@@ -252,11 +252,12 @@ var (
 	beforeReason = regexp.MustCompile(`(?s)^.*?(is invalid|is forbidden|forbidden): `)
 	quotedNames  = regexp.MustCompile(`"[^"]*(debug|copy)[^"]*"`)
 	nextReason   = regexp.MustCompile(`(?:, |\n\* )(spec|metadata)\b`)
+	wholeObject  = regexp.MustCompile(`(Invalid value: )\{.*\}: `)
 )
 
 // reasons are those of a refusal, in order, without what differs between the two sides: what precedes the reasons, the
-// names of pods and debuggers, and how several reasons are set apart, which kubectl does by lines and the API server by
-// commas.
+// names of pods and debuggers, how several reasons are set apart, which kubectl does by lines and the API server by
+// commas, and the objects of which a field is wrong, in which others may differ.
 func reasons(refusal string) []string {
 	refusal = beforeReason.ReplaceAllString(strings.TrimSpace(refusal), "")
 	if several, ok := strings.CutPrefix(refusal, "["); ok {
@@ -264,7 +265,12 @@ func reasons(refusal string) []string {
 	}
 	refusal = strings.TrimPrefix(strings.TrimSpace(refusal), "* ")
 	refusal = quotedNames.ReplaceAllString(refusal, `"NAME"`)
-	return slices.Compact(slices.Sorted(slices.Values(strings.Split(nextReason.ReplaceAllString(refusal, "\x00$1"), "\x00"))))
+	all := strings.Split(nextReason.ReplaceAllString(refusal, "\x00$1"), "\x00")
+	for i := range all {
+		all[i] = wholeObject.ReplaceAllString(all[i], "$1")
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // verdicts counts the results by verdict.

@@ -21,6 +21,10 @@ func TestReasons(t *testing.T) {
 			"Error from server (Forbidden): pods \"copy\" is forbidden: no PriorityClass",
 			"pods \"target-debug-1a2b3\" is forbidden: no PriorityClass",
 		},
+		{
+			`The Pod "copy" is invalid: spec.a: Invalid value: {"Add":["SYS_PTRACE","SYS_PTRACE"],"Of":{"b":true}}: cannot be`,
+			`Pod "target-debug-1a2b3" is invalid: spec.a: Invalid value: {"Add":["SYS_PTRACE"],"Of":{"b":true}}: cannot be`,
+		},
 	} {
 		if kubectl, ours := reasons(same[0]), reasons(same[1]); !slices.Equal(kubectl, ours) {
 			t.Errorf("%q\nand\n%q\nare one refusal, and were told apart", kubectl, ours)
