@@ -340,8 +340,14 @@ kill -CONT "$watchdog"
 own=$code
 outcome "$watchdog"
 ended=$code
-# Bash loses the code of one that ends as a signal cuts its wait for another short, and says -1. The watchdog's name was the same code.
-[ "$ended" -ge 0 ] || ended=$why
+# Bash loses the code of one that ends as a signal cuts its wait for another short, and says -1. The watchdog's name was the same code;
+# where it had gone before that was read, what time it is tells as much of an end that was not moved.
+if [ "$ended" -lt 0 ]; then
+  [ "$why" ] || ask_time
+  [ "$why" ] || [ "${now:-0}" -lt "$deadline" ] || why=0
+  [ "$why" != 0 ] || [ "${now:-0}" -lt "$hard" ] || why=3
+  ended=$why
+fi
 spare=$over
 finish
 wait
