@@ -4,7 +4,8 @@
 #   test/versions.sh TABLE MINOR...
 #
 # All that was printed is in a folder beside the table. Fails at the end if anything failed. FAULTS is the points that are
-# visited; where no node can run, the end-to-end tests are left out, and the table says so.
+# visited; where no node can run, the end-to-end tests are left out, and the table says so. The integration tests are test-specs: the others
+# of test-integration are of the kernel, of Prometheus and of object storage.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,7 +47,7 @@ for K8S_VERSION in "$@"; do
 	bin/cluster build
 	version=$("$(bin/cluster assets)/kube-apiserver" --version)
 	cells=
-	for target in test-integration test-faults test-e2e; do
+	for target in test-specs test-faults test-e2e; do
 		if [[ $target == test-e2e ]] && ! reason=$(bin/cluster check 2>&1); then
 			cell="not run: ${reason#cluster: }"
 		else
