@@ -37,7 +37,7 @@ type Reconciler struct {
 	Sessions client.Reader
 	// Live reads from the API server itself.
 	Live client.Reader
-	// Pods watches the pods that are being debugged, one watch each, and those that armed sessions wait for, one watch for each selector.
+	// Pods watches the pods that are being debugged, one watch each or one for many, and those that armed sessions wait for, one watch for each selector.
 	Pods PodWatcher
 	// Enqueuer enqueues the sessions whose pod has changed.
 	Enqueuer *Enqueuer

@@ -91,8 +91,7 @@ func (r *result) goals() []goal {
 		add(atMost("requests while nothing happens", r.RequestsPerSession.Settled.Total, 0))
 	}
 	if r.RSS != nil {
-		add(atMost("memory an active session, in kB", float64(r.RSS.PerSession)/1000, 25).
-			known(90, "a stream of HTTP/2 with its goroutines and buffers, the session and its pod"))
+		add(atMost("memory an active session, in kB", float64(r.RSS.PerSession)/1000, 25))
 		flat := atMost("memory with unrelated objects over that without", r.RSS.PodsOverEmpty, 0.05)
 		if r.RSS.UnrelatedNamespaces+r.RSS.UnrelatedClasses > 0 {
 			flat = flat.known(0.25, "namespaces and classes are cached, some 2 kB each")

@@ -14,8 +14,8 @@ import (
 const (
 	crowdedNamespace = "crowded"
 	// settling is how long the process is left alone before its memory is read: the garbage collector gives back in the
-	// background.
-	settling = 5 * time.Second
+	// background, and the pods of a namespace are gathered in one stream.
+	settling = 10 * time.Second
 )
 
 // measureMemory measures fresh processes: with no session and no pod, with no session and thousands of pods, and with a

@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,21 +26,30 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// fakeAPIServer serves one pod over HTTP, to the real client, and does on demand what a healthy API server does not. Its
+// fakeAPIServer serves one pod, or many, over HTTP, to the real client, and does on demand what a healthy API server does not. Its
 // connections are pipes, so that a test in a synctest bubble has its own clock: half an hour passes at once.
 type fakeAPIServer struct {
 	mu       sync.Mutex
-	pod      *corev1.Pod
-	asked    []url.Values       // the query of each request
-	streams  map[int]chan event // that are open
+	pod      *corev1.Pod            // by whatever name it is asked for
+	pods     map[string]*corev1.Pod // by name, in place of the one
+	asked    []url.Values           // the query of each request
+	streams  map[int]*served        // that are open
 	next     int
 	instead  http.HandlerFunc // answers in its place, if set
 	deaf     bool             // ignores a watch's timeoutSeconds, as a dead connection does
 	refusing bool             // no connection can be made
 	behind   bool             // has nothing at hand
+	holds    chan struct{}    // keeps a stream of all pods from beginning until it is closed, if set
 
 	accepted chan net.Conn
 	closed   chan struct{}
+}
+
+// served is a stream that is open.
+type served struct {
+	events chan event
+	name   string // of the pod that it is of; empty: of all
+	over   <-chan struct{}
 }
 
 // event is a watch event; one without a type breaks the connection, one of type closeStream ends the stream properly.
@@ -74,7 +85,7 @@ func inBubble(t *testing.T, test func(t *testing.T, server *fakeAPIServer, w *Wa
 }
 
 func newFakeAPIServer(t *testing.T) *fakeAPIServer {
-	s := &fakeAPIServer{streams: map[int]chan event{}, accepted: make(chan net.Conn), closed: make(chan struct{})}
+	s := &fakeAPIServer{streams: map[int]*served{}, accepted: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: s}
 	served := make(chan struct{})
 	go func() {
@@ -162,15 +173,57 @@ func (s *fakeAPIServer) set(pod *corev1.Pod) {
 // send sends an event to every stream, and waits until it has arrived and been seen.
 func (s *fakeAPIServer) send(e event) {
 	s.mu.Lock()
-	var streams []chan event
+	streams := slices.Collect(maps.Values(s.streams))
+	s.mu.Unlock()
+	for _, stream := range streams {
+		stream.send(e)
+	}
+	synctest.Wait()
+}
+
+func (s *served) send(e event) {
+	select {
+	case s.events <- e:
+	case <-s.over:
+	}
+}
+
+// put is set for one of many pods.
+func (s *fakeAPIServer) put(name string, pod *corev1.Pod) {
+	s.mu.Lock()
+	before := s.pods[name]
+	s.pods[name] = pod
+	e := event{watch.Modified, pod}
+	switch {
+	case pod == nil:
+		delete(s.pods, name)
+		e = event{watch.Deleted, before}
+	case before == nil:
+		e.Type = watch.Added
+	}
+	var streams []*served
 	for _, stream := range s.streams {
-		streams = append(streams, stream)
+		if stream.name == name || stream.name == "" && s.holds == nil {
+			streams = append(streams, stream)
+		}
 	}
 	s.mu.Unlock()
 	for _, stream := range streams {
-		stream <- e
+		stream.send(e)
 	}
 	synctest.Wait()
+}
+
+// ofAll is the stream of all pods, if there is one.
+func (s *fakeAPIServer) ofAll() *served {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stream := range s.streams {
+		if stream.name == "" {
+			return stream
+		}
+	}
+	return nil
 }
 
 func (s *fakeAPIServer) open() int {
@@ -204,19 +257,32 @@ func (s *fakeAPIServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// at is the pod as it is served at a resource version.
-func (s *fakeAPIServer) at(query url.Values) *corev1.Pod {
-	if s.behind && query.Get("resourceVersion") == atHand {
+// at are the pods that a request is for, as they are served at its resource version.
+func (s *fakeAPIServer) at(query url.Values) []*corev1.Pod {
+	name := nameIn(query)
+	switch {
+	case s.behind && query.Get("resourceVersion") == atHand:
+		return nil
+	case s.pods != nil && name == "":
+		return slices.Collect(maps.Values(s.pods))
+	case s.pods[name] != nil:
+		return []*corev1.Pod{s.pods[name]}
+	case s.pods != nil || s.pod == nil:
 		return nil
 	}
-	return s.pod
+	return []*corev1.Pod{s.pod}
+}
+
+// nameIn is the name of the pod that a request is for; empty if it is for all.
+func nameIn(query url.Values) string {
+	return strings.TrimPrefix(query.Get("fieldSelector"), "metadata.name=")
 }
 
 func (s *fakeAPIServer) list(w http.ResponseWriter, query url.Values) {
 	list := &corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}}
 	list.ResourceVersion = "1000"
 	s.mu.Lock()
-	if pod := s.at(query); pod != nil {
+	for _, pod := range s.at(query) {
 		list.Items = append(list.Items, *pod)
 	}
 	s.mu.Unlock()
@@ -225,18 +291,25 @@ func (s *fakeAPIServer) list(w http.ResponseWriter, query url.Values) {
 }
 
 func (s *fakeAPIServer) stream(w http.ResponseWriter, r *http.Request) {
-	events := make(chan event)
+	over := make(chan struct{})
+	stream := &served{make(chan event), nameIn(r.URL.Query()), over}
 	s.mu.Lock()
 	id := s.next
 	s.next++
-	s.streams[id] = events
-	pod, deaf := s.at(r.URL.Query()), s.deaf
+	s.streams[id] = stream
+	pods, deaf, holds := s.at(r.URL.Query()), s.deaf, s.holds
 	s.mu.Unlock()
-	defer s.do(func(s *fakeAPIServer) { delete(s.streams, id) })
+	defer s.do(func(s *fakeAPIServer) {
+		delete(s.streams, id)
+		close(over)
+	})
+	if holds != nil && stream.name == "" {
+		<-holds
+	}
 
 	w.Header().Set("Content-Type", "application/vnd.kubernetes.protobuf;stream=watch")
 	if r.URL.Query().Get("sendInitialEvents") == "true" {
-		if pod != nil {
+		for _, pod := range pods {
 			write(w, event{watch.Added, pod})
 		}
 		write(w, endOfInitialEvents())
@@ -254,7 +327,7 @@ func (s *fakeAPIServer) stream(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-ctx.Done():
 			return
-		case e := <-events:
+		case e := <-stream.events:
 			if e.Type == "" {
 				panic(http.ErrAbortHandler)
 			}

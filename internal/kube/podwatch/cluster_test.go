@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"runtime"
@@ -49,19 +50,35 @@ func startAPIServer(t testing.TB, args ...string) *rest.Config {
 	return config
 }
 
-// traffic counts the requests that a client makes, and the answers to them that came compressed.
+// traffic counts the requests that a client makes, the answers to them that came compressed, and those that are not over.
 type traffic struct {
 	http.RoundTripper
-	requests, compressed atomic.Int64
+	requests, compressed, open atomic.Int64
+}
+
+// answer is the body of an answer that is not over.
+type answer struct {
+	io.ReadCloser
+	close func() // once
+}
+
+func (a *answer) Close() error {
+	a.close()
+	return a.ReadCloser.Close()
 }
 
 func (c *traffic) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.requests.Add(1)
 	response, err := c.RoundTripper.RoundTrip(r)
-	if err == nil && response.Uncompressed {
+	if err != nil {
+		return nil, err
+	}
+	if response.Uncompressed {
 		c.compressed.Add(1)
 	}
-	return response, err
+	c.open.Add(1)
+	response.Body = &answer{response.Body, sync.OnceFunc(func() { c.open.Add(-1) })}
+	return response, nil
 }
 
 // start starts a Watcher, and returns it with the sessions it tells and the traffic it makes.
@@ -104,8 +121,15 @@ func awaitTold(t testing.TB, told <-chan string) {
 // awaitPod waits until a session sees its pod as it should be.
 func awaitPod(t testing.TB, w *podwatch.Watcher, told <-chan string, pod types.NamespacedName, is func(*corev1.Pod) bool) *corev1.Pod {
 	t.Helper()
+	return awaitPodOf(t, w, told, types.NamespacedName{Namespace: namespace, Name: "session"}, pod, is)
+}
+
+func awaitPodOf(
+	t testing.TB, w *podwatch.Watcher, told <-chan string, session, pod types.NamespacedName, is func(*corev1.Pod) bool,
+) *corev1.Pod {
+	t.Helper()
 	for {
-		seen, known, err := w.Get(types.NamespacedName{Namespace: namespace, Name: "session"}, pod)
+		seen, known, err := w.Get(session, pod)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,6 +167,53 @@ func pods(t testing.TB, config *rest.Config) corev1client.PodInterface {
 		t.Fatal(err)
 	}
 	return client.Pods(namespace)
+}
+
+// What many pods of a namespace do is told by one stream.
+func TestAGroupOnARealAPIServer(t *testing.T) {
+	const many = 40
+	config := startAPIServer(t)
+	pods := pods(t, config)
+	w, told, traffic := start(t, config)
+	name := func(i int) types.NamespacedName {
+		return types.NamespacedName{Namespace: namespace, Name: fmt.Sprint("pod-", i)}
+	}
+	for i := range many {
+		if _, err := pods.Create(t.Context(), examplePod(name(i).Name), metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := w.Get(name(i), name(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range many {
+		awaitTold(t, told)
+	}
+	for end := time.Now().Add(time.Minute); traffic.open.Load() != 1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d streams are open after a minute, want one", traffic.open.Load())
+		}
+	}
+	patch := []byte(`{"metadata":{"labels":{"patched":"yes"}}}`)
+	if _, err := pods.Patch(t.Context(), name(3).Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := pods.Delete(t.Context(), name(4).Name, *metav1.NewDeleteOptions(0)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range many {
+		is := present
+		switch i {
+		case 3:
+			is = func(pod *corev1.Pod) bool { return pod != nil && pod.Labels["patched"] == "yes" }
+		case 4:
+			is = absent
+		}
+		awaitPodOf(t, w, told, name(i), name(i), is)
+	}
+	if n := traffic.requests.Load(); n != many+1 {
+		t.Errorf("%d requests, want %d and one for all", n, many)
+	}
 }
 
 // With streaming lists, as Kubernetes has by default from 1.34, and without.
@@ -203,8 +274,8 @@ func TestOnARealAPIServer(t *testing.T) {
 	}
 }
 
-// What a watch costs that waits for its pod to change: of memory (heap and stacks), of goroutines and of requests; and how
-// long it takes until all of them know their pod.
+// What a watch costs that waits for its pod to change, with a stream of its own and then in a group: of memory (heap and stacks), of goroutines
+// and of requests; and how long it takes until all of them know their pod.
 //
 //	go test -run '^$' -bench IdleWatches -benchtime 1x ./internal/kube/podwatch
 func BenchmarkIdleWatches(b *testing.B) {
@@ -225,9 +296,15 @@ func BenchmarkIdleWatches(b *testing.B) {
 			awaitTold(b, told)
 		}
 		b.ReportMetric(time.Since(began).Seconds(), "s/all-known")
-		b.ReportMetric(float64(memory()-before)/watches, "B/watch")
+		b.ReportMetric(float64(memory()-before)/watches, "B/watch-alone")
 		b.ReportMetric(float64(runtime.NumGoroutine()-goroutines)/watches, "goroutines/watch")
 		b.ReportMetric(float64(traffic.requests.Load())/watches, "requests/watch")
+		for end := time.Now().Add(time.Minute); runtime.NumGoroutine()-goroutines > watches/10; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				b.Fatal("they have streams of their own after a minute")
+			}
+		}
+		b.ReportMetric(float64(memory()-before)/watches, "B/watch")
 		if n := w.Len(); n != watches {
 			b.Fatalf("%d watches, want %d", n, watches)
 		}

@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -58,23 +56,43 @@ var (
 	errNotAtHand   = errors.New("the API server has no such pod at hand")
 )
 
-// follow keeps a stream of the client's pods open until ctx is done, and reports what it sees. Only the first stream may begin with what the API
-// server has at hand: what was seen is not to be followed by what was before it.
-func follow(ctx context.Context, pods *podClient, report func(view)) {
+// audience is who a stream tells what it sees. Its methods are called one after another.
+type audience interface {
+	// begin is called as a stream begins, which tells the whole anew. An error is why there is to be none, and is what follow returns.
+	begin() error
+	// see is of a pod as it is now, which the audience may change.
+	see(*corev1.Pod) error
+	// lose is of a pod that there is no longer.
+	lose(name string)
+	// none reports whether the stream has shown no pod that there is.
+	none() bool
+	// know says that what the stream has shown up to now is how things are.
+	know()
+	// fail says why nothing is known.
+	fail(error)
+}
+
+// errApart is why a group's stream is given up.
+var errApart = errors.New("a stream for each pod is cheaper")
+
+// follow keeps a stream of the client's pods open until ctx is done, or the audience wants none. Only the first stream may begin with what the API
+// server has at hand, if since says so: what was seen is not to be followed by what was before it.
+func follow(ctx context.Context, pods *podClient, since string, to audience) error {
 	retry := newBackoff()
-	since := atHand
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := stream(ctx, pods, since, report)
+		err := stream(ctx, pods, since, to)
 		pause := retry.Step
 		switch {
 		case ctx.Err() != nil:
-			return
+			return ctx.Err()
+		case errors.Is(err, errApart):
+			return err
 		case errors.Is(err, errNotAtHand):
 			since = latest
 			continue
 		case err != nil:
-			report(view{err: err})
+			to.fail(err)
 			if errors.Is(err, errUnreachable) {
 				pause = pauseUnreachable
 			}
@@ -89,6 +107,7 @@ func follow(ctx context.Context, pods *podClient, report func(view)) {
 		case <-time.After(pause()):
 		}
 	}
+	return ctx.Err()
 }
 
 func pauseUnreachable() time.Duration { return retryUnreachable + rand.N(retryUnreachable) }
@@ -97,15 +116,18 @@ func newBackoff() wait.Backoff {
 	return wait.Backoff{Duration: retryFirst, Factor: 2, Jitter: 1, Steps: 100, Cap: retryLongest}
 }
 
-// stream reports the client's pods for as long as one watch lasts. It returns an error if the watch ended before it had told whether
-// there are any. That one ends later is normal, whatever ended it: the next one tells how things are. That there are none is
+// stream tells of the client's pods for as long as one watch lasts. It returns an error if the watch ended before it had told whether
+// there are any, or if there is to be none. That one ends later is normal, whatever ended it: the next one tells how things are. That there are none is
 // not believed of what the API server has at hand.
-func stream(ctx context.Context, pods *podClient, since string, report func(view)) error {
+func stream(ctx context.Context, pods *podClient, since string, to audience) error {
 	begun, err := pods.turns.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer begun()
+	if err := to.begin(); err != nil {
+		return err
+	}
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	overdue := time.AfterFunc(syncTimeout, func() { giveUp(errNoAnswer) })
@@ -115,49 +137,70 @@ func stream(ctx context.Context, pods *podClient, since string, report func(view
 	deadAt := time.Now().Add(lifetime + lifetimeGrace)
 	var (
 		events *eventReader
-		seen   []*packedPod
 		synced bool
 	)
-	elsewhere(func() { events, seen, synced, err = open(ctx, pods, since, lifetime) })
+	elsewhere(func() { events, synced, err = open(ctx, pods, since, lifetime, to) })
 	if err != nil {
 		return because(ctx, err)
 	}
 	defer events.stop()
+	err = listen(events, since, synced, to, func() {
+		begun()
+		overdue.Reset(time.Until(deadAt))
+	})
+	if err != nil {
+		return because(ctx, err)
+	}
+	return nil
+}
 
+// listen shows the audience what the events tell. It calls lives whenever the audience may know that this is how things are.
+func listen(events *eventReader, since string, synced bool, to audience, lives func()) (err error) {
 	for {
 		if synced {
-			begun()
-			overdue.Reset(time.Until(deadAt))
-			elsewhere(func() { report(view{known: true, pods: seen}) })
+			lives()
+			elsewhere(to.know)
 		}
 		event := events.next() // an empty one when the stream was closed
-		object, isPod := event.Object.(*corev1.Pod)
+		pod, isPod := event.Object.(*corev1.Pod)
 		switch {
 		case !isPod && synced:
 			return nil
 		case !isPod:
-			return because(ctx, reasonOf(event))
-		case isNoNews(event.Type, object, synced):
-		case event.Type == watch.Bookmark && len(seen) == 0 && since == atHand:
-			return errNotAtHand
-		case event.Type == watch.Bookmark:
-			synced = true
-		case event.Type == watch.Deleted:
-			seen = without(seen, object.Name)
-		default:
-			elsewhere(func() { seen, err = with(seen, object) })
+			return reasonOf(event)
+		case event.Type != watch.Bookmark:
+			elsewhere(func() { err = show(to, event.Type, pod) })
 			if err != nil {
 				return err
 			}
+		case synced || pod.Annotations[metav1.InitialEventsAnnotationKey] != "true": // it says nothing but how far the stream has come
+		case since == atHand && to.none():
+			return errNotAtHand
+		default:
+			synced = true
 		}
 	}
+}
+
+// show shows an event's pod.
+func show(to audience, event watch.EventType, pod *corev1.Pod) error {
+	if event == watch.Deleted {
+		to.lose(pod.Name)
+		return nil
+	}
+	return to.see(pod)
 }
 
 // turns are how many streams begin at once. A start has one for each session that runs, and the API server turns away who asks for too much.
 type turns chan struct{}
 
-// atOnce is less than what the API server's priority and fairness has wait for one client, as it is configured by default.
-const atOnce = 100
+const (
+	// atOnce is less than what the API server's priority and fairness has wait for one client, as it is configured by default.
+	atOnce = 100
+
+	// groupsAtOnce is apart from it: a group spares those that are waiting for their turn.
+	groupsAtOnce = 10
+)
 
 // take waits for a turn. What it returns gives the turn back, once, when the stream has told what there is, or that it cannot.
 func (t turns) take(ctx context.Context) (giveBack func(), err error) {
@@ -167,27 +210,6 @@ func (t turns) take(ctx context.Context) (giveBack func(), err error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-}
-
-// without returns the pods but for that of a name. What it is given stays as it is, as it was reported.
-func without(pods []*packedPod, name string) []*packedPod {
-	return slices.DeleteFunc(slices.Clone(pods), func(p *packedPod) bool { return p.name == name })
-}
-
-// with returns the pods with one more, or with another state of one, by name. It changes the one.
-func with(pods []*packedPod, pod *corev1.Pod) ([]*packedPod, error) {
-	packed, err := pack(pod)
-	if err != nil {
-		return nil, err
-	}
-	others := without(pods, packed.name)
-	at, _ := slices.BinarySearchFunc(others, packed, func(a, b *packedPod) int { return strings.Compare(a.name, b.name) })
-	return slices.Insert(others, at, packed), nil
-}
-
-// isNoNews reports whether an event is a bookmark that says nothing but how far the stream has come.
-func isNoNews(event watch.EventType, object *corev1.Pod, synced bool) bool {
-	return event == watch.Bookmark && (synced || object.Annotations[metav1.InitialEventsAnnotationKey] != "true")
 }
 
 // elsewhere does something in a goroutine of its own. What needs a large stack takes it along when it has ended: a goroutine that has grown
@@ -201,10 +223,8 @@ func elsewhere(do func()) {
 	<-done
 }
 
-// open begins a watch. If synced, seen are the pods that there were when it began; if not, the stream will tell and then say that it has.
-func open(ctx context.Context, pods *podClient, since string, lifetime time.Duration) (
-	events *eventReader, seen []*packedPod, synced bool, err error,
-) {
+// open begins a watch. If synced, the audience has seen the pods that there were when it began; if not, the stream will tell and then say that it has.
+func open(ctx context.Context, pods *podClient, since string, lifetime time.Duration, to audience) (events *eventReader, synced bool, err error) {
 	seconds := int64(lifetime.Seconds())
 	options := pods.selected()
 	options.ResourceVersion, options.TimeoutSeconds = since, &seconds
@@ -212,27 +232,30 @@ func open(ctx context.Context, pods *podClient, since string, lifetime time.Dura
 	options.AllowWatchBookmarks = true
 	events, err = pods.watch(ctx, &options)
 	if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
-		return events, nil, false, err
+		return events, false, err
 	}
 
 	// This API server knows no streaming lists, or has them switched off, as Kubernetes 1.33 has.
+	if pods.of.isNamespace() {
+		return nil, false, errApart // it would answer with all of them at once
+	}
 	options = pods.selected()
 	options.ResourceVersion = since
 	list, err := pods.List(ctx, options)
 	if err != nil {
-		return nil, nil, false, err
+		return nil, false, err
 	}
 	for i := range list.Items {
-		if seen, err = with(seen, &list.Items[i]); err != nil {
-			return nil, nil, false, err
+		if err := to.see(&list.Items[i]); err != nil {
+			return nil, false, err
 		}
 	}
-	if len(seen) == 0 && since == atHand {
-		return nil, nil, false, errNotAtHand
+	if since == atHand && to.none() {
+		return nil, false, errNotAtHand
 	}
 	options.ResourceVersion, options.TimeoutSeconds = list.ResourceVersion, &seconds
 	events, err = pods.watch(ctx, &options)
-	return events, seen, true, err
+	return events, true, err
 }
 
 // because returns why a watch could not begin, in words that are the same at each try, or else every try would be news: the

@@ -327,7 +327,7 @@ func TestSoManyWatchesBeginAtOnce(t *testing.T) {
 		const all = 2*atOnce + 50
 		for i := range all {
 			session := types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("session-", i)}
-			expectUnknown(t, w, session, types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("pod-", i)})
+			expectUnknown(t, w, session, types.NamespacedName{Namespace: fmt.Sprint("shop-", i), Name: "checkout"})
 		}
 		for _, wait := range []time.Duration{0, syncTimeout} {
 			time.Sleep(wait)

@@ -6,6 +6,8 @@
 //     field selector on its name; sessions that debug the same pod share it; the last one out stops it. Nothing is held of
 //     any other pod, however many there are. Sessions that wait for one of many pods have one watch for all that have the same
 //     labels, in the same way.
+//   - Where many pods of one namespace are watched, one stream of all its pods takes the place of theirs, as long as it costs less:
+//     see [group].
 //   - A watch is one request. The API server streams what there is and then what changes (a streaming list). Where it
 //     refuses to, the pod is listed first and watched from there: two requests, or three with the refused one. That there is no
 //     such pod takes one more, or two.
@@ -21,7 +23,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,11 +38,12 @@ var (
 	errStartedTwice = errors.New("the pod watcher was already started: a Watcher can be started only once")
 )
 
-// Watcher holds one watch for each pod that a session is interested in. Its methods may be called from many goroutines.
+// Watcher holds one watch for each pod that a session is interested in, or one for many. Its methods may be called from many goroutines.
 type Watcher struct {
 	pods   corev1client.CoreV1Interface
 	notify func(session types.NamespacedName)
-	turns  turns
+	turns  turns // of the streams of one watch
+	groups turns // of those of a group
 
 	mu       sync.Mutex
 	ctx      context.Context // of the watches: nil until Start
@@ -46,14 +51,21 @@ type Watcher struct {
 	running  sync.WaitGroup
 	watches  map[selection]*podWatch
 	sessions map[types.NamespacedName]*podWatch // by session
+	crowds   map[string]*crowd                  // by namespace
+	tidies   bool                               // soon
 }
 
-// selection is what one watch is of: the pod of that name, or the pods that a label selector selects.
+// selection is what one watch is of: the pod of that name, the pods that a label selector selects, or all of the namespace.
 type selection struct{ namespace, name, labels string }
 
+func (s selection) isNamespace() bool { return s.name == "" && s.labels == "" }
+
 func (s selection) String() string {
-	if s.name != "" {
+	switch {
+	case s.name != "":
 		return fmt.Sprintf("pod %s/%s", s.namespace, s.name)
+	case s.isNamespace():
+		return "the pods of namespace " + s.namespace
 	}
 	return fmt.Sprintf("the pods of namespace %s with %s", s.namespace, s.labels)
 }
@@ -62,8 +74,13 @@ func (s selection) String() string {
 type podWatch struct {
 	of       selection
 	sessions map[types.NamespacedName]struct{}
-	stop     context.CancelFunc // nil until it runs
+	source   *source // nil until it runs
 	seen     view
+}
+
+// source is who tells of a watch's pods: a stream of its own, or that of a group.
+type source struct {
+	stop context.CancelFunc // nil: a group's
 }
 
 // view is what is known of the pods of a watch. Its zero value is: nothing yet.
@@ -91,8 +108,10 @@ func New(pods corev1client.CoreV1Interface, notify func(session types.Namespaced
 		pods:     pods,
 		notify:   notify,
 		turns:    make(turns, atOnce),
+		groups:   make(turns, groupsAtOnce),
 		watches:  map[selection]*podWatch{},
 		sessions: map[types.NamespacedName]*podWatch{},
+		crowds:   map[string]*crowd{},
 	}
 }
 
@@ -105,7 +124,7 @@ func (w *Watcher) Start(ctx context.Context) error {
 	}
 	w.ctx = ctx
 	for _, pw := range w.watches {
-		w.run(pw)
+		w.run(pw, atHand)
 	}
 	w.mu.Unlock()
 
@@ -181,11 +200,17 @@ func (w *Watcher) Release(session types.NamespacedName) {
 	w.release(session)
 }
 
-// Len returns how many watches there are.
+// Len returns how many pods and selectors are watched whose state is known.
 func (w *Watcher) Len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.watches)
+	n := 0
+	for _, pw := range w.watches {
+		if pw.seen.known {
+			n++
+		}
+	}
+	return n
 }
 
 // subscribe makes a session interested in a selection. The lock is held.
@@ -195,7 +220,7 @@ func (w *Watcher) subscribe(session types.NamespacedName, of selection) *podWatc
 		pw = &podWatch{of: of, sessions: map[types.NamespacedName]struct{}{}}
 		w.watches[of] = pw
 		if w.ctx != nil {
-			w.run(pw)
+			w.run(pw, atHand)
 		}
 	}
 	pw.sessions[session] = struct{}{}
@@ -215,37 +240,99 @@ func (w *Watcher) release(session types.NamespacedName) {
 		return
 	}
 	delete(w.watches, pw.of)
-	if pw.stop != nil {
-		pw.stop()
-	}
+	w.leave(pw)
 }
 
-// run starts a watch. The lock is held.
-func (w *Watcher) run(pw *podWatch) {
+// leave ends what tells of a watch that was released. The lock is held.
+func (w *Watcher) leave(pw *podWatch) {
+	if pw.source != nil && pw.source.stop != nil {
+		w.end(pw)
+	}
+	if c := w.crowds[pw.of.namespace]; c != nil && c.group != nil {
+		c.group.forget(pw)
+	}
+	w.disperse(pw.of.namespace)
+}
+
+// run gives a watch a stream of its own. The lock is held.
+func (w *Watcher) run(pw *podWatch, since string) {
 	ctx, stop := context.WithCancel(w.ctx)
-	pw.stop = stop
+	from := &source{stop}
+	pw.source = from
 	w.running.Go(func() {
 		defer stop()
 		pods := &podClient{w.pods.Pods(pw.of.namespace), w.pods.RESTClient(), pw.of, w.turns}
-		follow(ctx, pods, func(now view) { w.saw(pw, now) })
+		_ = follow(ctx, pods, since, &watched{report: func(now view) { w.saw(pw, from, now) }})
 	})
+	if pw.of.name != "" {
+		w.come(pw.of.namespace)
+	}
 }
 
-// saw keeps what is now known of a watch's pods and tells its sessions, if it is news. The watch may have been released meanwhile:
-// then it has no sessions, nobody can find it any more, and another may have taken its place.
-func (w *Watcher) saw(pw *podWatch, now view) {
+// end ends a watch's own stream. The lock is held.
+func (w *Watcher) end(pw *podWatch) {
+	pw.source.stop()
+	if pw.of.name != "" {
+		w.crowds[pw.of.namespace].alone--
+	}
+}
+
+// saw keeps what a watch's own stream knows of its pods and tells its sessions, if it is news. The watch may have been released meanwhile, or a
+// group tells of it: then the stream has nothing to say.
+func (w *Watcher) saw(pw *podWatch, from *source, now view) {
 	w.mu.Lock()
 	var tell []types.NamespacedName
+	if pw.source == from {
+		tell = append(pw.keep(now), w.join(pw)...)
+	}
+	w.mu.Unlock()
+	w.tell(tell)
+}
+
+// keep keeps what is known of a watch's pods, and returns whom to tell. The lock is held.
+func (pw *podWatch) keep(now view) (tell []types.NamespacedName) {
 	if !now.same(pw.seen) {
-		tell = make([]types.NamespacedName, 0, len(pw.sessions))
-		for session := range pw.sessions {
-			tell = append(tell, session)
-		}
+		tell = slices.Collect(maps.Keys(pw.sessions))
 	}
 	pw.seen = now
-	w.mu.Unlock()
+	return tell
+}
 
-	for _, session := range tell {
+func (w *Watcher) tell(sessions []types.NamespacedName) {
+	for _, session := range sessions {
 		w.notify(session)
 	}
 }
+
+// watched is the audience of a watch's own stream.
+type watched struct {
+	report func(view)
+	pods   []*packedPod // by name
+}
+
+func (a *watched) begin() error {
+	a.pods = nil
+	return nil
+}
+
+func (a *watched) see(pod *corev1.Pod) error {
+	packed, err := pack(pod)
+	if err != nil {
+		return err
+	}
+	a.lose(packed.name)
+	at, _ := slices.BinarySearchFunc(a.pods, packed, func(a, b *packedPod) int { return strings.Compare(a.name, b.name) })
+	a.pods = slices.Insert(a.pods, at, packed)
+	return nil
+}
+
+// lose leaves the pods that were reported as they are.
+func (a *watched) lose(name string) {
+	a.pods = slices.DeleteFunc(slices.Clone(a.pods), func(p *packedPod) bool { return p.name == name })
+}
+
+func (a *watched) none() bool { return len(a.pods) == 0 }
+
+func (a *watched) know() { a.report(view{known: true, pods: a.pods}) }
+
+func (a *watched) fail(err error) { a.report(view{err: err}) }

@@ -272,7 +272,7 @@ func TestAWatcherMayBeAskedBeforeItIsStarted(t *testing.T) {
 		expectUnknown(t, w, bob, cart)
 		w.Release(bob)
 		synctest.Wait()
-		if n, asked := w.Len(), server.requests(); n != 1 || len(asked) != 0 {
+		if n, asked := len(w.watches), server.requests(); n != 1 || len(asked) != 0 {
 			t.Errorf("%d watches and %d requests, want one and none", n, len(asked))
 		}
 
