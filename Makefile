@@ -34,7 +34,7 @@ CLUSTER_TOOL := $(BIN)/cluster
 # The specs mostly wait, so that more of them run at once than there are cores. Each process of test/integration has an API server of
 # its own, those of test/e2e share a cluster.
 INTEGRATION_PROCESSES ?= 3
-E2E_PROCESSES ?= 3
+E2E_PROCESSES ?= 4
 
 # The cases that conformance makes up: the same each time, unless somebody asks for others.
 RANDOM_CASES ?= 100
@@ -198,11 +198,12 @@ demo: $(CLUSTER_TOOL) $(BIN)/image $(BIN)/kubectl-dbg ## Show debugging sessions
 
 ##@ Test
 
-# What mostly waits goes first, and what only computes beside it, at a lower priority. Their outputs are kept apart.
+# What mostly waits goes first: processes that are killed and awaited, and alerts, which take their time to fire. What only computes goes beside it, at a
+# lower priority. Their outputs are kept apart.
 .PHONY: test
 test: $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e and chaos are skipped where no node can run.
 	@$(CLUSTER_TOOL) assets >/dev/null
-	@$(MAKE) -j2 --output-sync=target test-waiting test-computing
+	@$(MAKE) -j3 --output-sync=target test-processes test-alerts test-computing
 	@$(MAKE) test-specs
 	@$(MAKE) test-faults
 	@code=0; reason=$$($(CLUSTER_TOOL) check 2>&1) || code=$$?; \
@@ -213,12 +214,6 @@ test: $(CLUSTER_TOOL) ## Run all tests. Without CI set, e2e and chaos are skippe
 	else \
 		$(MAKE) test-on-cluster; \
 	fi
-
-# Each of these one after the other: processes that are killed and awaited, and alerts, which take their time to fire.
-.PHONY: test-waiting
-test-waiting:
-	@$(MAKE) test-processes
-	@$(MAKE) test-alerts
 
 .PHONY: test-computing
 test-computing:
