@@ -51,7 +51,7 @@ func (r *result) printLatency(t table) {
 		t.quantiles("kubectl apply to injected", a.KubectlApply, "from starting kubectl apply to the same watch event")
 	}
 	if a := r.Admission; a != nil {
-		t.quantiles("admission", a.quantiles, "a dry run's creation with webhooks, less the p50 without")
+		t.quantiles("admission", a.quantiles, "a creation with webhooks, less the p50 without")
 		t.quantiles("  with webhooks", a.With, "")
 		t.quantiles("  without", a.Without, "")
 		if w := a.Warnings; w != nil {
