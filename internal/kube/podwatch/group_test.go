@@ -271,17 +271,39 @@ func TestAPodChangesOverWhenBothKnowTheSame(t *testing.T) {
 	})
 }
 
+// What may watch each by its name may not watch all.
+func TestAGroupThatIsForbiddenIsDissolved(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, _ *Watcher, told *notices) {
+		passes(gatherFor)
+		server.do(func(s *fakeAPIServer) {
+			s.instead = func(rw http.ResponseWriter, r *http.Request) {
+				if nameIn(r.URL.Query()) == "" {
+					refuse(forbidden)(rw, r)
+					return
+				}
+				s.stream(rw, r)
+			}
+		})
+		server.ofAll().send(event{closeStream, nil})
+		passes(3 * retryFirst)
+		expectStreams(t, server, groupFrom)
+		expectTold(t, told)
+	})
+}
+
 func TestTheErrorOfAGroupIsEachMembers(t *testing.T) {
 	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
 		passes(gatherFor)
-		server.do(func(s *fakeAPIServer) { s.instead = refuse(forbidden) })
+		server.do(func(s *fakeAPIServer) {
+			s.instead = refuse(metav1.Status{Code: http.StatusInternalServerError, Reason: metav1.StatusReasonInternalError, Message: "etcd is gone"})
+		})
 		server.ofAll().send(event{closeStream, nil})
 		passes(3 * retryFirst)
 		if got := len(told.take()); got != groupFrom {
 			t.Fatalf("%d were told, want %d", got, groupFrom)
 		}
-		if err := expectError(t, w, named(3), named(3)); !apierrors.IsForbidden(err) {
-			t.Errorf("got %v, want the API server's Forbidden", err)
+		if err := expectError(t, w, named(3), named(3)); !apierrors.IsInternalError(err) {
+			t.Errorf("got %v, want the API server's", err)
 		}
 		server.do(func(s *fakeAPIServer) { s.instead = nil })
 		passes(2 * retryLongest)

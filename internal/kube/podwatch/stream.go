@@ -231,14 +231,15 @@ func open(ctx context.Context, pods *podClient, since string, lifetime time.Dura
 	options.SendInitialEvents, options.ResourceVersionMatch = ptr.To(true), metav1.ResourceVersionMatchNotOlderThan
 	options.AllowWatchBookmarks = true
 	events, err = pods.watch(ctx, &options)
-	if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
+	cannotStream := apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
+	switch {
+	case pods.of.isNamespace() && (cannotStream || apierrors.IsForbidden(err)):
+		return nil, false, errApart // a list would have all of them at once, and each by its name may be allowed
+	case !cannotStream:
 		return events, false, err
 	}
 
 	// This API server knows no streaming lists, or has them switched off, as Kubernetes 1.33 has.
-	if pods.of.isNamespace() {
-		return nil, false, errApart // it would answer with all of them at once
-	}
 	options = pods.selected()
 	options.ResourceVersion = since
 	list, err := pods.List(ctx, options)
