@@ -100,6 +100,7 @@ var _ = Describe("who may change a session", Ordered, ContinueOnFailure, func() 
 
 		Expect(k8s.Patch(ctx, session, mergePatch(`{"metadata":{"annotations":null}}`))).To(Succeed())
 		reaches(ctx, session, v1alpha1.PhaseEnded)
+		Expect(k8s.Patch(ctx, session, mergePatch(`{"metadata":{"labels":null}}`))).To(Succeed(), "other specs have its record stored, and that said")
 	},
 		Entry("with an ephemeral container", v1alpha1.ModeEphemeralContainer),
 		Entry("with a copy", v1alpha1.ModePodCopy),
