@@ -176,7 +176,7 @@ func cacheOptions(options cache.Options, namespace string, unfinished *unfinishe
 }
 
 func addReconciler(mgr manager.Manager, options Options, sealer *seal.Sealer, in *admissionInPlace, records *recorder.Recorder) (*debugsession.Reconciler, error) {
-	pods, err := podwatch.NewClient(mgr.GetConfig())
+	pods, err := podwatch.NewClients(mgr.GetConfig())
 	if err != nil {
 		return nil, err
 	}

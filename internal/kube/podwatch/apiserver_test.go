@@ -104,7 +104,7 @@ func (s *fakeAPIServer) watcher(t *testing.T) (*Watcher, *notices) {
 	t.Helper()
 	transport := &http.Transport{DialContext: s.dial}
 	t.Cleanup(transport.CloseIdleConnections)
-	pods, err := NewClient(&rest.Config{Host: "http://apiserver.test", Transport: transport})
+	pods, err := NewClients(&rest.Config{Host: "http://apiserver.test", Transport: transport})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,9 @@ const (
 	// as the most that there ever was in it, for as long as it lasts: without a limit as large as its pod.
 	receiveWindow = 2 << 10
 
+	// manyWindow is the same for the stream of a group, which begins with all the pods of a namespace: a round trip brings no more than that.
+	manyWindow = 1 << 20
+
 	// A connection on which nothing came for pingAfter is asked whether it still works, and closed if there is no answer within pingTimeout.
 	// The same as client-go's.
 	pingAfter   = 30 * time.Second
@@ -27,12 +30,28 @@ const (
 	handshakeTimeout = 10 * time.Second
 )
 
-// NewClient returns the client that a Watcher should be given. It speaks protobuf, which is cheaper to decode than JSON. It
+// Clients are those that a Watcher needs.
+type Clients struct{ one, many corev1client.CoreV1Interface }
+
+// NewClients returns what a Watcher is given.
+func NewClients(config *rest.Config) (*Clients, error) {
+	one, err := newClient(config, receiveWindow)
+	if err != nil {
+		return nil, err
+	}
+	many, err := newClient(config, manyWindow)
+	if err != nil {
+		return nil, err
+	}
+	return &Clients{one, many}, nil
+}
+
+// newClient speaks protobuf, which is cheaper to decode than JSON. It
 // asks for no compression: each stream that waits would hold a decompressor of 45 kB here, and on the API server a
 // compressor many times that size, for a pod of a few. It has no request timeout, which would cut every watch short. It
 // holds nothing back on the client's side: how fast a thousand watches may begin after a restart is for the API server's
 // priority and fairness to judge.
-func NewClient(config *rest.Config) (corev1client.CoreV1Interface, error) {
+func newClient(config *rest.Config, window int) (corev1client.CoreV1Interface, error) {
 	config = rest.CopyConfig(config)
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
@@ -40,15 +59,15 @@ func NewClient(config *rest.Config) (corev1client.CoreV1Interface, error) {
 	config.Timeout = 0
 	config.RateLimiter = nil
 	config.QPS = -1
-	client, err := newHTTPClient(config)
+	client, err := newHTTPClient(config, window)
 	if err != nil {
 		return nil, err
 	}
 	return corev1client.NewForConfigAndClient(config, client)
 }
 
-// newHTTPClient returns a client with connections of its own, whose streams have small receive buffers.
-func newHTTPClient(config *rest.Config) (*http.Client, error) {
+// newHTTPClient returns a client with connections of its own, whose streams have receive buffers of that size.
+func newHTTPClient(config *rest.Config, window int) (*http.Client, error) {
 	tlsConfig, err := rest.TLSConfigFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("loading the TLS configuration: %w", err)
@@ -73,7 +92,7 @@ func newHTTPClient(config *rest.Config) (*http.Client, error) {
 		DisableCompression:  true,
 		ForceAttemptHTTP2:   true,
 		HTTP2: &http.HTTP2Config{
-			MaxReceiveBufferPerStream: receiveWindow,
+			MaxReceiveBufferPerStream: window,
 			SendPingTimeout:           pingAfter,
 			PingTimeout:               pingTimeout,
 		},

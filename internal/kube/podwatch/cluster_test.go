@@ -90,7 +90,7 @@ func start(t testing.TB, config *rest.Config) (*podwatch.Watcher, chan string, *
 		made.RoundTripper = rt
 		return made
 	})
-	pods, err := podwatch.NewClient(config)
+	pods, err := podwatch.NewClients(config)
 	if err != nil {
 		t.Fatal(err)
 	}

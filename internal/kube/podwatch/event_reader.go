@@ -24,7 +24,10 @@ type podClient struct {
 	corev1client.PodInterface
 	rest  rest.Interface
 	of    selection
-	turns turns
+	turns turns // nil: it waits for none
+
+	// streamsOnly is of one that does without rather than be answered with all there is at once.
+	streamsOnly bool
 }
 
 // selected are the options of a request for the client's pods.

@@ -30,7 +30,10 @@ const (
 	// tidyAfter is how long after pods have changed over to a group the memory of their streams is given back.
 	tidyAfter = time.Second
 
-	// apartFor is how long a namespace has no group after one that was not worth it, unless it has twice as many pods by then.
+	// failsApart is how often in a row a group's stream may fail to begin. What is refused or too slow for all may work for each.
+	failsApart = 2
+
+	// apartFor is how long a namespace has no group after one that was not worth it, unless it has twice as many pods by then, or none in between.
 	apartFor = time.Hour
 )
 
@@ -40,7 +43,7 @@ var errFew = fmt.Errorf("%w: too few are left", errApart)
 // crowd are the pods of a namespace that are watched. Its fields are guarded by the Watcher's lock.
 type crowd struct {
 	alone int         // how many have streams of their own
-	call  *time.Timer // gathers them; nil: not yet
+	call  *time.Timer // gathers them; nil: none does
 	group *group      // nil: there is none
 
 	apart  time.Time // until when there is none,
@@ -50,10 +53,11 @@ type crowd struct {
 // group is one stream of all the pods of a namespace, of which it keeps those that are watched:
 //
 //   - A pod has a stream of its own first, so that nobody waits for a group. The group's begins with the latest, and a pod changes over to it
-//     when both know the same of it. So nothing that was seen is followed by what was before it.
+//     when both know the same state of it, or both that it is not there and was not when the group's began. So nothing that was seen is followed
+//     by what was before it.
 //   - Pods that come later keep their own until the group's stream is begun anew, as each is after some minutes, and sooner if they are many.
-//   - A group is dissolved that was brought too much of other pods, or has become small. Its pods get streams of their own, which begin with the
-//     latest.
+//   - A group is dissolved that was brought too much of other pods, whose stream cannot begin, or that has become small by the time it is
+//     begun anew. Its pods get streams of their own, which begin with the latest.
 //
 // Its fields are guarded by the Watcher's lock.
 type group struct {
@@ -64,7 +68,9 @@ type group struct {
 
 	began   time.Time
 	members map[string]*podWatch // whose pods it keeps, by the pod's name
+	since   map[*podWatch]int    // what was the news of each when the stream began
 	others  int                  // how many bytes of other pods may still come
+	failed  int                  // how often in a row it could not begin
 
 	seen   map[string]*packedPod
 	synced bool     // whether that is how things are
@@ -79,45 +85,62 @@ func (w *Watcher) come(namespace string) {
 		w.crowds[namespace] = c
 	}
 	c.alone++
-	switch {
-	case c.call != nil && c.alone == c.enough:
-		c.call.Reset(gatherFor)
-	case c.call == nil && c.alone >= groupFrom:
-		c.call = time.AfterFunc(c.wait(), func() { w.gather(namespace) })
+	if c.alone == c.enough {
+		c.cancel()
+	}
+	w.call(namespace, c)
+}
+
+// call has the pods of a namespace gathered, once they are enough. The lock is held.
+func (w *Watcher) call(namespace string, c *crowd) {
+	if c.alone < groupFrom || c.call != nil {
+		return
+	}
+	var call *time.Timer
+	call = time.AfterFunc(max(gatherFor, time.Until(c.earliest())), func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if c.call == call { // else it was cancelled as it fired
+			c.call = nil
+			w.gather(namespace, c)
+		}
+	})
+	c.call = call
+}
+
+func (c *crowd) cancel() {
+	if c.call != nil {
+		c.call.Stop()
+		c.call = nil
 	}
 }
 
-// wait is how long from now pods are gathered.
-func (c *crowd) wait() time.Duration {
+// earliest is before when nobody is gathered.
+func (c *crowd) earliest() time.Time {
 	switch {
 	case c.group != nil:
-		return max(gatherFor, time.Until(c.group.began.Add(regatherAfter)))
+		return c.group.began.Add(regatherAfter)
 	case c.alone >= c.enough:
-		return gatherFor
+		return time.Time{}
 	default:
-		return max(gatherFor, time.Until(c.apart))
+		return c.apart
 	}
 }
 
 // disperse forgets a namespace in which no pod is watched. The lock is held.
 func (w *Watcher) disperse(namespace string) {
-	if c := w.crowds[namespace]; c != nil && c.alone == 0 && c.call == nil && c.group == nil {
+	if c := w.crowds[namespace]; c != nil && c.alone == 0 && c.group == nil {
+		c.cancel()
 		delete(w.crowds, namespace)
 	}
 }
 
-// gather begins a group in a namespace, or its stream anew, if there are still as many that have streams of their own.
-func (w *Watcher) gather(namespace string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c := w.crowds[namespace]
-	if c == nil {
-		return
-	}
-	c.call = nil
+// gather begins a group in a namespace, or its stream anew, if there are still as many that have streams of their own. The lock is held.
+func (w *Watcher) gather(namespace string, c *crowd) {
 	switch {
 	case w.stopped || c.alone < groupFrom:
-		w.disperse(namespace)
+	case time.Now().Before(c.earliest()):
+		w.call(namespace, c)
 	case c.group != nil:
 		c.group.again()
 	default:
@@ -130,16 +153,30 @@ func (w *Watcher) gather(namespace string) {
 // held.
 func (w *Watcher) join(pw *podWatch) (tell []types.NamespacedName) {
 	c := w.crowds[pw.of.namespace]
-	if c == nil || c.group == nil || !c.group.synced || c.group.members[pw.of.name] != pw {
-		return nil
-	}
-	now, nothing := c.group.view(pw.of.name), view{}
-	if !pw.seen.same(nothing) && !pw.seen.same(now) {
+	if c == nil || c.group == nil || !c.group.knows(pw) {
 		return nil
 	}
 	w.end(pw)
 	pw.source = c.group.source
-	return pw.keep(now)
+	return pw.keep(c.group.view(pw.of.name))
+}
+
+// knows reports whether what the group knows of a watch's pod is no less than what its own stream does. Of a pod that is not there that is
+// so only if nothing was heard of it since the group's stream began: it may have come and gone meanwhile, and the group be told of that yet. The
+// lock is held.
+func (g *group) knows(pw *podWatch) bool {
+	if !g.synced || g.members[pw.of.name] != pw {
+		return false
+	}
+	now, nothing := g.view(pw.of.name), view{}
+	switch {
+	case pw.seen.same(nothing):
+		return true
+	case len(now.pods) == 0 && g.since[pw] != pw.news:
+		return false
+	default:
+		return pw.seen.same(now)
+	}
 }
 
 // tidySoon gives the memory of streams that have ended back to the system. What a start took would else stay until garbage is collected, which in
@@ -159,7 +196,9 @@ func (w *Watcher) tidySoon() {
 
 // run keeps the group's stream open until it is dissolved.
 func (g *group) run() {
-	pods := &podClient{g.w.pods.Pods(g.namespace), g.w.pods.RESTClient(), selection{namespace: g.namespace}, g.w.groups}
+	pods := &podClient{
+		PodInterface: g.w.many.Pods(g.namespace), rest: g.w.many.RESTClient(), of: selection{namespace: g.namespace}, streamsOnly: true,
+	}
 	for {
 		ctx, again := context.WithCancel(g.w.ctx)
 		g.w.mu.Lock()
@@ -180,14 +219,19 @@ func (g *group) dissolve(err error) {
 	defer g.w.mu.Unlock()
 	c := g.w.crowds[g.namespace]
 	c.group = nil
+	c.cancel()
 	if !errors.Is(err, errFew) {
 		c.apart, c.enough = time.Now().Add(apartFor), 2*len(g.members)
 	}
+	if g.w.ctx.Err() != nil {
+		return
+	}
 	for _, pw := range g.members {
-		if g.tells(pw) && g.w.ctx.Err() == nil {
+		if g.tells(pw) {
 			g.w.run(pw, latest)
 		}
 	}
+	g.w.call(g.namespace, c)
 	g.w.disperse(g.namespace)
 }
 
@@ -200,8 +244,9 @@ func (g *group) forget(pw *podWatch) {
 		return
 	}
 	delete(g.members, pw.of.name)
+	delete(g.since, pw)
 	delete(g.seen, pw.of.name)
-	if len(g.members) < groupFrom/2 {
+	if len(g.members) == 0 {
 		g.again()
 	}
 }
@@ -218,11 +263,12 @@ func (g *group) view(name string) view {
 func (g *group) begin() error {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
-	g.began, g.members = time.Now(), map[string]*podWatch{}
+	g.began, g.members, g.since = time.Now(), map[string]*podWatch{}, map[*podWatch]int{}
 	g.seen, g.synced, g.news = map[string]*packedPod{}, false, nil
 	for of, pw := range g.w.watches {
 		if of.namespace == g.namespace && of.name != "" {
 			g.members[of.name] = pw
+			g.since[pw] = pw.news
 		}
 	}
 	g.others = othersPerMember * len(g.members)
@@ -236,10 +282,7 @@ func (g *group) see(pod *corev1.Pod) error {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
 	if g.members[pod.Name] == nil {
-		if g.others -= pod.Size(); g.others < 0 {
-			return errApart
-		}
-		return nil
+		return g.pass(pod)
 	}
 	packed, err := pack(pod)
 	if err != nil {
@@ -247,6 +290,17 @@ func (g *group) see(pod *corev1.Pod) error {
 	}
 	g.seen[pod.Name] = packed
 	g.news = append(g.news, pod.Name)
+	return nil
+}
+
+// pass is see of a pod that is not a member's. Those that have come since the stream began count for nothing: they will be members. The lock is held.
+func (g *group) pass(pod *corev1.Pod) error {
+	if g.w.watches[selection{namespace: g.namespace, name: pod.Name}] != nil {
+		return nil
+	}
+	if g.others -= pod.Size(); g.others < 0 {
+		return errApart
+	}
 	return nil
 }
 
@@ -269,9 +323,9 @@ func (g *group) know() {
 	news := g.news
 	if !g.synced { // those that are not there are news, too
 		news = slices.Collect(maps.Keys(g.members))
-		g.w.tidySoon()
 	}
-	g.synced, g.news = true, nil
+	g.synced, g.news, g.failed = true, nil, 0
+	joined := false
 	for _, name := range news {
 		switch pw := g.members[name]; {
 		case pw == nil:
@@ -279,14 +333,25 @@ func (g *group) know() {
 			tell = append(tell, pw.keep(g.view(name))...)
 		default:
 			tell = append(tell, g.w.join(pw)...)
+			joined = joined || g.tells(pw)
 		}
+	}
+	if joined {
+		g.w.tidySoon()
 	}
 	g.w.mu.Unlock()
 	g.w.tell(tell)
 }
 
-func (g *group) fail(err error) {
+func (g *group) fail(err error) error {
 	g.w.mu.Lock()
+	if !errors.Is(err, errUnreachable) { // which it would be for each, too
+		g.failed++
+	}
+	if g.failed == failsApart {
+		g.w.mu.Unlock()
+		return errApart
+	}
 	var tell []types.NamespacedName
 	for _, pw := range g.members {
 		if g.tells(pw) {
@@ -295,4 +360,5 @@ func (g *group) fail(err error) {
 	}
 	g.w.mu.Unlock()
 	g.w.tell(tell)
+	return nil
 }

@@ -1,9 +1,11 @@
 package podwatch
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -119,16 +121,15 @@ func TestAGroupIsBegunAnewForThoseThatHaveCome(t *testing.T) {
 	})
 }
 
-func TestASmallGroupIsDissolved(t *testing.T) {
+func TestASmallGroupIsNotBegunAnew(t *testing.T) {
 	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
 		passes(gatherFor)
-		for i := groupFrom / 2; i < groupFrom; i++ {
+		for i := range groupFrom/2 + 1 {
 			w.Release(named(i))
 		}
 		expectStreams(t, server, 1)
 		server.requests()
-		w.Release(named(0))
-		passes(2 * time.Second) // the streams that end at once are not begun again at once
+		passes(2 * minLifetime)
 		expectStreams(t, server, groupFrom/2-1)
 		expectTold(t, told)
 		for _, query := range server.requests() {
@@ -136,17 +137,56 @@ func TestASmallGroupIsDissolved(t *testing.T) {
 				t.Errorf("asked for what is at hand, which may be before what was seen: %v", query)
 			}
 		}
-		server.put(named(1).Name, podNamed(1, "2"))
-		expectTold(t, told, named(1).Name)
+		last := named(groupFrom - 1)
+		server.put(last.Name, podNamed(groupFrom-1, "2"))
+		expectTold(t, told, last.Name)
 
 		for i := range groupFrom {
 			w.Release(named(i))
 		}
-		expectStreams(t, server, 0)
-		if n := len(w.crowds); n != 0 {
-			t.Errorf("%d namespaces are remembered", n)
+		expectNothing(t, server, w)
+	})
+}
+
+// Sessions that come and go where there are just enough for a group do not have it begin anew each time.
+func TestAGroupIsNotBegunAnewForEachThatGoes(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
+		passes(gatherFor)
+		for i := groupFrom / 2; i < groupFrom; i++ {
+			w.Release(named(i))
+		}
+		passes(time.Minute)
+		server.requests()
+		for i := range 100 {
+			if _, _, err := w.Get(named(0), named(100+i%2)); err != nil {
+				t.Fatal(err)
+			}
+			passes(100 * time.Millisecond)
+		}
+		if n := ofNamespace(server.requests()); n != 0 {
+			t.Errorf("%d requests for the pods of the namespace in ten seconds", n)
 		}
 	})
+}
+
+// expectNothing is of when the last session is released.
+func expectNothing(t *testing.T, server *fakeAPIServer, w *Watcher) {
+	t.Helper()
+	expectStreams(t, server, 0)
+	if n, crowds := w.Len(), len(w.crowds); n != 0 || crowds != 0 {
+		t.Errorf("%d pods are watched, and %d namespaces are remembered", n, crowds)
+	}
+}
+
+// ofNamespace is how many requests are for the pods of a namespace.
+func ofNamespace(asked []url.Values) int {
+	n := 0
+	for _, query := range asked {
+		if nameIn(query) == "" {
+			n++
+		}
+	}
+	return n
 }
 
 func TestTheLastOneOutEndsTheGroup(t *testing.T) {
@@ -155,10 +195,13 @@ func TestTheLastOneOutEndsTheGroup(t *testing.T) {
 		for i := range groupFrom {
 			w.Release(named(i))
 		}
-		expectStreams(t, server, 0)
-		if n := len(w.crowds); n != 0 {
-			t.Errorf("%d namespaces are remembered", n)
+		expectNothing(t, server, w)
+	})
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
+		for i := range groupFrom { // while it is being called
+			w.Release(named(i))
 		}
+		expectNothing(t, server, w)
 	})
 }
 
@@ -210,6 +253,46 @@ func TestAGroupWhoseStreamBringsTooMuchOfOthersIsDissolved(t *testing.T) {
 		passes(apartFor/2 + gatherFor)
 		expectStreams(t, server, 1)
 		expectTold(t, told)
+	})
+}
+
+// Those that have come since the stream began are not others: they are the next members.
+func TestNewcomersCountForNothing(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
+		passes(gatherFor)
+		for i := groupFrom; i < 2*groupFrom-1; i++ {
+			expectUnknown(t, w, named(i), named(i))
+			large := podNamed(i, "1")
+			large.Annotations = map[string]string{"large": strings.Repeat("x", 4*othersPerMember)}
+			server.put(large.Name, large)
+		}
+		expectStreams(t, server, 1+groupFrom-1)
+	})
+}
+
+// A call that was made before a group was given up does not begin another.
+func TestAGroupThatIsNotWorthItIsLeftAlone(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
+		passes(gatherFor)
+		for i := groupFrom; i < 2*groupFrom; i++ {
+			expectUnknown(t, w, named(i), named(i))
+		}
+		for i := groupFrom; i < 2*groupFrom; i++ {
+			w.Release(named(i))
+		}
+		large := newPod("stranger", "1")
+		large.Name = "stranger"
+		large.Annotations = map[string]string{"large": strings.Repeat("x", groupFrom*othersPerMember)}
+		server.put("stranger", large)
+		server.put("stranger", nil)
+		server.requests()
+		passes(apartFor / 2)
+		expectStreams(t, server, groupFrom)
+		if n := ofNamespace(server.requests()); n != 0 {
+			t.Errorf("%d requests for the pods of the namespace", n)
+		}
+		passes(apartFor/2 + gatherFor)
+		expectStreams(t, server, 1)
 	})
 }
 
@@ -265,15 +348,51 @@ func TestAPodChangesOverWhenBothKnowTheSame(t *testing.T) {
 
 		server.ofAll().send(event{watch.Modified, podNamed(3, "2")})
 		server.ofAll().send(event{watch.Deleted, podNamed(4, "3")})
+		expectStreams(t, server, 1+1)
+		expectTold(t, told)
+		expectAbsent(t, w, named(4), named(4))
+		server.do(func(s *fakeAPIServer) { s.holds = nil })
+		passes(2 * minLifetime)
 		expectStreams(t, server, 1)
 		expectTold(t, told)
 		expectAbsent(t, w, named(4), named(4))
 	})
 }
 
+// That a pod is not there looks the same before it came and after it has gone.
+func TestAPodThatCameAndWentIsNotSeenAgain(t *testing.T) {
+	for name, goes := range map[string]func(*fakeAPIServer, chan struct{}){
+		"before the group knows": func(server *fakeAPIServer, holds chan struct{}) {
+			server.put(named(4).Name, nil)
+			close(holds)
+		},
+		"after the group knows": func(server *fakeAPIServer, holds chan struct{}) {
+			close(holds)
+			synctest.Wait()
+			server.put(named(4).Name, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
+				server.put(named(4).Name, nil)
+				holds := make(chan struct{})
+				server.do(func(s *fakeAPIServer) { s.holds = holds })
+				passes(gatherFor)
+				server.put(named(4).Name, podNamed(4, "10"))
+				expectPod(t, w, named(4), named(4), types.UID(named(4).Name), "10")
+				goes(server, holds)
+				synctest.Wait()
+				expectAbsent(t, w, named(4), named(4))
+				server.ofAll().send(event{watch.Added, podNamed(4, "10")}) // which the group's stream brings late
+				expectAbsent(t, w, named(4), named(4))
+			})
+		})
+	}
+}
+
 // What may watch each by its name may not watch all.
-func TestAGroupThatIsForbiddenIsDissolved(t *testing.T) {
-	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, _ *Watcher, told *notices) {
+func TestAGroupThatIsRefusedIsDissolved(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
 		passes(gatherFor)
 		server.do(func(s *fakeAPIServer) {
 			s.instead = func(rw http.ResponseWriter, r *http.Request) {
@@ -285,33 +404,45 @@ func TestAGroupThatIsForbiddenIsDissolved(t *testing.T) {
 			}
 		})
 		server.ofAll().send(event{closeStream, nil})
-		passes(3 * retryFirst)
-		expectStreams(t, server, groupFrom)
-		expectTold(t, told)
-	})
-}
-
-func TestTheErrorOfAGroupIsEachMembers(t *testing.T) {
-	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
-		passes(gatherFor)
-		server.do(func(s *fakeAPIServer) {
-			s.instead = refuse(metav1.Status{Code: http.StatusInternalServerError, Reason: metav1.StatusReasonInternalError, Message: "etcd is gone"})
-		})
-		server.ofAll().send(event{closeStream, nil})
+		server.requests()
 		passes(3 * retryFirst)
 		if got := len(told.take()); got != groupFrom {
 			t.Fatalf("%d were told, want %d", got, groupFrom)
 		}
-		if err := expectError(t, w, named(3), named(3)); !apierrors.IsInternalError(err) {
+		if err := expectError(t, w, named(3), named(3)); !apierrors.IsForbidden(err) {
 			t.Errorf("got %v, want the API server's", err)
 		}
-		server.do(func(s *fakeAPIServer) { s.instead = nil })
-		passes(2 * retryLongest)
+		passes(8 * retryFirst)
+		expectStreams(t, server, groupFrom)
+		if got := len(told.take()); got != groupFrom {
+			t.Fatalf("%d were told, want %d", got, groupFrom)
+		}
+		if n := ofNamespace(server.requests()); n != failsApart {
+			t.Errorf("%d requests for the pods of the namespace, want %d", n, failsApart)
+		}
+	})
+}
+
+// While nobody is reached there is no use in asking for each.
+func TestAGroupOutlastsAnAPIServerThatIsNotReached(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		passes(gatherFor)
+		server.do(func(s *fakeAPIServer) { s.refusing = true })
+		server.ofAll().send(event{}) // which breaks the connection
+		passes(time.Minute)
+		if got := len(told.take()); got != groupFrom {
+			t.Fatalf("%d were told, want %d", got, groupFrom)
+		}
+		if err := expectError(t, w, named(3), named(3)); !errors.Is(err, errUnreachable) {
+			t.Errorf("got %v", err)
+		}
+		server.do(func(s *fakeAPIServer) { s.refusing = false })
+		passes(2 * retryUnreachable)
+		expectStreams(t, server, 1)
 		if got := len(told.take()); got != groupFrom {
 			t.Fatalf("%d were told, want %d", got, groupFrom)
 		}
 		expectPod(t, w, named(3), named(3), types.UID(named(3).Name), "1")
-		expectStreams(t, server, 1)
 	})
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// syncTimeout is how long the API server may take until it has said what there is.
+	// syncTimeout is how long the API server may take until it begins to say what there is, and then to go on, until it has said all.
 	syncTimeout = 30 * time.Second
 
 	// minLifetime is how long a stream is asked to last at least. It is asked for a random time of up to twice as long, so
@@ -68,8 +68,8 @@ type audience interface {
 	none() bool
 	// know says that what the stream has shown up to now is how things are.
 	know()
-	// fail says why nothing is known.
-	fail(error)
+	// fail says why nothing is known. An error is why there is to be no other try, and is what follow returns.
+	fail(error) error
 }
 
 // errApart is why a group's stream is given up.
@@ -92,7 +92,9 @@ func follow(ctx context.Context, pods *podClient, since string, to audience) err
 			since = latest
 			continue
 		case err != nil:
-			to.fail(err)
+			if err := to.fail(err); err != nil {
+				return err
+			}
 			if errors.Is(err, errUnreachable) {
 				pause = pauseUnreachable
 			}
@@ -118,7 +120,7 @@ func newBackoff() wait.Backoff {
 
 // stream tells of the client's pods for as long as one watch lasts. It returns an error if the watch ended before it had told whether
 // there are any, or if there is to be none. That one ends later is normal, whatever ended it: the next one tells how things are. That there are none is
-// not believed of what the API server has at hand.
+// not believed of what the API server has at hand, nor that the last has gone: another may have taken its place.
 func stream(ctx context.Context, pods *podClient, since string, to audience) error {
 	begun, err := pods.turns.take(ctx)
 	if err != nil {
@@ -144,7 +146,11 @@ func stream(ctx context.Context, pods *podClient, since string, to audience) err
 		return because(ctx, err)
 	}
 	defer events.stop()
-	err = listen(events, since, synced, to, func() {
+	err = listen(events, since, synced, to, func(synced bool) {
+		if !synced {
+			overdue.Reset(syncTimeout)
+			return
+		}
 		begun()
 		overdue.Reset(time.Until(deadAt))
 	})
@@ -154,11 +160,11 @@ func stream(ctx context.Context, pods *podClient, since string, to audience) err
 	return nil
 }
 
-// listen shows the audience what the events tell. It calls lives whenever the audience may know that this is how things are.
-func listen(events *eventReader, since string, synced bool, to audience, lives func()) (err error) {
+// listen shows the audience what the events tell. It calls lives with each, and whether all was told.
+func listen(events *eventReader, since string, synced bool, to audience, lives func(synced bool)) (err error) {
 	for {
+		lives(synced)
 		if synced {
-			lives()
 			elsewhere(to.know)
 		}
 		event := events.next() // an empty one when the stream was closed
@@ -169,7 +175,7 @@ func listen(events *eventReader, since string, synced bool, to audience, lives f
 		case !isPod:
 			return reasonOf(event)
 		case event.Type != watch.Bookmark:
-			elsewhere(func() { err = show(to, event.Type, pod) })
+			elsewhere(func() { err = show(to, event.Type, pod, since) })
 			if err != nil {
 				return err
 			}
@@ -183,27 +189,29 @@ func listen(events *eventReader, since string, synced bool, to audience, lives f
 }
 
 // show shows an event's pod.
-func show(to audience, event watch.EventType, pod *corev1.Pod) error {
-	if event == watch.Deleted {
-		to.lose(pod.Name)
-		return nil
+func show(to audience, event watch.EventType, pod *corev1.Pod, since string) error {
+	if event != watch.Deleted {
+		return to.see(pod)
 	}
-	return to.see(pod)
+	to.lose(pod.Name)
+	if since == atHand && to.none() {
+		return errNotAtHand
+	}
+	return nil
 }
 
-// turns are how many streams begin at once. A start has one for each session that runs, and the API server turns away who asks for too much.
+// turns are how many streams begin at once. A start has one for each session that runs, and the API server turns away who asks for too much. Groups
+// wait for none: they are few, and spare those that do.
 type turns chan struct{}
 
-const (
-	// atOnce is less than what the API server's priority and fairness has wait for one client, as it is configured by default.
-	atOnce = 100
-
-	// groupsAtOnce is apart from it: a group spares those that are waiting for their turn.
-	groupsAtOnce = 10
-)
+// atOnce is less than what the API server's priority and fairness has wait for one client, as it is configured by default.
+const atOnce = 100
 
 // take waits for a turn. What it returns gives the turn back, once, when the stream has told what there is, or that it cannot.
 func (t turns) take(ctx context.Context) (giveBack func(), err error) {
+	if t == nil {
+		return func() {}, nil
+	}
 	select {
 	case t <- struct{}{}:
 		return sync.OnceFunc(func() { <-t }), nil
@@ -231,15 +239,14 @@ func open(ctx context.Context, pods *podClient, since string, lifetime time.Dura
 	options.SendInitialEvents, options.ResourceVersionMatch = ptr.To(true), metav1.ResourceVersionMatchNotOlderThan
 	options.AllowWatchBookmarks = true
 	events, err = pods.watch(ctx, &options)
-	cannotStream := apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
-	switch {
-	case pods.of.isNamespace() && (cannotStream || apierrors.IsForbidden(err)):
-		return nil, false, errApart // a list would have all of them at once, and each by its name may be allowed
-	case !cannotStream:
+	if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) {
 		return events, false, err
 	}
 
 	// This API server knows no streaming lists, or has them switched off, as Kubernetes 1.33 has.
+	if pods.streamsOnly {
+		return nil, false, errApart
+	}
 	options = pods.selected()
 	options.ResourceVersion = since
 	list, err := pods.List(ctx, options)

@@ -40,10 +40,10 @@ var (
 
 // Watcher holds one watch for each pod that a session is interested in, or one for many. Its methods may be called from many goroutines.
 type Watcher struct {
-	pods   corev1client.CoreV1Interface
+	pods   corev1client.CoreV1Interface // for the stream of one watch
+	many   corev1client.CoreV1Interface // for that of a group
 	notify func(session types.NamespacedName)
-	turns  turns // of the streams of one watch
-	groups turns // of those of a group
+	turns  turns
 
 	mu       sync.Mutex
 	ctx      context.Context // of the watches: nil until Start
@@ -55,17 +55,12 @@ type Watcher struct {
 	tidies   bool                               // soon
 }
 
-// selection is what one watch is of: the pod of that name, the pods that a label selector selects, or all of the namespace.
+// selection is what one watch is of: the pod of that name, or the pods that a label selector selects.
 type selection struct{ namespace, name, labels string }
 
-func (s selection) isNamespace() bool { return s.name == "" && s.labels == "" }
-
 func (s selection) String() string {
-	switch {
-	case s.name != "":
+	if s.name != "" {
 		return fmt.Sprintf("pod %s/%s", s.namespace, s.name)
-	case s.isNamespace():
-		return "the pods of namespace " + s.namespace
 	}
 	return fmt.Sprintf("the pods of namespace %s with %s", s.namespace, s.labels)
 }
@@ -76,6 +71,7 @@ type podWatch struct {
 	sessions map[types.NamespacedName]struct{}
 	source   *source // nil until it runs
 	seen     view
+	news     int // how often that has changed
 }
 
 // source is who tells of a watch's pods: a stream of its own, or that of a group.
@@ -103,12 +99,12 @@ func (v view) same(other view) bool {
 // notify is called for every session that is interested in a pod when the pod is first known, when it changes, comes or
 // goes, and when it becomes unknown or known again. It must not block. It may still be called once for a session that has
 // just been released.
-func New(pods corev1client.CoreV1Interface, notify func(session types.NamespacedName)) *Watcher {
+func New(clients *Clients, notify func(session types.NamespacedName)) *Watcher {
 	return &Watcher{
-		pods:     pods,
+		pods:     clients.one,
+		many:     clients.many,
 		notify:   notify,
 		turns:    make(turns, atOnce),
-		groups:   make(turns, groupsAtOnce),
 		watches:  map[selection]*podWatch{},
 		sessions: map[types.NamespacedName]*podWatch{},
 		crowds:   map[string]*crowd{},
@@ -261,7 +257,7 @@ func (w *Watcher) run(pw *podWatch, since string) {
 	pw.source = from
 	w.running.Go(func() {
 		defer stop()
-		pods := &podClient{w.pods.Pods(pw.of.namespace), w.pods.RESTClient(), pw.of, w.turns}
+		pods := &podClient{PodInterface: w.pods.Pods(pw.of.namespace), rest: w.pods.RESTClient(), of: pw.of, turns: w.turns}
 		_ = follow(ctx, pods, since, &watched{report: func(now view) { w.saw(pw, from, now) }})
 	})
 	if pw.of.name != "" {
@@ -293,6 +289,7 @@ func (w *Watcher) saw(pw *podWatch, from *source, now view) {
 func (pw *podWatch) keep(now view) (tell []types.NamespacedName) {
 	if !now.same(pw.seen) {
 		tell = slices.Collect(maps.Keys(pw.sessions))
+		pw.news++
 	}
 	pw.seen = now
 	return tell
@@ -335,4 +332,7 @@ func (a *watched) none() bool { return len(a.pods) == 0 }
 
 func (a *watched) know() { a.report(view{known: true, pods: a.pods}) }
 
-func (a *watched) fail(err error) { a.report(view{err: err}) }
+func (a *watched) fail(err error) error {
+	a.report(view{err: err})
+	return nil
+}

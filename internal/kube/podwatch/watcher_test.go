@@ -110,6 +110,24 @@ func TestThatThereIsNoPodIsMadeSureOf(t *testing.T) {
 	})
 }
 
+// What an API server has at hand may be of a pod that has gone, and its end come after that of which it has not heard yet was made.
+func TestThatAPodHasGoneIsMadeSureOf(t *testing.T) {
+	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		gone := newPod("a", "1")
+		server.set(gone)
+		expectUnknown(t, w, alice, checkout)
+		synctest.Wait()
+		expectTold(t, told, "alice")
+		server.do(func(s *fakeAPIServer) { s.pod = newPod("b", "3") })
+		server.send(event{watch.Deleted, gone})
+		expectTold(t, told, "alice")
+		expectPod(t, w, alice, checkout, "b", "3")
+		if asked := server.requests(); len(asked) != 2 || asked[1].Get("resourceVersion") != latest {
+			t.Errorf("asked %v, want a second request, for the latest", asked)
+		}
+	})
+}
+
 func TestAPodComesChangesGoesAndComesAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
 		expectUnknown(t, w, alice, checkout)
