@@ -33,7 +33,7 @@ CLUSTER_TOOL := $(BIN)/cluster
 
 # The specs mostly wait, so that more of them run at once than there are cores. Each process of test/integration has an API server of
 # its own, those of test/e2e share a cluster.
-INTEGRATION_PROCESSES ?= 3
+INTEGRATION_PROCESSES ?= 4
 E2E_PROCESSES ?= 4
 
 # The cases that conformance makes up: the same each time, unless somebody asks for others.
