@@ -296,6 +296,48 @@ func TestAGroupThatIsNotWorthItIsLeftAlone(t *testing.T) {
 	})
 }
 
+// So is one that nobody had joined.
+func TestAGroupThatWasNotWorthItAtFirstIsTriedAgain(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, _ *Watcher, _ *notices) {
+		large := newPod("stranger", "1")
+		large.Name = "stranger"
+		large.Annotations = map[string]string{"large": strings.Repeat("x", groupFrom*othersPerMember)}
+		server.put("stranger", large)
+		passes(gatherFor)
+		expectStreams(t, server, groupFrom)
+		server.put("stranger", nil)
+		passes(apartFor + gatherFor)
+		expectStreams(t, server, 1)
+	})
+}
+
+// A call does not have a stream begin anew that has begun since.
+func TestAGroupThatHasJustBegunIsNotBegunAnew(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
+		come := func(from int) {
+			for i := from; i < from+groupFrom; i++ {
+				expectUnknown(t, w, named(i), named(i))
+			}
+			synctest.Wait()
+		}
+		passes(gatherFor)
+		come(groupFrom)
+		passes(regatherAfter / 2)
+		server.ofAll().send(event{closeStream, nil})
+		passes(3 * retryFirst)
+		expectStreams(t, server, 1)
+		come(2 * groupFrom)
+		server.requests()
+		passes(regatherAfter / 2)
+		expectStreams(t, server, 1+groupFrom)
+		if n := ofNamespace(server.requests()); n != 0 {
+			t.Errorf("%d requests for the pods of the namespace", n)
+		}
+		passes(regatherAfter)
+		expectStreams(t, server, 1)
+	})
+}
+
 // What is too much for few may be worth it for more.
 func TestAGroupIsTriedAgainForTwiceAsMany(t *testing.T) {
 	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
@@ -384,6 +426,7 @@ func TestAPodThatCameAndWentIsNotSeenAgain(t *testing.T) {
 				synctest.Wait()
 				expectAbsent(t, w, named(4), named(4))
 				server.ofAll().send(event{watch.Added, podNamed(4, "10")}) // which the group's stream brings late
+				synctest.Wait()
 				expectAbsent(t, w, named(4), named(4))
 			})
 		})
