@@ -160,23 +160,47 @@ func (s *fakeAPIServer) set(pod *corev1.Pod) {
 	before := s.pod
 	s.pod = pod
 	s.mu.Unlock()
+	s.send(became(before, pod))
+}
+
+// put is set for one of many pods.
+func (s *fakeAPIServer) put(name string, pod *corev1.Pod) {
+	s.mu.Lock()
+	before, holds := s.pods[name], s.holds != nil
+	s.pods[name] = pod
+	if pod == nil {
+		delete(s.pods, name)
+	}
+	s.mu.Unlock()
+	s.sendTo(func(stream *served) bool { return stream.name == name || stream.name == "" && !holds }, became(before, pod))
+}
+
+// became is what a stream tells of a pod that was one and is the other now; nil: it is not there.
+func became(before, pod *corev1.Pod) event {
 	switch {
 	case pod == nil:
-		s.send(event{watch.Deleted, before})
+		return event{watch.Deleted, before}
 	case before == nil:
-		s.send(event{watch.Added, pod})
+		return event{watch.Added, pod}
 	default:
-		s.send(event{watch.Modified, pod})
+		return event{watch.Modified, pod}
 	}
 }
 
 // send sends an event to every stream, and waits until it has arrived and been seen.
 func (s *fakeAPIServer) send(e event) {
+	s.sendTo(func(*served) bool { return true }, e)
+}
+
+// sendTo is send to some of the streams.
+func (s *fakeAPIServer) sendTo(which func(*served) bool, e event) {
 	s.mu.Lock()
 	streams := slices.Collect(maps.Values(s.streams))
 	s.mu.Unlock()
 	for _, stream := range streams {
-		stream.send(e)
+		if which(stream) {
+			stream.send(e)
+		}
 	}
 	synctest.Wait()
 }
@@ -186,32 +210,6 @@ func (s *served) send(e event) {
 	case s.events <- e:
 	case <-s.over:
 	}
-}
-
-// put is set for one of many pods.
-func (s *fakeAPIServer) put(name string, pod *corev1.Pod) {
-	s.mu.Lock()
-	before := s.pods[name]
-	s.pods[name] = pod
-	e := event{watch.Modified, pod}
-	switch {
-	case pod == nil:
-		delete(s.pods, name)
-		e = event{watch.Deleted, before}
-	case before == nil:
-		e.Type = watch.Added
-	}
-	var streams []*served
-	for _, stream := range s.streams {
-		if stream.name == name || stream.name == "" && s.holds == nil {
-			streams = append(streams, stream)
-		}
-	}
-	s.mu.Unlock()
-	for _, stream := range streams {
-		stream.send(e)
-	}
-	synctest.Wait()
 }
 
 // ofAll is the stream of all pods, if there is one.

@@ -68,7 +68,6 @@ type group struct {
 
 	began   time.Time
 	members map[string]*podWatch // whose pods it keeps, by the pod's name
-	since   map[*podWatch]int    // what was the news of each when the stream began
 	others  int                  // how many bytes of other pods may still come
 	failed  int                  // how often in a row it could not begin
 
@@ -172,7 +171,7 @@ func (g *group) knows(pw *podWatch) bool {
 	switch {
 	case pw.seen.same(nothing):
 		return true
-	case len(now.pods) == 0 && g.since[pw] != pw.news:
+	case len(now.pods) == 0 && !pw.steady:
 		return false
 	default:
 		return pw.seen.same(now)
@@ -244,7 +243,6 @@ func (g *group) forget(pw *podWatch) {
 		return
 	}
 	delete(g.members, pw.of.name)
-	delete(g.since, pw)
 	delete(g.seen, pw.of.name)
 	if len(g.members) == 0 {
 		g.again()
@@ -263,12 +261,12 @@ func (g *group) view(name string) view {
 func (g *group) begin() error {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
-	g.began, g.members, g.since = time.Now(), map[string]*podWatch{}, map[*podWatch]int{}
+	g.began, g.members = time.Now(), map[string]*podWatch{}
 	g.seen, g.synced, g.news = map[string]*packedPod{}, false, nil
 	for of, pw := range g.w.watches {
 		if of.namespace == g.namespace && of.name != "" {
 			g.members[of.name] = pw
-			g.since[pw] = pw.news
+			pw.steady = true
 		}
 	}
 	g.others = othersPerMember * len(g.members)
@@ -318,47 +316,45 @@ func (g *group) none() bool {
 }
 
 func (g *group) know() {
-	g.w.mu.Lock()
-	var tell []types.NamespacedName
-	news := g.news
-	if !g.synced { // those that are not there are news, too
-		news = slices.Collect(maps.Keys(g.members))
-	}
-	g.synced, g.news, g.failed = true, nil, 0
-	joined := false
-	for _, name := range news {
-		switch pw := g.members[name]; {
-		case pw == nil:
-		case g.tells(pw):
-			tell = append(tell, pw.keep(g.view(name))...)
-		default:
-			tell = append(tell, g.w.join(pw)...)
-			joined = joined || g.tells(pw)
+	g.w.tell(func() (news []types.NamespacedName) {
+		changed := g.news
+		if !g.synced { // those that are not there are news, too
+			changed = slices.Collect(maps.Keys(g.members))
 		}
-	}
-	if joined {
-		g.w.tidySoon()
-	}
-	g.w.mu.Unlock()
-	g.w.tell(tell)
+		g.synced, g.news, g.failed = true, nil, 0
+		joined := false
+		for _, name := range changed {
+			switch pw := g.members[name]; {
+			case pw == nil:
+			case g.tells(pw):
+				news = append(news, pw.keep(g.view(name))...)
+			default:
+				news = append(news, g.w.join(pw)...)
+				joined = joined || g.tells(pw)
+			}
+		}
+		if joined {
+			g.w.tidySoon()
+		}
+		return news
+	})
 }
 
-func (g *group) fail(err error) error {
-	g.w.mu.Lock()
-	if !errors.Is(err, errUnreachable) { // which it would be for each, too
-		g.failed++
-	}
-	if g.failed == failsApart {
-		g.w.mu.Unlock()
-		return errApart
-	}
-	var tell []types.NamespacedName
-	for _, pw := range g.members {
-		if g.tells(pw) {
-			tell = append(tell, pw.keep(view{err: err})...)
+func (g *group) fail(err error) (apart error) {
+	g.w.tell(func() (news []types.NamespacedName) {
+		if !errors.Is(err, errUnreachable) { // which it would be for each, too
+			g.failed++
 		}
-	}
-	g.w.mu.Unlock()
-	g.w.tell(tell)
-	return nil
+		if g.failed == failsApart {
+			apart = errApart
+			return nil
+		}
+		for _, pw := range g.members {
+			if g.tells(pw) {
+				news = append(news, pw.keep(view{err: err})...)
+			}
+		}
+		return news
+	})
+	return apart
 }

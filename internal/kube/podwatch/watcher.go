@@ -71,7 +71,7 @@ type podWatch struct {
 	sessions map[types.NamespacedName]struct{}
 	source   *source // nil until it runs
 	seen     view
-	news     int // how often that has changed
+	steady   bool // whether nothing of it was news since the namespace's group has begun its stream
 }
 
 // source is who tells of a watch's pods: a stream of its own, or that of a group.
@@ -276,26 +276,29 @@ func (w *Watcher) end(pw *podWatch) {
 // saw keeps what a watch's own stream knows of its pods and tells its sessions, if it is news. The watch may have been released meanwhile, or a
 // group tells of it: then the stream has nothing to say.
 func (w *Watcher) saw(pw *podWatch, from *source, now view) {
-	w.mu.Lock()
-	var tell []types.NamespacedName
-	if pw.source == from {
-		tell = append(pw.keep(now), w.join(pw)...)
-	}
-	w.mu.Unlock()
-	w.tell(tell)
+	w.tell(func() []types.NamespacedName {
+		if pw.source != from {
+			return nil
+		}
+		return append(pw.keep(now), w.join(pw)...)
+	})
 }
 
 // keep keeps what is known of a watch's pods, and returns whom to tell. The lock is held.
 func (pw *podWatch) keep(now view) (tell []types.NamespacedName) {
 	if !now.same(pw.seen) {
 		tell = slices.Collect(maps.Keys(pw.sessions))
-		pw.news++
+		pw.steady = false
 	}
 	pw.seen = now
 	return tell
 }
 
-func (w *Watcher) tell(sessions []types.NamespacedName) {
+// tell does something with the lock held, and then tells the sessions that it returns, without.
+func (w *Watcher) tell(do func() []types.NamespacedName) {
+	w.mu.Lock()
+	sessions := do()
+	w.mu.Unlock()
 	for _, session := range sessions {
 		w.notify(session)
 	}
