@@ -20,8 +20,11 @@ const (
 	// gatherFor is how long is waited for more pods before that: a start has all its sessions come at once.
 	gatherFor = time.Second
 
-	// regatherAfter is how long a group's stream lasts at least before it is begun anew for pods that have come since.
+	// regatherAfter is how long a group's stream lasts at least before it is begun anew for pods that have come since, and have streams of their own.
 	regatherAfter = 30 * time.Second
+
+	// heldFor is how long pods wait for a group at most.
+	heldFor = 10 * time.Second
 
 	// othersPerMember is how many bytes of other pods a group's stream may bring for each pod that it is for. A stream of its own would take more
 	// than that of this process's memory.
@@ -42,9 +45,12 @@ var errFew = fmt.Errorf("%w: too few are left", errApart)
 
 // crowd are the pods of a namespace that are watched. Its fields are guarded by the Watcher's lock.
 type crowd struct {
-	alone int         // how many have streams of their own
-	call  *time.Timer // gathers them; nil: none does
-	group *group      // nil: there is none
+	alone     int                    // how many have streams of their own
+	beginning int                    // how many of those know nothing yet
+	held      map[*podWatch]struct{} // those that wait for a group, and have none
+	patience  *time.Timer            // gives them streams of their own; nil: none is held
+	call      *time.Timer            // gathers them all; nil: none does
+	group     *group                 // nil: there is none
 
 	apart  time.Time // until when there is none,
 	enough int       // unless so many have streams of their own
@@ -55,6 +61,8 @@ type crowd struct {
 //   - A pod has a stream of its own first, so that nobody waits for a group. The group's begins with the latest, and a pod changes over to it
 //     when both know the same state of it, or both that it is not there and was not when the group's began. So nothing that was seen is followed
 //     by what was before it.
+//   - Not all streams can begin at once: those of a start would wait for each other. So while as many begin as make a group, the next have none, and
+//     are told by a group that takes them in, or get one after all.
 //   - Pods that come later keep their own until the group's stream is begun anew, as each is after some minutes, and sooner if they are many.
 //   - A group is dissolved that was brought too much of other pods, whose stream cannot begin, or that has become small by the time it is
 //     begun anew. Its pods get streams of their own, which begin with the latest.
@@ -76,23 +84,85 @@ type group struct {
 	news   []string // of which pods the audience does not know yet
 }
 
-// come is called when a pod's watch was given a stream of its own. The lock is held.
-func (w *Watcher) come(namespace string) {
+// crowdOf are the pods of a namespace. The lock is held.
+func (w *Watcher) crowdOf(namespace string) *crowd {
 	c := w.crowds[namespace]
 	if c == nil {
-		c = &crowd{}
+		c = &crowd{held: map[*podWatch]struct{}{}}
 		w.crowds[namespace] = c
 	}
+	return c
+}
+
+// come is called when a pod's watch was given a stream of its own. The lock is held.
+func (w *Watcher) come(pw *podWatch) {
+	c := w.crowdOf(pw.of.namespace)
 	c.alone++
+	if pw.knowsNothing() {
+		c.beginning++
+	}
 	if c.alone == c.enough {
 		c.cancel()
 	}
-	w.call(namespace, c)
+	w.call(pw.of.namespace, c)
+}
+
+// begun is called when a pod's own stream tells of it, or has ended without. The lock is held.
+func (c *crowd) begun(pw *podWatch) {
+	if pw.knowsNothing() {
+		c.beginning--
+	}
+}
+
+// goes is called when a pod's watch has no stream of its own any more. The lock is held.
+func (c *crowd) goes(pw *podWatch) {
+	c.alone--
+	c.begun(pw)
+}
+
+// hold reports whether a pod's new watch is to wait for a group. The lock is held.
+func (w *Watcher) hold(pw *podWatch) bool {
+	c := w.crowdOf(pw.of.namespace)
+	if c.beginning < groupFrom || c.group == nil && time.Now().Before(c.earliest()) {
+		return false
+	}
+	if len(c.held) == 0 {
+		c.cancel() // those that are held do not wait as long
+		var patience *time.Timer
+		patience = time.AfterFunc(heldFor, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if c.patience == patience {
+				w.letGo(c)
+			}
+		})
+		c.patience = patience
+	}
+	c.held[pw] = struct{}{}
+	w.call(pw.of.namespace, c)
+	return true
+}
+
+// unhold is called when a watch is held no longer. The lock is held.
+func (c *crowd) unhold(pw *podWatch) {
+	delete(c.held, pw)
+	if len(c.held) == 0 && c.patience != nil {
+		c.patience.Stop()
+		c.patience = nil
+	}
+}
+
+// letGo gives those that are held streams of their own. The lock is held.
+func (w *Watcher) letGo(c *crowd) {
+	for pw := range c.held {
+		c.unhold(pw)
+		w.run(pw, atHand)
+	}
 }
 
 // call has the pods of a namespace gathered, once they are enough. The lock is held.
 func (w *Watcher) call(namespace string, c *crowd) {
-	if c.alone < groupFrom || c.call != nil {
+	if !c.isLarge() || c.call != nil {
 		return
 	}
 	var call *time.Timer
@@ -107,6 +177,9 @@ func (w *Watcher) call(namespace string, c *crowd) {
 	c.call = call
 }
 
+// isLarge reports whether so many are told of by no group that there is to be one.
+func (c *crowd) isLarge() bool { return c.alone+len(c.held) >= groupFrom }
+
 func (c *crowd) cancel() {
 	if c.call != nil {
 		c.call.Stop()
@@ -117,6 +190,8 @@ func (c *crowd) cancel() {
 // earliest is before when nobody is gathered.
 func (c *crowd) earliest() time.Time {
 	switch {
+	case c.group != nil && len(c.held) > 0:
+		return time.Time{}
 	case c.group != nil:
 		return c.group.began.Add(regatherAfter)
 	case c.alone >= c.enough:
@@ -128,7 +203,7 @@ func (c *crowd) earliest() time.Time {
 
 // disperse forgets a namespace in which no pod is watched. The lock is held.
 func (w *Watcher) disperse(namespace string) {
-	if c := w.crowds[namespace]; c != nil && c.alone == 0 && c.group == nil {
+	if c := w.crowds[namespace]; c != nil && c.alone == 0 && len(c.held) == 0 && c.group == nil {
 		c.cancel()
 		delete(w.crowds, namespace)
 	}
@@ -137,8 +212,10 @@ func (w *Watcher) disperse(namespace string) {
 // gather begins a group in a namespace, or its stream anew, if there are still as many that have streams of their own. The lock is held.
 func (w *Watcher) gather(namespace string, c *crowd) {
 	switch {
-	case w.stopped || c.alone < groupFrom:
-	case time.Now().Before(c.earliest()):
+	case w.stopped:
+	case !c.isLarge():
+		w.letGo(c)
+	case time.Now().Before(c.earliest()), c.group != nil && !c.group.synced: // which takes in some of them
 		w.call(namespace, c)
 	case c.group != nil:
 		c.group.again()
@@ -155,7 +232,11 @@ func (w *Watcher) join(pw *podWatch) (tell []types.NamespacedName) {
 	if c == nil || c.group == nil || !c.group.knows(pw) {
 		return nil
 	}
-	w.end(pw)
+	if pw.source == nil {
+		c.unhold(pw)
+	} else {
+		w.end(pw)
+	}
 	pw.source = c.group.source
 	return pw.keep(c.group.view(pw.of.name))
 }
@@ -167,9 +248,9 @@ func (g *group) knows(pw *podWatch) bool {
 	if !g.synced || g.members[pw.of.name] != pw {
 		return false
 	}
-	now, nothing := g.view(pw.of.name), view{}
+	now := g.view(pw.of.name)
 	switch {
-	case pw.seen.same(nothing):
+	case pw.knowsNothing():
 		return true
 	case len(now.pods) == 0 && !pw.steady:
 		return false
@@ -230,6 +311,7 @@ func (g *group) dissolve(err error) {
 			g.w.run(pw, latest)
 		}
 	}
+	g.w.letGo(c)
 	g.w.call(g.namespace, c)
 	g.w.disperse(g.namespace)
 }

@@ -120,7 +120,7 @@ func (w *Watcher) Start(ctx context.Context) error {
 	}
 	w.ctx = ctx
 	for _, pw := range w.watches {
-		w.run(pw, atHand)
+		w.begin(pw)
 	}
 	w.mu.Unlock()
 
@@ -216,7 +216,7 @@ func (w *Watcher) subscribe(session types.NamespacedName, of selection) *podWatc
 		pw = &podWatch{of: of, sessions: map[types.NamespacedName]struct{}{}}
 		w.watches[of] = pw
 		if w.ctx != nil {
-			w.run(pw, atHand)
+			w.begin(pw)
 		}
 	}
 	pw.sessions[session] = struct{}{}
@@ -241,13 +241,24 @@ func (w *Watcher) release(session types.NamespacedName) {
 
 // leave ends what tells of a watch that was released. The lock is held.
 func (w *Watcher) leave(pw *podWatch) {
-	if pw.source != nil && pw.source.stop != nil {
+	c := w.crowds[pw.of.namespace]
+	switch {
+	case pw.source == nil && c != nil:
+		c.unhold(pw)
+	case pw.source != nil && pw.source.stop != nil:
 		w.end(pw)
 	}
-	if c := w.crowds[pw.of.namespace]; c != nil && c.group != nil {
+	if c != nil && c.group != nil {
 		c.group.forget(pw)
 	}
 	w.disperse(pw.of.namespace)
+}
+
+// begin has a new watch be told of its pods. The lock is held.
+func (w *Watcher) begin(pw *podWatch) {
+	if pw.of.name == "" || !w.hold(pw) {
+		w.run(pw, atHand)
+	}
 }
 
 // run gives a watch a stream of its own. The lock is held.
@@ -261,15 +272,16 @@ func (w *Watcher) run(pw *podWatch, since string) {
 		_ = follow(ctx, pods, since, &watched{report: func(now view) { w.saw(pw, from, now) }})
 	})
 	if pw.of.name != "" {
-		w.come(pw.of.namespace)
+		w.come(pw)
 	}
 }
 
 // end ends a watch's own stream. The lock is held.
 func (w *Watcher) end(pw *podWatch) {
 	pw.source.stop()
+	pw.source = nil
 	if pw.of.name != "" {
-		w.crowds[pw.of.namespace].alone--
+		w.crowds[pw.of.namespace].goes(pw)
 	}
 }
 
@@ -280,9 +292,15 @@ func (w *Watcher) saw(pw *podWatch, from *source, now view) {
 		if pw.source != from {
 			return nil
 		}
+		if pw.of.name != "" {
+			w.crowds[pw.of.namespace].begun(pw)
+		}
 		return append(pw.keep(now), w.join(pw)...)
 	})
 }
+
+// knowsNothing reports whether nobody has told of a watch's pods yet.
+func (pw *podWatch) knowsNothing() bool { return pw.seen.same(view{}) }
 
 // keep keeps what is known of a watch's pods, and returns whom to tell. The lock is held.
 func (pw *podWatch) keep(now view) (tell []types.NamespacedName) {

@@ -1,0 +1,225 @@
+package podwatch
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// start has sessions for pods, of which each is there, come at once, from one number up to another.
+func start(t *testing.T, server *fakeAPIServer, w *Watcher, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		server.do(func(s *fakeAPIServer) { s.pods[named(i).Name] = podNamed(i, "1") })
+		expectUnknown(t, w, named(i), named(i))
+	}
+	synctest.Wait()
+}
+
+// slowly is inBubble with an API server on which no stream of one pod begins.
+func slowly(t *testing.T, test func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices)) {
+	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		server.do(func(s *fakeAPIServer) {
+			s.pods = map[string]*corev1.Pod{}
+			s.instead = func(rw http.ResponseWriter, r *http.Request) {
+				if nameIn(r.URL.Query()) == "" {
+					s.stream(rw, r)
+				}
+				<-r.Context().Done()
+			}
+		})
+		test(t, server, w, told)
+	})
+}
+
+// expectToldOnce is of how many sessions have been told, each once.
+func expectToldOnce(t *testing.T, told *notices, want int) {
+	t.Helper()
+	got := told.take()
+	once := map[string]bool{}
+	for _, session := range got {
+		once[session] = true
+	}
+	if len(got) != want || len(once) != want {
+		t.Fatalf("told %d times of %d sessions, want each of %d once", len(got), len(once), want)
+	}
+}
+
+func TestTheGroupOfAStartTellsOfThoseThatHaveNoStream(t *testing.T) {
+	slowly(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		const all = 2000
+		start(t, server, w, 0, all)
+		if asked := len(server.requests()); asked != groupFrom {
+			t.Errorf("asked %d times for one pod each, want %d", asked, groupFrom)
+		}
+		passes(gatherFor)
+		expectToldOnce(t, told, all)
+		if asked := len(server.requests()); asked != 1 {
+			t.Errorf("asked %d times more, want once for all", asked)
+		}
+		expectPod(t, w, named(all-1), named(all-1), types.UID(named(all-1).Name), "1")
+		server.put(named(all-1).Name, podNamed(all-1, "2"))
+		expectTold(t, told, named(all-1).Name)
+		passes(2 * heldFor)
+		expectTold(t, told)
+		if asked := len(server.requests()); asked != 0 {
+			t.Errorf("asked %d times more for those that a group tells of", asked)
+		}
+		for i := range all {
+			w.Release(named(i))
+		}
+		expectNothing(t, server, w)
+	})
+}
+
+// A group is begun anew for them at once, and not before it has told those that it has.
+func TestThoseThatAreHeldDoNotWaitUntilAGroupIsOld(t *testing.T) {
+	slowly(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		holds := make(chan struct{})
+		server.do(func(s *fakeAPIServer) { s.holds = holds })
+		start(t, server, w, 0, 100)
+		passes(gatherFor)
+		start(t, server, w, 100, 200)
+		server.requests()
+		passes(2 * gatherFor)
+		if n := ofNamespace(server.requests()); n != 0 {
+			t.Errorf("%d requests for the pods of the namespace while one is answered", n)
+		}
+		expectTold(t, told)
+		server.do(func(s *fakeAPIServer) { s.holds = nil })
+		close(holds)
+		synctest.Wait()
+		expectToldOnce(t, told, 100)
+		passes(gatherFor)
+		expectToldOnce(t, told, 100)
+		if asked := len(server.requests()); asked != 1 {
+			t.Errorf("asked %d times more, want once for all", asked)
+		}
+	})
+}
+
+// Nor until it was to be begun anew for those that have come before.
+func TestThoseThatAreHeldHurryACall(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		passes(gatherFor)
+		start(t, server, w, groupFrom, 2*groupFrom)
+		expectToldOnce(t, told, groupFrom)
+		server.do(func(s *fakeAPIServer) {
+			s.instead = func(rw http.ResponseWriter, r *http.Request) {
+				if nameIn(r.URL.Query()) == "" {
+					s.stream(rw, r)
+				}
+				<-r.Context().Done()
+			}
+		})
+		start(t, server, w, 2*groupFrom, 4*groupFrom)
+		expectTold(t, told)
+		passes(gatherFor)
+		expectToldOnce(t, told, 2*groupFrom)
+	})
+}
+
+// What a group cannot tell in time, a stream of its own does.
+func TestNobodyIsHeldForLong(t *testing.T) {
+	for name, hinder := range map[string]struct {
+		instead http.HandlerFunc // of the group's stream; nil: it does not begin
+		within  time.Duration
+	}{
+		"no answer":          {nil, heldFor},
+		"no streaming lists": {refuse(metav1.Status{Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid}), gatherFor},
+		"refused":            {refuse(forbidden), gatherFor + 3*retryFirst},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+				server.do(func(s *fakeAPIServer) {
+					s.pods = map[string]*corev1.Pod{}
+					s.instead = func(rw http.ResponseWriter, r *http.Request) {
+						switch {
+						case nameIn(r.URL.Query()) != "":
+							s.stream(rw, r)
+						case hinder.instead != nil:
+							hinder.instead(rw, r)
+						default:
+							<-r.Context().Done()
+						}
+					}
+				})
+				const all = 3 * groupFrom
+				start(t, server, w, 0, all)
+				expectToldOnce(t, told, groupFrom)
+				passes(hinder.within)
+				expectToldOnce(t, told, all-groupFrom)
+				expectPod(t, w, named(all-1), named(all-1), types.UID(named(all-1).Name), "1")
+			})
+		})
+	}
+}
+
+// A namespace in which a group did not pay has none for an hour, and nobody waits for it.
+func TestNobodyIsHeldForAGroupThatThereWillNotBe(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		large := newPod("stranger", "1")
+		large.Name = "stranger"
+		large.Annotations = map[string]string{"large": strings.Repeat("x", groupFrom*othersPerMember)}
+		server.put("stranger", large)
+		passes(gatherFor)
+		expectStreams(t, server, groupFrom)
+		w.mu.Lock()
+		w.crowds["shop"].enough = 1000 // as many as a group may pay for
+		w.mu.Unlock()
+		start(t, server, w, groupFrom, 4*groupFrom)
+		expectStreams(t, server, 4*groupFrom)
+		expectToldOnce(t, told, 3*groupFrom)
+	})
+}
+
+// Those that have begun in the meantime are as good as told, and too few are left for a group.
+func TestFewThatAreHeldAreLetGo(t *testing.T) {
+	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		server.do(func(s *fakeAPIServer) { s.pods = map[string]*corev1.Pod{} })
+		start(t, server, w, 0, groupFrom+3)
+		expectToldOnce(t, told, groupFrom)
+		for i := range 10 {
+			w.Release(named(i))
+		}
+		passes(gatherFor)
+		expectToldOnce(t, told, 3)
+		expectStreams(t, server, groupFrom+3-10)
+	})
+}
+
+func TestOneThatIsHeldMayBeReleased(t *testing.T) {
+	slowly(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		start(t, server, w, 0, 3*groupFrom)
+		for i := range 3 * groupFrom {
+			w.Release(named(i))
+		}
+		expectNothing(t, server, w)
+		passes(2 * heldFor)
+		expectTold(t, told)
+
+		start(t, server, w, 0, groupFrom+1) // and nobody is counted that has gone
+		server.requests()
+		w.Release(named(groupFrom))
+		w.Release(named(0))
+		start(t, server, w, groupFrom, groupFrom+1)
+		if asked := len(server.requests()); asked != 1 {
+			t.Errorf("asked %d times, want at once, as fewer are beginning", asked)
+		}
+	})
+}
+
+// While many streams go on, nobody waits who comes.
+func TestStreamsThatHaveBegunHoldNobody(t *testing.T) {
+	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		start(t, server, w, groupFrom, 2*groupFrom-1)
+		expectStreams(t, server, 2*groupFrom-1)
+		expectToldOnce(t, told, groupFrom-1)
+	})
+}
