@@ -8,6 +8,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -28,23 +29,47 @@ func NewRehearsalLimit() flowcontrol.PassiveRateLimiter {
 }
 
 // foresee warns whoever creates a session of what would become of it: of a target that is not there, or of what its target does not
-// have. That is never a refusal, as the target may come or be another by then. A dry run is told all, but only of what its user may read.
-func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) []string {
+// have. That is never a refusal, as the target may come or be another by then. A dry run is told all, but only of what its user may read. It looks
+// while the caller goes on to ask whether the user may have the session at all: only then they may be told, by what it returns.
+func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) (told func() []string) {
 	dryRun := ptr.Deref(req.DryRun, false)
 	switch {
-	case s.Rehearse == nil:
-		return nil
-	case s.RehearsalLimit == nil || s.RehearsalLimit.TryAccept():
-	case dryRun:
-		return []string{v1alpha1.DryRunWarning + "the session may be created; its outcome cannot be predicted now, because too many sessions are being created: try again in a minute"}
+	case s.Rehearse == nil, s.Cached.Get(ctx, client.ObjectKey{Name: session.Spec.ClassName}, &v1alpha1.DebugClass{}) != nil: // it waits for its class
+	case s.RehearsalLimit != nil && !s.RehearsalLimit.TryAccept():
+		if dryRun {
+			return func() []string {
+				return []string{v1alpha1.DryRunWarning + "the session may be created; its outcome cannot be predicted now, because too many sessions are being created: try again in a minute"}
+			}
+		} // else the session itself will say
+	case dryRun: // which has the API server try what the user may not do yet, perhaps
+		return func() []string {
+			ctx, cancel := context.WithTimeout(ctx, dryRunForesight)
+			defer cancel()
+			return []string{v1alpha1.DryRunWarning + s.foreseeAll(ctx, req, session)}
+		}
 	default:
-		return nil // the session itself will say
+		return elsewhere(func() []string { return s.foreseeSlips(ctx, session) })
 	}
-	if dryRun {
-		ctx, cancel := context.WithTimeout(ctx, dryRunForesight)
-		defer cancel()
-		return []string{v1alpha1.DryRunWarning + s.foreseeAll(ctx, req, session)}
-	}
+	return func() []string { return nil }
+}
+
+// elsewhere has something found out in a goroutine of its own. A panic is the caller's, as if it had called: what answers requests outlives that.
+func elsewhere(find func() []string) (found func() []string) {
+	answer := make(chan func() []string, 1)
+	go func() {
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				answer <- func() []string { panic(panicked) }
+			}
+		}()
+		said := find()
+		answer <- func() []string { return said }
+	}()
+	return func() []string { return (<-answer)() }
+}
+
+// foreseeSlips is what would become of the session, as far as that is soon said and not what its user wants.
+func (s *Server) foreseeSlips(ctx context.Context, session *v1alpha1.DebugSession) []string {
 	ctx, cancel := context.WithTimeout(ctx, foresight)
 	defer cancel()
 	status, err := s.Rehearse(ctx, session, false)

@@ -47,6 +47,9 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 		return forbidden("another admission webhook or policy in this cluster modified the session after its requester was recorded; " +
 			"a cluster administrator must exempt debugsessions.debugsession.dev from it")
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	foreseen := s.foresee(ctx, &req, &session)
 	if refusal := s.permit(ctx, &req.UserInfo, v1alpha1.VerbUse, session.Spec.ClassName, req.Namespace); refusal != nil {
 		if refusal.Result.Code == http.StatusForbidden {
 			return s.refuseUse(ctx, &req, &session, refusal)
@@ -59,7 +62,11 @@ func (s *Server) validateSession(ctx context.Context, req admission.Request) adm
 	if refusal := s.permitEmergency(ctx, &req.UserInfo, &session); refusal != nil {
 		return *refusal
 	}
-	return s.checkClass(ctx, &req, &session)
+	response := s.checkClass(ctx, &req, &session)
+	if !response.Allowed {
+		return response
+	}
+	return response.WithWarnings(foreseen()...)
 }
 
 // checkClass says early what the operator would say later. A session whose class does not exist is let in: it waits, and
@@ -89,7 +96,7 @@ func (s *Server) checkClass(ctx context.Context, req *admission.Request, session
 		warnings = append(warnings, fmt.Sprintf("class %q does not name namespace %s, and reaches it: who debugs here may reach the whole cluster; "+
 			"a class for it should name it by its namespaceSelector, and the others leave it out", class.Name, session.Namespace))
 	}
-	return admission.Allowed("").WithWarnings(append(warnings, s.foresee(ctx, req, session)...)...)
+	return admission.Allowed("").WithWarnings(warnings...)
 }
 
 // storeWarning tells of a store that the session waits for. There may be one by then.
