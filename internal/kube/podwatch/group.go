@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/flowcontrol"
 )
 
 const (
@@ -45,12 +46,12 @@ var errFew = fmt.Errorf("%w: too few are left", errApart)
 
 // crowd are the pods of a namespace that are watched. Its fields are guarded by the Watcher's lock.
 type crowd struct {
-	alone     int                    // how many have streams of their own
-	beginning int                    // how many of those know nothing yet
-	held      map[*podWatch]struct{} // those that wait for a group, and have none
-	patience  *time.Timer            // gives them streams of their own; nil: none is held
-	call      *time.Timer            // gathers them all; nil: none does
-	group     *group                 // nil: there is none
+	alone    int                            // how many have streams of their own
+	atOnce   flowcontrol.PassiveRateLimiter // how many are given one at once
+	held     map[*podWatch]struct{}         // those that wait for a group, and have none
+	patience *time.Timer                    // gives them streams of their own; nil: none is held
+	call     *time.Timer                    // gathers them all; nil: none does
+	group    *group                         // nil: there is none
 
 	apart  time.Time // until when there is none,
 	enough int       // unless so many have streams of their own
@@ -61,8 +62,8 @@ type crowd struct {
 //   - A pod has a stream of its own first, so that nobody waits for a group. The group's begins with the latest, and a pod changes over to it
 //     when both know the same state of it, or both that it is not there and was not when the group's began. So nothing that was seen is followed
 //     by what was before it.
-//   - Not all streams can begin at once: those of a start would wait for each other. So while as many begin as make a group, the next have none, and
-//     are told by a group that takes them in, or get one after all.
+//   - Of those that come faster than anybody starts sessions, as after a restart, most are given none: they wait for a group, which takes them in, or
+//     get one after all. It is begun anew for them at once if they are as many as it has, so that it is not for ever beginning.
 //   - Pods that come later keep their own until the group's stream is begun anew, as each is after some minutes, and sooner if they are many.
 //   - A group is dissolved that was brought too much of other pods, whose stream cannot begin, or that has become small by the time it is
 //     begun anew. Its pods get streams of their own, which begin with the latest.
@@ -88,46 +89,30 @@ type group struct {
 func (w *Watcher) crowdOf(namespace string) *crowd {
 	c := w.crowds[namespace]
 	if c == nil {
-		c = &crowd{held: map[*podWatch]struct{}{}}
+		c = &crowd{atOnce: flowcontrol.NewTokenBucketPassiveRateLimiter(groupFrom, groupFrom), held: map[*podWatch]struct{}{}}
 		w.crowds[namespace] = c
 	}
 	return c
 }
 
 // come is called when a pod's watch was given a stream of its own. The lock is held.
-func (w *Watcher) come(pw *podWatch) {
-	c := w.crowdOf(pw.of.namespace)
+func (w *Watcher) come(namespace string) {
+	c := w.crowdOf(namespace)
 	c.alone++
-	if pw.knowsNothing() {
-		c.beginning++
-	}
 	if c.alone == c.enough {
 		c.cancel()
 	}
-	w.call(pw.of.namespace, c)
-}
-
-// begun is called when a pod's own stream tells of it, or has ended without. The lock is held.
-func (c *crowd) begun(pw *podWatch) {
-	if pw.knowsNothing() {
-		c.beginning--
-	}
-}
-
-// goes is called when a pod's watch has no stream of its own any more. The lock is held.
-func (c *crowd) goes(pw *podWatch) {
-	c.alone--
-	c.begun(pw)
+	w.call(namespace, c)
 }
 
 // hold reports whether a pod's new watch is to wait for a group. The lock is held.
 func (w *Watcher) hold(pw *podWatch) bool {
 	c := w.crowdOf(pw.of.namespace)
-	if c.beginning < groupFrom || c.group == nil && time.Now().Before(c.earliest()) {
+	if c.atOnce.TryAccept() || c.strays() < groupFrom || c.group == nil && time.Now().Before(c.earliest()) {
 		return false
 	}
-	if len(c.held) == 0 {
-		c.cancel() // those that are held do not wait as long
+	c.held[pw] = struct{}{}
+	if c.patience == nil {
 		var patience *time.Timer
 		patience = time.AfterFunc(heldFor, func() {
 			w.mu.Lock()
@@ -138,7 +123,9 @@ func (w *Watcher) hold(pw *podWatch) bool {
 		})
 		c.patience = patience
 	}
-	c.held[pw] = struct{}{}
+	if len(c.held) == 1 || c.group != nil && c.strays() == len(c.group.members) {
+		c.cancel() // they wait no longer than they have to
+	}
 	w.call(pw.of.namespace, c)
 	return true
 }
@@ -162,7 +149,7 @@ func (w *Watcher) letGo(c *crowd) {
 
 // call has the pods of a namespace gathered, once they are enough. The lock is held.
 func (w *Watcher) call(namespace string, c *crowd) {
-	if !c.isLarge() || c.call != nil {
+	if c.strays() < groupFrom || c.call != nil {
 		return
 	}
 	var call *time.Timer
@@ -177,8 +164,8 @@ func (w *Watcher) call(namespace string, c *crowd) {
 	c.call = call
 }
 
-// isLarge reports whether so many are told of by no group that there is to be one.
-func (c *crowd) isLarge() bool { return c.alone+len(c.held) >= groupFrom }
+// strays is of how many no group tells.
+func (c *crowd) strays() int { return c.alone + len(c.held) }
 
 func (c *crowd) cancel() {
 	if c.call != nil {
@@ -190,8 +177,10 @@ func (c *crowd) cancel() {
 // earliest is before when nobody is gathered.
 func (c *crowd) earliest() time.Time {
 	switch {
-	case c.group != nil && len(c.held) > 0:
+	case c.group != nil && len(c.held) > 0 && c.strays() >= len(c.group.members):
 		return time.Time{}
+	case c.group != nil && len(c.held) > 0:
+		return c.group.began.Add(heldFor / 2)
 	case c.group != nil:
 		return c.group.began.Add(regatherAfter)
 	case c.alone >= c.enough:
@@ -213,7 +202,7 @@ func (w *Watcher) disperse(namespace string) {
 func (w *Watcher) gather(namespace string, c *crowd) {
 	switch {
 	case w.stopped:
-	case !c.isLarge():
+	case c.strays() < groupFrom:
 		w.letGo(c)
 	case time.Now().Before(c.earliest()), c.group != nil && !c.group.synced: // which takes in some of them
 		w.call(namespace, c)
@@ -248,9 +237,9 @@ func (g *group) knows(pw *podWatch) bool {
 	if !g.synced || g.members[pw.of.name] != pw {
 		return false
 	}
-	now := g.view(pw.of.name)
+	now, nothing := g.view(pw.of.name), view{}
 	switch {
-	case pw.knowsNothing():
+	case pw.seen.same(nothing):
 		return true
 	case len(now.pods) == 0 && !pw.steady:
 		return false

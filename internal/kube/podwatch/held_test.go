@@ -78,14 +78,15 @@ func TestTheGroupOfAStartTellsOfThoseThatHaveNoStream(t *testing.T) {
 	})
 }
 
-// A group is begun anew for them at once, and not before it has told those that it has.
+// A group is begun anew for as many as it has at once, and not before it has told those.
 func TestThoseThatAreHeldDoNotWaitUntilAGroupIsOld(t *testing.T) {
 	slowly(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
 		holds := make(chan struct{})
 		server.do(func(s *fakeAPIServer) { s.holds = holds })
 		start(t, server, w, 0, 100)
 		passes(gatherFor)
-		start(t, server, w, 100, 200)
+		start(t, server, w, 100, 200-groupFrom)
+		start(t, server, w, 200-groupFrom, 200)
 		server.requests()
 		passes(2 * gatherFor)
 		if n := ofNamespace(server.requests()); n != 0 {
@@ -101,6 +102,29 @@ func TestThoseThatAreHeldDoNotWaitUntilAGroupIsOld(t *testing.T) {
 		if asked := len(server.requests()); asked != 1 {
 			t.Errorf("asked %d times more, want once for all", asked)
 		}
+	})
+}
+
+// For fewer it is begun anew after a while: each time brings all that it has.
+func TestFewerThanAGroupHasWaitALittle(t *testing.T) {
+	slowly(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		start(t, server, w, 0, 200)
+		passes(gatherFor)
+		expectToldOnce(t, told, 200)
+		passes(gatherFor)
+		start(t, server, w, 200, 300)
+		passes(heldFor/2 - gatherFor - time.Millisecond)
+		expectTold(t, told)
+		start(t, server, w, 300, 301)
+		passes(time.Millisecond)
+		expectToldOnce(t, told, 101)
+
+		start(t, server, w, 301, 400)
+		passes(gatherFor)
+		expectTold(t, told)
+		start(t, server, w, 400, 700) // and now they are as many
+		passes(gatherFor)
+		expectToldOnce(t, told, 700-301)
 	})
 }
 
@@ -203,23 +227,39 @@ func TestOneThatIsHeldMayBeReleased(t *testing.T) {
 		expectNothing(t, server, w)
 		passes(2 * heldFor)
 		expectTold(t, told)
+	})
+}
 
-		start(t, server, w, 0, groupFrom+1) // and nobody is counted that has gone
-		server.requests()
-		w.Release(named(groupFrom))
+// Too few are left for a group: nobody would call one.
+func TestNobodyIsHeldWhereFewAre(t *testing.T) {
+	slowly(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
+		start(t, server, w, 0, groupFrom)
 		w.Release(named(0))
 		start(t, server, w, groupFrom, groupFrom+1)
-		if asked := len(server.requests()); asked != 1 {
-			t.Errorf("asked %d times, want at once, as fewer are beginning", asked)
+		if asked := len(server.requests()); asked != groupFrom+1 {
+			t.Errorf("asked %d times, want %d", asked, groupFrom+1)
 		}
 	})
 }
 
-// While many streams go on, nobody waits who comes.
-func TestStreamsThatHaveBegunHoldNobody(t *testing.T) {
-	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
-		start(t, server, w, groupFrom, 2*groupFrom-1)
-		expectStreams(t, server, 2*groupFrom-1)
-		expectToldOnce(t, told, groupFrom-1)
+// Nobody waits who comes at a pace at which sessions are started.
+func TestThoseWhoComeOneAfterAnotherAreNotHeld(t *testing.T) {
+	slowly(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		holds := make(chan struct{})
+		server.do(func(s *fakeAPIServer) { s.holds = holds })
+		defer close(holds)
+		for i := range 3 * groupFrom {
+			start(t, server, w, i, i+1)
+			passes(time.Second / groupFrom)
+		}
+		one := 0
+		for _, query := range server.requests() {
+			if nameIn(query) != "" {
+				one++
+			}
+		}
+		if one != 3*groupFrom {
+			t.Errorf("asked %d times for one pod each, want %d", one, 3*groupFrom)
+		}
 	})
 }

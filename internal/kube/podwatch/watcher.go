@@ -272,7 +272,7 @@ func (w *Watcher) run(pw *podWatch, since string) {
 		_ = follow(ctx, pods, since, &watched{report: func(now view) { w.saw(pw, from, now) }})
 	})
 	if pw.of.name != "" {
-		w.come(pw)
+		w.come(pw.of.namespace)
 	}
 }
 
@@ -281,7 +281,7 @@ func (w *Watcher) end(pw *podWatch) {
 	pw.source.stop()
 	pw.source = nil
 	if pw.of.name != "" {
-		w.crowds[pw.of.namespace].goes(pw)
+		w.crowds[pw.of.namespace].alone--
 	}
 }
 
@@ -292,15 +292,9 @@ func (w *Watcher) saw(pw *podWatch, from *source, now view) {
 		if pw.source != from {
 			return nil
 		}
-		if pw.of.name != "" {
-			w.crowds[pw.of.namespace].begun(pw)
-		}
 		return append(pw.keep(now), w.join(pw)...)
 	})
 }
-
-// knowsNothing reports whether nobody has told of a watch's pods yet.
-func (pw *podWatch) knowsNothing() bool { return pw.seen.same(view{}) }
 
 // keep keeps what is known of a watch's pods, and returns whom to tell. The lock is held.
 func (pw *podWatch) keep(now view) (tell []types.NamespacedName) {
