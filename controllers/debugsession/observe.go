@@ -155,7 +155,11 @@ func (r *Reconciler) observeTarget(ctx context.Context, session *v1alpha1.DebugS
 	if q.Fresh {
 		return readPod(ctx, r.Live, name).Fresh()
 	}
-	pod, known, err := r.Pods.Get(client.ObjectKeyFromObject(session), name)
+	get := r.Pods.Get
+	if session.Status.Phase == v1alpha1.PhaseActive && !overdue(session, r.Clock.Now()) {
+		get = r.Pods.GetLater
+	}
+	pod, known, err := get(client.ObjectKeyFromObject(session), name)
 	switch {
 	case err != nil:
 		return plan.Unknown[*corev1.Pod](err)

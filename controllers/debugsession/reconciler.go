@@ -84,6 +84,8 @@ type Seal interface {
 type PodWatcher interface {
 	// Get returns the pod, nil if there is none. It is not known until the watch has begun; the session is then enqueued.
 	Get(session, pod types.NamespacedName) (found *corev1.Pod, known bool, err error)
+	// GetLater is the same for a session that can wait some seconds.
+	GetLater(session, pod types.NamespacedName) (found *corev1.Pod, known bool, err error)
 	// List is the same for the pods of a namespace that have the labels.
 	List(session types.NamespacedName, namespace, labels string) (found []corev1.Pod, known bool, err error)
 	Release(session types.NamespacedName)

@@ -24,6 +24,9 @@ type unwatched struct{ released []types.NamespacedName }
 func (u *unwatched) Get(types.NamespacedName, types.NamespacedName) (*corev1.Pod, bool, error) {
 	return nil, false, nil
 }
+func (u *unwatched) GetLater(types.NamespacedName, types.NamespacedName) (*corev1.Pod, bool, error) {
+	return nil, false, nil
+}
 func (u *unwatched) List(types.NamespacedName, string, string) ([]corev1.Pod, bool, error) {
 	return nil, false, nil
 }

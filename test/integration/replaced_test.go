@@ -26,6 +26,9 @@ type staleWatch struct{ pod *corev1.Pod }
 func (w staleWatch) Get(_, _ types.NamespacedName) (*corev1.Pod, bool, error) {
 	return w.pod, true, nil
 }
+func (w staleWatch) GetLater(_, _ types.NamespacedName) (*corev1.Pod, bool, error) {
+	return w.pod, true, nil
+}
 func (w staleWatch) List(types.NamespacedName, string, string) ([]corev1.Pod, bool, error) {
 	return []corev1.Pod{*w.pod}, true, nil
 }

@@ -62,8 +62,8 @@ type crowd struct {
 //   - A pod has a stream of its own first, so that nobody waits for a group. The group's begins with the latest, and a pod changes over to it
 //     when both know the same state of it, or both that it is not there and was not when the group's began. So nothing that was seen is followed
 //     by what was before it.
-//   - Of those that come faster than anybody starts sessions, as after a restart, most are given none: they wait for a group, which takes them in, or
-//     get one after all. It is begun anew for them at once if they are as many as it has, so that it is not for ever beginning.
+//   - Of those that can wait, and come faster than anybody starts sessions, as after a restart, most are given none: they wait for a group, which takes
+//     them in, or get one after all. It is begun anew for them at once if they are as many as it has, so that it is not for ever beginning.
 //   - Pods that come later keep their own until the group's stream is begun anew, as each is after some minutes, and sooner if they are many.
 //   - A group is dissolved that was brought too much of other pods, whose stream cannot begin, or that has become small by the time it is
 //     begun anew. Its pods get streams of their own, which begin with the latest.
@@ -105,9 +105,12 @@ func (w *Watcher) come(namespace string) {
 	w.call(namespace, c)
 }
 
-// hold reports whether a pod's new watch is to wait for a group. The lock is held.
+// hold reports whether a pod's watch is to wait for a group. The lock is held.
 func (w *Watcher) hold(pw *podWatch) bool {
 	c := w.crowdOf(pw.of.namespace)
+	if _, already := c.held[pw]; already {
+		return true
+	}
 	if c.atOnce.TryAccept() || c.strays() < groupFrom || c.group == nil && time.Now().Before(c.earliest()) {
 		return false
 	}
@@ -118,7 +121,7 @@ func (w *Watcher) hold(pw *podWatch) bool {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			if c.patience == patience {
-				w.letGo(c)
+				w.letAllGo(c)
 			}
 		})
 		c.patience = patience
@@ -139,11 +142,18 @@ func (c *crowd) unhold(pw *podWatch) {
 	}
 }
 
-// letGo gives those that are held streams of their own. The lock is held.
-func (w *Watcher) letGo(c *crowd) {
-	for pw := range c.held {
+// letGo gives a watch that has none a stream of its own. The lock is held.
+func (w *Watcher) letGo(pw *podWatch) {
+	if c := w.crowds[pw.of.namespace]; c != nil {
 		c.unhold(pw)
-		w.run(pw, atHand)
+	}
+	w.run(pw, atHand)
+}
+
+// letAllGo is letGo for all that are held. The lock is held.
+func (w *Watcher) letAllGo(c *crowd) {
+	for pw := range c.held {
+		w.letGo(pw)
 	}
 }
 
@@ -203,7 +213,7 @@ func (w *Watcher) gather(namespace string, c *crowd) {
 	switch {
 	case w.stopped:
 	case c.strays() < groupFrom:
-		w.letGo(c)
+		w.letAllGo(c)
 	case time.Now().Before(c.earliest()), c.group != nil && !c.group.synced: // which takes in some of them
 		w.call(namespace, c)
 	case c.group != nil:
@@ -300,7 +310,7 @@ func (g *group) dissolve(err error) {
 			g.w.run(pw, latest)
 		}
 	}
-	g.w.letGo(c)
+	g.w.letAllGo(c)
 	g.w.call(g.namespace, c)
 	g.w.disperse(g.namespace)
 }

@@ -12,12 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// start has sessions for pods, of which each is there, come at once, from one number up to another.
+// start has sessions that can wait come at once, for pods of which each is there, from one number up to another.
 func start(t *testing.T, server *fakeAPIServer, w *Watcher, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
 		server.do(func(s *fakeAPIServer) { s.pods[named(i).Name] = podNamed(i, "1") })
-		expectUnknown(t, w, named(i), named(i))
+		if pod, known, err := w.GetLater(named(i), named(i)); pod != nil || known || err != nil {
+			t.Fatalf("got %v, known %v, %v; want nothing known yet", pod, known, err)
+		}
 	}
 	synctest.Wait()
 }
@@ -239,6 +241,41 @@ func TestNobodyIsHeldWhereFewAre(t *testing.T) {
 		if asked := len(server.requests()); asked != groupFrom+1 {
 			t.Errorf("asked %d times, want %d", asked, groupFrom+1)
 		}
+	})
+}
+
+// Who has something to do does not wait, nor for a pod that others wait for.
+func TestOnlyThoseWhoCanWaitAreHeld(t *testing.T) {
+	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		server.do(func(s *fakeAPIServer) { s.pods = map[string]*corev1.Pod{} })
+		start(t, server, w, 0, 2*groupFrom)
+		expectToldOnce(t, told, groupFrom)
+		expectUnknown(t, w, named(groupFrom), named(groupFrom))
+		expectUnknown(t, w, alice, named(groupFrom+1))
+		expectUnknown(t, w, bob, named(3*groupFrom))
+		synctest.Wait()
+		expectToldOnce(t, told, 4)
+		expectStreams(t, server, groupFrom+3)
+		passes(gatherFor)
+		expectStreams(t, server, 1)
+	})
+}
+
+// One that is held stays so if it is asked for again, and one that was let go is not let go again.
+func TestAPodHasOneStream(t *testing.T) {
+	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		holds := make(chan struct{})
+		defer close(holds)
+		server.do(func(s *fakeAPIServer) { s.pods, s.holds = map[string]*corev1.Pod{}, holds })
+		start(t, server, w, 0, 2*groupFrom)
+		passes(gatherFor / 2)
+		start(t, server, w, groupFrom, groupFrom+1)
+		expectStreams(t, server, groupFrom)
+		expectUnknown(t, w, named(groupFrom+1), named(groupFrom+1))
+		expectStreams(t, server, groupFrom+1)
+		passes(heldFor)
+		expectStreams(t, server, 1+2*groupFrom)
+		expectToldOnce(t, told, 2*groupFrom)
 	})
 }
 

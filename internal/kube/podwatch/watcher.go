@@ -120,7 +120,7 @@ func (w *Watcher) Start(ctx context.Context) error {
 	}
 	w.ctx = ctx
 	for _, pw := range w.watches {
-		w.begin(pw)
+		w.run(pw, atHand)
 	}
 	w.mu.Unlock()
 
@@ -146,7 +146,16 @@ func (*Watcher) NeedLeaderElection() bool { return true }
 //   - an error: the API server refuses the watch or cannot be reached, and nothing is known; it is tried again, and notify
 //     will be called when that changes. An error after the Watcher was stopped is final.
 func (w *Watcher) Get(session, pod types.NamespacedName) (p *corev1.Pod, known bool, err error) {
-	pods, known, err := w.get(session, selection{namespace: pod.Namespace, name: pod.Name})
+	return one(w.get(session, selection{namespace: pod.Namespace, name: pod.Name}, false))
+}
+
+// GetLater is Get for a session that can wait some seconds, as nothing is to be done for it: where many come at once, as after a restart, its pod
+// may be told of by a group first.
+func (w *Watcher) GetLater(session, pod types.NamespacedName) (p *corev1.Pod, known bool, err error) {
+	return one(w.get(session, selection{namespace: pod.Namespace, name: pod.Name}, true))
+}
+
+func one(pods []corev1.Pod, known bool, err error) (*corev1.Pod, bool, error) {
 	if len(pods) == 0 {
 		return nil, known, err
 	}
@@ -156,11 +165,11 @@ func (w *Watcher) Get(session, pod types.NamespacedName) (p *corev1.Pod, known b
 // List is Get for the pods of the namespace that a label selector selects, in the order of their names. It must be as
 // labels.Selector's String has it.
 func (w *Watcher) List(session types.NamespacedName, namespace, labels string) (pods []corev1.Pod, known bool, err error) {
-	return w.get(session, selection{namespace: namespace, labels: labels})
+	return w.get(session, selection{namespace: namespace, labels: labels}, false)
 }
 
-func (w *Watcher) get(session types.NamespacedName, of selection) (pods []corev1.Pod, known bool, err error) {
-	seen := w.seen(session, of)
+func (w *Watcher) get(session types.NamespacedName, of selection, later bool) (pods []corev1.Pod, known bool, err error) {
+	seen := w.seen(session, of, later)
 	for _, packed := range seen.pods {
 		var pod *corev1.Pod
 		if pod, seen.err = packed.unpack(); seen.err != nil {
@@ -175,7 +184,7 @@ func (w *Watcher) get(session types.NamespacedName, of selection) (pods []corev1
 }
 
 // seen is what was seen of a selection, which the session is interested in from then on.
-func (w *Watcher) seen(session types.NamespacedName, of selection) view {
+func (w *Watcher) seen(session types.NamespacedName, of selection, later bool) view {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stopped {
@@ -185,6 +194,9 @@ func (w *Watcher) seen(session types.NamespacedName, of selection) view {
 	if pw == nil || pw.of != of {
 		w.release(session)
 		pw = w.subscribe(session, of)
+	}
+	if pw.source == nil && w.ctx != nil && !(later && w.hold(pw)) {
+		w.letGo(pw)
 	}
 	return pw.seen
 }
@@ -215,9 +227,6 @@ func (w *Watcher) subscribe(session types.NamespacedName, of selection) *podWatc
 	if pw == nil {
 		pw = &podWatch{of: of, sessions: map[types.NamespacedName]struct{}{}}
 		w.watches[of] = pw
-		if w.ctx != nil {
-			w.begin(pw)
-		}
 	}
 	pw.sessions[session] = struct{}{}
 	w.sessions[session] = pw
@@ -252,13 +261,6 @@ func (w *Watcher) leave(pw *podWatch) {
 		c.group.forget(pw)
 	}
 	w.disperse(pw.of.namespace)
-}
-
-// begin has a new watch be told of its pods. The lock is held.
-func (w *Watcher) begin(pw *podWatch) {
-	if pw.of.name == "" || !w.hold(pw) {
-		w.run(pw, atHand)
-	}
 }
 
 // run gives a watch a stream of its own. The lock is held.
