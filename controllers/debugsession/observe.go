@@ -155,11 +155,7 @@ func (r *Reconciler) observeTarget(ctx context.Context, session *v1alpha1.DebugS
 	if q.Fresh {
 		return readPod(ctx, r.Live, name).Fresh()
 	}
-	get := r.Pods.Get
-	if session.Status.Phase == v1alpha1.PhaseActive && !overdue(session, r.Clock.Now()) {
-		get = r.Pods.GetLater
-	}
-	pod, known, err := get(client.ObjectKeyFromObject(session), name)
+	pod, known, err := r.Pods.Get(client.ObjectKeyFromObject(session), name)
 	switch {
 	case err != nil:
 		return plan.Unknown[*corev1.Pod](err)

@@ -84,11 +84,11 @@ type Seal interface {
 type PodWatcher interface {
 	// Get returns the pod, nil if there is none. It is not known until the watch has begun; the session is then enqueued.
 	Get(session, pod types.NamespacedName) (found *corev1.Pod, known bool, err error)
-	// GetLater is the same for a session that can wait some seconds.
-	GetLater(session, pod types.NamespacedName) (found *corev1.Pod, known bool, err error)
 	// List is the same for the pods of a namespace that have the labels.
 	List(session types.NamespacedName, namespace, labels string) (found []corev1.Pod, known bool, err error)
 	Release(session types.NamespacedName)
+	// Expect has the pods of sessions watched together, by the session, as Get would.
+	Expect(pods map[types.NamespacedName]types.NamespacedName)
 }
 
 // Executor is what the reconciler needs of internal/kube/podexec.
@@ -221,8 +221,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, trace *tracing.Provider)
 	if err := index.Add(context.Background(), mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	if err := mgr.Add(manager.RunnableFunc(r.watchClock)); err != nil {
-		return err
+	for _, run := range []manager.RunnableFunc{r.watchClock, r.expectRunning} {
+		if err := mgr.Add(run); err != nil {
+			return err
+		}
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("debugsession").

@@ -18,19 +18,20 @@ import (
 	"debugsession.dev/operator/internal/plan"
 )
 
-// unwatched notes whose watch is released.
-type unwatched struct{ released []types.NamespacedName }
+// unwatched notes whose watch is released, and which pods are expected.
+type unwatched struct {
+	released []types.NamespacedName
+	expected map[types.NamespacedName]types.NamespacedName
+}
 
 func (u *unwatched) Get(types.NamespacedName, types.NamespacedName) (*corev1.Pod, bool, error) {
-	return nil, false, nil
-}
-func (u *unwatched) GetLater(types.NamespacedName, types.NamespacedName) (*corev1.Pod, bool, error) {
 	return nil, false, nil
 }
 func (u *unwatched) List(types.NamespacedName, string, string) ([]corev1.Pod, bool, error) {
 	return nil, false, nil
 }
-func (u *unwatched) Release(session types.NamespacedName) { u.released = append(u.released, session) }
+func (u *unwatched) Expect(pods map[types.NamespacedName]types.NamespacedName) { u.expected = pods }
+func (u *unwatched) Release(session types.NamespacedName)                      { u.released = append(u.released, session) }
 
 // Sessions come and go for as long as the operator runs. Whatever map is added to the reconciler is looked at here.
 func TestNothingIsRememberedOfASessionThatIsGone(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
 )
 
 // nonBlockingSource lets a controller start before its source has synced: the kind may not be installed, or not be readable. The source
@@ -29,6 +30,37 @@ func (r *Reconciler) sessionsNotStarted(ctx context.Context, class client.Object
 	return r.sessionsMatching(ctx, func(s *v1alpha1.DebugSession) bool {
 		return s.Spec.ClassName == class.GetName() && s.Status.StartedAt == nil && s.Status.Phase != v1alpha1.PhaseEnded
 	})
+}
+
+// expectRunning has the pods of sessions that run watched together when this process comes to lead: their sessions come to be looked at one after
+// another. Those that are to end by now ask by themselves, first of all.
+func (r *Reconciler) expectRunning(ctx context.Context) error {
+	expected := r.followed(ctx)
+	r.Pods.Expect(expected)
+	now := r.followed(ctx)
+	for session := range expected {
+		if _, runs := now[session]; !runs { // if that was seen before its pod was expected, nobody else would release it
+			r.Pods.Release(session)
+			r.Enqueuer.Enqueue(session) // else it asks again
+		}
+	}
+	return nil
+}
+
+// followed are the pods of the sessions that run, and go on, by the session.
+func (r *Reconciler) followed(ctx context.Context) map[types.NamespacedName]types.NamespacedName {
+	sessions := &v1alpha1.DebugSessionList{}
+	if err := r.Sessions.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "listing the sessions that run")
+	}
+	pods := map[types.NamespacedName]types.NamespacedName{}
+	for i := range sessions.Items {
+		session := &sessions.Items[i]
+		if pod := plan.FollowedPod(session); pod != "" && !overdue(session, r.Clock.Now()) {
+			pods[client.ObjectKeyFromObject(session)] = types.NamespacedName{Namespace: session.TargetNamespace(), Name: pod}
+		}
+	}
+	return pods
 }
 
 // sessionsMatching are the sessions that fit, as the cache has them.

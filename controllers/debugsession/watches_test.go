@@ -5,7 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
@@ -49,5 +54,75 @@ func TestAClassWakesTheSessionsThatAreNotSettled(t *testing.T) {
 	}
 	if len(woken) != 3 || !woken["new"] || !woken["pending"] || !woken["asking"] {
 		t.Errorf("woke %v", woken)
+	}
+}
+
+// changing is a cache whose sessions are others each time they are listed.
+type changing struct {
+	client.Client
+	lists [][]v1alpha1.DebugSession
+}
+
+func (c *changing) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	list.(*v1alpha1.DebugSessionList).Items = c.lists[0]
+	c.lists = c.lists[1:]
+	return nil
+}
+
+// What a session that only runs will ask for is known when an operator starts; the others ask when they are looked at.
+func TestThePodsOfSessionsThatRunAreExpected(t *testing.T) {
+	now := time.Now()
+	session := func(name string, changes ...func(*v1alpha1.DebugSession)) v1alpha1.DebugSession {
+		s := v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+		s.Spec.Mode, s.Status.Phase = v1alpha1.ModeEphemeralContainer, v1alpha1.PhaseActive
+		s.Status.Target = &v1alpha1.TargetStatus{PodName: "pod-of-" + name}
+		s.Status.ExpiresAt = new(metav1.NewTime(now.Add(time.Hour)))
+		for _, change := range changes {
+			change(&s)
+		}
+		return s
+	}
+	inPhase := func(phase v1alpha1.Phase) func(*v1alpha1.DebugSession) {
+		return func(s *v1alpha1.DebugSession) { s.Status.Phase = phase }
+	}
+	runs, gone, ended := session("runs"), session("gone"), session("ended")
+	listed := []v1alpha1.DebugSession{
+		runs, gone, ended,
+		session("starts", inPhase(v1alpha1.PhaseStarting)),
+		session("ends", inPhase(v1alpha1.PhaseEnding)),
+		session("pending", inPhase(v1alpha1.PhasePending)),
+		session("over", inPhase(v1alpha1.PhaseEnded)),
+		session("expired", func(s *v1alpha1.DebugSession) { s.Status.ExpiresAt = new(metav1.NewTime(now)) }),
+		session("told", func(s *v1alpha1.DebugSession) { s.Spec.End = true }),
+		session("copy", func(s *v1alpha1.DebugSession) { s.Spec.Mode = v1alpha1.ModePodCopy }),
+	}
+	later := []v1alpha1.DebugSession{runs, session("ended", inPhase(v1alpha1.PhaseEnded))}
+	pods, enqueuer := &unwatched{}, &Enqueuer{}
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
+	defer queue.ShutDown()
+	if err := enqueuer.source().Start(t.Context(), queue); err != nil {
+		t.Fatal(err)
+	}
+	r := &Reconciler{Sessions: &changing{lists: [][]v1alpha1.DebugSession{listed, later}}, Pods: pods, Enqueuer: enqueuer, Clock: clock.RealClock{}}
+	if err := r.expectRunning(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := map[types.NamespacedName]types.NamespacedName{}
+	for _, name := range []string{"runs", "gone", "ended"} {
+		want[types.NamespacedName{Namespace: "shop", Name: name}] = types.NamespacedName{Namespace: "shop", Name: "pod-of-" + name}
+	}
+	if diff := cmp.Diff(want, pods.expected); diff != "" {
+		t.Errorf("expected (-want +got):\n%s", diff)
+	}
+	woken := map[string]bool{}
+	for range 2 {
+		request, _ := queue.Get()
+		woken[request.Name] = true
+	}
+	if len(pods.released) != 2 {
+		t.Errorf("released %v", pods.released)
+	}
+	if !woken["gone"] || !woken["ended"] || queue.Len() > 0 {
+		t.Errorf("woke %v and %d more, want those that do not run any more", woken, queue.Len())
 	}
 }

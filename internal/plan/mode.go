@@ -85,6 +85,16 @@ func (p *pass) mode() mode { return modeOf(p.spec()) }
 // makesPod reports whether the session has a pod of its own: a copy, or one on a node.
 func makesPod(spec *v1alpha1.DebugSessionSpec) bool { return modeOf(spec).makesPod() }
 
+// FollowedPod is the name of the pod that is followed for as long as a session is active; empty if none is: a pod of its own is in the cache of
+// those.
+func FollowedPod(session *v1alpha1.DebugSession) string {
+	status := &session.Status
+	if makesPod(&session.Spec) || status.Phase != v1alpha1.PhaseActive || status.Target == nil {
+		return ""
+	}
+	return status.Target.PodName
+}
+
 // MadePod is the name of the pod that a session which has not ended has for its own; empty if it has none.
 func MadePod(session *v1alpha1.DebugSession) string {
 	status := &session.Status

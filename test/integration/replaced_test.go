@@ -26,13 +26,11 @@ type staleWatch struct{ pod *corev1.Pod }
 func (w staleWatch) Get(_, _ types.NamespacedName) (*corev1.Pod, bool, error) {
 	return w.pod, true, nil
 }
-func (w staleWatch) GetLater(_, _ types.NamespacedName) (*corev1.Pod, bool, error) {
-	return w.pod, true, nil
-}
 func (w staleWatch) List(types.NamespacedName, string, string) ([]corev1.Pod, bool, error) {
 	return []corev1.Pod{*w.pod}, true, nil
 }
-func (w staleWatch) Release(types.NamespacedName) {}
+func (w staleWatch) Release(types.NamespacedName)                         {}
+func (w staleWatch) Expect(map[types.NamespacedName]types.NamespacedName) {}
 
 // keyless is for a reconciler that nobody asks to vouch for anything.
 type keyless struct{ debugsession.Seal }

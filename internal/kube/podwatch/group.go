@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/flowcontrol"
 )
 
 const (
@@ -21,15 +20,15 @@ const (
 	// gatherFor is how long is waited for more pods before that: a start has all its sessions come at once.
 	gatherFor = time.Second
 
-	// regatherAfter is how long a group's stream lasts at least before it is begun anew for pods that have come since, and have streams of their own.
+	// regatherAfter is how long a group's stream lasts at least before it is begun anew for pods that have come since.
 	regatherAfter = 30 * time.Second
-
-	// heldFor is how long pods wait for a group at most.
-	heldFor = 10 * time.Second
 
 	// othersPerMember is how many bytes of other pods a group's stream may bring for each pod that it is for. A stream of its own would take more
 	// than that of this process's memory.
 	othersPerMember = 16 << 10
+
+	// heldFor is how long pods that were expected wait for a group at most.
+	heldFor = 10 * time.Second
 
 	// tidyAfter is how long after pods have changed over to a group the memory of their streams is given back.
 	tidyAfter = time.Second
@@ -46,12 +45,10 @@ var errFew = fmt.Errorf("%w: too few are left", errApart)
 
 // crowd are the pods of a namespace that are watched. Its fields are guarded by the Watcher's lock.
 type crowd struct {
-	alone    int                            // how many have streams of their own
-	atOnce   flowcontrol.PassiveRateLimiter // how many are given one at once
-	held     map[*podWatch]struct{}         // those that wait for a group, and have none
-	patience *time.Timer                    // gives them streams of their own; nil: none is held
-	call     *time.Timer                    // gathers them all; nil: none does
-	group    *group                         // nil: there is none
+	alone int                    // how many have streams of their own
+	held  map[*podWatch]struct{} // those that wait for a group, and have none
+	call  *time.Timer            // gathers those that are alone; nil: none does
+	group *group                 // nil: there is none
 
 	apart  time.Time // until when there is none,
 	enough int       // unless so many have streams of their own
@@ -62,8 +59,7 @@ type crowd struct {
 //   - A pod has a stream of its own first, so that nobody waits for a group. The group's begins with the latest, and a pod changes over to it
 //     when both know the same state of it, or both that it is not there and was not when the group's began. So nothing that was seen is followed
 //     by what was before it.
-//   - Of those that can wait, and come faster than anybody starts sessions, as after a restart, most are given none: they wait for a group, which takes
-//     them in, or get one after all. It is begun anew for them at once if they are as many as it has, so that it is not for ever beginning.
+//   - Those that were expected have none: they wait for the group, which tells of them first, and get one if it does not in time.
 //   - Pods that come later keep their own until the group's stream is begun anew, as each is after some minutes, and sooner if they are many.
 //   - A group is dissolved that was brought too much of other pods, whose stream cannot begin, or that has become small by the time it is
 //     begun anew. Its pods get streams of their own, which begin with the latest.
@@ -89,7 +85,7 @@ type group struct {
 func (w *Watcher) crowdOf(namespace string) *crowd {
 	c := w.crowds[namespace]
 	if c == nil {
-		c = &crowd{atOnce: flowcontrol.NewTokenBucketPassiveRateLimiter(groupFrom, groupFrom), held: map[*podWatch]struct{}{}}
+		c = &crowd{held: map[*podWatch]struct{}{}}
 		w.crowds[namespace] = c
 	}
 	return c
@@ -105,61 +101,67 @@ func (w *Watcher) come(namespace string) {
 	w.call(namespace, c)
 }
 
-// hold reports whether a pod's watch is to wait for a group. The lock is held.
-func (w *Watcher) hold(pw *podWatch) bool {
-	c := w.crowdOf(pw.of.namespace)
-	if _, already := c.held[pw]; already {
-		return true
+// Expect has the pods of sessions, by the session, watched as Get would, where nobody needs to know of them at once: as after a restart. Where
+// they are enough for a group it tells of them, so that each need not have a stream of its own first. It is called once, before the
+// Watcher is started or after.
+func (w *Watcher) Expect(pods map[types.NamespacedName]types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for session, pod := range pods {
+		if w.sessions[session] != nil {
+			continue
+		}
+		if pw := w.subscribe(session, selection{namespace: pod.Namespace, name: pod.Name}); pw.source == nil {
+			w.crowdOf(pod.Namespace).held[pw] = struct{}{}
+		}
 	}
-	if c.atOnce.TryAccept() || c.strays() < groupFrom || c.group == nil && time.Now().Before(c.earliest()) {
+	if w.ctx != nil {
+		w.gatherHeld()
+	}
+}
+
+// gatherHeld has groups begin for those that are held, or gives them streams of their own where they are few. The lock is held.
+func (w *Watcher) gatherHeld() {
+	for namespace, c := range w.crowds {
+		switch {
+		case len(c.held) == 0:
+		case c.group == nil && len(c.held) >= groupFrom:
+			w.form(namespace, c)
+			time.AfterFunc(heldFor, func() {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.letGo(c)
+			})
+		default:
+			w.letGo(c)
+		}
+	}
+}
+
+// holds reports whether a watch waits for a group. The lock is held.
+func (w *Watcher) holds(pw *podWatch) bool {
+	c := w.crowds[pw.of.namespace]
+	if c == nil {
 		return false
 	}
-	c.held[pw] = struct{}{}
-	if c.patience == nil {
-		var patience *time.Timer
-		patience = time.AfterFunc(heldFor, func() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if c.patience == patience {
-				w.letAllGo(c)
-			}
-		})
-		c.patience = patience
-	}
-	if len(c.held) == 1 || c.group != nil && c.strays() == len(c.group.members) {
-		c.cancel() // they wait no longer than they have to
-	}
-	w.call(pw.of.namespace, c)
-	return true
+	_, held := c.held[pw]
+	return held
 }
 
-// unhold is called when a watch is held no longer. The lock is held.
-func (c *crowd) unhold(pw *podWatch) {
-	delete(c.held, pw)
-	if len(c.held) == 0 && c.patience != nil {
-		c.patience.Stop()
-		c.patience = nil
+// letGo gives those that are held streams of their own. The lock is held.
+func (w *Watcher) letGo(c *crowd) {
+	if w.stopped {
+		return
 	}
-}
-
-// letGo gives a watch that has none a stream of its own. The lock is held.
-func (w *Watcher) letGo(pw *podWatch) {
-	if c := w.crowds[pw.of.namespace]; c != nil {
-		c.unhold(pw)
-	}
-	w.run(pw, atHand)
-}
-
-// letAllGo is letGo for all that are held. The lock is held.
-func (w *Watcher) letAllGo(c *crowd) {
 	for pw := range c.held {
-		w.letGo(pw)
+		delete(c.held, pw)
+		w.run(pw, atHand)
 	}
 }
 
 // call has the pods of a namespace gathered, once they are enough. The lock is held.
 func (w *Watcher) call(namespace string, c *crowd) {
-	if c.strays() < groupFrom || c.call != nil {
+	if c.alone < groupFrom || c.call != nil {
 		return
 	}
 	var call *time.Timer
@@ -174,9 +176,6 @@ func (w *Watcher) call(namespace string, c *crowd) {
 	c.call = call
 }
 
-// strays is of how many no group tells.
-func (c *crowd) strays() int { return c.alone + len(c.held) }
-
 func (c *crowd) cancel() {
 	if c.call != nil {
 		c.call.Stop()
@@ -187,10 +186,6 @@ func (c *crowd) cancel() {
 // earliest is before when nobody is gathered.
 func (c *crowd) earliest() time.Time {
 	switch {
-	case c.group != nil && len(c.held) > 0 && c.strays() >= len(c.group.members):
-		return time.Time{}
-	case c.group != nil && len(c.held) > 0:
-		return c.group.began.Add(heldFor / 2)
 	case c.group != nil:
 		return c.group.began.Add(regatherAfter)
 	case c.alone >= c.enough:
@@ -211,17 +206,20 @@ func (w *Watcher) disperse(namespace string) {
 // gather begins a group in a namespace, or its stream anew, if there are still as many that have streams of their own. The lock is held.
 func (w *Watcher) gather(namespace string, c *crowd) {
 	switch {
-	case w.stopped:
-	case c.strays() < groupFrom:
-		w.letAllGo(c)
-	case time.Now().Before(c.earliest()), c.group != nil && !c.group.synced: // which takes in some of them
+	case w.stopped || c.alone < groupFrom:
+	case time.Now().Before(c.earliest()):
 		w.call(namespace, c)
 	case c.group != nil:
 		c.group.again()
 	default:
-		c.group = &group{w: w, namespace: namespace, source: &source{}, again: func() {}}
-		w.running.Go(c.group.run)
+		w.form(namespace, c)
 	}
+}
+
+// form begins a group. The lock is held.
+func (w *Watcher) form(namespace string, c *crowd) {
+	c.group = &group{w: w, namespace: namespace, source: &source{}, again: func() {}}
+	w.running.Go(c.group.run)
 }
 
 // join has a watch be told by the group of its namespace from now on, if both know the same of its pod, and returns whom to tell. The lock is
@@ -231,8 +229,8 @@ func (w *Watcher) join(pw *podWatch) (tell []types.NamespacedName) {
 	if c == nil || c.group == nil || !c.group.knows(pw) {
 		return nil
 	}
-	if pw.source == nil {
-		c.unhold(pw)
+	if w.holds(pw) {
+		delete(c.held, pw)
 	} else {
 		w.end(pw)
 	}
@@ -310,7 +308,7 @@ func (g *group) dissolve(err error) {
 			g.w.run(pw, latest)
 		}
 	}
-	g.w.letAllGo(c)
+	g.w.letGo(c)
 	g.w.call(g.namespace, c)
 	g.w.disperse(g.namespace)
 }

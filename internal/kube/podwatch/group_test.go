@@ -474,11 +474,7 @@ func TestNobodySeesWhatWasBefore(t *testing.T) {
 			version, newest, gone := 1, map[types.NamespacedName]int{}, map[types.NamespacedName]int{}
 			of := map[types.NamespacedName]types.NamespacedName{}
 			look := func(session types.NamespacedName) {
-				get := w.Get
-				if chance.IntN(2) == 0 {
-					get = w.GetLater
-				}
-				pod, known, err := get(session, of[session])
+				pod, known, err := w.Get(session, of[session])
 				switch {
 				case err != nil:
 					t.Fatal(err)

@@ -120,8 +120,11 @@ func (w *Watcher) Start(ctx context.Context) error {
 	}
 	w.ctx = ctx
 	for _, pw := range w.watches {
-		w.run(pw, atHand)
+		if !w.holds(pw) {
+			w.run(pw, atHand)
+		}
 	}
+	w.gatherHeld()
 	w.mu.Unlock()
 
 	<-ctx.Done()
@@ -146,16 +149,7 @@ func (*Watcher) NeedLeaderElection() bool { return true }
 //   - an error: the API server refuses the watch or cannot be reached, and nothing is known; it is tried again, and notify
 //     will be called when that changes. An error after the Watcher was stopped is final.
 func (w *Watcher) Get(session, pod types.NamespacedName) (p *corev1.Pod, known bool, err error) {
-	return one(w.get(session, selection{namespace: pod.Namespace, name: pod.Name}, false))
-}
-
-// GetLater is Get for a session that can wait some seconds, as nothing is to be done for it: where many come at once, as after a restart, its pod
-// may be told of by a group first.
-func (w *Watcher) GetLater(session, pod types.NamespacedName) (p *corev1.Pod, known bool, err error) {
-	return one(w.get(session, selection{namespace: pod.Namespace, name: pod.Name}, true))
-}
-
-func one(pods []corev1.Pod, known bool, err error) (*corev1.Pod, bool, error) {
+	pods, known, err := w.get(session, selection{namespace: pod.Namespace, name: pod.Name})
 	if len(pods) == 0 {
 		return nil, known, err
 	}
@@ -165,11 +159,11 @@ func one(pods []corev1.Pod, known bool, err error) (*corev1.Pod, bool, error) {
 // List is Get for the pods of the namespace that a label selector selects, in the order of their names. It must be as
 // labels.Selector's String has it.
 func (w *Watcher) List(session types.NamespacedName, namespace, labels string) (pods []corev1.Pod, known bool, err error) {
-	return w.get(session, selection{namespace: namespace, labels: labels}, false)
+	return w.get(session, selection{namespace: namespace, labels: labels})
 }
 
-func (w *Watcher) get(session types.NamespacedName, of selection, later bool) (pods []corev1.Pod, known bool, err error) {
-	seen := w.seen(session, of, later)
+func (w *Watcher) get(session types.NamespacedName, of selection) (pods []corev1.Pod, known bool, err error) {
+	seen := w.seen(session, of)
 	for _, packed := range seen.pods {
 		var pod *corev1.Pod
 		if pod, seen.err = packed.unpack(); seen.err != nil {
@@ -184,7 +178,7 @@ func (w *Watcher) get(session types.NamespacedName, of selection, later bool) (p
 }
 
 // seen is what was seen of a selection, which the session is interested in from then on.
-func (w *Watcher) seen(session types.NamespacedName, of selection, later bool) view {
+func (w *Watcher) seen(session types.NamespacedName, of selection) view {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stopped {
@@ -194,9 +188,9 @@ func (w *Watcher) seen(session types.NamespacedName, of selection, later bool) v
 	if pw == nil || pw.of != of {
 		w.release(session)
 		pw = w.subscribe(session, of)
-	}
-	if pw.source == nil && w.ctx != nil && !(later && w.hold(pw)) {
-		w.letGo(pw)
+		if w.ctx != nil && pw.source == nil && !w.holds(pw) {
+			w.run(pw, atHand)
+		}
 	}
 	return pw.seen
 }
@@ -221,7 +215,7 @@ func (w *Watcher) Len() int {
 	return n
 }
 
-// subscribe makes a session interested in a selection. The lock is held.
+// subscribe makes a session interested in a selection, which nobody may tell of yet. The lock is held.
 func (w *Watcher) subscribe(session types.NamespacedName, of selection) *podWatch {
 	pw := w.watches[of]
 	if pw == nil {
@@ -250,15 +244,14 @@ func (w *Watcher) release(session types.NamespacedName) {
 
 // leave ends what tells of a watch that was released. The lock is held.
 func (w *Watcher) leave(pw *podWatch) {
-	c := w.crowds[pw.of.namespace]
-	switch {
-	case pw.source == nil && c != nil:
-		c.unhold(pw)
-	case pw.source != nil && pw.source.stop != nil:
+	if pw.source != nil && pw.source.stop != nil {
 		w.end(pw)
 	}
-	if c != nil && c.group != nil {
-		c.group.forget(pw)
+	if c := w.crowds[pw.of.namespace]; c != nil {
+		delete(c.held, pw)
+		if c.group != nil {
+			c.group.forget(pw)
+		}
 	}
 	w.disperse(pw.of.namespace)
 }
@@ -281,7 +274,6 @@ func (w *Watcher) run(pw *podWatch, since string) {
 // end ends a watch's own stream. The lock is held.
 func (w *Watcher) end(pw *podWatch) {
 	pw.source.stop()
-	pw.source = nil
 	if pw.of.name != "" {
 		w.crowds[pw.of.namespace].alone--
 	}
