@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,8 +46,9 @@ func TestAGroupTellsOfThoseThatWereExpected(t *testing.T) {
 	expected(t, all, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices, pods map[types.NamespacedName]types.NamespacedName) {
 		w.Expect(pods)
 		expectUnknown(t, w, named(1), named(1)) // as its session comes to be looked at
+		expectUnknown(t, w, alice, named(1))    // and another
 		expectStreams(t, server, 1)
-		expectToldOnce(t, told, all)
+		expectToldOnce(t, told, all+1)
 		if asked := server.requests(); len(asked) != 1 || asked[0].Has("fieldSelector") || asked[0].Get("resourceVersion") != latest {
 			t.Errorf("asked %v, want one request for the latest of all pods", asked)
 		}
@@ -59,6 +61,7 @@ func TestAGroupTellsOfThoseThatWereExpected(t *testing.T) {
 		if asked := server.requests(); len(asked) != 0 {
 			t.Errorf("asked %d times more for those that a group tells of", len(asked))
 		}
+		w.Release(alice)
 		for i := range all {
 			w.Release(named(i))
 		}
@@ -77,14 +80,18 @@ func TestPodsMayBeExpectedBeforeTheStart(t *testing.T) {
 			pods[named(i)] = named(i)
 		}
 		w.Expect(pods)
+		expectUnknown(t, w, bob, named(groupFrom)) // who goes again
+		w.Release(bob)
 		expectUnknown(t, w, alice, named(groupFrom)) // who starts
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- w.Start(ctx) }()
 		synctest.Wait()
 		expectToldOnce(t, told, groupFrom+1)
-		if n := ofNamespace(server.requests()); n != 1 {
-			t.Errorf("%d requests for the pods of the namespace, want one", n)
+		for _, query := range server.requests() {
+			if name := nameIn(query); name != "" && name != named(groupFrom).Name {
+				t.Errorf("asked for %s alone", name)
+			}
 		}
 		expectAbsent(t, w, named(1), named(1))
 		stop()
@@ -113,12 +120,11 @@ func TestWhoHasAskedBeforeIsNotHeld(t *testing.T) {
 		expectUnknown(t, w, named(0), named(5))
 		expectUnknown(t, w, alice, named(1))
 		w.Expect(pods)
-		synctest.Wait()
+		expectStreams(t, server, groupFrom-1)
 		told.take()
 		expectPod(t, w, named(0), named(5), types.UID(named(5).Name), "1")
 		expectPod(t, w, alice, named(1), types.UID(named(1).Name), "1")
 		expectPod(t, w, named(1), named(1), types.UID(named(1).Name), "1")
-		expectStreams(t, server, groupFrom-1)
 	})
 }
 
@@ -127,21 +133,24 @@ func TestNobodyIsHeldForLong(t *testing.T) {
 	large := newPod("stranger", "1")
 	large.Name = "stranger"
 	large.Annotations = map[string]string{"large": strings.Repeat("x", groupFrom*othersPerMember)}
-	for name, hinder := range map[string]func(*fakeAPIServer) http.HandlerFunc{ // what is asked for all pods is answered by what it returns, or not at all
-		"no answer": func(*fakeAPIServer) http.HandlerFunc { return nil },
-		"no streaming lists": func(*fakeAPIServer) http.HandlerFunc {
+	for name, test := range map[string]struct {
+		hinder func(*fakeAPIServer) http.HandlerFunc // what is asked for all pods is answered by what it returns, or not at all
+		within time.Duration
+	}{
+		"no answer": {func(*fakeAPIServer) http.HandlerFunc { return nil }, heldFor},
+		"no streaming lists": {func(*fakeAPIServer) http.HandlerFunc {
 			return refuse(metav1.Status{Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid})
-		},
-		"refused": func(*fakeAPIServer) http.HandlerFunc { return refuse(forbidden) },
-		"too much of others": func(s *fakeAPIServer) http.HandlerFunc {
+		}, 0},
+		"refused": {func(*fakeAPIServer) http.HandlerFunc { return refuse(forbidden) }, 3 * retryFirst},
+		"too much of others": {func(s *fakeAPIServer) http.HandlerFunc {
 			s.pods["stranger"] = large
 			return s.stream
-		},
+		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expected(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices, pods map[types.NamespacedName]types.NamespacedName) {
 				server.do(func(s *fakeAPIServer) {
-					all := hinder(s)
+					all := test.hinder(s)
 					s.instead = func(rw http.ResponseWriter, r *http.Request) {
 						switch {
 						case nameIn(r.URL.Query()) != "":
@@ -154,7 +163,7 @@ func TestNobodyIsHeldForLong(t *testing.T) {
 					}
 				})
 				w.Expect(pods)
-				passes(heldFor)
+				passes(test.within)
 				expectToldOnce(t, told, groupFrom)
 				expectPod(t, w, named(1), named(1), types.UID(named(1).Name), "1")
 			})
