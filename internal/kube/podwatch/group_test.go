@@ -205,6 +205,32 @@ func TestTheLastOneOutEndsTheGroup(t *testing.T) {
 	})
 }
 
+// The group of a start spares those that are still waiting for their turn.
+func TestAGroupDoesNotWaitForTheStreamsThatItReplaces(t *testing.T) {
+	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
+		server.do(func(s *fakeAPIServer) {
+			s.pods = map[string]*corev1.Pod{}
+			s.instead = func(rw http.ResponseWriter, r *http.Request) {
+				if nameIn(r.URL.Query()) == "" {
+					s.stream(rw, r)
+				}
+				<-r.Context().Done()
+			}
+		})
+		const all = 2*atOnce + 50
+		for i := range all {
+			expectUnknown(t, w, named(i), named(i))
+		}
+		passes(gatherFor)
+		if got := len(told.take()); got != all {
+			t.Errorf("%d were told, want all %d", got, all)
+		}
+		if asked := len(server.requests()); asked > all/2 { // a turn that is given back may be taken before all have changed over
+			t.Errorf("asked %d times, want %d and once for all", asked, atOnce)
+		}
+	})
+}
+
 // Nobody is to pay for a namespace's other pods.
 func TestAGroupWhoseStreamBringsTooMuchOfOthersIsDissolved(t *testing.T) {
 	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
@@ -489,6 +515,10 @@ func TestNobodySeesWhatWasBefore(t *testing.T) {
 					newest[session] = at
 				}
 			}
+			for i := range groupFrom + 4 { // as at a start
+				of[named(100+i)] = named(i)
+			}
+			w.Expect(of)
 			for range 1000 {
 				session := named(100 + chance.IntN(sessions))
 				switch n := chance.IntN(100); {
@@ -511,14 +541,6 @@ func TestNobodySeesWhatWasBefore(t *testing.T) {
 						server.put(name, nil)
 					}
 				case n < 95:
-					for i := range sessions { // more than begin at once
-						w.Release(named(100 + i))
-						of[named(100+i)] = named(i % pods)
-						delete(newest, named(100+i))
-						delete(gone, named(100+i))
-						look(named(100 + i))
-					}
-				case n < 96:
 					if all := server.ofAll(); all != nil {
 						all.send(event{closeStream, nil})
 					}
