@@ -330,10 +330,14 @@ moved() {
 	sync sessions
 	expect is '.metadata.uid} {.status.phase' "$before Active"
 	contains "$(get '.metadata.annotations.argocd\.argoproj\.io/tracking-id')" "$team-archive:"
-	git -C "$work/tree" rm --quiet "archive/$team/$session.yaml"
-	push "Close the incident"
-	kubectl -n $team delete debugsession "$session" >/dev/null
+	sed -i 's/, annotations: {[^}]*}//' "$work/tree/archive/$team/$session.yaml"
+	push "Let it be pruned again"
 	sync archive
+	expect is '.metadata.uid} {.status.phase' "$before Active"
+	rm "$work/tree/archive/$team/$session.yaml"
+	push "Close the incident"
+	sync archive
+	until_true 180 gone
 }
 
 ## Run.
