@@ -6,10 +6,12 @@
 #     applied by one account, which cannot approve what it asked for;
 #   - REPOSITORY: the URL of an empty Git repository, to which git may push here, and which Argo CD may read.
 #
-# It makes the namespaces argotest and argotest-gitops and what examples/gitops has for a team, and deletes them at the end.
+# SYNC_OPTIONS=ServerSideApply=true has it apply so. It makes the namespaces argotest and argotest-gitops, and the classes and what else
+# examples/gitops has for a team, and deletes them at the end.
 set -euo pipefail
 : "${REPOSITORY:?set it to the URL of an empty Git repository}"
 IMAGE=${IMAGE:-busybox:1.36}
+SYNC_OPTIONS=${SYNC_OPTIONS:-}
 team=argotest
 here=$(cd "$(dirname "$0")" && pwd)
 example=$here/../../examples/gitops
@@ -30,7 +32,7 @@ until_true() {
 
 ## The tool. Everything else is the same for any.
 
-application() { # NAME
+application() { # NAME [ACCOUNT]
 	cat <<-END
 		apiVersion: argoproj.io/v1alpha1
 		kind: AppProject
@@ -39,29 +41,46 @@ application() { # NAME
 		  sourceRepos: ["$REPOSITORY"]
 		  destinations: [{server: https://kubernetes.default.svc, namespace: $team}]
 		  destinationServiceAccounts:
-		  - {server: https://kubernetes.default.svc, namespace: $team, defaultServiceAccount: "$team-gitops:$1"}
+		  - {server: https://kubernetes.default.svc, namespace: $team, defaultServiceAccount: "$team-gitops:${2:-$1}"}
 		---
 		apiVersion: argoproj.io/v1alpha1
 		kind: Application
-		metadata: {name: $team-$1, namespace: argocd}
+		metadata:
+		  name: $team-$1
+		  namespace: argocd
+		  annotations: {argocd.argoproj.io/compare-options: ServerSideDiff=false} # it would compare as Argo CD itself, and be refused
 		spec:
 		  project: $team-$1
 		  source: {repoURL: "$REPOSITORY", targetRevision: main, path: $1/$team}
 		  destination: {server: https://kubernetes.default.svc, namespace: $team}
-		  syncPolicy: {automated: {prune: true, selfHeal: true, allowEmpty: true}}
+		  syncPolicy:
+		    automated: {prune: true, selfHeal: true, allowEmpty: true}
+		    syncOptions: [$SYNC_OPTIONS]
+		    retry: {limit: 1, refresh: true} # left out, Argo CD tries for five minutes what was refused, and nothing else meanwhile
 		---
 	END
 }
 
-install_tool() { { application sessions; application approvals; } | kubectl apply -f - >/dev/null; }
+applications() { application sessions && application approvals && application archive sessions; }
+install_tool() { applications | kubectl apply -f - >/dev/null; }
+remove_tool() { applications | kubectl delete --ignore-not-found -f - >/dev/null; }
 
-remove_tool() { { application sessions; application approvals; } | kubectl delete --ignore-not-found -f - >/dev/null; }
+# told NAME FIELD... prints fields of an Application, with | between them.
+told() {
+	local IFS='|'
+	kubectl -n argocd get application "$team-$1" -o jsonpath="${*:2}"
+}
 
-# tried NAME REVISION: a sync of that revision is over, however it went.
-tried() {
-	kubectl -n argocd get application "$team-$1" \
-		-o jsonpath='{.status.operationState.phase} {.status.operationState.syncResult.revision}' | grep -qE "^(Succeeded|Failed|Error) $2\$" ||
-		[[ $(kubectl -n argocd get application "$team-$1" -o jsonpath='{.status.sync.status} {.status.sync.revision}') == "Synced $2" ]]
+# settled NAME REVISION: that revision was compared since it was asked for, and is applied, or was tried in vain.
+settled() {
+	local state
+	state=$(told "$1" '{.metadata.annotations.argocd\.argoproj\.io/refresh}' '{.status.sync.status} {.status.sync.revision}' \
+		'{.status.operationState.phase} {.status.operationState.syncResult.revision}')
+	case $state in
+	*"|Running "*) false ;;
+	"|Synced $2|"* | "|OutOfSync $2|Failed $2" | "|OutOfSync $2|Error $2") true ;;
+	*) false ;;
+	esac
 }
 
 # sync NAME has the tool apply what is pushed, and says why it could not, if so.
@@ -69,9 +88,14 @@ sync() {
 	local revision
 	revision=$(git -C "$work/tree" rev-parse HEAD)
 	kubectl -n argocd annotate application "$team-$1" argocd.argoproj.io/refresh=hard --overwrite >/dev/null
-	until_true 180 tried "$1" "$revision"
-	kubectl -n argocd get application "$team-$1" -o jsonpath='{.status.operationState.message}'
+	(until_true 180 settled "$1" "$revision") ||
+		die "$team-$1: $(told "$1" '{.status.conditions[*].message}' '{.status.operationState.message}')"
+	told "$1" '{.status.operationState.message}' '{.status.operationState.syncResult.resources[*].message}'
 }
+
+# shows NAME HEALTH: what the tool shows of all that it applied.
+shows() { until_true 60 healthy "$1" "$2"; }
+healthy() { [[ $(told "$1" '{.status.health.status}') == "$2" ]]; }
 
 ## The repository, and what is in the cluster.
 
@@ -91,7 +115,7 @@ write() {
 	cat >"$(file sessions)" <<-END
 		apiVersion: debugsession.dev/v1alpha1
 		kind: DebugSession
-		metadata: {name: $session, namespace: $team${labels:+, labels: $labels}}
+		metadata: {name: $session, namespace: $team${metadata:+, $metadata}}
 		spec:
 		  className: $class
 		  reason: "INC-1234: ${reason:-requests hang}"
@@ -123,12 +147,14 @@ active() { # [FIELDS]
 	push "Debug the checkout"
 	sync sessions
 	reaches Active
+	shows sessions Healthy
 }
 asks() {
 	group=oncall write production
 	push "Debug the checkout"
 	sync sessions
 	reaches AwaitingApproval
+	shows sessions Suspended
 }
 decide() { # DECISION
 	write_approval "$1" "$(get .status.request.hash)"
@@ -141,7 +167,7 @@ stays() { # an ended session is not written, however often it is applied
 	for _ in 1 2 3; do sync sessions; done
 	expect is '.metadata.uid} {.metadata.resourceVersion' "$version"
 }
-never() { ends Expired && expect is .status.startedAt '' && stays; }
+never() { ends Expired && expect is .status.startedAt '' && shows sessions Healthy && stays; }
 
 ## The flows.
 
@@ -169,7 +195,7 @@ edited_after_its_end() {
 	push "End it"
 	sync sessions
 	ends Terminated
-	labels='{incident: "1234"}' write $team-merged ", ttl: 5m, notAfter: \"$until\""
+	metadata='labels: {incident: "1234"}' write $team-merged ", ttl: 5m, notAfter: \"$until\""
 	push "Have it back"
 	sync sessions
 	ends Terminated
@@ -197,10 +223,16 @@ ended_by_hand() {
 	kubectl -n $team patch debugsession "$session" --type=merge -p '{"spec":{"end":true}}' >/dev/null
 	ends Terminated && stays
 }
+as_another() { kubectl apply --server-side --force-conflicts -f "$(file sessions)" 2>&1 || true; }
 by_another() {
-	active
-	contains "$(kubectl apply --server-side --force-conflicts -f "$(file sessions)" 2>&1 || true)" "$team-gitops:sessions"
+	local until
+	until=$(in_seconds 3600)
+	active ", notAfter: \"$until\""
+	contains "$(as_another)" "$team-gitops:sessions"
 	expect is .status.phase Active
+	write $team-merged ", end: true, notAfter: \"$until\""
+	as_another
+	ends Terminated
 }
 removed() {
 	active
@@ -244,14 +276,16 @@ approved() {
 	asks
 	decide Approve
 	reaches Active
+	shows approvals Healthy
 	revert
 	sync approvals
-	ends Revoked && stays
+	ends Revoked && shows sessions Healthy && stays
 }
 denied() {
 	asks
 	decide Deny
 	ends Denied
+	shows sessions Degraded
 	revert
 	sync approvals
 	stays
@@ -261,8 +295,10 @@ together() {
 	write_approval Approve "sha256:$(printf '0%.0s' {1..64})"
 	push "Debug the checkout, and approve it"
 	sync sessions
-	sync approvals
+	local said
+	said=$(sync approvals)
 	reaches AwaitingApproval
+	[[ $said == *requestHash* ]] || until_true 60 counts_for Unbound
 	rm "$(file approvals)"
 	push "Take it back"
 	sync approvals
@@ -279,9 +315,29 @@ left_over() {
 	until_true 180 gone
 	sync approvals
 	until_true 60 counts_for OtherSession
+	shows approvals Degraded
 }
 counts_for() {
 	[[ $(kubectl -n $team get debugapproval "$session" -o jsonpath='{.status.conditions[?(@.type=="Counted")].reason}') == "$1" ]]
+}
+moved() {
+	local before
+	metadata='annotations: {argocd.argoproj.io/sync-options: Prune=false}' active
+	before=$(get .metadata.uid)
+	git -C "$work/tree" mv "sessions/$team/$session.yaml" "archive/$team/"
+	push "Move it"
+	sync archive
+	sync sessions
+	expect is '.metadata.uid} {.status.phase' "$before Active"
+	contains "$(get '.metadata.annotations.argocd\.argoproj\.io/tracking-id')" "$team-archive:"
+	sed -i 's/, annotations: {[^}]*}//' "$work/tree/archive/$team/$session.yaml"
+	push "Let it be pruned again"
+	sync archive
+	expect is '.metadata.uid} {.status.phase' "$before Active"
+	rm "$work/tree/archive/$team/$session.yaml"
+	push "Close the incident"
+	sync archive
+	until_true 180 gone
 }
 
 ## Run.
@@ -290,7 +346,7 @@ clean_up() {
 	remove_tool || true
 	kubectl -n $team delete debugsessions,debugapprovals --all >/dev/null || true
 	kubectl delete --ignore-not-found namespace $team $team-gitops >/dev/null || true
-	kubectl delete --ignore-not-found debugclass $team-merged >/dev/null || true
+	kubectl delete --ignore-not-found -f "$work/tree/classes" -f "$work/tree/teams/$team/class.yaml" >/dev/null || true
 	rm -rf "$work"
 }
 
@@ -301,6 +357,7 @@ set_up() {
 	done
 	rm -r "$work/tree/teams/$team/flux.yaml" "$work/tree/sessions/$team"/*.yaml "$work/tree/approvals/$team"/*.yaml
 	sed -i "s/shop/$team/g" "$work/tree/teams/$team"/*.yaml
+	mkdir -p "$work/tree/archive/$team" && echo "This file keeps the folder." >"$work/tree/archive/$team/README.md"
 	git -C "$work/tree" init --quiet --initial-branch=main
 	git -C "$work/tree" config user.name argocd.sh && git -C "$work/tree" config user.email argocd.sh@example.com
 	git -C "$work/tree" remote add origin "$REPOSITORY"
@@ -346,4 +403,5 @@ flow 'its approval is committed later, by another account, and reverted' approve
 flow 'its approval is a denial' denied
 flow 'its approval is in the same commit' together
 flow 'its approval is left over when its file is removed' left_over
+flow 'its file is moved to another Kustomization or Application' moved
 exit $failed

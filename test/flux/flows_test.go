@@ -43,7 +43,7 @@ var flows = []flow{
 	{"`wait: true`, and it waits for approval", "waited", waited},
 	{"`wait: true`, and it is armed ([target.when](armed.md))", "armed", armed},
 	{"`wait: true`, and it is denied", "refused", waitedForDenied},
-	{"its file is moved to another Kustomization", "moved", moved},
+	{"its file is moved to another Kustomization or Application", "moved", moved},
 }
 
 // restarts are flows by which the operator is started anew, for all.
