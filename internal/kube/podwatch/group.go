@@ -107,6 +107,9 @@ func (w *Watcher) come(namespace string) {
 func (w *Watcher) Expect(pods map[types.NamespacedName]types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.stopped {
+		return
+	}
 	for session, pod := range pods {
 		if w.sessions[session] != nil {
 			continue

@@ -187,3 +187,27 @@ func TestOneThatIsHeldMayBeReleased(t *testing.T) {
 		expectNothing(t, server, w)
 	})
 }
+
+// An operator may be told to stop as it comes to lead.
+func TestNothingIsExpectedOnceItHasStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newFakeAPIServer(t)
+		w, _ := server.watcher(t)
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := w.Start(ctx); err != nil {
+			t.Fatal("Start:", err)
+		}
+		pods := map[types.NamespacedName]types.NamespacedName{}
+		for i := range groupFrom {
+			pods[named(i)] = named(i)
+		}
+		w.Expect(pods)
+		w.mu.Lock() // before a goroutine that it has begun may have ended
+		begun := len(w.crowds)
+		w.mu.Unlock()
+		if begun != 0 || len(w.watches) != 0 {
+			t.Errorf("%d groups and %d watches after the end", begun, len(w.watches))
+		}
+	})
+}
