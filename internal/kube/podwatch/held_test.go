@@ -269,3 +269,20 @@ func TestNothingIsExpectedOnceItHasStopped(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoHurriesIsNotHeld(t *testing.T) {
+	expected(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices, pods map[types.NamespacedName]types.NamespacedName) {
+		holds := make(chan struct{})
+		defer close(holds)
+		server.do(func(s *fakeAPIServer) { s.holds = holds })
+		w.Expect(pods)
+		expectUnknown(t, w, named(1), named(1))
+		for range 2 {
+			w.Hurry(named(1))
+			w.Hurry(alice) // who waits for nothing
+			expectStreams(t, server, 1+1)
+		}
+		expectTold(t, told, named(1).Name)
+		expectPod(t, w, named(1), named(1), types.UID(named(1).Name), "1")
+	})
+}
