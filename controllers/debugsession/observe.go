@@ -156,6 +156,9 @@ func (r *Reconciler) observeTarget(ctx context.Context, session *v1alpha1.DebugS
 		return readPod(ctx, r.Live, name).Fresh()
 	}
 	pod, known, err := r.Pods.Get(client.ObjectKeyFromObject(session), name)
+	if err == nil && !known && overdue(session, r.Clock.Now()) {
+		r.Pods.Hurry(client.ObjectKeyFromObject(session))
+	}
 	switch {
 	case err != nil:
 		return plan.Unknown[*corev1.Pod](err)

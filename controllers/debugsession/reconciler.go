@@ -89,6 +89,8 @@ type PodWatcher interface {
 	Release(session types.NamespacedName)
 	// Expect has the pods of sessions watched together, by the session, as Get would.
 	Expect(pods map[types.NamespacedName]types.NamespacedName)
+	// Hurry has a session that was expected not wait for the others.
+	Hurry(session types.NamespacedName)
 }
 
 // Executor is what the reconciler needs of internal/kube/podexec.

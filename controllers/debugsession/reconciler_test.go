@@ -21,6 +21,7 @@ import (
 // unwatched notes whose watch is released, and which pods are expected.
 type unwatched struct {
 	released []types.NamespacedName
+	hurried  []types.NamespacedName
 	expected map[types.NamespacedName]types.NamespacedName
 }
 
@@ -30,6 +31,7 @@ func (u *unwatched) Get(types.NamespacedName, types.NamespacedName) (*corev1.Pod
 func (u *unwatched) List(types.NamespacedName, string, string) ([]corev1.Pod, bool, error) {
 	return nil, false, nil
 }
+func (u *unwatched) Hurry(session types.NamespacedName)                        { u.hurried = append(u.hurried, session) }
 func (u *unwatched) Expect(pods map[types.NamespacedName]types.NamespacedName) { u.expected = pods }
 func (u *unwatched) Release(session types.NamespacedName)                      { u.released = append(u.released, session) }
 

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"debugsession.dev/operator/api/v1alpha1"
+	"debugsession.dev/operator/internal/plan"
 )
 
 // listing is a cache of sessions.
@@ -124,5 +125,30 @@ func TestThePodsOfSessionsThatRunAreExpected(t *testing.T) {
 	}
 	if !woken["gone"] || !woken["ended"] || queue.Len() > 0 {
 		t.Errorf("woke %v and %d more, want those that do not run any more", woken, queue.Len())
+	}
+}
+
+// What ends while its pod is held with those that only run does not wait for them.
+func TestASessionThatEndsHurries(t *testing.T) {
+	now := time.Now()
+	for name, test := range map[string]struct {
+		change func(*v1alpha1.DebugSession)
+		hurry  bool
+	}{
+		"runs":    {func(*v1alpha1.DebugSession) {}, false},
+		"told":    {func(s *v1alpha1.DebugSession) { s.Spec.End = true }, true},
+		"deleted": {func(s *v1alpha1.DebugSession) { s.DeletionTimestamp = new(metav1.NewTime(now)) }, true},
+		"expired": {func(s *v1alpha1.DebugSession) { s.Status.ExpiresAt = new(metav1.NewTime(now)) }, true},
+		"revoked": {func(s *v1alpha1.DebugSession) { s.Status.Phase = v1alpha1.PhaseEnding }, true},
+	} {
+		session := &v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a"}}
+		session.Status.Phase, session.Status.ExpiresAt = v1alpha1.PhaseActive, new(metav1.NewTime(now.Add(time.Hour)))
+		test.change(session)
+		pods := &unwatched{}
+		r := &Reconciler{Pods: pods, Clock: clock.RealClock{}}
+		r.observeTarget(t.Context(), session, plan.ReadTarget{Name: "pod"})
+		if got := len(pods.hurried) == 1; got != test.hurry {
+			t.Errorf("%s: hurried %v", name, pods.hurried)
+		}
 	}
 }

@@ -32,26 +32,32 @@ func NewRehearsalLimit() flowcontrol.PassiveRateLimiter {
 // have. That is never a refusal, as the target may come or be another by then. A dry run is told all, but only of what its user may read. It looks
 // while the caller goes on to ask whether the user may have the session at all: only then they may be told, by what it returns.
 func (s *Server) foresee(ctx context.Context, req *admission.Request, session *v1alpha1.DebugSession) (told func() []string) {
-	dryRun := ptr.Deref(req.DryRun, false)
-	switch {
-	case s.Rehearse == nil, s.Cached.Get(ctx, client.ObjectKey{Name: session.Spec.ClassName}, &v1alpha1.DebugClass{}) != nil: // it waits for its class
-	case s.RehearsalLimit != nil && !s.RehearsalLimit.TryAccept():
-		if dryRun {
-			return func() []string {
-				return []string{v1alpha1.DryRunWarning + "the session may be created; its outcome cannot be predicted now, because too many sessions are being created: try again in a minute"}
-			}
-		} // else the session itself will say
-	case dryRun: // which has the API server try what the user may not do yet, perhaps
-		return func() []string {
+	if s.Rehearse == nil || s.Cached.Get(ctx, client.ObjectKey{Name: session.Spec.ClassName}, &v1alpha1.DebugClass{}) != nil { // it waits for its class
+		return func() []string { return nil }
+	}
+	dryRun := ptr.Deref(req.DryRun, false) // which has the API server try what the user may not do yet, perhaps
+	look := func() []string { return s.foreseeSlips(ctx, session) }
+	if !dryRun && accepts(s.AheadLimit) {
+		look = elsewhere(look)
+	}
+	return func() []string {
+		accepted := accepts(s.RehearsalLimit)
+		switch {
+		case accepted && dryRun:
 			ctx, cancel := context.WithTimeout(ctx, dryRunForesight)
 			defer cancel()
 			return []string{v1alpha1.DryRunWarning + s.foreseeAll(ctx, req, session)}
+		case accepted:
+			return look()
+		case dryRun:
+			return []string{v1alpha1.DryRunWarning + "the session may be created; its outcome cannot be predicted now, because too many sessions are being created: try again in a minute"}
+		default:
+			return nil // the session itself will say
 		}
-	default:
-		return elsewhere(func() []string { return s.foreseeSlips(ctx, session) })
 	}
-	return func() []string { return nil }
 }
+
+func accepts(limit flowcontrol.PassiveRateLimiter) bool { return limit == nil || limit.TryAccept() }
 
 // elsewhere has something found out in a goroutine of its own. A panic is the caller's, as if it had called: what answers requests outlives that.
 func elsewhere(find func() []string) (found func() []string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ func TestRehearsalsAreLimited(t *testing.T) {
 	s := &Server{
 		Cached:         calm{},
 		RehearsalLimit: flowcontrol.NewTokenBucketPassiveRateLimiter(0.001, 3),
+		AheadLimit:     flowcontrol.NewTokenBucketPassiveRateLimiter(0.001, 2),
 		Rehearse: func(context.Context, *v1alpha1.DebugSession, bool) (*v1alpha1.DebugSessionStatus, error) {
 			rehearsed.Add(1)
 			return nil, errors.New("not known")
@@ -137,5 +139,35 @@ func TestADryRunIsRehearsedForWhoMayUseTheClass(t *testing.T) {
 	refused.DryRun = new(true)
 	if response := s.validateSession(t.Context(), refused); response.Allowed || len(response.Warnings) > 0 {
 		t.Errorf("answered %+v, want a refusal and nothing else", response.AdmissionResponse)
+	}
+}
+
+// Who may have no session does not keep others from being told of theirs.
+func TestWhoIsRefusedUsesUpNothingOfOthers(t *testing.T) {
+	for name, dryRun := range map[string]*bool{"created": nil, "dry run": new(true)} {
+		s := &Server{
+			Sealer: seal.New([]byte("key")), Cached: calm{}, Live: calm{}, Reviews: reviewer{},
+			RehearsalLimit: flowcontrol.NewTokenBucketPassiveRateLimiter(0.001, 3),
+			AheadLimit:     flowcontrol.NewTokenBucketPassiveRateLimiter(0.001, 3),
+			Rehearse: func(context.Context, *v1alpha1.DebugSession, bool) (*v1alpha1.DebugSessionStatus, error) {
+				return &v1alpha1.DebugSessionStatus{Phase: v1alpha1.PhaseEnded, Outcome: v1alpha1.OutcomeRejected}, nil
+			},
+		}
+		for range 5 {
+			refused := request(t, stamped(s))
+			refused.DryRun = dryRun
+			if response := s.validateSession(t.Context(), refused); response.Allowed {
+				t.Fatalf("answered %+v, want a refusal", response.AdmissionResponse)
+			}
+		}
+		s.Reviews = reviewer{status: authorizationv1.SubjectAccessReviewStatus{Allowed: true}}
+		for _, dry := range []bool{false, true} {
+			permitted := request(t, stamped(s))
+			permitted.DryRun = new(dry)
+			response := s.validateSession(t.Context(), permitted)
+			if !slices.ContainsFunc(response.Warnings, func(w string) bool { return strings.Contains(w, "end as Rejected") }) {
+				t.Errorf("%s: a dry run %v is told %q", name, dry, response.Warnings)
+			}
+		}
 	}
 }

@@ -42,6 +42,9 @@ type Server struct {
 	Rehearse func(ctx context.Context, session *v1alpha1.DebugSession, thorough bool) (*v1alpha1.DebugSessionStatus, error)
 	// RehearsalLimit bounds how much whoever calls can have the operator read; left out, nothing does. See NewRehearsalLimit.
 	RehearsalLimit flowcontrol.PassiveRateLimiter
+	// AheadLimit bounds the same for those who may turn out to have no right to the session: what they use up is nobody else's. Beyond it
+	// the target is looked at once the right is known. Left out, nothing does.
+	AheadLimit flowcontrol.PassiveRateLimiter
 	// Clock says what time it is.
 	Clock clock.PassiveClock
 	// NoteDeletion writes into a session's status who deletes it. It is called as often as DeletionLimit lets it; left out, nothing

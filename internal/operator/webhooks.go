@@ -115,6 +115,7 @@ func addWebhooks(mgr manager.Manager, options Options, in *admissionInPlace, sea
 		DeletionLimit: admission.NewDeletionLimit(),
 
 		RehearsalLimit: admission.NewRehearsalLimit(),
+		AheadLimit:     admission.NewRehearsalLimit(),
 	}).Register(options.Tracing.Webhooks(mgr.GetWebhookServer()))
 
 	in.webhooks.Client, in.policy.Client = mgr.GetClient(), mgr.GetClient()

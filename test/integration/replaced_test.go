@@ -30,6 +30,7 @@ func (w staleWatch) List(types.NamespacedName, string, string) ([]corev1.Pod, bo
 	return []corev1.Pod{*w.pod}, true, nil
 }
 func (w staleWatch) Release(types.NamespacedName)                         {}
+func (w staleWatch) Hurry(types.NamespacedName)                           {}
 func (w staleWatch) Expect(map[types.NamespacedName]types.NamespacedName) {}
 
 // keyless is for a reconciler that nobody asks to vouch for anything.

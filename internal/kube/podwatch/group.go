@@ -59,7 +59,8 @@ type crowd struct {
 //   - A pod has a stream of its own first, so that nobody waits for a group. The group's begins with the latest, and a pod changes over to it
 //     when both know the same state of it, or both that it is not there and was not when the group's began. So nothing that was seen is followed
 //     by what was before it.
-//   - Those that were expected have none: they wait for the group, which tells of them first, and get one if it does not in time.
+//   - Those that were expected have none: they wait for the group, which tells of them first, and get one if it does not in time, or if
+//     somebody hurries.
 //   - Pods that come later keep their own until the group's stream is begun anew, as each is after some minutes, and sooner if they are many.
 //   - A group is dissolved that was brought too much of other pods, whose stream cannot begin, or that has become small by the time it is
 //     begun anew. Its pods get streams of their own, which begin with the latest.
@@ -107,11 +108,16 @@ func (w *Watcher) come(namespace string) {
 func (w *Watcher) Expect(pods map[types.NamespacedName]types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.stopped {
+		return
+	}
 	for session, pod := range pods {
 		if w.sessions[session] != nil {
 			continue
 		}
-		if pw := w.subscribe(session, selection{namespace: pod.Namespace, name: pod.Name}); pw.source == nil {
+		of := selection{namespace: pod.Namespace, name: pod.Name}
+		_, watched := w.watches[of]
+		if pw := w.subscribe(session, of); !watched {
 			w.crowdOf(pod.Namespace).held[pw] = struct{}{}
 		}
 	}
@@ -135,6 +141,25 @@ func (w *Watcher) gatherHeld() {
 		default:
 			w.letGo(c)
 		}
+	}
+}
+
+// Hurry has a session that does not only run any more not wait for a group.
+func (w *Watcher) Hurry(session types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if pw := w.sessions[session]; pw != nil && !w.stopped {
+		w.hurry(pw)
+	}
+}
+
+// hurry has a watch not wait for a group any more, as somebody does for its pod. The lock is held.
+func (w *Watcher) hurry(pw *podWatch) {
+	if c := w.crowds[pw.of.namespace]; c != nil {
+		delete(c.held, pw)
+	}
+	if w.ctx != nil && pw.source == nil {
+		w.run(pw, atHand)
 	}
 }
 

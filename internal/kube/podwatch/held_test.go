@@ -2,8 +2,10 @@ package podwatch
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,13 +48,13 @@ func TestAGroupTellsOfThoseThatWereExpected(t *testing.T) {
 	expected(t, all, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices, pods map[types.NamespacedName]types.NamespacedName) {
 		w.Expect(pods)
 		expectUnknown(t, w, named(1), named(1)) // as its session comes to be looked at
-		expectUnknown(t, w, alice, named(1))    // and another
 		expectStreams(t, server, 1)
-		expectToldOnce(t, told, all+1)
+		expectToldOnce(t, told, all)
 		if asked := server.requests(); len(asked) != 1 || asked[0].Has("fieldSelector") || asked[0].Get("resourceVersion") != latest {
 			t.Errorf("asked %v, want one request for the latest of all pods", asked)
 		}
 		expectPod(t, w, named(1), named(1), types.UID(named(1).Name), "1")
+		expectPod(t, w, alice, named(1), types.UID(named(1).Name), "1") // and another
 		server.put(named(2).Name, podNamed(2, "2"))
 		expectTold(t, told, named(2).Name)
 
@@ -185,5 +187,102 @@ func TestOneThatIsHeldMayBeReleased(t *testing.T) {
 			w.Release(named(i))
 		}
 		expectNothing(t, server, w)
+	})
+}
+
+// Who starts or ends in a pod that is held does not wait with those that only run.
+func TestWhoComesToAPodThatIsHeldDoesNotWait(t *testing.T) {
+	for name, ask := range map[string]func(*testing.T, *Watcher, map[types.NamespacedName]types.NamespacedName){
+		"asks before": func(t *testing.T, w *Watcher, pods map[types.NamespacedName]types.NamespacedName) {
+			expectUnknown(t, w, alice, named(1))
+			w.Expect(pods)
+		},
+		"asks after": func(t *testing.T, w *Watcher, pods map[types.NamespacedName]types.NamespacedName) {
+			w.Expect(pods)
+			expectUnknown(t, w, alice, named(1))
+		},
+	} {
+		for _, early := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, early %v", name, early), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					server := newFakeAPIServer(t)
+					holds := make(chan struct{})
+					goesOn := sync.OnceFunc(func() { close(holds) })
+					defer goesOn()
+					server.do(func(s *fakeAPIServer) { s.pods, s.holds = map[string]*corev1.Pod{}, holds })
+					w, _ := server.watcher(t)
+					pods := map[types.NamespacedName]types.NamespacedName{}
+					for i := range groupFrom + 1 {
+						pods[named(i)] = named(i)
+						server.pods[named(i).Name] = podNamed(i, "1")
+					}
+					ctx, stop := context.WithCancel(t.Context())
+					ended := make(chan error, 1)
+					start := func() {
+						go func() { ended <- w.Start(ctx) }()
+						synctest.Wait()
+					}
+					if early {
+						ask(t, w, pods)
+						start()
+					} else {
+						start()
+						ask(t, w, pods)
+						synctest.Wait()
+					}
+					expectPod(t, w, alice, named(1), types.UID(named(1).Name), "1")
+					expectStreams(t, server, 1+1)
+					expectUnknown(t, w, named(2), named(2))
+					goesOn()
+					expectStreams(t, server, 1)
+					expectPod(t, w, named(2), named(2), types.UID(named(2).Name), "1")
+					stop()
+					if err := <-ended; err != nil {
+						t.Error("Start:", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// An operator may be told to stop as it comes to lead.
+func TestNothingIsExpectedOnceItHasStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newFakeAPIServer(t)
+		w, _ := server.watcher(t)
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := w.Start(ctx); err != nil {
+			t.Fatal("Start:", err)
+		}
+		pods := map[types.NamespacedName]types.NamespacedName{}
+		for i := range groupFrom {
+			pods[named(i)] = named(i)
+		}
+		w.Expect(pods)
+		w.mu.Lock() // before a goroutine that it has begun may have ended
+		begun := len(w.crowds)
+		w.mu.Unlock()
+		if begun != 0 || len(w.watches) != 0 {
+			t.Errorf("%d groups and %d watches after the end", begun, len(w.watches))
+		}
+	})
+}
+
+func TestWhoHurriesIsNotHeld(t *testing.T) {
+	expected(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices, pods map[types.NamespacedName]types.NamespacedName) {
+		holds := make(chan struct{})
+		defer close(holds)
+		server.do(func(s *fakeAPIServer) { s.holds = holds })
+		w.Expect(pods)
+		expectUnknown(t, w, named(1), named(1))
+		for range 2 {
+			w.Hurry(named(1))
+			w.Hurry(alice) // who waits for nothing
+			expectStreams(t, server, 1+1)
+		}
+		expectTold(t, told, named(1).Name)
+		expectPod(t, w, named(1), named(1), types.UID(named(1).Name), "1")
 	})
 }

@@ -188,9 +188,7 @@ func (w *Watcher) seen(session types.NamespacedName, of selection) view {
 	if pw == nil || pw.of != of {
 		w.release(session)
 		pw = w.subscribe(session, of)
-		if w.ctx != nil && pw.source == nil && !w.holds(pw) {
-			w.run(pw, atHand)
-		}
+		w.hurry(pw)
 	}
 	return pw.seen
 }
