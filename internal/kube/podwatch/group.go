@@ -79,6 +79,7 @@ type group struct {
 
 	seen   map[string]*packedPod
 	synced bool     // whether that is how things are
+	called bool     // whether others were gathered before
 	news   []string // of which pods the audience does not know yet
 }
 
@@ -234,6 +235,8 @@ func (w *Watcher) gather(namespace string, c *crowd) {
 	case w.stopped || c.alone < groupFrom:
 	case time.Now().Before(c.earliest()):
 		w.call(namespace, c)
+	case c.group != nil && !c.group.synced: // what it has brought would be brought again
+		c.group.called = true
 	case c.group != nil:
 		c.group.again()
 	default:
@@ -439,6 +442,10 @@ func (g *group) know() {
 		}
 		if joined {
 			g.w.tidySoon()
+		}
+		if g.called {
+			g.called = false
+			g.w.call(g.namespace, g.w.crowds[g.namespace])
 		}
 		return news
 	})

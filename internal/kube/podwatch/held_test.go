@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 )
 
 // expected is inBubble with n pods, and a session for each, named as its pod.
@@ -284,5 +285,37 @@ func TestWhoHurriesIsNotHeld(t *testing.T) {
 		}
 		expectTold(t, told, named(1).Name)
 		expectPod(t, w, named(1), named(1), types.UID(named(1).Name), "1")
+	})
+}
+
+// Those that were held for too long do not have it bring all that it has brought once more.
+func TestAGroupThatIsSlowIsNotBegunAnew(t *testing.T) {
+	expected(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices, pods map[types.NamespacedName]types.NamespacedName) {
+		server.do(func(s *fakeAPIServer) {
+			s.instead = func(rw http.ResponseWriter, r *http.Request) {
+				if nameIn(r.URL.Query()) != "" {
+					s.stream(rw, r)
+					return
+				}
+				rw.Header().Set("Content-Type", "application/vnd.kubernetes.protobuf;stream=watch")
+				for i := range groupFrom {
+					write(rw, event{watch.Added, podNamed(i, "1")})
+					select {
+					case <-time.After(45 * time.Second / groupFrom):
+					case <-r.Context().Done():
+						return
+					}
+				}
+				write(rw, endOfInitialEvents())
+				<-r.Context().Done()
+			}
+		})
+		w.Expect(pods)
+		passes(100 * time.Second)
+		if n := ofNamespace(server.requests()); n != 1 {
+			t.Errorf("%d requests for the pods of the namespace, want one", n)
+		}
+		expectStreams(t, server, 0) // but that of all
+		expectToldOnce(t, told, groupFrom)
 	})
 }
