@@ -35,11 +35,14 @@ func (r *Reconciler) sessionsNotStarted(ctx context.Context, class client.Object
 // expectRunning has the pods of sessions that run watched together when this process comes to lead: their sessions come to be looked at one after
 // another. Those that are to end by now ask by themselves, first of all.
 func (r *Reconciler) expectRunning(ctx context.Context) error {
-	expected := r.followed(ctx)
+	expected, ok := r.followed(ctx)
+	if !ok {
+		return nil // each asks by itself
+	}
 	r.Pods.Expect(expected)
-	now := r.followed(ctx)
+	now, ok := r.followed(ctx)
 	for session := range expected {
-		if _, runs := now[session]; !runs { // if that was seen before its pod was expected, nobody else would release it
+		if _, runs := now[session]; ok && !runs { // if that was seen before its pod was expected, nobody else would release it
 			r.Pods.Release(session)
 			r.Enqueuer.Enqueue(session) // else it asks again
 		}
@@ -47,20 +50,21 @@ func (r *Reconciler) expectRunning(ctx context.Context) error {
 	return nil
 }
 
-// followed are the pods of the sessions that run, and go on, by the session.
-func (r *Reconciler) followed(ctx context.Context) map[types.NamespacedName]types.NamespacedName {
+// followed are the pods of the sessions that run, and go on, by the session; not ok if the cache did not answer.
+func (r *Reconciler) followed(ctx context.Context) (pods map[types.NamespacedName]types.NamespacedName, ok bool) {
 	sessions := &v1alpha1.DebugSessionList{}
 	if err := r.Sessions.List(ctx, sessions, client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "listing the sessions that run")
+		return nil, false
 	}
-	pods := map[types.NamespacedName]types.NamespacedName{}
+	pods = map[types.NamespacedName]types.NamespacedName{}
 	for i := range sessions.Items {
 		session := &sessions.Items[i]
 		if pod := plan.FollowedPod(session); pod != "" && !overdue(session, r.Clock.Now()) {
 			pods[client.ObjectKeyFromObject(session)] = types.NamespacedName{Namespace: session.TargetNamespace(), Name: pod}
 		}
 	}
-	return pods
+	return pods, true
 }
 
 // sessionsMatching are the sessions that fit, as the cache has them.

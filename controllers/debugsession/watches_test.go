@@ -2,6 +2,7 @@ package debugsession
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -65,6 +66,9 @@ type changing struct {
 }
 
 func (c *changing) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	if len(c.lists) == 0 {
+		return errors.New("the cache is gone")
+	}
 	list.(*v1alpha1.DebugSessionList).Items = c.lists[0]
 	c.lists = c.lists[1:]
 	return nil
@@ -125,6 +129,22 @@ func TestThePodsOfSessionsThatRunAreExpected(t *testing.T) {
 	}
 	if !woken["gone"] || !woken["ended"] || queue.Len() > 0 {
 		t.Errorf("woke %v and %d more, want those that do not run any more", woken, queue.Len())
+	}
+}
+
+// Of what is not known nothing follows: what was seen of a pod that is released might come after what was before it.
+func TestNobodyIsReleasedWhenTheCacheDoesNotAnswer(t *testing.T) {
+	session := v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "runs"}}
+	session.Status = v1alpha1.DebugSessionStatus{Phase: v1alpha1.PhaseActive, Target: &v1alpha1.TargetStatus{PodName: "pod"}}
+	for _, lists := range [][][]v1alpha1.DebugSession{{}, {{session}}} {
+		pods := &unwatched{}
+		r := &Reconciler{Sessions: &changing{lists: lists}, Pods: pods, Enqueuer: &Enqueuer{}, Clock: clock.RealClock{}}
+		if err := r.expectRunning(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(pods.expected) != len(lists) || len(pods.released) > 0 {
+			t.Errorf("after %d answers: expected %v, released %v", len(lists), pods.expected, pods.released)
+		}
 	}
 }
 
