@@ -135,6 +135,7 @@ func TestThePodsOfSessionsThatRunAreExpected(t *testing.T) {
 // Of what is not known nothing follows: what was seen of a pod that is released might come after what was before it.
 func TestNobodyIsReleasedWhenTheCacheDoesNotAnswer(t *testing.T) {
 	session := v1alpha1.DebugSession{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "runs"}}
+	session.Spec.Mode = v1alpha1.ModeEphemeralContainer
 	session.Status = v1alpha1.DebugSessionStatus{Phase: v1alpha1.PhaseActive, Target: &v1alpha1.TargetStatus{PodName: "pod"}}
 	for _, lists := range [][][]v1alpha1.DebugSession{{}, {{session}}} {
 		pods := &unwatched{}
