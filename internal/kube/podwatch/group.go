@@ -180,8 +180,7 @@ func (w *Watcher) letGo(c *crowd) {
 		return
 	}
 	for pw := range c.held {
-		delete(c.held, pw)
-		w.run(pw, atHand)
+		w.hurry(pw)
 	}
 }
 
@@ -257,9 +256,8 @@ func (w *Watcher) join(pw *podWatch) (tell []types.NamespacedName) {
 	if c == nil || c.group == nil || !c.group.knows(pw) {
 		return nil
 	}
-	if w.holds(pw) {
-		delete(c.held, pw)
-	} else {
+	delete(c.held, pw)
+	if pw.source != nil {
 		w.end(pw)
 	}
 	pw.source = c.group.source

@@ -29,6 +29,14 @@ func podNamed(i int, resourceVersion string) *corev1.Pod {
 	return pod
 }
 
+// stranger is a pod that nobody debugs, of that size.
+func stranger(size int) *corev1.Pod {
+	pod := newPod("stranger", "1")
+	pod.Name = "stranger"
+	pod.Annotations = map[string]string{"large": strings.Repeat("x", size)}
+	return pod
+}
+
 // inCrowd is inBubble with a session for each of n pods, each named as its pod and with a stream of its own.
 func inCrowd(t *testing.T, n int, test func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices)) {
 	inBubble(t, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
@@ -234,9 +242,7 @@ func TestAGroupDoesNotWaitForTheStreamsThatItReplaces(t *testing.T) {
 // Nobody is to pay for a namespace's other pods.
 func TestAGroupWhoseStreamBringsTooMuchOfOthersIsDissolved(t *testing.T) {
 	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, told *notices) {
-		large := newPod("stranger", "1")
-		large.Name = "stranger"
-		large.Annotations = map[string]string{"large": strings.Repeat("x", groupFrom*othersPerMember/2)}
+		large := stranger(groupFrom * othersPerMember / 2)
 		server.put("stranger", large)
 		passes(gatherFor)
 		expectStreams(t, server, 1)
@@ -280,9 +286,7 @@ func TestAGroupThatIsNotWorthItIsLeftAlone(t *testing.T) {
 		for i := groupFrom; i < 2*groupFrom; i++ {
 			w.Release(named(i))
 		}
-		large := newPod("stranger", "1")
-		large.Name = "stranger"
-		large.Annotations = map[string]string{"large": strings.Repeat("x", groupFrom*othersPerMember)}
+		large := stranger(groupFrom * othersPerMember)
 		server.put("stranger", large)
 		server.put("stranger", nil)
 		server.requests()
@@ -299,9 +303,7 @@ func TestAGroupThatIsNotWorthItIsLeftAlone(t *testing.T) {
 // So is one that nobody had joined.
 func TestAGroupThatWasNotWorthItAtFirstIsTriedAgain(t *testing.T) {
 	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, _ *Watcher, _ *notices) {
-		large := newPod("stranger", "1")
-		large.Name = "stranger"
-		large.Annotations = map[string]string{"large": strings.Repeat("x", groupFrom*othersPerMember)}
+		large := stranger(groupFrom * othersPerMember)
 		server.put("stranger", large)
 		passes(gatherFor)
 		expectStreams(t, server, groupFrom)
@@ -341,9 +343,7 @@ func TestAGroupThatHasJustBegunIsNotBegunAnew(t *testing.T) {
 // What is too much for few may be worth it for more.
 func TestAGroupIsTriedAgainForTwiceAsMany(t *testing.T) {
 	inCrowd(t, groupFrom, func(t *testing.T, server *fakeAPIServer, w *Watcher, _ *notices) {
-		large := newPod("stranger", "1")
-		large.Name = "stranger"
-		large.Annotations = map[string]string{"large": strings.Repeat("x", groupFrom*othersPerMember)}
+		large := stranger(groupFrom * othersPerMember)
 		server.put("stranger", large)
 		passes(gatherFor)
 		expectStreams(t, server, groupFrom)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -133,9 +132,7 @@ func TestWhoHasAskedBeforeIsNotHeld(t *testing.T) {
 
 // What a group cannot tell in time, streams of their own do.
 func TestNobodyIsHeldForLong(t *testing.T) {
-	large := newPod("stranger", "1")
-	large.Name = "stranger"
-	large.Annotations = map[string]string{"large": strings.Repeat("x", groupFrom*othersPerMember)}
+	large := stranger(groupFrom * othersPerMember)
 	for name, test := range map[string]struct {
 		hinder func(*fakeAPIServer) http.HandlerFunc // what is asked for all pods is answered by what it returns, or not at all
 		within time.Duration
